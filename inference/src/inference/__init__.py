@@ -1,0 +1,1 @@
+"""The service: ONNX classifiers from a folder, live over HTTP."""

@@ -1,0 +1,148 @@
+"""Every error this service raises on purpose, and which side has to act on it.
+
+A request passes decode -> look-up -> run -> encode; an artefact passes read -> examine -> load. Each
+step raises its own error, and only :mod:`inference.web.problem` turns one into a response, so this
+module knows no HTTP beyond the status that each branch stands for::
+
+    RookeryError
+    ├── ClientError                 the caller can mend it
+    │   ├── RequestError      400   the body is not what the route takes
+    │   │   └── RowsError     422   single rows or features are wrong; lists each of them
+    │   ├── NotFoundError     404   no such model or version; suggests the nearest name
+    │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded, withdrawn
+    │   └── TooLargeError     413   over a limit on bytes or rows
+    └── ServerError                 the operator or the model's author can mend it
+        ├── ArtefactError           this file cannot be served; becomes a quarantine's reason
+        │   └── ContractError       its metadata is not a contract
+        ├── InferenceError    500   an admitted model failed on an admissible input
+        ├── NotReadyError     503   not yet, or no longer; try again
+        └── StateError        503   the state file cannot be written
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class RookeryError(Exception):
+    """The root of the tree; never raised itself."""
+
+    status = 500
+    title = "Internal error"
+
+
+class ClientError(RookeryError):
+    """The caller can mend it."""
+
+    status = 400
+    title = "Bad request"
+
+
+class RequestError(ClientError):
+    """The body is not what the route takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with one row.
+
+    Attributes:
+        row: Index of the row in the request, from 0.
+        feature: Name of the feature, or ``None`` when the row as a whole is wrong.
+        reason: What is wrong and what would be right.
+    """
+
+    row: int
+    feature: str | None
+    reason: str
+
+
+class RowsError(ClientError):
+    """Single rows or features are wrong.
+
+    Attributes:
+        faults: The faults, by row; at most :data:`MAX_FAULTS`.
+        total: How many faults there are, the unlisted included.
+    """
+
+    status = 422
+    title = "Some rows do not fit the model"
+
+    def __init__(self, faults: list[Fault], total: int | None = None) -> None:
+        self.faults = faults
+        self.total = len(faults) if total is None else total
+        first = faults[0]
+        where = f"row {first.row}" + (f", feature '{first.feature}'" if first.feature else "")
+        more = f" (and {self.total - 1} more)" if self.total > 1 else ""
+        super().__init__(f"{where}: {first.reason}{more}")
+
+
+class NotFoundError(ClientError):
+    """No such model, version or route."""
+
+    status = 404
+    title = "Not found"
+
+
+class ConflictError(ClientError):
+    """The state does not allow it."""
+
+    status = 409
+    title = "Conflict with the present state"
+
+
+class TooLargeError(ClientError):
+    """Over a limit on bytes or rows."""
+
+    status = 413
+    title = "Too large"
+
+
+class ServerError(RookeryError):
+    """The operator or the model's author can mend it."""
+
+
+class ArtefactError(ServerError):
+    """This file cannot be served; the message becomes the quarantine's reason."""
+
+
+class ContractError(ArtefactError):
+    """The file's metadata is not a contract."""
+
+
+class InferenceError(ServerError):
+    """An admitted model failed on an admissible input."""
+
+    title = "The model failed"
+
+
+class NotReadyError(ServerError):
+    """Not yet, or no longer; try again."""
+
+    status = 503
+    title = "Not ready"
+
+
+class StateError(ServerError):
+    """The state file cannot be written."""
+
+    status = 503
+    title = "The state cannot be kept"
+
+
+def nearest(wrong: str, right: Iterable[str]) -> str:
+    """Suggest the name that was probably meant.
+
+    Returns:
+        ``" Did you mean 'x'?"``, or an empty string when nothing is near.
+
+    >>> nearest("bil_length_mm", ["bill_length_mm", "body_mass_g"])
+    " Did you mean 'bill_length_mm'?"
+    """
+    match = difflib.get_close_matches(wrong, list(right), n=1)
+    return f" Did you mean '{match[0]}'?" if match else ""

@@ -1,0 +1,1 @@
+"""One model: its contract, session and cost. The only room that imports onnxruntime."""

@@ -1,0 +1,89 @@
+"""The features of a model: from its contract, or positional ones for a file that has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from inference.errors import ArtefactError
+from inference.model.contract import Contract, Feature
+
+if TYPE_CHECKING:
+    from inference.model.signature import Signature, TensorSpec
+
+_ROW_RANKS = (1, 2)
+MAX_POSITIONAL = 10_000
+
+
+def positional_features(signature: Signature) -> list[Feature] | None:
+    """Name the columns of a model without contract, after its inputs.
+
+    An input of shape ``[rows]`` or ``[rows, 1]`` is one feature with the input's name; one of shape
+    ``[rows, k]`` is ``k`` features ``input[0]`` to ``input[k-1]``.
+
+    Returns:
+        The features, or ``None`` when the inputs are not rows of columns (images, say): such a model
+        takes tensors only.
+    """
+    features: list[Feature] = []
+    for spec in signature.inputs:
+        width = _width(spec)
+        if width is None:
+            return None
+        kind = _kind(spec)
+        example: str | bool | float | int = {"category": "", "boolean": False}.get(kind, 0)
+        names = [spec.name] if width == 1 else [f"{spec.name}[{i}]" for i in range(width)]
+        features += [
+            Feature(n, kind, spec.name, example=example, open_categories=kind == "category")
+            for n in names
+        ]
+    return features or None
+
+
+def _width(spec: TensorSpec) -> int | None:
+    if spec.dtype is None or len(spec.shape) not in _ROW_RANKS or spec.shape[0] > 1:
+        return None
+    width = spec.shape[1] if len(spec.shape) > 1 else 1
+    return width if 0 < width <= MAX_POSITIONAL else None
+
+
+def _kind(spec: TensorSpec) -> Literal["number", "integer", "category", "boolean"]:
+    code = spec.dtype.kind if spec.dtype is not None else "f"
+    match code:
+        case "O":
+            return "category"
+        case "b":
+            return "boolean"
+        case "i" | "u":
+            return "integer"
+        case _:
+            return "number"
+
+
+def check_against(contract: Contract, signature: Signature) -> None:
+    """Check that a contract speaks of the graph it travels in.
+
+    Raises:
+        ArtefactError: An input or output is not there, not fed, or of another width.
+    """
+    fed: dict[str, int] = {}
+    for feature in contract.features:
+        fed[feature.input] = fed.get(feature.input, 0) + 1
+    present = {spec.name for spec in signature.inputs}
+    if set(fed) != present:
+        raise ArtefactError(
+            f"the contract feeds the inputs {sorted(fed)}, the graph has {sorted(present)}"
+        )
+    for spec in signature.inputs:
+        width = fed[spec.name]
+        if spec.dtype is None or len(spec.shape) not in _ROW_RANKS:
+            raise ArtefactError(f"input '{spec.name}' is not rows of columns: {spec.onnx_type}")
+        columns = spec.shape[1] if len(spec.shape) > 1 else 1
+        if columns not in (-1, width):
+            raise ArtefactError(
+                f"the contract has {width} features for input '{spec.name}', "
+                f"which has {columns} columns"
+            )
+    named = [contract.outputs.label, contract.outputs.probabilities]
+    for name in filter(None, named):
+        if signature.output(name) is None:
+            raise ArtefactError(f"the contract names the output '{name}', which the graph lacks")

@@ -1,0 +1,126 @@
+"""Look into an ONNX file without loading it: its metadata, and whether it refers to other files.
+
+onnxruntime opens external data while it loads, so a crafted file could make it read anything the
+process can read. A file must therefore be searched before. Only the fields on the way to a tensor
+are declared, with onnx.proto's numbers; protobuf skips all others, so this needs no ``onnx`` package.
+
+Source: onnx/onnx.proto (IR version 13), https://onnx.ai/onnx/repo-docs/ExternalData.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+from inference.errors import ArtefactError
+
+_BYTES = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+_INT32 = descriptor_pb2.FieldDescriptorProto.TYPE_INT32
+_INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+_EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
+
+# message: {field: (number, type or message's name, repeated)}
+_FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
+    "Entry": {"key": (1, _BYTES, False), "value": (2, _BYTES, False)},
+    "Tensor": {
+        "name": (8, _BYTES, False),
+        "external_data": (13, "Entry", True),
+        "data_location": (14, _INT32, False),
+    },
+    "SparseTensor": {"values": (1, "Tensor", False), "indices": (2, "Tensor", False)},
+    "Attribute": {
+        "t": (5, "Tensor", False),
+        "g": (6, "Graph", False),
+        "tensors": (10, "Tensor", True),
+        "graphs": (11, "Graph", True),
+        "sparse_tensor": (22, "SparseTensor", False),
+        "sparse_tensors": (23, "SparseTensor", True),
+    },
+    "Node": {"attribute": (5, "Attribute", True)},
+    "Graph": {
+        "node": (1, "Node", True),
+        "initializer": (5, "Tensor", True),
+        "sparse_initializer": (15, "SparseTensor", True),
+    },
+    "TrainingInfo": {"initialization": (1, "Graph", False), "algorithm": (2, "Graph", False)},
+    "Function": {"node": (7, "Node", True)},
+    "Model": {
+        "ir_version": (1, _INT64, False),
+        "graph": (7, "Graph", False),
+        "metadata_props": (14, "Entry", True),
+        "training_info": (20, "TrainingInfo", True),
+        "functions": (25, "Function", True),
+    },
+}
+
+
+def _message_classes() -> dict[str, type[message.Message]]:
+    kind = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="rookery_onnx.proto", package="rookery_onnx")
+    for name, fields in _FIELDS.items():
+        described = file.message_type.add(name=name)
+        for field, (number, of, repeated) in fields.items():
+            described.field.add(
+                name=field,
+                number=number,
+                label=kind.LABEL_REPEATED if repeated else kind.LABEL_OPTIONAL,
+                type=kind.TYPE_MESSAGE if isinstance(of, str) else of,
+                type_name=f".rookery_onnx.{of}" if isinstance(of, str) else None,
+            )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"rookery_onnx.{name}"))
+        for name in ("Model", "Tensor")
+    }
+
+
+_CLASSES = _message_classes()
+
+
+def read_metadata(data: bytes) -> dict[str, str]:
+    """Read an ONNX file's metadata, and refuse the file if it refers to external data.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        The metadata properties; of a key that stands twice, the last.
+
+    Raises:
+        ArtefactError: It is empty, no ONNX file, or has external data.
+    """
+    if not data:
+        raise ArtefactError("the file is empty")
+    model: Any = _CLASSES["Model"]()
+    try:
+        model.ParseFromString(data)
+    except message.DecodeError:
+        raise ArtefactError("the file is not an ONNX model, or it is truncated") from None
+    if not model.HasField("graph") or not model.ir_version:
+        raise ArtefactError("the file is not an ONNX model: it has no graph")
+    _refuse_external_data(model)
+    return {
+        entry.key.decode("utf-8", "replace"): entry.value.decode("utf-8", "replace")
+        for entry in model.metadata_props
+    }
+
+
+def _refuse_external_data(root: Any) -> None:
+    # A stack of our own, since graphs nest in attributes as deep as the file's author likes.
+    stack = [root]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, _CLASSES["Tensor"]):
+            tensor: Any = current
+            if tensor.data_location == _EXTERNAL or len(tensor.external_data):
+                name = tensor.name.decode("utf-8", "replace")
+                raise ArtefactError(
+                    f"tensor '{name}' keeps its data in another file; external data is refused: "
+                    "save the model as one file"
+                )
+            continue
+        for field, value in current.ListFields():
+            if field.message_type is not None:
+                stack.extend(value if field.is_repeated else (value,))

@@ -1,0 +1,108 @@
+"""Replay a contract's golden samples: does the file still answer as the original did?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from inference.model.contract import Contract, Label, Sample
+    from inference.model.servable import Servable
+
+# Another processor rounds otherwise in the last place; the parity's tolerance does not cover that.
+_ROUNDING = 1e-6
+
+
+def replay_samples(servable: Servable) -> float:
+    """Run the golden samples, as a batch and one by one, and compare with the original's answers.
+
+    Returns:
+        The largest absolute difference of a probability (classification) or of a value (regression,
+        relative to values above 1).
+
+    Raises:
+        ArtefactError: A label differs, or a difference is beyond the recorded tolerance; names the
+            sample.
+        InferenceError: The graph fails on a sample.
+    """
+    contract = servable.contract
+    if contract is None or not contract.samples:
+        return 0.0
+    rows = [sample.row for sample in contract.samples]
+    batch = _answers(servable, contract, rows)
+    singles = [_answers(servable, contract, [row])[0] for row in rows]
+    return max(
+        _compare(contract, index, sample, answer)
+        for answers in (batch, singles)
+        for index, (sample, answer) in enumerate(zip(contract.samples, answers, strict=True))
+    )
+
+
+def _answers(servable: Servable, contract: Contract, rows: list[Any]) -> list[tuple[Any, Any]]:
+    names = [contract.outputs.label]
+    if contract.outputs.probabilities is not None:
+        names.append(contract.outputs.probabilities)
+    try:
+        feeds = servable.to_feeds(rows)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ArtefactError(f"the golden samples do not fit the model's inputs: {error}") from None
+    results = servable.run(names, feeds)
+    for name, result in zip(names, results, strict=True):
+        if len(result) != len(rows):
+            raise ArtefactError(f"output '{name}' has {len(result)} rows for {len(rows)} samples")
+    labels = np.asarray(results[0])
+    if labels.ndim > 1 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    tables: list[Any] = [None] * len(rows) if len(results) == 1 else list(results[1])
+    return list(zip(labels.tolist(), tables, strict=True))
+
+
+def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, Any]) -> float:
+    label, probabilities = answer
+    tolerance = contract.parity.tolerance + _ROUNDING
+    if contract.task == "regression":
+        return _compare_values(index, sample.label, label, tolerance)
+    decoded = _decode(contract, label)
+    if decoded != sample.label:
+        raise ArtefactError(
+            f"golden sample {index} is answered {decoded!r}, the original answered {sample.label!r}"
+        )
+    if sample.probabilities is None or probabilities is None:
+        return 0.0
+    given = np.asarray(probabilities, dtype=np.float64)
+    if given.shape != (len(sample.probabilities),):
+        raise ArtefactError(
+            f"golden sample {index} is answered with probabilities of shape {given.shape}, "
+            f"the contract has {len(sample.probabilities)} classes"
+        )
+    return _bounded(index, float(np.abs(given - sample.probabilities).max()), tolerance)
+
+
+def _compare_values(index: int, expected: Any, given: Any, tolerance: float) -> float:
+    wanted = np.atleast_1d(np.asarray(expected, dtype=np.float64))
+    got = np.atleast_1d(np.asarray(given, dtype=np.float64))
+    if wanted.shape != got.shape:
+        raise ArtefactError(f"golden sample {index} is answered with {got.size} values")
+    difference = np.abs(got - wanted) / np.maximum(1.0, np.abs(wanted))
+    return _bounded(index, float(difference.max()), tolerance)
+
+
+def _bounded(index: int, difference: float, tolerance: float) -> float:
+    if math.isnan(difference) or difference > tolerance:
+        raise ArtefactError(
+            f"golden sample {index} differs by {difference:.3g} from the original's answer, "
+            f"the recorded tolerance is {tolerance:.3g}"
+        )
+    return difference
+
+
+def _decode(contract: Contract, label: Any) -> Label:
+    encoded = contract.outputs.encoded_classes
+    if encoded is None or contract.classes is None or label not in encoded:
+        decoded: Label = label
+        return decoded
+    return contract.classes[encoded.index(label)]

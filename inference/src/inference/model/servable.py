@@ -1,0 +1,82 @@
+"""A servable: one loaded version of a model, ready to answer.
+
+It is immutable. A request keeps the servable it started with, so that a swap can never change the
+model under it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from inference.model.columns import Columns
+from inference.model.contract import METADATA_KEY, Contract, decode_contract, label_key
+from inference.model.features import check_against, positional_features
+from inference.model.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inference.model.contract import Feature, Label, Scalar
+
+
+class Servable:
+    """One loaded version of a model.
+
+    Args:
+        name: The model's name.
+        version: Its version.
+        data: The artefact, whole.
+        cost_us: Microseconds per run by row count, as measured at admission.
+
+    Attributes:
+        digest: SHA-256 of the artefact, lower-case hexadecimal.
+        contract: What the artefact says about itself; ``None`` for somebody else's file.
+        signature: Inputs and outputs of the graph.
+        features: The contract's, or positional ones; ``None`` when the inputs are not rows.
+        class_keys: How each class is spelt in an answer; ``None`` without classes.
+
+    Raises:
+        ArtefactError: It cannot be loaded, or the contract does not fit the graph.
+    """
+
+    def __init__(
+        self, name: str, version: int, data: bytes, *, cost_us: Mapping[int, float] | None = None
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.digest = hashlib.sha256(data).hexdigest()
+        self.size_bytes = len(data)
+        self.cost_us = dict(cost_us or {})
+        self._session = Session(data)
+        self.signature = self._session.signature
+        document = self._session.metadata.get(METADATA_KEY)
+        self.contract: Contract | None = None if document is None else decode_contract(document)
+        self.features: Sequence[Feature] | None
+        if self.contract is None:
+            self.features = positional_features(self.signature)
+        else:
+            check_against(self.contract, self.signature)
+            self.features = self.contract.features
+        self.columns = Columns(self.features, self.signature) if self.features else None
+        self.class_keys, self.classes_by_code = _classes(self.contract)
+
+    def run(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> list[Any]:
+        """Run the graph once; see :meth:`inference.model.session.Session.run`."""
+        return self._session.run(outputs, feeds)
+
+    def to_feeds(self, rows: Sequence[Sequence[Scalar]]) -> dict[str, Any]:
+        """Build the input arrays from rows in feature order; only where there are ``features``."""
+        if self.columns is None:
+            raise ValueError(f"model '{self.name}' takes tensors, not rows")
+        return self.columns.to_feeds(rows)
+
+
+def _classes(
+    contract: Contract | None,
+) -> tuple[list[str] | None, dict[str | int, Label] | None]:
+    if contract is None or contract.classes is None:
+        return None, None
+    keys = [label_key(c) for c in contract.classes]
+    encoded = contract.outputs.encoded_classes
+    return keys, None if encoded is None else dict(zip(encoded, contract.classes, strict=True))

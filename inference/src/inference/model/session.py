@@ -1,0 +1,97 @@
+"""The onnxruntime session: the only module that imports onnxruntime.
+
+Telemetry is on by default in the official Linux builds since 1.29 (onnxruntime#27379) and is read when
+the library loads, so the switch is set before the import. Threads are ours to choose: by default
+onnxruntime sizes its pool to the host and spins while idle (onnxruntime#11841, #27916).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort  # noqa: E402 - telemetry is switched off first
+
+from inference.errors import ArtefactError, InferenceError
+from inference.model.signature import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ort.disable_telemetry_events()
+RUNTIME_VERSION: str = ort.__version__
+
+
+class Session:
+    """A loaded ONNX graph.
+
+    Args:
+        data: The whole file; external data has been refused before.
+        threads: Threads that one run may use.
+
+    Attributes:
+        signature: Its inputs and outputs.
+
+    Raises:
+        ArtefactError: onnxruntime cannot load it; says why.
+    """
+
+    def __init__(self, data: bytes, *, threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 4  # what fails is raised; what is raised is logged by us
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        # The arena keeps what the largest request ever needed; memory is worth more than the
+        # microsecond it saves.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session: Any = ort.InferenceSession(
+                data, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises a dozen kinds without a common base
+            raise ArtefactError(f"onnxruntime cannot load it: {_explain(error)}") from None
+        self.signature = Signature(
+            tuple(_specs(self._session.get_inputs())), tuple(_specs(self._session.get_outputs()))
+        )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The file's metadata properties."""
+        properties: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        return properties
+
+    def run(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> list[Any]:
+        """Run the graph once.
+
+        Args:
+            outputs: Names of the outputs wanted, ``None`` for all.
+            feeds: An array per input, of the signature's type and shape.
+
+        Returns:
+            One value per output: an array, or a list of maps for ZipMap.
+
+        Raises:
+            InferenceError: onnxruntime refused the input or failed on it.
+        """
+        try:
+            results: list[Any] = self._session.run(outputs, feeds)
+        except Exception as error:
+            raise InferenceError(f"onnxruntime: {_explain(error)}") from None
+        return results
+
+
+def _specs(arguments: list[Any]) -> list[TensorSpec]:
+    return [TensorSpec.from_onnx(a.name, a.type, a.shape) for a in arguments]
+
+
+def _explain(error: Exception) -> str:
+    # Messages begin "[ONNXRuntimeError] : 1 : FAIL : " and may go on over lines with source paths.
+    text = str(error).split("\n", 1)[0]
+    _, found, rest = text.partition("[ONNXRuntimeError] : ")
+    parts = rest.split(" : ", 2) if found else [text]
+    return parts[-1].strip()[:500] or type(error).__name__

@@ -1,0 +1,74 @@
+"""The tensors a model takes and gives: names, element types and shapes.
+
+One table holds what each element type is called by ONNX, by NumPy and by the Open Inference Protocol.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+# ONNX's spelling -> (NumPy's type, the Open Inference Protocol's datatype)
+_ELEMENTS: dict[str, tuple[type[Any], str]] = {
+    "bool": (np.bool_, "BOOL"),
+    "uint8": (np.uint8, "UINT8"),
+    "uint16": (np.uint16, "UINT16"),
+    "uint32": (np.uint32, "UINT32"),
+    "uint64": (np.uint64, "UINT64"),
+    "int8": (np.int8, "INT8"),
+    "int16": (np.int16, "INT16"),
+    "int32": (np.int32, "INT32"),
+    "int64": (np.int64, "INT64"),
+    "float16": (np.float16, "FP16"),
+    "float": (np.float32, "FP32"),
+    "double": (np.float64, "FP64"),
+    "string": (np.object_, "BYTES"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output.
+
+    Attributes:
+        name: The name in the graph.
+        onnx_type: As onnxruntime spells it, such as ``tensor(float)``.
+        dtype: NumPy's type of an element; ``None`` for what is no tensor of a known type (ZipMap's
+            sequence of maps, say).
+        datatype: The Open Inference Protocol's name of it, ``None`` likewise.
+        shape: Dimensions; -1 for a variable one.
+    """
+
+    name: str
+    onnx_type: str
+    dtype: np.dtype[Any] | None
+    datatype: str | None
+    shape: tuple[int, ...]
+
+    @classmethod
+    def from_onnx(cls, name: str, onnx_type: str, shape: list[Any] | None) -> TensorSpec:
+        """Describe a tensor from what onnxruntime says of it."""
+        element = onnx_type.removeprefix("tensor(").removesuffix(")")
+        known = _ELEMENTS.get(element) if onnx_type.startswith("tensor(") else None
+        dims = tuple(d if isinstance(d, int) and d >= 0 else -1 for d in shape or [])
+        if known is None:
+            return cls(name, onnx_type, None, None, dims)
+        return cls(name, onnx_type, np.dtype(known[0]), known[1], dims)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """All inputs and outputs, in the graph's order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def input(self, name: str) -> TensorSpec | None:
+        """Find an input by name."""
+        return next((spec for spec in self.inputs if spec.name == name), None)
+
+    def output(self, name: str) -> TensorSpec | None:
+        """Find an output by name."""
+        return next((spec for spec in self.outputs if spec.name == name), None)

@@ -1,0 +1,1 @@
+"""Which models are live: scan, watch, admission, registry, selection."""

@@ -1,0 +1,81 @@
+"""Admission: may this artefact be served?
+
+The examination runs in a child process with limits on time and memory, so that a file that crashes
+onnxruntime, loops or eats memory cannot hurt the process that asks. The server and the exporter ask
+in the same words.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inference.repository.report import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one examination may take.
+
+    Attributes:
+        seconds: Wall-clock time.
+        memory_bytes: Address space; onnxruntime itself maps about 500 MiB of it.
+    """
+
+    seconds: float = 30
+    memory_bytes: int = 4 * 1024**3
+
+
+_DEFAULT = Limits()
+
+
+def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
+    """Try one artefact in a child process; blocks until it is done.
+
+    Guaranteed to return within about ``limits.seconds``, whatever is in the file.
+
+    Returns:
+        The report; ``admitted`` is false with a ``reason`` for a file that is refused, that crashes
+        the child, or that exceeds a limit.
+    """
+    command = [sys.executable, "-P", "-m", "inference.repository.examiner", str(path.absolute())]
+    command += [str(limits.memory_bytes), str(int(limits.seconds) + 1)]
+    # One thread: numpy's library would otherwise map memory for one per core of the host.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        child = subprocess.run(  # noqa: S603 - our own interpreter and module, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limits.seconds,
+            check=False,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        return Report(admitted=False, reason=f"its examination took over {limits.seconds:g} seconds")
+    try:
+        return msgspec.json.decode(child.stdout.splitlines()[-1], type=Report)
+    except (IndexError, msgspec.DecodeError):
+        return Report(admitted=False, reason=_explain(child, limits))
+
+
+def _explain(child: subprocess.CompletedProcess[bytes], limits: Limits) -> str:
+    last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+    if any("MemoryError" in line or "bad_alloc" in line for line in last):
+        return f"it needs more than {limits.memory_bytes // 1024**2} MiB of memory"
+    if child.returncode < 0:
+        died = signal.Signals(-child.returncode)
+        if died == signal.SIGXCPU:
+            return f"its examination took over {limits.seconds:g} seconds of processor time"
+        return f"it crashes the runtime ({died.name})" + (f": {last[0][:300]}" if last else "")
+    return f"its examination failed: {last[0][:300] if last else f'exit {child.returncode}'}"

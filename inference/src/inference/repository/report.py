@@ -1,0 +1,33 @@
+"""The admission report of one file."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the examination of one artefact found.
+
+    Attributes:
+        admitted: Whether it may be served.
+        reason: Why not; empty when admitted.
+        digest: SHA-256 of the content examined, lower-case hexadecimal.
+        size_bytes: Size of that content.
+        has_contract: Whether the artefact describes itself.
+        samples: Golden samples replayed.
+        max_difference: Largest difference from the original's answers to them.
+        load_ms: Milliseconds to load the graph.
+        cost_us: Median microseconds of one run, by row count.
+        warnings: What a person should know although it is admitted.
+    """
+
+    admitted: bool
+    reason: str = ""
+    digest: str = ""
+    size_bytes: int = 0
+    has_contract: bool = False
+    samples: int = 0
+    max_difference: float = 0.0
+    load_ms: float = 0.0
+    cost_us: dict[int, float] = {}
+    warnings: list[str] = []

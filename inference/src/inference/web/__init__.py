@@ -1,0 +1,1 @@
+"""HTTP only: routes, documents, errors to responses."""

@@ -1,0 +1,1 @@
+"""Publish scikit-learn models from a notebook as ONNX files that describe themselves."""
