@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a configuration file, not a module
 """JupyterLab in a container: reachable through the published port, quiet towards everybody else.
 
 The token is Jupyter's own: JUPYTER_TOKEN when that is set, else a random one printed in the log.
@@ -5,7 +6,7 @@ The token is Jupyter's own: JUPYTER_TOKEN when that is set, else a random one pr
 
 c = get_config()  # noqa: F821 - Jupyter puts it there
 
-c.ServerApp.ip = "0.0.0.0"
+c.ServerApp.ip = "0.0.0.0"  # noqa: S104 - compose.yml publishes it on loopback only
 c.ServerApp.port = 8888
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False

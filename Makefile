@@ -1,0 +1,127 @@
+# Every habit of this project has its name here; README, hooks and .ci/run call only these.
+# Needs python3, make and git. uv comes from PATH when it is new enough, else it goes into .tools/.
+
+UV := .tools/bin/uv
+RUN := $(UV) run --locked --all-packages
+UV_MINIMUM := $(shell sed -n 's/^required-version = ">=\(.*\)"/\1/p' pyproject.toml)
+UV_VERSION := $(shell sed -n 's/^ARG UV_IMAGE=.*://p' images/inference/Dockerfile)
+
+LAB_PORT ?= 8888
+LOAD_URL ?= http://127.0.0.1:8000
+LOAD_USERS ?= 32
+LOAD_TIME ?= 60s
+
+# onnxruntime reports its use to its maker unless it is told not to.
+export ORT_DISABLE_TELEMETRY := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help tools sync serve lab up down test test-lean test-stack test-browser check format load \
+	pictures clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---------------------------------------------------------------- running
+
+serve lab: export INFERENCE_HOST ?= 127.0.0.1
+serve lab: export INFERENCE_PORT ?= 8000
+serve lab: export INFERENCE_MODELS_DIR ?= $(CURDIR)/models
+serve lab: export EXPORTER_MODELS_DIR ?= $(INFERENCE_MODELS_DIR)
+serve lab: export EXPORTER_URL ?= http://127.0.0.1:$(INFERENCE_PORT)
+
+serve: tools ## Serve models/ on 127.0.0.1:8000, trained first when there are none; Ctrl-C stops
+	@mkdir -p "$$INFERENCE_MODELS_DIR"
+	@if [ -z "$$(cd "$$INFERENCE_MODELS_DIR" && find . -name '*.onnx' ! -path './.*' | head -n 1)" ]; then \
+		echo "There are no models yet: training the penguin classifiers."; \
+		$(UV) run --locked --no-dev --package notebooks python notebooks/penguins.py; \
+	fi
+	@$(UV) run --locked --no-dev --package inference inference serve
+
+lab: tools ## Open JupyterLab on 127.0.0.1:8888; what it publishes goes where `make serve` looks
+	@$(UV) run --locked --no-dev --package notebooks jupyter lab \
+		--ip=127.0.0.1 --port=$(LAB_PORT) --no-browser --notebook-dir=notebooks \
+		--LabApp.news_url=None --LabApp.extension_manager=readonly \
+		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+		$(if $(filter 0,$(shell id -u)),--allow-root)
+
+up: ## Build and start both containers, wait until they are healthy
+	docker compose up --build --detach --wait
+	@echo "JupyterLab:  $$(docker compose logs --no-log-prefix jupyter | grep -o 'http://127.0.0.1:8888/[^ ]*' | tail -n 1)"
+	@echo "Service:     http://127.0.0.1:8000/docs"
+
+down: ## Stop both containers; models, selection and notebooks are kept
+	docker compose down
+
+# ---------------------------------------------------------------- testing
+
+test: sync ## Run the fast tests with branch coverage, then the lean suite
+	$(UV) run --no-sync pytest --cov --cov-branch --cov-report=term:skip-covered --cov-report=html:reports/coverage
+	@$(MAKE) --no-print-directory test-lean
+
+test-lean: export UV_PROJECT_ENVIRONMENT := .tools/lean
+test-lean: tools ## Run the service's tests with nothing but the service's dependencies installed
+	UV_COMPILE_BYTECODE=1 $(UV) sync --locked --quiet --package inference --group lean
+	@.tools/lean/bin/python -c "import importlib.util as u, sys; \
+		sys.exit('scikit-learn is importable' if u.find_spec('sklearn') else 0)"
+	.tools/lean/bin/python -m pytest tests/unit/inference tests/service
+
+# The laboratory script gives an engine and base images to a machine that has none.
+test-stack: sync ## Build the containers, bring them up and test the loop through them
+	@if [ -f ../shared/container-lab.sh ]; then bash ../shared/container-lab.sh images/*/Dockerfile; fi
+	$(UV) run --no-sync pytest --timeout=900 tests/stack
+
+test-browser: sync ## Test the pages in Chromium (Debian's package, /usr/bin/chromium)
+	$(RUN) --group browser pytest tests/browser
+
+load: tools ## Load a running service at LOAD_URL for LOAD_TIME; report in reports/load.html
+	@mkdir -p reports
+	$(RUN) --group load locust --locustfile tests/load/locustfile.py --headless --only-summary \
+		--host $(LOAD_URL) --users $(LOAD_USERS) --spawn-rate $(LOAD_USERS) --run-time $(LOAD_TIME) \
+		--html reports/load.html
+
+# ---------------------------------------------------------------- keeping
+
+check: sync ## Check style, types and the direction of imports
+	$(UV) run --no-sync ruff check
+	$(UV) run --no-sync ruff format --check
+	$(UV) run --no-sync mypy
+	$(UV) run --no-sync lint-imports
+
+format: sync ## Format the code and mend what can be mended automatically
+	$(UV) run --no-sync ruff format
+	$(UV) run --no-sync ruff check --fix
+
+pictures: sync ## Remake the screenshots in docs/pictures
+	$(RUN) --group browser python tests/browser/pictures.py
+
+clean: ## Remove caches and reports; models and environments stay
+	rm -rf .coverage .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist reports
+	find . -name __pycache__ -not -path './.*' -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- tools
+
+# Compiling costs seconds once; without it a machine that writes no bytecode compiles at every start.
+sync: tools
+	@UV_COMPILE_BYTECODE=1 $(UV) sync --locked --quiet --inexact --all-packages
+
+tools: $(UV) ## Find uv, or install it into .tools/
+
+$(UV):
+	@mkdir -p .tools/bin; \
+	found=$$(command -v uv || true); \
+	version=$$("$${found:-false}" --version 2>/dev/null | cut -d ' ' -f 2); \
+	if [ -n "$$version" ] && \
+		[ "$$(printf '%s\n' $(UV_MINIMUM) "$$version" | sort -V | head -n 1)" = $(UV_MINIMUM) ]; then \
+		ln -sf "$$found" $@; exit; \
+	fi; \
+	echo "Installing uv $(UV_VERSION) into .tools/uv"; \
+	rm -rf .tools/uv; \
+	if python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+		python3 -m venv .tools/uv && .tools/uv/bin/python -m pip install --quiet uv==$(UV_VERSION); \
+	elif python3 -m pip --version >/dev/null 2>&1; then \
+		python3 -m pip install --quiet --target .tools/uv uv==$(UV_VERSION); \
+	else \
+		echo "This python3 can neither make a virtual environment nor run pip." >&2; \
+		echo "Install one of them (Debian and Ubuntu: apt-get install python3-venv), or uv." >&2; \
+		exit 1; \
+	fi && ln -sf ../uv/bin/uv $@
