@@ -21,15 +21,15 @@ class Application(FastHttpUser):
     def on_start(self) -> None:
         """Learn which models there are and what they take."""
         self.examples: dict[str, dict[str, Any]] = {}
-        for model in self.client.get("/models").json()["models"]:
-            if model["state"] == "ready":
-                name = model["name"]
+        for listed in self.client.get("/models").json()["models"]:
+            if listed["state"] == "ready":
+                name = listed["name"]
                 contract = self.client.get(f"/models/{name}", name="/models/{name}").json()[
                     "contract"
                 ]
                 self.examples[name] = {f["name"]: f["example"] for f in contract["features"]}
         if not self.examples:
-            raise RuntimeError("the service has no model that is ready: publish one first")
+            raise RuntimeError("no model with a contract is ready: publish one first")
 
     @task(20)
     def predict_one(self) -> None:
