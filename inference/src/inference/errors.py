@@ -1,15 +1,15 @@
 """Every error this service raises on purpose, and which side has to act on it.
 
-A request passes decode -> look-up -> run -> encode; an artefact passes read -> examine -> load. Each
-step raises its own error, and only :mod:`inference.web.problem` turns one into a response, so this
-module knows no HTTP beyond the status that each branch stands for::
+A request passes decode -> look-up -> run -> encode; an artefact passes read -> examine -> load.
+Each step raises its own error, and only :mod:`inference.web.problem` turns one into a response, so
+this module knows no HTTP beyond the status that each branch stands for::
 
     RookeryError
     ├── ClientError                 the caller can mend it
     │   ├── RequestError      400   the body is not what the route takes
     │   │   └── RowsError     422   single rows or features are wrong; lists each of them
     │   ├── NotFoundError     404   no such model or version; suggests the nearest name
-    │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded, withdrawn
+    │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded
     │   └── TooLargeError     413   over a limit on bytes or rows
     └── ServerError                 the operator or the model's author can mend it
         ├── ArtefactError           this file cannot be served; becomes a quarantine's reason

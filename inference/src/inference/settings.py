@@ -1,7 +1,7 @@
 """The service's settings, all from environment variables that begin with ``INFERENCE_``.
 
-Every field is one setting; its description is the reference (docs/reference/settings.md is made from
-it). A bad value stops the start: nothing is skipped or guessed.
+Every field is one setting; its description is the reference (docs/reference/settings.md is made
+from it). A bad value stops the start: nothing is skipped or guessed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="INFERENCE_", frozen=True, extra="ignore")
 
-    models_dir: Annotated[Path, Field(description="The models folder; read, never written.")] = Path(
-        "models"
+    models_dir: Annotated[Path, Field(description="The models folder; read, never written.")] = (
+        Path("models")
     )
     state_dir: Annotated[
         Path, Field(description="Where selection, pins and unloads are kept; created when missing.")
     ] = Path(".state")
     host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes any.")] = (
-        8000
-    )
+    port: Annotated[
+        int, Field(ge=0, le=65535, description="The port to listen on; 0 takes any.")
+    ] = 8000
     keep_versions: Annotated[
         int,
-        Field(ge=1, description="Versions kept loaded per model, the highest first; a pin adds one."),
+        Field(
+            ge=1, description="Versions kept loaded per model, the highest first; a pin adds one."
+        ),
     ] = 2
     rescan_seconds: Annotated[
         float,
@@ -40,11 +42,15 @@ class Settings(BaseSettings):
     ] = 5
     force_polling: Annotated[
         bool,
-        Field(description="Poll for changes: for folders without file events (NFS, Docker Desktop)."),
+        Field(
+            description="Poll for changes: for folders without file events (NFS, Docker Desktop)."
+        ),
     ] = False
     settle_ms: Annotated[
         int,
-        Field(ge=0, description="How long a file must have stayed unchanged before it is examined."),
+        Field(
+            ge=0, description="How long a file must have stayed unchanged before it is examined."
+        ),
     ] = 200
     admission_timeout_seconds: Annotated[
         float, Field(gt=0, description="How long the examination of one file may take.")

@@ -33,7 +33,7 @@ class Columns:
             (spec.name, spec.dtype, len(spec.shape), places[spec.name]) for spec in signature.inputs
         ]
         only = self._inputs[0]
-        self._is_matrix = len(self._inputs) == 1 and only[2] == 2 and only[1] != np.object_  # noqa: PLR2004
+        self._is_matrix = len(self._inputs) == 1 and only[2] == 2 and only[1] != np.object_
 
     def to_feeds(self, rows: Sequence[Sequence[Scalar]]) -> dict[str, np.ndarray[Any, Any]]:
         """Build the arrays.
@@ -52,9 +52,7 @@ class Columns:
                 return {name: np.array(rows, dtype=dtype)}
             return self._to_columns(list(zip(*rows, strict=True)))
 
-    def _to_columns(
-        self, columns: list[tuple[Scalar, ...]]
-    ) -> dict[str, np.ndarray[Any, Any]]:
+    def _to_columns(self, columns: list[tuple[Scalar, ...]]) -> dict[str, np.ndarray[Any, Any]]:
         feeds: dict[str, np.ndarray[Any, Any]] = {}
         for name, dtype, rank, places in self._inputs:
             chosen = [columns[place] for place in places]

@@ -104,7 +104,8 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True):
         accuracy: Share of right labels.
         macro_f1: F1 score, unweighted mean over the classes.
         log_loss: Mean negative log-likelihood, natural logarithm.
-        confusion_matrix: Rows are true classes, columns predicted ones, in the order of the classes.
+        confusion_matrix: Rows are true classes, columns predicted ones, in the order of the
+            classes.
         r2: Coefficient of determination (regression).
         mean_absolute_error: In the target's unit (regression).
         root_mean_squared_error: In the target's unit (regression).

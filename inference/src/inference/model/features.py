@@ -8,6 +8,7 @@ from inference.errors import ArtefactError
 from inference.model.contract import Contract, Feature
 
 if TYPE_CHECKING:
+    from inference.model.contract import Scalar
     from inference.model.signature import Signature, TensorSpec
 
 _ROW_RANKS = (1, 2)
@@ -21,8 +22,8 @@ def positional_features(signature: Signature) -> list[Feature] | None:
     ``[rows, k]`` is ``k`` features ``input[0]`` to ``input[k-1]``.
 
     Returns:
-        The features, or ``None`` when the inputs are not rows of columns (images, say): such a model
-        takes tensors only.
+        The features, or ``None`` when the inputs are not rows of columns (images, say): such a
+        model takes tensors only.
     """
     features: list[Feature] = []
     for spec in signature.inputs:
@@ -30,7 +31,7 @@ def positional_features(signature: Signature) -> list[Feature] | None:
         if width is None:
             return None
         kind = _kind(spec)
-        example: str | bool | float | int = {"category": "", "boolean": False}.get(kind, 0)
+        example: Scalar = "" if kind == "category" else False if kind == "boolean" else 0
         names = [spec.name] if width == 1 else [f"{spec.name}[{i}]" for i in range(width)]
         features += [
             Feature(n, kind, spec.name, example=example, open_categories=kind == "category")
@@ -82,6 +83,12 @@ def check_against(contract: Contract, signature: Signature) -> None:
             raise ArtefactError(
                 f"the contract has {width} features for input '{spec.name}', "
                 f"which has {columns} columns"
+            )
+    floats = {spec.name for spec in signature.inputs if spec.dtype and spec.dtype.kind in "fO"}
+    for feature in contract.features:
+        if feature.nullable and feature.input not in floats:
+            raise ArtefactError(
+                f"feature '{feature.name}' may be null, but input '{feature.input}' holds no null"
             )
     named = [contract.outputs.label, contract.outputs.probabilities]
     for name in filter(None, named):

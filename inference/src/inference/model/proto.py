@@ -2,7 +2,8 @@
 
 onnxruntime opens external data while it loads, so a crafted file could make it read anything the
 process can read. A file must therefore be searched before. Only the fields on the way to a tensor
-are declared, with onnx.proto's numbers; protobuf skips all others, so this needs no ``onnx`` package.
+are declared, with onnx.proto's numbers; protobuf skips all others, so this needs no ``onnx``
+package.
 
 Source: onnx/onnx.proto (IR version 13), https://onnx.ai/onnx/repo-docs/ExternalData.html
 """

@@ -1,8 +1,8 @@
 """The onnxruntime session: the only module that imports onnxruntime.
 
-Telemetry is on by default in the official Linux builds since 1.29 (onnxruntime#27379) and is read when
-the library loads, so the switch is set before the import. Threads are ours to choose: by default
-onnxruntime sizes its pool to the host and spins while idle (onnxruntime#11841, #27916).
+Telemetry is on by default in the official Linux builds since 1.29 (onnxruntime#27379) and is read
+when the library loads, so the switch is set before the import. Threads are ours to choose: by
+default onnxruntime sizes its pool to the host and spins while idle (onnxruntime#11841, #27916).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime as ort  # noqa: E402 - telemetry is switched off first
+import onnxruntime as ort
 
 from inference.errors import ArtefactError, InferenceError
 from inference.model.signature import Signature, TensorSpec
@@ -53,7 +53,7 @@ class Session:
             self._session: Any = ort.InferenceSession(
                 data, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime raises a dozen kinds without a common base
+        except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
             raise ArtefactError(f"onnxruntime cannot load it: {_explain(error)}") from None
         self.signature = Signature(
             tuple(_specs(self._session.get_inputs())), tuple(_specs(self._session.get_outputs()))
@@ -80,7 +80,7 @@ class Session:
         """
         try:
             results: list[Any] = self._session.run(outputs, feeds)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - likewise
             raise InferenceError(f"onnxruntime: {_explain(error)}") from None
         return results
 

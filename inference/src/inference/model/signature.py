@@ -1,6 +1,7 @@
 """The tensors a model takes and gives: names, element types and shapes.
 
-One table holds what each element type is called by ONNX, by NumPy and by the Open Inference Protocol.
+One table holds what each element type is called by ONNX, by NumPy and by the Open Inference
+Protocol.
 """
 
 from __future__ import annotations

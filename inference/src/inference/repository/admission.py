@@ -7,6 +7,7 @@ in the same words.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -47,35 +48,70 @@ def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
         The report; ``admitted`` is false with a ``reason`` for a file that is refused, that crashes
         the child, or that exceeds a limit.
     """
-    command = [sys.executable, "-P", "-m", "inference.repository.examiner", str(path.absolute())]
-    command += [str(limits.memory_bytes), str(int(limits.seconds) + 1)]
-    # One thread: numpy's library would otherwise map memory for one per core of the host.
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    environment["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         child = subprocess.run(  # noqa: S603 - our own interpreter and module, no shell
-            command,
+            _command(path, limits),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=limits.seconds,
             check=False,
-            env=environment,
+            env=_environment(),
         )
     except subprocess.TimeoutExpired:
-        return Report(admitted=False, reason=f"its examination took over {limits.seconds:g} seconds")
+        return _too_slow(limits)
+    return _read(child.returncode, child.stdout, child.stderr, limits)
+
+
+async def examine_aside(path: Path, limits: Limits = _DEFAULT) -> Report:
+    """Do what :func:`examine` does without blocking the loop; cancelled, it ends the child."""
+    child = await asyncio.create_subprocess_exec(
+        *_command(path, limits),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+    )
     try:
-        return msgspec.json.decode(child.stdout.splitlines()[-1], type=Report)
+        async with asyncio.timeout(limits.seconds):
+            stdout, stderr = await child.communicate()
+    except TimeoutError:
+        return _too_slow(limits)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    return _read(child.returncode or 0, stdout, stderr, limits)
+
+
+def _command(path: Path, limits: Limits) -> list[str]:
+    module = [sys.executable, "-P", "-m", "inference.repository.examiner", str(path.absolute())]
+    return [*module, str(limits.memory_bytes), str(int(limits.seconds) + 1)]
+
+
+def _environment() -> dict[str, str]:
+    # One thread: numpy's library would otherwise map memory for one per core of the host.
+    one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return os.environ | one | {"ORT_DISABLE_TELEMETRY": "1"}
+
+
+def _too_slow(limits: Limits) -> Report:
+    return Report(admitted=False, reason=f"its examination took over {limits.seconds:g} seconds")
+
+
+def _read(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report:
+    try:
+        return msgspec.json.decode(stdout.splitlines()[-1], type=Report)
     except (IndexError, msgspec.DecodeError):
-        return Report(admitted=False, reason=_explain(child, limits))
+        return Report(admitted=False, reason=_explain(status, stderr, limits))
 
 
-def _explain(child: subprocess.CompletedProcess[bytes], limits: Limits) -> str:
-    last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+def _explain(status: int, stderr: bytes, limits: Limits) -> str:
+    last = stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     if any("MemoryError" in line or "bad_alloc" in line for line in last):
         return f"it needs more than {limits.memory_bytes // 1024**2} MiB of memory"
-    if child.returncode < 0:
-        died = signal.Signals(-child.returncode)
+    if status < 0:
+        died = signal.Signals(-status)
         if died == signal.SIGXCPU:
             return f"its examination took over {limits.seconds:g} seconds of processor time"
         return f"it crashes the runtime ({died.name})" + (f": {last[0][:300]}" if last else "")
-    return f"its examination failed: {last[0][:300] if last else f'exit {child.returncode}'}"
+    return f"its examination failed: {last[0][:300] if last else f'exit {status}'}"

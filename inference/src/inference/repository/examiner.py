@@ -41,7 +41,9 @@ def examine_here(path: Path) -> Report:
     except RookeryError as error:
         return msgspec.structs.replace(report, reason=str(error))
     except MemoryError:
-        return msgspec.structs.replace(report, reason="it needs more memory than examination allows")
+        return msgspec.structs.replace(
+            report, reason="it needs more memory than examination allows"
+        )
 
 
 def _try(data: bytes, report: Report) -> Report:

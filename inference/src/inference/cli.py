@@ -1,0 +1,167 @@
+"""The commands: ``inference serve``, ``inference check FILE``, ``inference models``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import urllib.error
+import urllib.request
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+
+from inference.errors import RookeryError
+from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_OK, _REFUSED, _USAGE = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        The exit status: 0 done, 1 refused or failed, 2 wrong use or a wrong setting.
+    """
+    parser = argparse.ArgumentParser(
+        prog="inference", description="Serve ONNX models from a folder, live and without restart."
+    )
+    parser.add_argument("--version", action="version", version=f"inference {version('inference')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser(
+        "serve", help="serve the models folder; settings are INFERENCE_... variables"
+    )
+    check = commands.add_parser("check", help="examine one file as the service would")
+    check.add_argument("file", type=Path)
+    check.add_argument("--json", action="store_true", help="the report as JSON")
+    models = commands.add_parser("models", help="list the models of the running service")
+    models.add_argument("--json", action="store_true", help="as the service answers")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        return _complain(error)
+    match options.command:
+        case "serve":
+            return serve(settings)
+        case "check":
+            return check_file(options.file, settings, as_json=options.json)
+        case _:
+            return list_models(settings, as_json=options.json)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal comes."""
+    # Imported late, so that the other commands start at once.
+    import uvicorn  # noqa: PLC0415
+
+    from inference.app import create_app  # noqa: PLC0415
+
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s"
+    )
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    logger.info("models: %s", settings.models_dir.absolute())
+    logger.info("Swagger: http://%s:%d/docs", _shown(settings.host), settings.port)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    return _OK if server.started else _REFUSED
+
+
+def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
+    """Print the admission report of one file."""
+    from inference.repository.admission import Limits, examine  # noqa: PLC0415
+
+    limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
+    report = examine(path, limits)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())  # noqa: T201
+        return _OK if report.admitted else _REFUSED
+    lines = [f"{path}: {'admitted' if report.admitted else 'refused: ' + report.reason}"]
+    if report.digest:
+        lines.append(f"  sha256    {report.digest}, {report.size_bytes:,} bytes")
+    if report.admitted:
+        contract = "yes" if report.has_contract else "none: features are positional"
+        lines.append(f"  contract  {contract}")
+        lines.append(
+            f"  samples   {report.samples} replayed, largest difference {report.max_difference:.3g}"
+        )
+        lines.append(f"  loaded    in {report.load_ms:g} ms")
+        costs = ", ".join(f"{rows} rows {cost:g} µs" for rows, cost in report.cost_us.items())
+        lines.append(f"  one run   {costs or 'not measured'}")
+    lines += [f"  warning   {warning}" for warning in report.warnings]
+    print("\n".join(lines))  # noqa: T201
+    return _OK if report.admitted else _REFUSED
+
+
+def list_models(settings: Settings, *, as_json: bool) -> int:
+    """Print the models of the service that runs at the configured address."""
+    url = f"http://{_shown(settings.host)}:{settings.port}/models"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            answer: dict[str, Any] = json.load(response)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        sys.stderr.write(
+            f"inference: no service answers at {url} ({reason}): start it with 'inference serve', "
+            "or set INFERENCE_HOST and INFERENCE_PORT to where it runs\n"
+        )
+        return _REFUSED
+    print(json.dumps(answer, indent=2) if as_json else _table(answer))  # noqa: T201
+    return _OK
+
+
+def _table(answer: dict[str, Any]) -> str:
+    rows = [("", "MODEL", "STATE", "ACTIVE", "TASK", "REASON")]
+    for m in answer["models"]:
+        refused = "; ".join(f"version {q['version']}: {q['reason']}" for q in m["quarantined"])
+        rows.append(
+            (
+                "*" if m["selected"] else "",
+                m["name"],
+                m["state"],
+                str(m["active_version"] or "-"),
+                m["task"] or "-",
+                m["reason"] or refused,
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    lines = [
+        "  ".join([*(c.ljust(w) for c, w in zip(r, widths, strict=False)), r[5]]) for r in rows
+    ]
+    lines += [f"ignored: {i['path']}: {i['reason']}" for i in answer["ignored"]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _complain(error: ValidationError) -> int:
+    for wrong in error.errors():
+        name = f"INFERENCE_{'_'.join(map(str, wrong['loc'])).upper()}"
+        sys.stderr.write(f"inference: {name}={wrong['input']!r}: {wrong['msg']}\n")
+    return _USAGE
+
+
+def _shown(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - only shown
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except RookeryError as error:
+        sys.exit(f"inference: {error}")

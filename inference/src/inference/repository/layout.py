@@ -1,0 +1,152 @@
+"""The models folder: which artefacts lie there, and what is ignored and why.
+
+Two shapes are read: ``NAME/VERSION/model.onnx`` and ``NAME.onnx`` (version 1 of NAME). The scan
+only lists and stats; it opens nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+_TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
+FILE_NAME = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What changes when a file does, content or permissions: cheap, read on every scan."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An artefact on disk that may become a servable."""
+
+    name: str
+    version: int
+    path: Path
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An entry of the folder that is not taken for an artefact.
+
+    Attributes:
+        path: Relative to the models folder.
+        reason: Why, and what would be right.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Scan:
+    """What one look at the folder found.
+
+    Attributes:
+        present: False when the folder itself is not there.
+        candidates: At most one per name and version.
+        ignored: Everything else but hidden and temporary entries.
+    """
+
+    present: bool = True
+    candidates: list[Candidate] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+
+
+def fingerprint(path: Path) -> Fingerprint | None:
+    """Read a regular file's fingerprint; ``None`` when it is not (or no longer) one."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Fingerprint(
+        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    )
+
+
+def scan_models(models_dir: Path) -> Scan:
+    """List the artefacts of a models folder, in the order of their names and versions."""
+    scan = Scan()
+    try:
+        entries = sorted(os.scandir(models_dir), key=lambda entry: entry.name)
+    except OSError:
+        return Scan(present=False)
+    visible = [entry for entry in entries if not _is_hidden(entry.name)]
+    folders = [entry for entry in visible if entry.is_dir() and not entry.name.endswith(".onnx")]
+    for entry in folders:
+        _scan_name(Path(entry.path), scan)
+    versioned = {candidate.name for candidate in scan.candidates}
+    for entry in visible:
+        if entry not in folders:
+            _scan_flat(Path(entry.path), versioned, scan)
+    scan.candidates.sort(key=lambda candidate: (candidate.name, candidate.version))
+    return scan
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.endswith(_TEMPORARY)
+
+
+def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
+    if path.suffix != ".onnx":
+        reason = "not an .onnx file"
+    elif path.is_dir():
+        reason = f"a folder; a model's folder is NAME/VERSION/{FILE_NAME}, a file is NAME.onnx"
+    elif not NAME.fullmatch(path.stem):
+        reason = _bad_name(path.stem)
+    elif path.stem in versioned:
+        reason = f"shadowed by the folder '{path.stem}/', which has versions of the same name"
+    elif (print_ := fingerprint(path)) is None:
+        reason = "not a regular file"
+    else:
+        scan.candidates.append(Candidate(path.stem, 1, path, print_))
+        return
+    scan.ignored.append(Ignored(path.name, reason))
+
+
+def _scan_name(folder: Path, scan: Scan) -> None:
+    if not NAME.fullmatch(folder.name):
+        scan.ignored.append(Ignored(folder.name + "/", _bad_name(folder.name)))
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        scan.ignored.append(Ignored(folder.name + "/", f"it cannot be read: {error.strerror}"))
+        return
+    for entry in entries:
+        if _is_hidden(entry.name):
+            continue
+        place = f"{folder.name}/{entry.name}"
+        if not entry.is_dir():
+            # Triton keeps its own configuration here; it is none of ours.
+            if entry.name != "config.pbtxt":
+                scan.ignored.append(Ignored(place, f"a version is a folder, N/{FILE_NAME}"))
+        elif not _VERSION.fullmatch(entry.name):
+            scan.ignored.append(Ignored(place + "/", "a version is a positive integer"))
+        elif (print_ := fingerprint(Path(entry.path, FILE_NAME))) is None:
+            scan.ignored.append(Ignored(place + "/", f"it holds no file {FILE_NAME}"))
+        else:
+            path = Path(entry.path, FILE_NAME)
+            scan.candidates.append(Candidate(folder.name, int(entry.name), path, print_))
+
+
+def _bad_name(name: str) -> str:
+    better = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).lstrip("._-")[:64]
+    hint = f"; '{better}' would do" if better else ""
+    return f"a model's name has a-z, 0-9, '.', '_' and '-', at most 64 of them{hint}"

@@ -1,0 +1,363 @@
+"""The repository: keeps the snapshot true to the folder and to the operator's choices.
+
+One loop reconciles: it scans the folder, decides which versions are wanted, starts a task for each
+that is new, and lets go of what is no longer wanted. A task takes one artefact from disk to
+servable: settle, examine, load, warm up, swap. Tasks are independent, so that a file whose
+examination hangs delays nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from inference.errors import ArtefactError, ConflictError, NotFoundError, RookeryError
+from inference.model.replay import replay_samples
+from inference.model.servable import Servable
+from inference.repository.admission import Limits, examine_aside
+from inference.repository.layout import Candidate, Scan, fingerprint, scan_models
+from inference.repository.slot import Slot
+from inference.repository.snapshot import Model, Snapshot
+from inference.repository.watch import ticks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from inference.repository.report import Report
+    from inference.repository.state import State, StateFile
+    from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 3  # examinations side by side; more would only fight for the processor
+_GRACE_SECONDS = 2.0  # a file that was refused this soon after a write may still be growing
+
+_REPORTS_KEPT = 1000
+
+Key = tuple[str, int]
+T = TypeVar("T")
+
+
+class Repository:
+    """Which models are live.
+
+    Args:
+        settings: Folder, versions to keep, limits.
+        state_file: The operator's choices.
+        examiner: Says whether an artefact may be served; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state_file: StateFile,
+        *,
+        examiner: Callable[[Path, Limits], Awaitable[Report]] = examine_aside,
+    ) -> None:
+        self._settings = settings
+        self._state_file = state_file
+        self._examine = examiner
+        self._limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
+        self._slots: dict[Key, Slot] = {}
+        self._asked: set[Key] = set()
+        self._reports: dict[str, Report] = {}
+        self._scan = Scan()
+        self._snapshot = Snapshot()
+        self._built_for: State | None = None
+        self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._threads = ThreadPoolExecutor(_AT_ONCE + 1, thread_name_prefix="repository")
+        self._examinations = asyncio.Semaphore(_AT_ONCE)
+
+    # -- what others ask ---------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The operator's choices as they are on disk now."""
+        return self._state_file.current()
+
+    def current(self) -> Snapshot:
+        """Give the snapshot, true to the operator's choices as they are on disk now."""
+        state = self._state_file.current()
+        if state is not self._built_for:
+            self._publish()
+            self._wake.set()
+        return self._snapshot
+
+    def selected(self) -> Servable:
+        """Find what ``/predict/`` uses.
+
+        Raises:
+            ConflictError: Nothing is selected, or what was selected does not answer any more.
+            NotReadyError: It is still being loaded.
+        """
+        snapshot = self.current()
+        selection = self.state.selection
+        if selection is None:
+            live = ", ".join(snapshot.ready_names) or "none yet"
+            raise ConflictError(
+                "no model is selected: choose one with POST /select-model/?model=NAME, or call "
+                f"POST /models/NAME/predict. Live are: {live}"
+            )
+        try:
+            return snapshot.servable(selection.model, selection.version)
+        except NotFoundError as error:
+            raise ConflictError(
+                f"the selected model is no longer there: {error} "
+                "Select another with POST /select-model/?model=NAME"
+            ) from None
+
+    async def ensure(self, name: str, version: int) -> Servable:
+        """Load a version that lies on disk, if it is not loaded; wait until it answers.
+
+        Raises:
+            NotFoundError: No such model or version.
+            ConflictError: It was refused, or the model is unloaded.
+        """
+        self.current().model(name)
+        self._asked.add((name, version))
+        try:
+            self._wake.set()
+            while True:
+                changed = self._changed
+                slot = self._slots.get((name, version))
+                decided = slot is None or slot.is_judged or slot.stage == "quarantined"
+                if decided or name in self.state.unloaded:
+                    return self.current().servable(name, version)
+                await changed.wait()
+        finally:
+            self._asked.discard((name, version))
+
+    async def wait_until(self, holds: Callable[[Snapshot], bool]) -> Snapshot:
+        """Wait until a snapshot satisfies a condition; bound it with :func:`asyncio.timeout`."""
+        while not holds(self.current()):
+            await self._changed.wait()
+        return self.current()
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the snapshot true for as long as the context is open."""
+        jobs = [asyncio.create_task(self._watch()), asyncio.create_task(self._reconcile_always())]
+        self._wake.set()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            tasks = [slot.task for slot in self._slots.values() if slot.task]
+            for task in (*jobs, *tasks):
+                task.cancel()
+            await asyncio.gather(*jobs, *tasks, return_exceptions=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _watch(self) -> None:
+        async for _ in ticks(
+            self._settings.models_dir,
+            rescan_seconds=self._settings.rescan_seconds,
+            force_polling=self._settings.force_polling,
+            stop=self._stop,
+        ):
+            self._wake.set()
+
+    async def _reconcile_always(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._reconcile()
+            except Exception:  # the loop must outlive whatever a folder can do to it
+                logger.exception(
+                    "the models folder could not be reconciled; it will be tried again"
+                )
+
+    async def _reconcile(self) -> None:
+        scan = await self._in_thread(scan_models, self._settings.models_dir)
+        if not scan.present:
+            if self._scan.present:
+                logger.warning(
+                    "%s is not there; what is live stays live", self._settings.models_dir
+                )
+            self._scan.present = False
+        else:
+            self._scan = scan
+            self._follow(scan.candidates)
+        state = self.state
+        for name in {name for name, _ in self._slots}:
+            self._start_and_stop(name, state)
+        self._publish()
+
+    def _follow(self, candidates: list[Candidate]) -> None:
+        found = {(c.name, c.version): c for c in candidates}
+        for key in set(self._slots) - set(found):
+            slot = self._slots.pop(key)
+            if slot.task:
+                slot.task.cancel()
+            logger.info("model %s version %d was removed from the folder", *key)
+        for key, candidate in found.items():
+            slot = self._slots.setdefault(key, Slot(candidate))
+            slot.candidate = candidate
+
+    def _start_and_stop(self, name: str, state: State) -> None:
+        wanted = self._wanted(name, state)
+        pending = False
+        for key in wanted:
+            slot = self._slots[key]
+            if not slot.is_judged:
+                pending = True
+                if slot.task is None:
+                    slot.stage = "loading"
+                    slot.task = asyncio.create_task(self._bring_up(key, slot))
+        for key, slot in self._slots.items():
+            if key[0] != name or key in wanted:
+                continue
+            # An older version goes on serving until the newer one is proven.
+            if slot.servable is not None and (not pending or name in state.unloaded):
+                slot.release()
+                logger.info("model %s version %d is no longer kept loaded", *key)
+
+    def _wanted(self, name: str, state: State) -> set[Key]:
+        """Decide which versions are to be loaded: the highest good ones, and those asked for."""
+        if name in state.unloaded:
+            return set()
+        versions = sorted((v for n, v in self._slots if n == name), reverse=True)
+        special = {state.pins.get(name)}
+        if state.selection is not None and state.selection.model == name:
+            special.add(state.selection.version)
+        wanted = {(name, v) for v in versions if v in special or (name, v) in self._asked}
+        kept = 0
+        for version in versions:
+            if kept == self._settings.keep_versions:
+                break
+            slot = self._slots[name, version]
+            wanted.add((name, version))
+            if not (slot.is_judged and slot.servable is None):
+                kept += 1
+        return wanted
+
+    def _publish(self) -> None:
+        state = self._state_file.current()
+        models: dict[str, Model] = {}
+        for name in sorted({name for name, _ in self._slots}):
+            numbers = sorted(v for n, v in self._slots if n == name)
+            unloaded = name in state.unloaded
+            versions = {v: self._slots[name, v].view(unloaded=unloaded) for v in numbers}
+            pinned = state.pins.get(name)
+            ready = [v for v in numbers if versions[v].servable is not None]
+            chosen = pinned if pinned is not None else max(ready, default=None)
+            active = versions[chosen].servable if chosen in versions else None
+            models[name] = Model(
+                name,
+                MappingProxyType(versions),
+                active=active,
+                pinned=pinned,
+                unloaded=unloaded,
+            )
+        busy = any(slot.stage == "loading" for slot in self._slots.values())
+        complete = self._snapshot.complete or (self._built_for is not None and not busy)
+        self._snapshot = Snapshot(MappingProxyType(models), tuple(self._scan.ignored), complete)
+        self._built_for = state
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    # -- one artefact's way ------------------------------------------------------------------------
+
+    async def _bring_up(self, key: Key, slot: Slot) -> None:
+        try:
+            settled = await self._settle(slot)
+            if settled is not None:
+                async with self._examinations:
+                    await self._admit(key, slot, settled)
+        except OSError as error:
+            self._quarantine(key, slot, f"the file cannot be read: {error.strerror}")
+            self._publish()
+            # It may be the mount's fault and not the file's, so it is not judged: try again.
+            slot.judged = None
+            await asyncio.sleep(self._settings.rescan_seconds)
+        except RookeryError as error:
+            self._quarantine(key, slot, str(error))
+        except Exception as error:
+            logger.exception("model %s version %d could not be brought up", *key)
+            self._quarantine(key, slot, f"it could not be loaded: {error}")
+        finally:
+            slot.task = None
+            if not self._stop.is_set():
+                self._publish()
+                self._wake.set()
+
+    async def _settle(self, slot: Slot) -> Candidate | None:
+        """Wait until the file has not changed for a while; ``None`` when it did meanwhile."""
+        settle_seconds = self._settings.settle_ms / 1000
+        candidate = slot.candidate
+        age = time.time() - candidate.fingerprint.modified_ns / 1e9
+        # A time in the future (another machine's clock) says nothing, so wait the whole while.
+        if age < settle_seconds:
+            await asyncio.sleep(min(settle_seconds, settle_seconds - max(0.0, age)))
+        seen = await self._in_thread(fingerprint, candidate.path)
+        return candidate if seen == candidate.fingerprint else None
+
+    async def _admit(self, key: Key, slot: Slot, candidate: Candidate) -> None:
+        data = await self._in_thread(candidate.path.read_bytes)
+        digest = await self._in_thread(_sha256, data)
+        if slot.servable is not None and slot.servable.digest == digest:
+            slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
+            return
+        report = self._reports.get(digest)
+        if report is None:
+            report = await self._examine(candidate.path, self._limits)
+            if report.digest and report.digest != digest:
+                return  # the file changed while it was examined; the next scan sees the new one
+            self._remember(digest, report)
+        if not report.admitted:
+            slot.report = slot.report if slot.servable is not None else report
+            await self._refuse(key, slot, candidate, report.reason)
+            return
+        servable = await self._in_thread(_load, key, data, report)
+        before, slot.servable = slot.servable, servable
+        slot.report = report
+        slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
+        verb = "was replaced and is live" if before else "is live"
+        logger.info("model %s version %d %s (%s)", *key, verb, digest[:12])
+
+    async def _refuse(self, key: Key, slot: Slot, candidate: Candidate, reason: str) -> None:
+        age = time.time() - candidate.fingerprint.modified_ns / 1e9
+        if 0 <= age < _GRACE_SECONDS:
+            slot.reason = f"it may still be being written: {reason}"
+            self._publish()
+            await asyncio.sleep(min(_GRACE_SECONDS / 8, _GRACE_SECONDS - age))
+        else:
+            self._quarantine(key, slot, reason)
+
+    def _remember(self, digest: str, report: Report) -> None:
+        if len(self._reports) >= _REPORTS_KEPT:
+            self._reports.pop(next(iter(self._reports)))
+        self._reports[digest] = report
+
+    def _quarantine(self, key: Key, slot: Slot, reason: str) -> None:
+        slot.stage, slot.reason = "quarantined", reason
+        slot.judged = slot.candidate.fingerprint
+        stays = "; what was admitted before goes on serving" if slot.servable else ""
+        logger.warning("model %s version %d is quarantined: %s%s", *key, reason, stays)
+
+    async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _load(key: Key, data: bytes, report: Report) -> Servable:
+    servable = Servable(*key, data, cost_us=report.cost_us)
+    if servable.digest != report.digest:
+        raise ArtefactError("the file changed while it was examined")
+    replay_samples(servable)  # the first runs allocate; no caller should wait for that
+    return servable

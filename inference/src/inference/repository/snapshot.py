@@ -1,0 +1,167 @@
+"""The snapshot: all models at one moment, immutable, swapped whole.
+
+A request looks its servable up once, in one snapshot, and keeps it; a swap in between changes
+nothing for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from inference.errors import ConflictError, NotFoundError, NotReadyError, RookeryError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.model.servable import Servable
+    from inference.repository.layout import Ignored
+    from inference.repository.report import Report
+
+VersionState = Literal["ready", "loading", "quarantined", "unloaded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a model.
+
+    Attributes:
+        number: The version.
+        state: ``ready`` when it answers; ``unloaded`` when it lies on disk only.
+        reason: Why it does not answer; or, of a ready one, why the file that has replaced it on
+            disk does not.
+        servable: What answers; only of a ready version.
+        report: What its examination found, once it was examined.
+        quarantined: Whether the file now on disk was refused.
+    """
+
+    number: int
+    state: VersionState
+    reason: str = ""
+    servable: Servable | None = None
+    report: Report | None = None
+    quarantined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All versions of a model.
+
+    Attributes:
+        name: The model's name.
+        versions: By number, ascending.
+        active: What answers when no version is asked for; ``None`` when nothing does.
+        pinned: The version that was pinned, if any.
+        unloaded: Whether the operator has unloaded it.
+    """
+
+    name: str
+    versions: Mapping[int, Version]
+    active: Servable | None = None
+    pinned: int | None = None
+    unloaded: bool = False
+
+    @property
+    def state(self) -> VersionState:
+        """``ready`` if anything answers, otherwise what keeps it from it."""
+        if self.active is not None:
+            return "ready"
+        if self.unloaded:
+            return "unloaded"
+        states = {version.state for version in self.versions.values()}
+        return "loading" if "loading" in states else "quarantined"
+
+    @property
+    def reason(self) -> str:
+        """Why nothing answers; empty when something does."""
+        if self.active is not None:
+            return ""
+        if self.unloaded:
+            return "it was unloaded; load it to serve it again"
+        if self.pinned is not None and self.state != "loading":
+            return self._why_not_pinned(self.pinned)
+        worst = [v for v in reversed(list(self.versions.values())) if v.reason]
+        return f"version {worst[0].number}: {worst[0].reason}" if worst else ""
+
+    def _why_not_pinned(self, pinned: int) -> str:
+        version = self.versions.get(pinned)
+        why = version.reason if version else "it is not in the models folder"
+        return f"version {pinned} is pinned, but: {why}; pin another version, or 'latest'"
+
+    @property
+    def ready_versions(self) -> list[int]:
+        """The versions that answer, ascending."""
+        return [number for number, v in self.versions.items() if v.servable is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All models at one moment.
+
+    Attributes:
+        models: By name, ascending.
+        ignored: What lies in the folder and is no artefact.
+        complete: Whether everything found by the first scan has been examined.
+    """
+
+    models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
+    ignored: tuple[Ignored, ...] = ()
+    complete: bool = False
+
+    @property
+    def ready_names(self) -> list[str]:
+        """Names of the models that answer."""
+        return [name for name, model in self.models.items() if model.active is not None]
+
+    def model(self, name: str) -> Model:
+        """Find a model.
+
+        Raises:
+            NotFoundError: There is none of that name; suggests the nearest and lists the live ones.
+        """
+        model = self.models.get(name)
+        if model is None:
+            raise NotFoundError(
+                f"there is no model '{name}'.{nearest(name, self.models)}{self._live()}"
+            )
+        return model
+
+    def servable(self, name: str, version: int | None = None) -> Servable:
+        """Find what answers for a model, or for one version of it.
+
+        Raises:
+            NotFoundError: No such model or version.
+            NotReadyError: It is still being examined or loaded.
+            ConflictError: It is there and does not answer: unloaded, quarantined, or its pinned
+                version is gone.
+        """
+        model = self.model(name)
+        if version is None:
+            if model.active is not None:
+                return model.active
+            raise _refusal(f"model '{name}'", model.state, model.reason)
+        known = model.versions.get(version)
+        if known is None:
+            raise NotFoundError(
+                f"model '{name}' has no version {version}; it has "
+                f"{', '.join(map(str, model.versions))}, "
+                f"loaded are {', '.join(map(str, model.ready_versions)) or 'none'}."
+            )
+        if known.servable is None:
+            reason = model.reason if model.unloaded else known.reason
+            raise _refusal(f"version {version} of model '{name}'", known.state, reason)
+        return known.servable
+
+    def _live(self) -> str:
+        names = self.ready_names
+        if not names:
+            return " No model is live yet."
+        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+        return f" Live are: {', '.join(names[:20])}{more}."
+
+
+def _refusal(what: str, state: VersionState, reason: str) -> RookeryError:
+    if state == "loading":
+        return NotReadyError(f"{what} is being examined and loaded; try again")
+    return ConflictError(f"{what} is {state}: {reason or 'it is not kept loaded'}")

@@ -1,0 +1,134 @@
+"""What the operator has chosen: the selection, pinned versions, unloaded models.
+
+One small JSON file that is replaced atomically. It is the only thing the service writes, and the
+one thing that all worker processes share: a change that was answered is on disk, and everyone
+stats the file before relying on what it read last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inference.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The model that ``/predict/`` uses; ``version`` only where one was asked for."""
+
+    model: str
+    version: int | None = None
+
+
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the operator has chosen.
+
+    Attributes:
+        selection: The model that ``/predict/`` uses.
+        pins: The version that is active, by model; without a pin the highest is.
+        unloaded: Models that are not to be served although they are there.
+    """
+
+    selection: Selection | None = None
+    pins: dict[str, int] = {}
+    unloaded: list[str] = []
+
+
+class StateFile:
+    """The state on disk.
+
+    Args:
+        folder: Where ``state.json`` lies; created when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / "state.json"
+        self._seen: tuple[int, int, int] | None = None
+        self._state = State()
+
+    def current(self) -> State:
+        """Give the state as it is on disk now.
+
+        A stat when nothing changed. A file that cannot be read counts as what was read last, one
+        that is not a state as an empty one; both are logged once.
+        """
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 - once per request: Path.stat costs double
+            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            self._seen, self._state = None, State()
+            return self._state
+        except OSError:
+            return self._state
+        if seen != self._seen:
+            self._seen = seen
+            self._state = self._read()
+        return self._state
+
+    def update(self, change: Callable[[State], State]) -> State:
+        """Change the state on disk, one process at a time.
+
+        Args:
+            change: From the present state to the wanted one; whatever it raises is passed on and
+                leaves the state as it was.
+
+        Raises:
+            StateError: The folder cannot be written; nothing was changed.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                state = change(self.current())
+                self._write(state)
+        except OSError as error:
+            raise StateError(
+                f"the state cannot be written to '{self._path}': {error.strerror}; nothing changed"
+            ) from error
+        return self.current()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _write(self, state: State) -> None:
+        temporary = self._folder / f".state-{os.getpid()}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                file.write(msgspec.json.encode(state))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _read(self) -> State:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=State)
+        except OSError as error:
+            logger.warning("the state file %s cannot be read: %s", self._path, error.strerror)
+            return self._state
+        except msgspec.DecodeError as error:
+            aside = self._path.with_suffix(".corrupt")
+            logger.error(  # noqa: TRY400 - the message says it all
+                "the state file %s is not a state (%s): it is kept as %s, and nothing is selected",
+                self._path,
+                error,
+                aside,
+            )
+            with contextlib.suppress(OSError):
+                self._path.replace(aside)
+            return State()

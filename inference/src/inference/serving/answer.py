@@ -1,0 +1,102 @@
+"""Arrays to answer: labels with their own types, probabilities by class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference.model.servable import Servable
+
+_NO_CONTRACT = "this model has no contract: its features are positional and its ranges are unknown"
+
+
+class AnswerBuilder:
+    """Builds one servable's answers.
+
+    Args:
+        servable: The model that is asked.
+
+    Attributes:
+        outputs: Names of the ONNX outputs to run for; ``None`` for all.
+        notes: Warnings that every answer carries.
+    """
+
+    def __init__(self, servable: Servable) -> None:
+        self._keys = servable.class_keys
+        self._by_code = servable.classes_by_code
+        self.notes: list[Any] = []
+        self.outputs: list[str] | None
+        contract = servable.contract
+        self._build: Callable[[list[Any]], list[dict[str, Any]]]
+        if contract is None:
+            self.notes.append({"row": None, "feature": None, "reason": _NO_CONTRACT})
+            self.outputs = None
+            self._names = [spec.name for spec in servable.signature.outputs]
+            self._build = self._foreign if not _is_classifier(servable) else self._classified
+        elif contract.task == "classification":
+            probabilities = contract.outputs.probabilities
+            self.outputs = [contract.outputs.label, *([probabilities] if probabilities else [])]
+            self._build = self._classified
+        else:
+            self.outputs = [contract.outputs.label]
+            self._targets = contract.targets
+            self._build = self._regressed
+
+    def predictions(self, results: list[Any]) -> list[dict[str, Any]]:
+        """Build one prediction per row.
+
+        Args:
+            results: What the run gave for :attr:`outputs`; a row each on the first axis.
+        """
+        return self._build(results)
+
+    def _classified(self, results: list[Any]) -> list[dict[str, Any]]:
+        labels = _flat(results[0]).tolist()
+        if self._by_code is not None:
+            labels = [self._by_code.get(code, code) for code in labels]
+        if len(results) == 1:
+            return [{"label": label, "probabilities": None} for label in labels]
+        return [
+            {"label": label, "probabilities": table}
+            for label, table in zip(labels, self._tables(results[1]), strict=True)
+        ]
+
+    def _tables(self, probabilities: Any) -> Sequence[dict[Any, float]]:
+        if isinstance(probabilities, list):  # ZipMap's
+            return probabilities
+        keys = self._keys or [str(i) for i in range(probabilities.shape[-1])]
+        return [dict(zip(keys, row, strict=True)) for row in probabilities.tolist()]
+
+    def _regressed(self, results: list[Any]) -> list[dict[str, Any]]:
+        if self._targets is None:
+            return [{"value": value} for value in _flat(results[0]).tolist()]
+        targets = self._targets
+        return [{"values": dict(zip(targets, row, strict=True))} for row in results[0].tolist()]
+
+    def _foreign(self, results: list[Any]) -> list[dict[str, Any]]:
+        columns = [value.tolist() if hasattr(value, "tolist") else value for value in results]
+        return [
+            {"outputs": dict(zip(self._names, row, strict=True))}
+            for row in zip(*columns, strict=True)
+        ]
+
+
+def _is_classifier(servable: Servable) -> bool:
+    """Tell scikit-learn's usual pair of outputs: labels, then probabilities or ZipMap's maps."""
+    outputs = servable.signature.outputs
+    if len(outputs) != 2:
+        return False
+    label, table = outputs
+    labels = label.dtype is not None and label.dtype.kind in "Oi" and len(label.shape) == 1
+    zipmap = table.onnx_type.startswith("seq(map(")
+    matrix = table.dtype is not None and table.dtype.kind == "f" and len(table.shape) == 2
+    return labels and (zipmap or matrix)
+
+
+def _flat(values: Any) -> np.ndarray[Any, Any]:
+    array = np.asarray(values)
+    return array[:, 0] if array.ndim > 1 and array.shape[1] == 1 else array

@@ -1,0 +1,210 @@
+"""The careful reader: says of every row and feature what is wrong and what would be right."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.errors import Fault, RequestError, RowsError, TooLargeError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from inference.model.contract import Feature, Scalar
+
+    Dtypes = Mapping[str, np.dtype[Any] | None]
+
+MAX_FAULTS = 100
+_LISTED = 12
+
+
+def read_carefully(
+    document: Any, features: Sequence[Feature], dtypes: Dtypes, *, max_rows: int
+) -> tuple[list[tuple[Scalar, ...]], bool]:
+    """Read a decoded body, and list everything that is wrong with it.
+
+    Args:
+        document: What the body's JSON decodes to.
+        features: In the order of the rows' values.
+        dtypes: NumPy's type of each ONNX input, by the input's name.
+        max_rows: The most rows in one request.
+
+    Returns:
+        The rows, and whether it was one record instead of a list.
+
+    Raises:
+        RequestError: It is neither a record nor a list of rows.
+        RowsError: Rows or features are wrong.
+        TooLargeError: Too many rows.
+    """
+    single = isinstance(document, dict)
+    if isinstance(document, list) and document and not isinstance(document[0], dict | list):
+        single = not any(isinstance(item, dict | list) for item in document)
+    items = [document] if single else document
+    if not isinstance(items, list):
+        raise RequestError(
+            f"the body is {_spell(document)}: send one record such as {_example(features)}, a list "
+            "of records, or rows of values in feature order"
+        )
+    if not items:
+        raise RequestError("the list of rows is empty: send at least one")
+    if len(items) > max_rows:
+        raise TooLargeError(f"the request has {len(items)} rows, the limit is {max_rows}: split it")
+    reader = _Reader(features, dtypes)
+    rows = [reader.read(index, item) for index, item in enumerate(items)]
+    if reader.total:
+        raise RowsError(reader.faults, reader.total)
+    return rows, single
+
+
+class _Reader:
+    def __init__(self, features: Sequence[Feature], dtypes: Dtypes) -> None:
+        self._features = features
+        self._names = [feature.name for feature in features]
+        self._dtypes = dtypes
+        self.faults: list[Fault] = []
+        self.total = 0
+
+    def read(self, index: int, item: Any) -> tuple[Scalar, ...]:
+        if isinstance(item, dict):
+            for fault in self._wrong_names(index, item):
+                self._report(fault)
+            values = [item.get(name, _MISSING) for name in self._names]
+        elif isinstance(item, list) and len(item) == len(self._names):
+            values = item
+        else:
+            self._report(Fault(index, None, self._wrong_shape(item)))
+            return ()
+        return tuple(
+            self._value(index, feature, value)
+            for feature, value in zip(self._features, values, strict=True)
+        )
+
+    def _value(self, index: int, feature: Feature, value: Any) -> Any:
+        if value is _MISSING:  # reported by name already
+            return None
+        if feature.kind == "integer" and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        dtype = self._dtypes[feature.input]
+        reason = _wrong_value(feature, value, dtype)
+        if reason:
+            self._report(Fault(index, feature.name, reason))
+        return value
+
+    def _wrong_names(self, index: int, item: dict[str, Any]) -> Iterator[Fault]:
+        extra = [name for name in item if name not in self._names]
+        missing = [name for name in self._names if name not in item]
+        for name in missing:
+            yield Fault(index, name, "it is missing")
+        for name in extra:
+            hint = nearest(name, missing) or f" The features are: {_list(self._names)}"
+            yield Fault(index, name, f"the model has no such feature.{hint}")
+
+    def _wrong_shape(self, item: Any) -> str:
+        wanted = f"{len(self._names)} values in the order {_list(self._names)}"
+        if isinstance(item, list):
+            return f"the row has {len(item)} values, the model takes {wanted}"
+        return f"the row is {_spell(item)}: send a record, or {wanted}"
+
+    def _report(self, fault: Fault) -> None:
+        self.total += 1
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(fault)
+
+
+_MISSING: Any = object()
+_WANTED = {
+    "number": ("a number", int | float),
+    "integer": ("an integer", int),
+    "boolean": ("true or false", bool),
+}
+
+
+def _wrong_value(feature: Feature, value: Any, dtype: np.dtype[Any] | None) -> str | None:
+    if value is None:
+        return None if feature.nullable else "null is not allowed"
+    if isinstance(value, float) and not math.isfinite(value):
+        instead = "; send null for an unknown value" if feature.nullable else ""
+        return f"{value} is not a finite number{instead}"
+    if feature.kind == "category":
+        return _wrong_category(feature, value)
+    wanted: Any
+    words, wanted = _WANTED[feature.kind]
+    # A bool is an int to Python, and is not one to a caller.
+    if not isinstance(value, wanted) or (isinstance(value, bool) and feature.kind != "boolean"):
+        return f"expected {words}, got {_spell(value)}"
+    return None if feature.kind == "boolean" else _out_of_range(value, dtype)
+
+
+def _wrong_category(feature: Feature, value: Any) -> str | None:
+    known = feature.categories or []
+    kind: type = int if known and not isinstance(known[0], str) else str
+    if isinstance(value, bool) or not isinstance(value, kind):
+        wanted = "a string" if kind is str else "an integer"
+        return f"expected {wanted}, got {_spell(value)}"
+    if feature.open_categories or not known or value in known:
+        return None
+    hint = nearest(value, [str(k) for k in known]) if isinstance(value, str) else ""
+    return f"unknown category {_quote(value)}.{hint} Known are: {_list(known)}"
+
+
+def _out_of_range(value: float, dtype: np.dtype[Any] | None) -> str | None:
+    if dtype is None or dtype.kind not in "iuf":
+        return None
+    low, high = _bounds(dtype)
+    if low <= value <= high:
+        return None
+    return f"{value:g} is out of the range of {dtype.name}"
+
+
+def _bounds(dtype: np.dtype[Any]) -> tuple[float, float]:
+    if dtype.kind == "f":
+        limits = np.finfo(dtype)
+        return float(limits.min), float(limits.max)
+    whole = np.iinfo(dtype)
+    return int(whole.min), int(whole.max)
+
+
+def _spell(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case str():
+            return f"the string {_quote(value)}"
+        case int() | float():
+            return f"the number {value:g}"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _quote(value: Any) -> str:
+    text = str(value)
+    return f"'{text[:60]}...'" if len(text) > 60 else f"'{text}'"
+
+
+def _list(values: Sequence[Any]) -> str:
+    shown = ", ".join(_quote(value) for value in values[:_LISTED])
+    return shown + (f" and {len(values) - _LISTED} more" if len(values) > _LISTED else "")
+
+
+def _example(features: Sequence[Feature]) -> str:
+    shown = ", ".join(f'"{f.name}": {_literal(f.example)}' for f in features[:_LISTED])
+    return "{" + shown + (", ..." if len(features) > _LISTED else "") + "}"
+
+
+def _literal(value: Scalar) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case _:
+            return f"{value:g}"

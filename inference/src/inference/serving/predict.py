@@ -1,0 +1,114 @@
+"""One request's work, from body to answer, and where it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from inference.errors import ConflictError, InferenceError
+from inference.serving.answer import AnswerBuilder
+from inference.serving.range import TrainingRange
+from inference.serving.rows import RowReader
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+    from inference.settings import Settings
+
+_encode = msgspec.json.Encoder().encode
+
+# A thread hop costs about 100 microseconds: what is cheaper than that runs on the loop.
+_INLINE_US = 200.0
+_INLINE_BYTES = 16 * 1024
+
+
+class Predictor:
+    """Answers the predict routes of one servable.
+
+    It does not hold the servable, which is handed in with each request, so that a servable is freed
+    with its last request.
+
+    Args:
+        servable: The model that is asked.
+        max_rows: The most rows in one request.
+
+    Raises:
+        ConflictError: The model's inputs are not rows of columns.
+    """
+
+    def __init__(self, servable: Servable, *, max_rows: int) -> None:
+        if servable.features is None:
+            shapes = ", ".join(f"{s.name} {list(s.shape)}" for s in servable.signature.inputs)
+            raise ConflictError(
+                f"model '{servable.name}' takes tensors ({shapes}), not rows of features: it "
+                "cannot be asked with JSON records"
+            )
+        self._reader = RowReader(servable, max_rows=max_rows)
+        self._builder = AnswerBuilder(servable)
+        self._range = TrainingRange(servable.features)
+        # What was never measured may be slow.
+        self._cheap = servable.cost_us.get(1, float("inf")) < _INLINE_US
+
+    async def predict(self, servable: Servable, body: bytes) -> bytes:
+        """Answer one request; cheap ones on the loop, costly ones in a thread.
+
+        Args:
+            servable: The one that this predictor was made for.
+            body: The request's body.
+
+        Returns:
+            The answer as JSON.
+
+        Raises:
+            RequestError: The body is not what the route takes.
+            RowsError: Rows or features are wrong.
+            TooLargeError: Too many rows.
+            InferenceError: The model failed on an admissible input.
+        """
+        if self._cheap and len(body) < _INLINE_BYTES:
+            return self._answer(servable, body)
+        return await asyncio.to_thread(self._answer, servable, body)
+
+    def _answer(self, servable: Servable, body: bytes) -> bytes:
+        batch = self._reader.read(body)
+        results = servable.run(self._builder.outputs, batch.feeds)
+        try:
+            predictions = self._builder.predictions(results)
+        except (ValueError, TypeError, IndexError) as error:
+            raise InferenceError(
+                f"the outputs of model '{servable.name}' are not one row per input row: {error}"
+            ) from error
+        answer: dict[str, Any] = {"model": servable.name, "version": servable.version}
+        if batch.single:
+            answer |= predictions[0]
+        else:
+            answer["predictions"] = predictions
+        warnings = self._builder.notes + self._range.warnings(batch.rows)
+        if warnings:
+            answer["warnings"] = warnings
+        return _encode(answer)
+
+
+class Predictors:
+    """The predictor of each servable in use; goes when the servable goes.
+
+    Args:
+        settings: The limit on rows.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_rows = settings.max_rows
+        self._known: weakref.WeakKeyDictionary[Servable, Predictor] = weakref.WeakKeyDictionary()
+
+    def of(self, servable: Servable) -> Predictor:
+        """Find or make a servable's predictor.
+
+        Raises:
+            ConflictError: The model takes no rows.
+        """
+        predictor = self._known.get(servable)
+        if predictor is None:
+            predictor = self._known[servable] = Predictor(servable, max_rows=self._max_rows)
+        return predictor

@@ -1,0 +1,161 @@
+"""JSON to rows: one typed decoder per model, and one careful reader for what it refuses.
+
+The typed decoder is generated from the features and checks names and types while it parses, in C.
+When it refuses, or when a check on the arrays fails, the careful reader walks the same body in
+plain Python, names every row and feature that is wrong, and mends the one thing JSON cannot tell
+apart (``3.0`` where an integer is wanted).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from inference.errors import RequestError, TooLargeError
+from inference.serving.faults import read_carefully
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference.model.contract import Feature, Scalar
+    from inference.model.servable import Servable
+
+Row = tuple["Scalar", ...]
+_SPACE = b" \t\r\n"
+_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one request asks.
+
+    Attributes:
+        rows: Values in feature order.
+        feeds: The same as arrays, one per ONNX input.
+        single: Whether it was one record, and not a list of them.
+    """
+
+    rows: Sequence[Row]
+    feeds: dict[str, Any]
+    single: bool
+
+
+class RowReader:
+    """Reads the bodies of one servable's predict route.
+
+    Args:
+        servable: It must have features.
+        max_rows: The most rows in one request.
+    """
+
+    def __init__(self, servable: Servable, *, max_rows: int) -> None:
+        # Parts of the servable and not itself: whoever keeps a reader must not keep a model alive.
+        self._features: Sequence[Feature] = servable.features or ()
+        self._to_feeds = servable.columns.to_feeds if servable.columns else _no_columns
+        self._dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
+        self._max_rows = max_rows
+        types = [_type_of(feature) for feature in self._features]
+        fields = [
+            (f"f{i}", kind, msgspec.field(name=feature.name))
+            for i, (feature, kind) in enumerate(zip(self._features, types, strict=True))
+        ]
+        record = msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
+        row: Any = tuple[tuple(types)]  # type: ignore[misc]
+        self._one_record = msgspec.json.Decoder(record).decode
+        self._records = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]
+        self._one_row = msgspec.json.Decoder(row).decode
+        self._rows = msgspec.json.Decoder(list[row]).decode
+        self._nullable = any(feature.nullable for feature in self._features)
+
+    def read(self, body: bytes) -> Batch:
+        """Read one record, a list of records, one row, or a list of rows.
+
+        Raises:
+            RequestError: The body is not JSON, or neither of these.
+            RowsError: Rows or features are wrong; lists them.
+            TooLargeError: Too many rows.
+        """
+        try:
+            rows, single = self._read_typed(body)
+            self._check_count(rows)
+            feeds = self._to_feeds(rows)
+            if self._is_finite(feeds):
+                return Batch(rows, feeds, single)
+        except (msgspec.ValidationError, OverflowError):
+            pass
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            _check_json(body, error)
+        rows, single = read_carefully(
+            _decode_any(body), self._features, self._dtypes, max_rows=self._max_rows
+        )
+        return Batch(rows, self._to_feeds(rows), single)
+
+    def _read_typed(self, body: bytes) -> tuple[list[Row], bool]:
+        astuple = msgspec.structs.astuple
+        start = body.lstrip(_SPACE)[:1]
+        if start == b"{":
+            return [astuple(self._one_record(body))], True
+        inner = body.lstrip(_SPACE)[1:].lstrip(_SPACE)[:1] if start == b"[" else b""
+        if inner == b"{":
+            return [astuple(record) for record in self._records(body)], False
+        if inner == b"[":
+            return self._rows(body), False
+        return [self._one_row(body)], True
+
+    def _check_count(self, rows: Sequence[Any]) -> None:
+        if not rows:
+            raise RequestError("the list of rows is empty: send at least one")
+        if len(rows) > self._max_rows:
+            raise TooLargeError(
+                f"the request has {len(rows)} rows, the limit is {self._max_rows}: split it"
+            )
+
+    def _is_finite(self, feeds: dict[str, Any]) -> bool:
+        for array in feeds.values():
+            if array.dtype.kind != "f":
+                continue
+            if np.isinf(array).any() if self._nullable else not np.isfinite(array).all():
+                return False
+        return True
+
+
+def _no_columns(_: Sequence[Row]) -> dict[str, Any]:
+    raise ValueError("this model takes tensors, not rows")
+
+
+def _type_of(feature: Feature) -> Any:
+    kind: Any
+    match feature.kind:
+        case "number":
+            kind = float
+        case "integer":
+            kind = _INT64
+        case "boolean":
+            kind = bool
+        case "category":
+            values = tuple(feature.categories or ())
+            if feature.open_categories or not values:
+                kind = int if values and not isinstance(values[0], str) else str
+            else:
+                kind = Literal[values]
+    return kind | None if feature.nullable else kind
+
+
+def _check_json(body: bytes, error: Exception) -> None:
+    """Pass on to the careful reader what Python's own parser takes: NaN, infinity, huge numbers."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        raise RequestError(
+            f"the body is not JSON: {error}. Send one record, a list of records, or rows of values "
+            "in feature order"
+        ) from None
+
+
+def _decode_any(body: bytes) -> Any:
+    # Python's own parser, since it reads NaN and infinity, which are to be refused by row and name.
+    return json.loads(body)

@@ -1,0 +1,31 @@
+"""Paths with and without a trailing slash mean the same, without a redirect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_CANONICAL_WITH_SLASH = frozenset({"/select-model", "/predict"})
+
+
+class TrailingSlash:
+    """Gives every path the one spelling under which its route is registered.
+
+    Args:
+        app: What answers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's event stream."""
+        if scope["type"] == "http":
+            path = scope["path"].rstrip("/")
+            if path in _CANONICAL_WITH_SLASH or not path:
+                path += "/"
+            if path != scope["path"]:
+                scope = {**scope, "path": path}
+        await self._app(scope, receive, send)

@@ -1,0 +1,113 @@
+"""What the model routes answer with: the response models that OpenAPI shows."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+StateName = Literal["ready", "loading", "quarantined", "unloaded"]
+
+
+class VersionView(BaseModel):
+    """One version of a model."""
+
+    version: int
+    state: StateName
+    reason: str | None = Field(description="Why it does not answer, or was refused.")
+    digest: str | None = Field(description="SHA-256 of what is served.")
+
+
+class Refusal(BaseModel):
+    """A version whose file was refused."""
+
+    version: int
+    reason: str
+
+
+class ModelView(BaseModel):
+    """One model."""
+
+    name: str
+    state: StateName
+    reason: str | None = Field(description="Why nothing answers; null when something does.")
+    active_version: int | None = Field(description="What answers when no version is asked for.")
+    pinned_version: int | None
+    loaded_versions: list[int]
+    versions: list[VersionView]
+    quarantined: list[Refusal]
+    selected: bool = Field(description="Whether /predict/ uses it.")
+    task: Literal["classification", "regression"] | None = Field(
+        description="Null for a file without contract."
+    )
+    features: list[str] | None = Field(description="In order; null when it takes tensors only.")
+    classes: list[str | int | float | bool] | None
+    metrics: dict[str, Any] | None = Field(description="On held-out data.")
+
+
+class ModelDetail(ModelView):
+    """One model, with its whole contract."""
+
+    contract: dict[str, Any] | None = Field(description="Null for a file without contract.")
+    signature: dict[str, Any] | None = Field(description="Inputs and outputs of the ONNX graph.")
+    plan: dict[str, Any] | None = Field(description="How it is served, and the costs behind it.")
+
+
+class IgnoredView(BaseModel):
+    """An entry of the models folder that is not taken for a model."""
+
+    path: str
+    reason: str
+
+
+class SelectionView(BaseModel):
+    """The model that /predict/ uses."""
+
+    model: str
+    version: int | None = Field(description="Null: whatever version is active.")
+
+
+class ModelsView(BaseModel):
+    """Every model."""
+
+    models: list[ModelView]
+    selected: SelectionView | None
+    ignored: list[IgnoredView]
+
+
+class SelectionAnswer(BaseModel):
+    """What was selected."""
+
+    selected: SelectionView
+    active_version: int = Field(description="The version that answers now.")
+    message: str
+
+
+class ActiveChange(BaseModel):
+    """The version to pin."""
+
+    version: int | Literal["latest"] = Field(
+        description="A version in the models folder, or 'latest' for the highest good one.",
+        examples=["latest"],
+    )
+
+
+class ActiveAnswer(BaseModel):
+    """What is active now."""
+
+    model: str
+    active_version: int
+    pinned_version: int | None
+
+
+class Problem(BaseModel):
+    """A problem document, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="One entry per bad row and feature."
+    )
+    total_errors: int | None = None
