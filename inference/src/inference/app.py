@@ -14,6 +14,7 @@ from fastapi_offline import FastAPIOffline
 
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
+from inference.serving.dispatch import Dispatcher
 from inference.serving.predict import Predictors
 from inference.web import problem
 from inference.web.health import health_router
@@ -61,6 +62,6 @@ def create_app(settings: Settings) -> ASGIApp:
     return PredictRoutes(
         TrailingSlash(app),
         repository=repository,
-        predictors=Predictors(settings),
+        predictors=Predictors(settings, Dispatcher()),
         max_body_bytes=settings.max_body_bytes,
     )

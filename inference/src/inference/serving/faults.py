@@ -127,7 +127,7 @@ def _wrong_value(feature: Feature, value: Any, dtype: np.dtype[Any] | None) -> s
         return None if feature.nullable else "null is not allowed"
     if isinstance(value, float) and not math.isfinite(value):
         instead = "; send null for an unknown value" if feature.nullable else ""
-        return f"{value} is not a finite number{instead}"
+        return f"{_literal(value)} is not a finite number{instead}"
     if feature.kind == "category":
         return _wrong_category(feature, value)
     wanted: Any
@@ -206,5 +206,7 @@ def _literal(value: Scalar) -> str:
             return str(value).lower()
         case str():
             return f'"{value}"'
+        case float() if not math.isfinite(value):
+            return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
         case _:
             return f"{value:g}"

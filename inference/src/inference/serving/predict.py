@@ -1,4 +1,4 @@
-"""One request's work, from body to answer, and where it runs."""
+"""One request's work: body to rows, run, results to answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from inference.serving.rows import RowReader
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
+    from inference.serving.dispatch import Dispatcher
+    from inference.serving.rows import Batch
     from inference.settings import Settings
 
 _encode = msgspec.json.Encoder().encode
 
-# A thread hop costs about 100 microseconds: what is cheaper than that runs on the loop.
-_INLINE_US = 200.0
+# Reading so much JSON takes longer than a thread hop.
 _INLINE_BYTES = 16 * 1024
 
 
@@ -32,27 +33,27 @@ class Predictor:
 
     Args:
         servable: The model that is asked.
+        dispatcher: Where runs happen.
         max_rows: The most rows in one request.
 
     Raises:
         ConflictError: The model's inputs are not rows of columns.
     """
 
-    def __init__(self, servable: Servable, *, max_rows: int) -> None:
+    def __init__(self, servable: Servable, dispatcher: Dispatcher, *, max_rows: int) -> None:
         if servable.features is None:
             shapes = ", ".join(f"{s.name} {list(s.shape)}" for s in servable.signature.inputs)
             raise ConflictError(
                 f"model '{servable.name}' takes tensors ({shapes}), not rows of features: it "
                 "cannot be asked with JSON records"
             )
+        self._dispatcher = dispatcher
         self._reader = RowReader(servable, max_rows=max_rows)
         self._builder = AnswerBuilder(servable)
         self._range = TrainingRange(servable.features)
-        # What was never measured may be slow.
-        self._cheap = servable.cost_us.get(1, float("inf")) < _INLINE_US
 
     async def predict(self, servable: Servable, body: bytes) -> bytes:
-        """Answer one request; cheap ones on the loop, costly ones in a thread.
+        """Answer one request.
 
         Args:
             servable: The one that this predictor was made for.
@@ -67,13 +68,18 @@ class Predictor:
             TooLargeError: Too many rows.
             InferenceError: The model failed on an admissible input.
         """
-        if self._cheap and len(body) < _INLINE_BYTES:
-            return self._answer(servable, body)
-        return await asyncio.to_thread(self._answer, servable, body)
+        small = len(body) < _INLINE_BYTES
+        batch = (
+            self._reader.read(body) if small else await asyncio.to_thread(self._reader.read, body)
+        )
+        results = await self._dispatcher.run(
+            servable, self._builder.outputs, batch.feeds, len(batch.rows)
+        )
+        if small:
+            return self._encode(servable, batch, results)
+        return await asyncio.to_thread(self._encode, servable, batch, results)
 
-    def _answer(self, servable: Servable, body: bytes) -> bytes:
-        batch = self._reader.read(body)
-        results = servable.run(self._builder.outputs, batch.feeds)
+    def _encode(self, servable: Servable, batch: Batch, results: list[Any]) -> bytes:
         try:
             predictions = self._builder.predictions(results)
         except (ValueError, TypeError, IndexError) as error:
@@ -96,9 +102,11 @@ class Predictors:
 
     Args:
         settings: The limit on rows.
+        dispatcher: Where runs happen.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
         self._max_rows = settings.max_rows
         self._known: weakref.WeakKeyDictionary[Servable, Predictor] = weakref.WeakKeyDictionary()
 
@@ -110,5 +118,7 @@ class Predictors:
         """
         predictor = self._known.get(servable)
         if predictor is None:
-            predictor = self._known[servable] = Predictor(servable, max_rows=self._max_rows)
+            predictor = self._known[servable] = Predictor(
+                servable, self._dispatcher, max_rows=self._max_rows
+            )
         return predictor
