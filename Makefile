@@ -68,7 +68,7 @@ test-lean: tools ## Run the service's tests with nothing but the service's depen
 # The laboratory script gives an engine and base images to a machine that has none.
 test-stack: sync ## Build the containers, bring them up and test the loop through them
 	@if [ -f ../shared/container-lab.sh ]; then bash ../shared/container-lab.sh images/*/Dockerfile; fi
-	$(UV) run --no-sync pytest --timeout=900 tests/stack
+	$(UV) run --no-sync pytest tests/stack
 
 test-browser: sync ## Test the pages in Chromium (Debian's package, /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser

@@ -65,6 +65,13 @@ def stack(wait_for: Callable[..., Any]) -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
+def compose(stack: str) -> Callable[..., str]:
+    """Give a function that runs a compose command on this stack."""
+    assert stack
+    return _compose
+
+
+@pytest.fixture(scope="session")
 def inspect(stack: str) -> Callable[[str], dict[str, Any]]:
     """Give a function that says how a container was made and runs."""
     assert stack

@@ -88,13 +88,12 @@ def test_make_serve_answers_a_prediction_and_stops_on_ctrl_c(
         def is_ready() -> bool:
             assert server.poll() is None, "make serve has ended"
             with contextlib.suppress(httpx.TransportError):
-                name = "penguins-logistic-regression"
-                return client.get(f"/models/{name}").status_code == httpx.codes.OK
+                return client.get("/readyz").is_success
             return False
 
         wait_for("the penguins are served", is_ready, 600 if start == "first" else 30)
-        answer = client.post("/models/penguins-logistic-regression/predict", json=ADELIE)
-        assert answer.json()["label"] == "Adelie"
+        answer = client.post("/models/penguins-logistic-regression/predict", json=ADELIE).json()
+        assert answer["label"] == "Adelie"
 
         os.killpg(server.pid, signal.SIGINT)
         server.wait(timeout=30)

@@ -96,3 +96,21 @@ def test_nothing_left_the_machine(
     counters = run_python("api_service", "print(open('/proc/net/snmp').read())")
     names, values = (line.split()[1:] for line in counters.splitlines() if line.startswith("Udp:"))
     assert dict(zip(names, values, strict=True))["OutDatagrams"] == "0"
+
+
+def test_selection_and_models_outlive_the_container(
+    published: list[dict[str, Any]],
+    api: httpx.Client,
+    compose: Callable[..., str],
+    wait_for: Callable[..., Any],
+) -> None:
+    """A new container of the same image goes on where the old one stopped."""
+    name = published[-1]["name"]
+    api.post("/select-model/", params={"model": name}).raise_for_status()
+
+    compose("up", "--detach", "--force-recreate", "--no-deps", "--wait", "api")
+
+    wait_for("the service is ready again", lambda: api.get("/readyz").is_success, 30)
+    answer = api.post("/predict/", json=published[-1]["rows"][0]).raise_for_status().json()
+    assert answer["model"] == name
+    assert answer["label"] == published[-1]["labels"][0]

@@ -1,0 +1,18 @@
+"""What the two images have in common stays in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+IMAGES = Path(__file__).resolve().parents[2] / "images"
+
+
+def test_both_images_pin_the_same_bases_and_the_same_user() -> None:
+    """An environment is copied between equal bases, and one user owns the shared volume."""
+    pins = []
+    for image in ("inference", "jupyter"):
+        lines = (IMAGES / image / "Dockerfile").read_text().splitlines()
+        pins.append([line for line in lines if line.startswith(("ARG ", "FROM ", "USER "))])
+
+    assert pins[0] == pins[1]
+    assert all(":" in pin for pin in pins[0] if pin.startswith("ARG "))
