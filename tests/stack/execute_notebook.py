@@ -25,7 +25,7 @@ def _noting(publish):
         note = {{
             "name": name,
             "returned": time.time(),
-            "rows": X.to_dict("records"),
+            "rows": X.to_dict("records") if hasattr(X, "to_dict") else X.tolist(),
             "labels": [str(label) for label in model.predict(X)],
             "classes": [str(label) for label in model.classes_],
             "probabilities": model.predict_proba(X).tolist(),

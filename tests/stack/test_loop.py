@@ -35,7 +35,7 @@ def test_each_model_is_listed_within_two_seconds_of_publish_returning(
     wait_for: Callable[..., Any],
 ) -> None:
     """A client outside sees each model ready two seconds after publication at the latest."""
-    returned = {publication["name"]: publication["returned"] for publication in published}
+    returned = {publication["name"]: publication["returned"] for publication in reversed(published)}
 
     wait_for("all are listed", lambda: returned.keys() <= first_listed.keys(), 10)
 
