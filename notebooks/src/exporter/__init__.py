@@ -1,1 +1,18 @@
-"""Publish scikit-learn models from a notebook as ONNX files that describe themselves."""
+"""Publish scikit-learn models from a notebook as ONNX files that describe themselves.
+
+>>> from exporter import publish  # doctest: +SKIP
+>>> publish(model, "penguins", X, evaluate=(X_test, y_test)).wait()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+
+# On by default on Linux since onnxruntime 1.29, and read when the library loads.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+from exporter.conversion import supported_estimators
+from exporter.publication import Publication
+from exporter.publish import publish
+
+__all__ = ["Publication", "publish", "supported_estimators"]

@@ -1,0 +1,97 @@
+"""Every error the exporter raises on purpose, and who has to act on it.
+
+A publication passes name, model and data -> conversion -> parity -> admission -> placement ->
+service. Each step raises its own error, and each message says what to do::
+
+    RookeryError
+    └── ExporterError
+        ├── ArgumentError             mend the call
+        │   ├── InvalidNameError      the name is no name for a model; suggests one
+        │   ├── ModelError            unfitted, of no use here, or no estimator at all
+        │   ├── DataError             X, or its columns, are not what the model was fitted on
+        │   ├── TargetError           y, or the held-out y, does not fit
+        │   └── OptionError           any other argument
+        ├── RefusedError              mend the model, or accept what is said
+        │   ├── ConversionError       no ONNX file can be made of it
+        │   ├── ParityError           the ONNX file answers otherwise than the original
+        │   └── NotAdmittedError      the service's own admission refuses the file
+        ├── PlacementError            the models folder cannot be written
+        └── ServiceError              it is published, but:
+            ├── NoServiceError        nobody answers at the URL
+            ├── NotServedError        the service does not serve it in time
+            └── QuarantinedError      the service refuses it; gives its reason
+"""
+
+from __future__ import annotations
+
+from inference.errors import RookeryError
+
+
+class ExporterError(RookeryError):
+    """The root of the exporter's branch; never raised itself."""
+
+    title = "Not published"
+
+
+class ArgumentError(ExporterError):
+    """An argument of the call is wrong."""
+
+
+class InvalidNameError(ArgumentError):
+    """The name is no name for a model."""
+
+
+class ModelError(ArgumentError):
+    """The model is not fitted, or is nothing that can be published."""
+
+
+class DataError(ArgumentError):
+    """X is not what the model takes."""
+
+
+class TargetError(ArgumentError):
+    """The targets do not fit the rows or the model."""
+
+
+class OptionError(ArgumentError):
+    """Some other argument is wrong."""
+
+
+class RefusedError(ExporterError):
+    """The call is right, but the model cannot be published as it is."""
+
+
+class ConversionError(RefusedError):
+    """No ONNX file that onnxruntime runs can be made of the model."""
+
+
+class ParityError(RefusedError):
+    """The ONNX file answers otherwise than the original."""
+
+
+class NotAdmittedError(RefusedError):
+    """The service's own admission refuses the file."""
+
+
+class PlacementError(ExporterError):
+    """The models folder cannot be written."""
+
+
+class ServiceError(ExporterError):
+    """The model is published, but the service does not serve it."""
+
+
+class NoServiceError(ServiceError):
+    """Nobody answers at the URL."""
+
+
+class NotServedError(ServiceError):
+    """The service does not serve the version in time."""
+
+
+class QuarantinedError(ServiceError):
+    """The service has refused the version."""
+
+
+class NotHeldOutWarning(UserWarning):
+    """The rows given as held out are all among the rows in X."""

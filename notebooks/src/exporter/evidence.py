@@ -1,0 +1,102 @@
+"""The evidence: the rows a caller gave, with the original's answers and its metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from exporter import metrics
+from exporter.errors import DataError, TargetError
+from exporter.original import Answers, answer_all
+from exporter.reading import read_table
+from exporter.search import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.original import Original
+    from inference.model.contract import Metrics
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was given.
+
+    Attributes:
+        given: The rows in X.
+        all: Those, with the held-out rows behind them: what is compared.
+        held_out: Metrics on the held-out rows, ``None`` without any.
+        fit: Metrics on the rows in X, ``None`` without y.
+    """
+
+    given: Rows
+    all: Rows
+    held_out: Metrics | None
+    fit: Metrics | None
+
+
+def gather(
+    original: Original,
+    x: Any,
+    y: Any,
+    evaluate: tuple[Any, Any] | None,
+    names: Sequence[str] | None,
+) -> Evidence:
+    """Read the rows and ask the original about them.
+
+    Args:
+        original: The model.
+        x: The rows it was fitted on.
+        y: Their true answers, or ``None``.
+        evaluate: Held-out rows and their true answers, or ``None``.
+        names: Names for the columns of an array.
+
+    Raises:
+        DataError: Rows are not what the model takes.
+        TargetError: True answers do not fit the rows or the model.
+    """
+    if evaluate is None:
+        table = read_table(x, original, names)
+        answers = answer_all(original, table.native)
+        rows = Rows(table, answers)
+        return Evidence(rows, rows, None, _fit(original, rows, y))
+    if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
+        raise TargetError("evaluate has to be a pair: evaluate=(X_test, y_test)")
+    given = read_table(x, original, names)
+    target = metrics.read_target(
+        evaluate[1], len(read_table(evaluate[0], original, names)), original, "evaluate's y"
+    )
+    # Read as one, so that a column has one kind in both parts.
+    table = read_table(_stack(x, evaluate[0]), original, names)
+    answers = answer_all(original, table.native)
+    count = len(given)
+    held = Rows(table.take(range(count, len(table))), _part(answers, slice(count, None)))
+    kept = Rows(table.take(range(count)), _part(answers, slice(0, count)))
+    metrics.warn_unless_held_out(kept.table, held.table)
+    score = metrics.score(original, held.answers, target)
+    return Evidence(kept, Rows(table, answers), score, _fit(original, kept, y))
+
+
+def _fit(original: Original, rows: Rows, y: Any) -> Metrics | None:
+    if y is None:
+        return None
+    return metrics.score(original, rows.answers, metrics.read_target(y, len(rows.table), original))
+
+
+def _stack(first: Any, second: Any) -> Any:
+    frames = [isinstance(part, pd.DataFrame) for part in (first, second)]
+    if all(frames):
+        return pd.concat([first, second], ignore_index=True)
+    if any(frames):
+        raise DataError(
+            "X and evaluate's X differ in form: pass both as DataFrames or both as arrays"
+        )
+    return np.concatenate([np.asarray(first), np.asarray(second)])
+
+
+def _part(answers: Answers, rows: slice) -> Answers:
+    table = answers.probabilities
+    return Answers(answers.labels[rows], None if table is None else table[rows])

@@ -1,0 +1,141 @@
+"""What the model takes beyond what it has seen: nulls, and categories it does not know.
+
+Nothing is read off the pipeline's steps, which may be anything. Both the original and the ONNX file
+are asked, and a null or an unknown category is allowed only where both answer, and answer alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporter.parity import compare, run
+from exporter.table import stack
+
+if TYPE_CHECKING:
+    from exporter.conversion import Conversion
+    from exporter.original import Answers, Original
+    from exporter.parity import Comparison
+    from exporter.table import Column, Table
+    from inference.model.contract import Scalar
+
+_UNSEEN_TEXT = "\u2047 never seen in training"
+_MAX_CATEGORIES = 1000
+
+
+@dataclass(frozen=True)
+class Manners:
+    """What one feature takes.
+
+    Attributes:
+        nullable: Whether ``null`` is taken.
+        closed: Whether values other than those in ``X`` make the original fail.
+    """
+
+    nullable: bool = False
+    closed: bool = False
+
+
+class Prober:
+    """Asks the original and the ONNX file the same odd questions.
+
+    Args:
+        original: The fitted model.
+        conversion: The ONNX file.
+        base: Some ordinary rows, to ask about with one value changed.
+        tolerance: The difference of a probability or value that is accepted.
+    """
+
+    def __init__(
+        self, original: Original, conversion: Conversion, base: Table, tolerance: float
+    ) -> None:
+        self._original = original
+        self._conversion = conversion
+        self._base = base
+        self._tolerance = tolerance
+
+    def probe(self, columns: dict[int, Column]) -> dict[int, Manners]:
+        """Find out what each feature takes.
+
+        Args:
+            columns: All values of each feature, by the feature's place in the table.
+        """
+        nullable = self._find_nullable(list(columns))
+        closed = self._find_closed(columns)
+        return {i: Manners(nullable=i in nullable, closed=i in closed) for i in columns}
+
+    def takes_nulls_together(self, indices: list[int]) -> bool:
+        """Whether rows with nulls in all these features are answered alike, too."""
+        table = self._base
+        for index in indices:
+            table = table.with_value(index, None)
+        return self._agree(table)
+
+    def _find_nullable(self, indices: list[int]) -> set[int]:
+        # All at once where the original takes it, which is a single call; else one by one.
+        blocks = [self._base.with_value(i, None) for i in indices]
+        comparison = self._compare(stack(blocks))
+        if comparison is None:
+            pairs = zip(indices, blocks, strict=True)
+            return {i for i, block in pairs if self._agree(block)}
+        good: Any = comparison.equal & (comparison.differences <= self._tolerance)
+        per_block = good.reshape(len(indices), -1).all(axis=1)
+        return {i for i, holds in zip(indices, per_block, strict=True) if holds}
+
+    def _find_closed(self, columns: dict[int, Column]) -> set[int]:
+        texts = {i for i, column in columns.items() if column.kind == "text"}
+        # Open needs more than an answer: the same one from both.
+        closed = {i for i in texts if not self._agree(self._base.with_value(i, _UNSEEN_TEXT))}
+        blocks = {
+            i: [self._base.with_value(i, value) for value in _unseen_numbers(column)]
+            for i, column in columns.items()
+            if i not in texts and _is_whole(column)
+        }
+        if not blocks or self._original_answers(
+            stack([b for each in blocks.values() for b in each])
+        ):
+            return closed
+        refused = {i for i, each in blocks.items() if not all(map(self._original_answers, each))}
+        return closed | refused
+
+    def _original_answers(self, table: Table) -> bool:
+        return self._ask_original(table) is not None
+
+    def _ask_original(self, table: Table) -> Answers | None:
+        try:
+            return self._original.answer(table.native)
+        except Exception:  # noqa: BLE001 - any failure means that it does not take the value
+            return None
+
+    def _agree(self, table: Table) -> bool:
+        comparison = self._compare(table)
+        return comparison is not None and comparison.holds
+
+    def _compare(self, table: Table) -> Comparison | None:
+        expected = self._ask_original(table)
+        if expected is None:
+            return None
+        try:
+            given = run(self._conversion, self._original, table)
+        except Exception:  # noqa: BLE001 - as above
+            return None
+        return compare(expected, given, self._tolerance, self._original.task)
+
+
+def _is_whole(column: Column) -> bool:
+    values = column.present
+    if column.kind == "integer":
+        return True
+    if column.kind != "number" or len(values) == 0:
+        return False
+    few = len(np.unique(values)) <= _MAX_CATEGORIES
+    return few and bool(np.all(np.mod(values, 1) == 0)) and bool(np.abs(values).max() < 2**53)
+
+
+def _unseen_numbers(column: Column) -> list[Scalar]:
+    seen: Any = np.unique(column.present)
+    gaps = seen[:-1][np.diff(seen) > 1]
+    unseen = [seen[0] - 1, seen[-1] + 1, *(gaps[:1] + 1)]
+    return [v.item() for v in unseen]

@@ -1,0 +1,108 @@
+"""Telling what is being done, where somebody is looking."""
+
+from __future__ import annotations
+
+import html
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Progress:
+    """One line that changes: a step, and how long it has taken.
+
+    In a notebook it is a display of its own that ends as one quiet line; in a terminal a spinner on
+    the error stream, so that output can be piped; elsewhere silence.
+
+    Args:
+        name: The model's name.
+        shown: Whether to show it; ``None`` decides by where it runs.
+    """
+
+    def __init__(self, name: str, *, shown: bool | None = None) -> None:
+        self._name = name
+        self._step = ""
+        self._begin = time.perf_counter()
+        self._handle: Any = None
+        self._status: Any = None
+        self._console = Console(stderr=True)
+        in_notebook = is_notebook()
+        if shown is False or not (in_notebook or sys.stderr.isatty()):
+            return
+        if in_notebook:
+            self._handle = _display(self._to_html("..."))
+        else:
+            self._status = self._console.status(f"publishing {name}")
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+        if error is not None and self._handle is not None:
+            self._handle.update(_Html(self._to_html(f"failed at: {self._step}")))
+
+    def begin(self, step: str, detail: str = "") -> None:
+        """Say what comes next."""
+        self._step = step
+        self._show(f"{step} ({detail})" if detail else step)
+
+    def note(self, detail: str) -> None:
+        """Add to what is said about the present step."""
+        self._show(f"{self._step} ({detail})")
+
+    def done(self, message: str) -> None:
+        """Say how it ended; this line stays."""
+        line = f"{message}, in {time.perf_counter() - self._begin:.1f} s"
+        if self._handle is not None:
+            self._handle.update(_Html(_line(line)))
+        if self._status is not None:
+            self._status.stop()
+            self._console.print(f"[green]✓[/green] {line}", highlight=False)
+
+    def _show(self, text: str) -> None:
+        if self._handle is not None:
+            self._handle.update(_Html(self._to_html(text)))
+        if self._status is not None:
+            self._status.update(f"publishing {self._name}: {text}")
+
+    def _to_html(self, text: str) -> str:
+        return _line(f"publishing {self._name}: {text}")
+
+
+def is_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None and hasattr(module, "get_ipython") else None
+    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+
+
+class _Html:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _repr_html_(self) -> str:
+        return self._text
+
+
+def _line(text: str) -> str:
+    return f'<div style="opacity:.7;font-size:90%">{html.escape(text)}</div>'
+
+
+def _display(text: str) -> Any:
+    from IPython.display import display  # noqa: PLC0415 - only there in a notebook
+
+    return display(_Html(text), display_id=True)  # type: ignore[no-untyped-call]

@@ -1,0 +1,128 @@
+"""The publication: what publish() returns, and what one can do with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exporter import card
+from exporter.errors import NoServiceError, NotServedError, QuarantinedError
+from exporter.service import Service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.speed import Timing
+    from inference.model.contract import Contract, Metrics
+    from inference.repository.report import Report
+
+
+@dataclass(frozen=True, repr=False)
+class Publication:
+    """A published version of a model.
+
+    Attributes:
+        name: The model's name.
+        version: The version it became.
+        path: The ONNX file.
+        url: Where the service answers.
+        contract: What the file says about itself.
+        report: What the service's admission found.
+        timings: How fast the original and the ONNX file are on this machine.
+        fit: Metrics on the rows in ``X``, when ``y`` was given: not held out, for the eye only.
+    """
+
+    name: str
+    version: int
+    path: Path
+    url: str
+    contract: Contract
+    report: Report
+    timings: list[Timing]
+    fit: Metrics | None = None
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """Metrics on held-out data, ``None`` when ``evaluate`` was not given."""
+        return self.contract.training.metrics
+
+    @property
+    def docs_url(self) -> str:
+        """The model's entry in Swagger."""
+        return f"{self.url}/docs#/predict/predict-{self.name}"
+
+    @property
+    def predict_url(self) -> str:
+        """Where the model's active version predicts."""
+        return f"{self.url}/models/{self.name}/predict"
+
+    @property
+    def curl(self) -> str:
+        """A line for a shell that predicts the example."""
+        body = json.dumps(self.contract.example, ensure_ascii=False).replace("'", "'\\''")
+        return f"curl {self.predict_url} -H 'content-type: application/json' -d '{body}'"
+
+    def wait(self, timeout: float = 10) -> Publication:
+        """Block until the service serves this version.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Returns:
+            This publication.
+
+        Raises:
+            QuarantinedError: The service has refused the version; gives its reason.
+            NotServedError: It is not served in time, or has been unloaded.
+            NoServiceError: Nobody answers at ``url``.
+        """
+        status = Service(self.url).wait_until_ready(self.name, self.version, timeout)
+        what = f"{self.name} version {self.version}"
+        if status is None:
+            raise NoServiceError(
+                f"{what} is published in {self.path.parent}, but no service answers at {self.url}: "
+                "start it (make serve, or docker compose up -d), or pass the right url="
+            )
+        if status.state == "ready":
+            return self
+        because = f": {status.reason}" if status.reason else ""
+        if status.state == "quarantined":
+            raise QuarantinedError(f"the service has refused {what}{because}")
+        if status.state == "absent":
+            raise NotServedError(
+                f"the service at {self.url} has not seen {what} within {timeout:g} s: "
+                f"does it watch the folder {self.path.parents[2]}?"
+            )
+        raise NotServedError(f"{what} is {status.state} after up to {timeout:g} s{because}")
+
+    def predict(self, records: Any) -> Any:
+        """Ask the service, not the original, for predictions of this version.
+
+        Args:
+            records: One record, a list of records or of rows, or a DataFrame.
+
+        Returns:
+            The service's answer.
+
+        Raises:
+            ServiceError: It refuses the records; gives its reason.
+            NoServiceError: Nobody answers at ``url``.
+        """
+        if hasattr(records, "to_json"):  # a DataFrame; its JSON writes missing values as null
+            records = json.loads(records.to_json(orient="records", double_precision=15))
+        elif hasattr(records, "tolist"):
+            records = records.tolist()
+        return Service(self.url).predict(self.name, self.version, records)
+
+    def __repr__(self) -> str:
+        return f"<Publication {self.name} version {self.version} at {self.predict_url}>"
+
+    def __str__(self) -> str:
+        return card.to_text(self)
+
+    def _repr_html_(self) -> str:
+        return card.to_html(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": str(self)}

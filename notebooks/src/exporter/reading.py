@@ -1,0 +1,202 @@
+"""Reading what a caller passes as X: an array or a DataFrame, checked against the model's columns.
+
+Every complaint names the column and says what to pass instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from exporter.errors import DataError
+from exporter.table import Column, Table
+from inference.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.original import Original
+    from exporter.table import Array
+
+
+def read_table(data: Any, original: Original, names: Sequence[str] | None = None) -> Table:
+    """Turn what a caller passes as X into a table.
+
+    Args:
+        data: A NumPy array of shape ``[rows, features]`` or a pandas DataFrame.
+        original: The model it is for; says which columns it expects.
+        names: Names for the columns of an array.
+
+    Raises:
+        DataError: It is no such thing, has other columns, no rows, or values that cannot be sent as
+            JSON; says which column and what to do.
+    """
+    frame = data if isinstance(data, pd.DataFrame) else _to_frame(data)
+    if len(frame) == 0 or frame.shape[1] == 0:
+        raise DataError(f"X has the shape {frame.shape}: pass at least one row and one column")
+    if isinstance(data, pd.DataFrame):
+        if names is not None and [str(n) for n in names] != [str(c) for c in frame.columns]:
+            raise DataError("feature_names differ from X's columns: leave feature_names out")
+        _check_columns([str(c) for c in frame.columns], original)
+    else:
+        frame = frame.set_axis(_array_names(frame.shape[1], original, names), axis=1)
+    _check_names([str(c) for c in frame.columns])
+    columns = tuple(
+        _read_column(str(name), frame.iloc[:, i], isinstance(data, pd.DataFrame))
+        for i, name in enumerate(frame.columns)
+    )
+    return Table(columns, _to_native(data, frame, original))
+
+
+def _to_frame(data: Any) -> pd.DataFrame:
+    if hasattr(data, "toarray"):
+        raise DataError("X is a sparse matrix: pass X.toarray(), or a DataFrame")
+    if isinstance(data, pd.Series):
+        raise DataError("X is a Series, one column without rows of features: pass X.to_frame()")
+    if not isinstance(data, np.ndarray) and hasattr(data, "to_pandas"):
+        raise DataError(f"X is a {type(data).__name__}: pass X.to_pandas()")
+    if isinstance(data, (str, bytes, dict)) or data is None:
+        raise DataError(f"X is a {type(data).__name__}: pass a NumPy array or a pandas DataFrame")
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise DataError(f"X cannot be read as an array: {error}") from None
+    if array.ndim == 1:
+        raise DataError(
+            "X has one dimension: pass X.reshape(-1, 1) for one feature, "
+            "X.reshape(1, -1) for one row"
+        )
+    if array.ndim != 2:
+        raise DataError(f"X has {array.ndim} dimensions, and rows of features have two")
+    if array.dtype.kind == "O":
+        return pd.DataFrame(array).infer_objects()
+    if array.dtype.kind not in "fiubU":
+        raise DataError(
+            f"X is an array of {array.dtype}: pass numbers, or a DataFrame with one type per column"
+        )
+    return pd.DataFrame(array)
+
+
+def _array_names(width: int, original: Original, names: Sequence[str] | None) -> list[str]:
+    if original.width is not None and width != original.width:
+        raise DataError(
+            f"X has {width} columns, the model was fitted on {original.width}"
+            + (f": {', '.join(original.feature_names)}" if original.feature_names else "")
+        )
+    if names is None:
+        return original.feature_names or [f"x{i}" for i in range(width)]
+    if isinstance(names, str) or len(names) != width:
+        raise DataError(f"feature_names has to list {width} names, one per column of X")
+    if original.feature_names and list(names) != original.feature_names:
+        raise DataError(
+            "feature_names differ from the columns that the model was fitted on: "
+            "leave feature_names out"
+        )
+    return [str(n) for n in names]
+
+
+def _check_columns(given: list[str], original: Original) -> None:
+    expected = original.feature_names
+    if expected is None:
+        if original.width is not None and len(given) != original.width:
+            raise DataError(f"X has {len(given)} columns, the model was fitted on {original.width}")
+        return
+    if given == expected:
+        return
+    absent = [n for n in expected if n not in given]
+    extra = [n for n in given if n not in expected]
+    if not absent and not extra and len(given) == len(expected):
+        raise DataError(
+            f"X has the model's columns in another order: pass X[{expected!r}]"
+            if len(expected) < 12
+            else "X has the model's columns in another order: pass X[list(model.feature_names_in_)]"
+        )
+    faults = [f"column {n!r} is missing.{nearest(n, extra)}" for n in absent[:3]]
+    if extra:
+        faults.append(f"the model was not fitted on {', '.join(map(repr, extra[:5]))}.")
+    raise DataError(
+        f"X does not have the columns that the model was fitted on: {' '.join(faults)} "
+        "Pass the same columns as to model.fit(), without the target"
+    )
+
+
+def _check_names(names: list[str]) -> None:
+    double = (
+        sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+    )
+    if double:
+        raise DataError(f"two columns are called {double[0]!r}: rename one and fit the model again")
+    if not all(names):
+        raise DataError("a column has an empty name: name it and fit the model again")
+
+
+def _read_column(name: str, series: pd.Series[Any], from_frame: bool) -> Column:  # noqa: FBT001
+    dtype = series.dtype if from_frame else None
+    if isinstance(dtype, pd.CategoricalDtype):
+        series = series.astype(series.cat.categories.dtype)
+    kinds = pd.api.types
+    if kinds.is_bool_dtype(series.dtype) and not series.isna().any():
+        return Column(name, "boolean", series.to_numpy(dtype=bool), dtype)
+    if kinds.is_integer_dtype(series.dtype) and not series.isna().any():
+        return Column(name, "integer", _whole(name, series), dtype)
+    if kinds.is_numeric_dtype(series.dtype) and not kinds.is_complex_dtype(series.dtype):
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.isinf(values).any():
+            raise DataError(
+                f"column {name!r} has infinite values, which JSON cannot carry: replace them"
+            )
+        return Column(name, "number", values, dtype)
+    if series.dtype == object or kinds.is_string_dtype(series.dtype):
+        return _read_objects(name, series, dtype)
+    hint = (
+        "turn it into numbers (seconds, year, month, ...)"
+        if "time" in str(series.dtype)
+        else ("turn it into numbers, strings or booleans")
+    )
+    raise DataError(
+        f"column {name!r} is of type {series.dtype}, which is not supported: {hint} and fit again"
+    )
+
+
+def _whole(name: str, series: pd.Series[Any]) -> Array:
+    values = series.to_numpy()
+    if values.dtype.kind == "u" and values.size and values.max() > np.iinfo(np.int64).max:
+        raise DataError(f"column {name!r} has integers beyond 64 bits with sign: use floats")
+    whole: Array = values.astype(np.int64)
+    return whole
+
+
+def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
+    missing = series.isna().to_numpy()
+    present = series[~missing]
+    types = {type(v) for v in present}
+    if not types:
+        raise DataError(f"column {name!r} has no values at all: drop it and fit the model again")
+    if all(issubclass(t, str) for t in types):
+        values = np.empty(len(series), dtype=object)
+        values[~missing] = [str(v) for v in present]
+        values[missing] = None
+        return Column(name, "text", values, dtype)
+    if types <= {bool, np.bool_}:
+        if not missing.any():
+            return Column(name, "boolean", series.to_numpy(dtype=bool), dtype)
+        return Column(name, "number", series.to_numpy(dtype=np.float64, na_value=np.nan), dtype)
+    if all(issubclass(t, (int, float, np.number)) and t is not bool for t in types):
+        return _read_column(name, pd.to_numeric(series), from_frame=False)
+    found = ", ".join(sorted(t.__name__ for t in types))
+    raise DataError(
+        f"column {name!r} mixes values of the types {found}: "
+        "make them all strings or all numbers and fit the model again"
+    )
+
+
+def _to_native(data: Any, frame: pd.DataFrame, original: Original) -> Any:
+    if isinstance(data, pd.DataFrame):
+        # Fitted on an array: the names would only earn a warning.
+        by_name = original.feature_names is not None or original.width is None
+        return data if by_name else data.to_numpy()
+    if original.feature_names is not None:
+        return frame
+    return np.asarray(data)

@@ -1,0 +1,109 @@
+"""Finding the conversion whose answers are the original's: the first of several ways that holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.conversion import convert, list_attempts
+from exporter.errors import ConversionError, ParityError
+from exporter.layout import candidate_layouts
+from exporter.parity import Comparison, compare, explain, run
+from inference.errors import InferenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.conversion import Attempt, Conversion
+    from exporter.original import Answers, Original
+    from exporter.table import Table
+
+_PROBE_ROWS = 3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows, with the original's answers to them."""
+
+    table: Table
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class _Failure:
+    comparison: Comparison
+    attempt: Attempt
+    rows: Rows
+    given: Answers
+
+
+def find_conversion(
+    original: Original, rows: Rows, tolerance: float, report: Callable[[str], None]
+) -> tuple[Conversion, Comparison]:
+    """Convert in the first way that answers every row like the original.
+
+    Args:
+        original: The model.
+        rows: All rows to compare, and the original's answers.
+        tolerance: The absolute difference of a probability or value that is accepted.
+        report: Told what is being tried.
+
+    Raises:
+        ConversionError: No way gives a file that onnxruntime runs.
+        ParityError: Each way answers some rows otherwise; shows the worst rows of the best way.
+    """
+    reasons: list[str] = []
+    best: _Failure | None = None
+    for attempt in list_attempts(original.model, candidate_layouts(rows.table)):
+        report(attempt.layout.precision)
+        try:
+            conversion = convert(
+                original, attempt, rows.table.take(range(min(_PROBE_ROWS, len(rows.table))))
+            )
+            given = run(conversion, original, rows.table)
+        except (ConversionError, InferenceError, ValueError) as error:
+            reasons.append(str(error))
+            continue
+        comparison = compare(rows.answers, given, tolerance, original.task)
+        if comparison.holds:
+            return conversion, comparison
+        if best is None or comparison.badness < best.comparison.badness:
+            best = _Failure(comparison, attempt, rows, given)
+    if best is not None:
+        raise ParityError(_explain_difference(original, best, reasons))
+    raise ConversionError(_explain_conversion(original, reasons))
+
+
+def _explain_difference(original: Original, failure: _Failure, reasons: list[str]) -> str:
+    comparison = failure.comparison
+    wrong = int((~comparison.equal).sum())
+    beyond = int((comparison.differences > comparison.tolerance).sum())
+    what = "labels" if original.task == "classification" else "values"
+    found = f"{wrong} of {len(comparison.equal)} {what} differ"
+    if original.has_probabilities:
+        found += f", {beyond} probabilities are off by more than {comparison.tolerance:.3g}"
+    advice = "Publish a simpler pipeline"
+    if not wrong or original.task == "regression":
+        advice = (
+            f"If a difference of {comparison.max_difference:.2g} is acceptable, "
+            f"pass tolerance={comparison.max_difference * 1.1:.2g}"
+        )
+    doubles = next((r for r in reasons if "float64" in r), None)
+    tried = f" It cannot be tried in float64: {doubles}." if doubles else ""
+    return (
+        f"the ONNX file answers otherwise than the original: {found} "
+        f"(in {failure.attempt.layout.precision}, the best of all ways tried).{tried} {advice}. "
+        "The worst rows:\n"
+        + explain(comparison, original, failure.rows.answers, failure.given, failure.rows.table)
+    )
+
+
+def _explain_conversion(original: Original, reasons: list[str]) -> str:
+    name = type(original.model).__name__
+    distinct = list(dict.fromkeys(reasons))
+    return (
+        f"no ONNX file can be made of this {name}: {distinct[0]}. "
+        "Use estimators and transformers that skl2onnx supports "
+        "(exporter.supported_estimators() lists them), without FunctionTransformer "
+        "or code of your own" + "".join(f"\n  then tried: {reason}" for reason in distinct[1:4])
+    )

@@ -1,0 +1,34 @@
+"""Where a publication goes: arguments first, then the environment, then the defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from exporter.errors import OptionError
+
+DEFAULT_MODELS_DIR = "models"
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def resolve_models_dir(models_dir: str | os.PathLike[str] | None) -> Path:
+    """Find the models folder: the argument, ``EXPORTER_MODELS_DIR``, or ``models``."""
+    chosen = models_dir or os.environ.get("EXPORTER_MODELS_DIR") or DEFAULT_MODELS_DIR
+    return Path(chosen).expanduser()
+
+
+def resolve_url(url: str | None) -> str:
+    """Find the service: the argument, ``EXPORTER_URL``, or the local default.
+
+    Raises:
+        OptionError: It is no HTTP URL.
+    """
+    chosen = url or os.environ.get("EXPORTER_URL") or DEFAULT_URL
+    try:
+        parts = urlsplit(chosen)
+    except ValueError as error:
+        raise OptionError(f"url {chosen!r} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise OptionError(f"url {chosen!r} is no HTTP URL: pass one such as {DEFAULT_URL!r}")
+    return chosen.rstrip("/")

@@ -1,0 +1,179 @@
+"""The rows a caller gave, as typed columns.
+
+A table knows its rows twice: *native*, as the original takes them, and as plain typed columns, from
+which the ONNX inputs, the statistics and the contract are made. This module knows NumPy and pandas
+and nothing of ONNX.
+
+Kinds of column, and their values:
+
+=======  ==========================  =========
+kind     array                       missing
+=======  ==========================  =========
+number   float64                     NaN
+integer  int64                       never
+boolean  bool                        never
+text     object, of ``str``          ``None``
+=======  ==========================  =========
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference.model.contract import Scalar
+
+Kind = Literal["number", "integer", "boolean", "text"]
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: The feature's name.
+        kind: See the module's table.
+        values: One value per row.
+        dtype: The pandas type that the original saw, ``None`` for an array's column.
+    """
+
+    name: str
+    kind: Kind
+    values: Array
+    dtype: Any = None
+
+    @property
+    def missing(self) -> Array:
+        """Which rows have no value, as booleans."""
+        if self.kind == "number":
+            return np.isnan(self.values)
+        if self.kind == "text":
+            return np.array([v is None for v in self.values.tolist()], dtype=bool)
+        return np.zeros(len(self.values), dtype=bool)
+
+    @property
+    def present(self) -> Array:
+        """The values that are there."""
+        return self.values[~self.missing]
+
+    def take(self, rows: Sequence[int] | Array) -> Column:
+        """Choose rows."""
+        return Column(self.name, self.kind, self.values[rows], self.dtype)
+
+    def filled(self, value: Scalar) -> Column:
+        """Put one value into every row; ``None`` makes them missing."""
+        count = len(self.values)
+        if value is None and self.kind in ("integer", "boolean"):
+            return Column(self.name, "number", np.full(count, np.nan), self.dtype)
+        if self.kind == "text":
+            values = np.empty(count, dtype=object)
+            values[:] = value
+            return Column(self.name, "text", values, self.dtype)
+        filled = np.full(count, np.nan if value is None else value, dtype=self.values.dtype)
+        return Column(self.name, self.kind, filled, self.dtype)
+
+    def to_scalars(self) -> list[Scalar]:
+        """Give the values as a caller would write them in JSON."""
+        scalars: list[Scalar] = self.values.tolist()
+        if self.kind == "number":
+            return [None if v != v else v for v in scalars]  # noqa: PLR0124 - NaN alone differs
+        return scalars
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows, as typed columns and as the original takes them.
+
+    Attributes:
+        columns: In the order of the model's columns.
+        native: A DataFrame or an array.
+    """
+
+    columns: tuple[Column, ...]
+    native: Any
+
+    def __len__(self) -> int:
+        return len(self.columns[0].values)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether no column is text, so that all fit into one tensor of floats."""
+        return all(column.kind != "text" for column in self.columns)
+
+    def take(self, rows: Sequence[int] | Array) -> Table:
+        """Choose rows."""
+        frame = isinstance(self.native, pd.DataFrame)
+        native = self.native.iloc[rows] if frame else self.native[rows]
+        return Table(tuple(column.take(rows) for column in self.columns), native)
+
+    def with_value(self, index: int, value: Scalar) -> Table:
+        """Put one value into every row of one column; ``None`` makes it missing."""
+        changed = self.columns[index].filled(value)
+        columns = (*self.columns[:index], changed, *self.columns[index + 1 :])
+        return Table(columns, self._replace_native(index, changed, value))
+
+    def rows(self) -> list[list[Scalar]]:
+        """Give the rows as a caller would write them in JSON."""
+        lists = [column.to_scalars() for column in self.columns]
+        return [list(row) for row in zip(*lists, strict=True)]
+
+    def _replace_native(self, index: int, column: Column, value: Scalar) -> Any:
+        if isinstance(self.native, pd.DataFrame):
+            frame = self.native.copy()
+            frame.isetitem(index, _to_series(column, value, frame.iloc[:, index]))
+            return frame
+        array = self.native.copy()
+        if value is None and array.dtype.kind in "iub":
+            array = array.astype(np.float64)
+        array[:, index] = np.nan if value is None else value
+        return array
+
+
+def stack(tables: Sequence[Table]) -> Table:
+    """Put tables of the same columns one below the other."""
+    first = tables[0]
+    if isinstance(first.native, pd.DataFrame):
+        native: Any = pd.concat([t.native for t in tables], ignore_index=True)
+    else:
+        native = np.concatenate([t.native for t in tables])
+    columns = []
+    for index, column in enumerate(first.columns):
+        parts = [t.columns[index] for t in tables]
+        same = len({part.kind for part in parts}) == 1
+        values = np.concatenate([part.values for part in parts])  # noqa: PD011 - no pandas here
+        kind = column.kind if same else "number"
+        columns.append(
+            Column(column.name, kind, values if same else values.astype(float), column.dtype)
+        )
+    return Table(tuple(columns), native)
+
+
+def _to_series(column: Column, value: Scalar, like: pd.Series[Any]) -> pd.Series[Any]:
+    if column.kind != "text":
+        return pd.Series(column.values, index=like.index)
+    if not isinstance(like.dtype, pd.CategoricalDtype):
+        missing = _missing_like(like) if value is None else value
+        return pd.Series([missing] * len(like), index=like.index, dtype=like.dtype)
+    return pd.Series(
+        [np.nan if value is None else value] * len(like), index=like.index, dtype=object
+    )
+
+
+def _missing_like(series: pd.Series[Any]) -> Any:
+    # The original may know one spelling of "missing" only: take the one that X has, if it has any.
+    seen = series[series.isna()]
+    if len(seen):
+        return seen.iloc[0]
+    return getattr(series.dtype, "na_value", np.nan)
