@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_FAULTS = 100
 _LISTED = 12
+_NAME_LENGTH = 200
+# A comparison of two names costs tens of microseconds, and a request brings as many as it likes.
+_COMPARISONS = 1000
 
 
 def read_carefully(
@@ -63,7 +66,9 @@ class _Reader:
     def __init__(self, features: Sequence[Feature], dtypes: Dtypes) -> None:
         self._features = features
         self._names = [feature.name for feature in features]
+        self._known = frozenset(self._names)
         self._dtypes = dtypes
+        self._comparisons = _COMPARISONS
         self.faults: list[Fault] = []
         self.total = 0
 
@@ -87,20 +92,43 @@ class _Reader:
             return None
         if feature.kind == "integer" and isinstance(value, float) and value.is_integer():
             value = int(value)
-        dtype = self._dtypes[feature.input]
-        reason = _wrong_value(feature, value, dtype)
+        reason = _wrong_value(feature, value, self._dtypes[feature.input])
+        if reason is None and feature.kind == "category" and value is not None:
+            reason = self._wrong_category(feature, value)
         if reason:
             self._report(Fault(index, feature.name, reason))
         return value
 
+    def _wrong_category(self, feature: Feature, value: Any) -> str | None:
+        known = feature.categories or []
+        kind: type = int if known and not isinstance(known[0], str) else str
+        if isinstance(value, bool) or not isinstance(value, kind):
+            wanted = "a string" if kind is str else "an integer"
+            return f"expected {wanted}, got {_spell(value)}"
+        if kind is str and value != _mend(value):
+            return f"{_quote(value)} is not Unicode text: it holds half of a surrogate pair"
+        if feature.open_categories or not known:
+            return _out_of_range(value, self._dtypes[feature.input]) if kind is int else None
+        if value in known:
+            return None
+        hint = self._nearest(value, known) if kind is str else ""
+        return f"unknown category {_quote(value)}.{hint} Known are: {_list(known)}"
+
     def _wrong_names(self, index: int, item: dict[str, Any]) -> Iterator[Fault]:
-        extra = [name for name in item if name not in self._names]
+        extra = [name for name in item if name not in self._known]
         missing = [name for name in self._names if name not in item]
         for name in missing:
             yield Fault(index, name, "it is missing")
         for name in extra:
-            hint = nearest(name, missing) or f" The features are: {_list(self._names)}"
-            yield Fault(index, name, f"the model has no such feature.{hint}")
+            hint = self._nearest(name, missing) or f" The features are: {_list(self._names)}"
+            shown = _mend(name[:_NAME_LENGTH])
+            yield Fault(index, shown, f"the model has no such feature.{hint}")
+
+    def _nearest(self, wrong: str, right: Sequence[Any]) -> str:
+        if self.total >= MAX_FAULTS or self._comparisons < len(right):
+            return ""
+        self._comparisons -= len(right)
+        return nearest(wrong, map(str, right))
 
     def _wrong_shape(self, item: Any) -> str:
         wanted = f"{len(self._names)} values in the order {_list(self._names)}"
@@ -129,25 +157,13 @@ def _wrong_value(feature: Feature, value: Any, dtype: np.dtype[Any] | None) -> s
         instead = "; send null for an unknown value" if feature.nullable else ""
         return f"{_literal(value)} is not a finite number{instead}"
     if feature.kind == "category":
-        return _wrong_category(feature, value)
+        return None
     wanted: Any
     words, wanted = _WANTED[feature.kind]
     # A bool is an int to Python, and is not one to a caller.
     if not isinstance(value, wanted) or (isinstance(value, bool) and feature.kind != "boolean"):
         return f"expected {words}, got {_spell(value)}"
     return None if feature.kind == "boolean" else _out_of_range(value, dtype)
-
-
-def _wrong_category(feature: Feature, value: Any) -> str | None:
-    known = feature.categories or []
-    kind: type = int if known and not isinstance(known[0], str) else str
-    if isinstance(value, bool) or not isinstance(value, kind):
-        wanted = "a string" if kind is str else "an integer"
-        return f"expected {wanted}, got {_spell(value)}"
-    if feature.open_categories or not known or value in known:
-        return None
-    hint = nearest(value, [str(k) for k in known]) if isinstance(value, str) else ""
-    return f"unknown category {_quote(value)}.{hint} Known are: {_list(known)}"
 
 
 def _out_of_range(value: float, dtype: np.dtype[Any] | None) -> str | None:
@@ -184,8 +200,13 @@ def _spell(value: Any) -> str:
 
 
 def _quote(value: Any) -> str:
-    text = str(value)
+    text = _mend(str(value))
     return f"'{text[:60]}...'" if len(text) > 60 else f"'{text}'"
+
+
+def _mend(text: str) -> str:
+    """Spell half a surrogate pair, which JSON can say and UTF-8 cannot, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _list(values: Sequence[Any]) -> str:

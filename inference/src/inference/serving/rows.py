@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Row = tuple["Scalar", ...]
 _SPACE = b" \t\r\n"
+_LONGEST_INTEGER = 30
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
@@ -85,10 +86,8 @@ class RowReader:
             feeds = self._to_feeds(rows)
             if self._is_finite(feeds):
                 return Batch(rows, feeds, single)
-        except (msgspec.ValidationError, OverflowError):
-            pass
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            _check_json(body, error)
+        except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError):
+            pass  # the careful reader says what it is, or mends it
         rows, single = read_carefully(
             _decode_any(body), self._features, self._dtypes, max_rows=self._max_rows
         )
@@ -145,17 +144,19 @@ def _type_of(feature: Feature) -> Any:
     return kind | None if feature.nullable else kind
 
 
-def _check_json(body: bytes, error: Exception) -> None:
-    """Pass on to the careful reader what Python's own parser takes: NaN, infinity, huge numbers."""
+def _decode_any(body: bytes) -> Any:
+    # Python's own parser, since it reads NaN and infinity, which are to be refused by row and name.
     try:
-        json.loads(body)
-    except (ValueError, RecursionError):
+        return json.loads(body, parse_int=_read_integer)
+    except RecursionError:
+        raise RequestError("the body is not rows of values: it is nested too deep") from None
+    except ValueError as error:
         raise RequestError(
             f"the body is not JSON: {error}. Send one record, a list of records, or rows of values "
             "in feature order"
         ) from None
 
 
-def _decode_any(body: bytes) -> Any:
-    # Python's own parser, since it reads NaN and infinity, which are to be refused by row and name.
-    return json.loads(body)
+def _read_integer(text: str) -> float:
+    # Beyond every integer type: as a float it is out of range too, and costs no long arithmetic.
+    return int(text) if len(text) <= _LONGEST_INTEGER else float(text)
