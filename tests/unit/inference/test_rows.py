@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -187,8 +188,10 @@ def test_missing_extra_and_misspelt_features_are_named(of_penguins: RowReader) -
         (
             0,
             "colour",
-            "the model has no such feature. The features are: 'bill_length_mm', 'bill_depth_mm', "
-            "'flipper_length_mm', 'body_mass_g'",
+            (
+                "the model has no such feature. The features are: 'bill_length_mm', 'bill_depth_mm', "
+                "'flipper_length_mm', 'body_mass_g'"
+            ),
         ),
     ]
 
@@ -268,7 +271,5 @@ def test_whatever_comes_is_read_or_refused(of_mixed: RowReader, seed: int) -> No
             body[place : place + int(chance.integers(3))] = chance.choice(
                 [b"", b'"', b"[", b"{", b",", b"NaN", b"\xff", b"1e999", b"\\ud800", b"null", b"-"]
             )
-        try:
+        with contextlib.suppress(RequestError, RowsError):
             of_mixed.read(bytes(body))
-        except (RequestError, RowsError) as error:
-            assert str(error).encode()
