@@ -68,7 +68,8 @@ class StateFile:
             status = os.stat(self._path)  # noqa: PTH116 - once per request: Path.stat costs double
             seen = (status.st_ino, status.st_size, status.st_mtime_ns)
         except FileNotFoundError:
-            self._seen, self._state = None, State()
+            if self._seen is not None:
+                self._seen, self._state = None, State()
             return self._state
         except OSError:
             return self._state
@@ -121,7 +122,7 @@ class StateFile:
         except OSError as error:
             logger.warning("the state file %s cannot be read: %s", self._path, error.strerror)
             return self._state
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             aside = self._path.with_suffix(".corrupt")
             logger.error(  # noqa: TRY400 - the message says it all
                 "the state file %s is not a state (%s): it is kept as %s, and nothing is selected",
