@@ -88,19 +88,27 @@ def scan_models(models_dir: Path) -> Scan:
     except OSError:
         return Scan(present=False)
     visible = [entry for entry in entries if not _is_hidden(entry.name)]
-    folders = [entry for entry in visible if entry.is_dir() and not entry.name.endswith(".onnx")]
+    folders = [entry for entry in visible if _is_folder(entry) and entry.name[-5:] != ".onnx"]
     for entry in folders:
         _scan_name(Path(entry.path), scan)
     versioned = {candidate.name for candidate in scan.candidates}
     for entry in visible:
         if entry not in folders:
             _scan_flat(Path(entry.path), versioned, scan)
+    scan.ignored = [Ignored(_spell(ignored.path), ignored.reason) for ignored in scan.ignored]
     scan.candidates.sort(key=lambda candidate: (candidate.name, candidate.version))
     return scan
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.endswith(_TEMPORARY)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself, say
+        return False
 
 
 def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
@@ -133,7 +141,7 @@ def _scan_name(folder: Path, scan: Scan) -> None:
         if _is_hidden(entry.name):
             continue
         place = f"{folder.name}/{entry.name}"
-        if not entry.is_dir():
+        if not _is_folder(entry):
             # Triton keeps its own configuration here; it is none of ours.
             if entry.name != "config.pbtxt":
                 scan.ignored.append(Ignored(place, f"a version is a folder, N/{FILE_NAME}"))
@@ -144,6 +152,11 @@ def _scan_name(folder: Path, scan: Scan) -> None:
         else:
             path = Path(entry.path, FILE_NAME)
             scan.candidates.append(Candidate(folder.name, int(entry.name), path, print_))
+
+
+def _spell(path: str) -> str:
+    """Spell a path that is no Unicode text with escapes, so that it can be told."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _bad_name(name: str) -> str:
