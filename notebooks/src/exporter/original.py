@@ -70,6 +70,8 @@ class Original:
         self.feature_names: list[str] | None = None if names is None else [str(n) for n in names]
         width = getattr(model, "n_features_in_", None)
         self.width: int | None = None if width is None else int(width)
+        if self.width is None and self.feature_names is not None:
+            self.width = len(self.feature_names)
 
     def answer(self, native: Any) -> Answers:
         """Ask the original.
