@@ -19,6 +19,10 @@ from inference.errors import ArtefactError, ContractError, RookeryError
 from inference.repository.report import Report
 
 
+# How onnxruntime says it; the processes that serve have no such limit.
+_OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")
+
+
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
     """Bound this process: address space, processor time, no core dump, no file written."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -69,6 +73,8 @@ def _try(data: bytes, report: Report) -> Report:
         raise
     except (RookeryError, ValueError) as error:
         # Somebody else's graph may take no zeros, or no batch; that is no reason to refuse it.
+        if any(sign in str(error) for sign in _OUT_OF_MEMORY):
+            raise ArtefactError(f"it needs more memory than examination allows: {error}") from None
         if contract is not None:
             raise ArtefactError(f"it cannot be timed: {error}") from None
         warnings.append(f"it could not be tried: {error}")

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import artefacts
+from inference.repository.admission import Limits, _read, examine, examine_aside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.repository.report import Report
+
+_FIXTURES = sorted(artefacts.FIXTURES.glob("*.onnx"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "m.onnx"
+
+
+def report_of(path: Path, content: bytes, limits: Limits | None = None) -> Report:
+    path.write_bytes(content)
+    return examine(path, limits or Limits())
+
+
+def test_a_good_artefact_is_replayed_and_timed(path: Path) -> None:
+    content = artefacts.penguins()
+    report = report_of(path, content)
+    assert report.admitted
+    assert report.digest == hashlib.sha256(content).hexdigest()
+    assert (report.size_bytes, report.samples) == (len(content), 3)
+    assert report.has_contract
+    assert 0 <= report.max_difference < 1e-5
+    assert report.cost_us.keys() == {1, 8, 32, 128}
+    assert report.warnings == []
+
+
+def test_a_file_without_contract_is_admitted_with_a_warning(path: Path) -> None:
+    graph = artefacts.classifier_graph(artefacts.SPECIES, zipmap=True)
+    report = report_of(path, artefacts.model(graph))
+    assert (report.admitted, report.has_contract) == (True, False)
+    assert "no contract" in report.warnings[0]
+
+
+@pytest.mark.parametrize("fixture", _FIXTURES, ids=lambda path: path.stem)
+def test_what_scikit_learns_converter_writes_is_admitted(fixture: Path) -> None:
+    report = examine(fixture)
+    assert report.admitted, report.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"hello, this is no model\n" * 9, "not an ONNX model"),
+        (bytes(range(256)) * 20, "not an ONNX model"),
+        (artefacts.penguins()[:-100], "truncated"),
+        (artefacts.penguins(wrong=True), "golden sample 0 is answered"),
+        (artefacts.with_external_data(), "external data is refused"),
+        (
+            artefacts.model(artefacts.classifier_graph([0, 1]), {"rookery.contract": "{"}),
+            "contract",
+        ),
+        (artefacts.model(artefacts.message((2, "g"))), "onnxruntime cannot load it"),
+    ],
+    ids=["empty", "text", "bytes", "truncated", "wrong", "external", "contract", "no nodes"],
+)
+def test_a_bad_artefact_is_refused_with_a_reason(path: Path, content: bytes, reason: str) -> None:
+    report = report_of(path, content)
+    assert not report.admitted
+    assert reason in report.reason
+    assert "\n" not in report.reason
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    assert "cannot be read: No such file" in examine(tmp_path / "missing.onnx").reason
+    assert "cannot be read: Is a directory" in examine(tmp_path).reason
+
+
+def test_an_artefact_that_never_ends_is_refused_in_time(path: Path) -> None:
+    begin = time.monotonic()
+    report = report_of(path, artefacts.endless(), Limits(seconds=2))
+    assert time.monotonic() - begin < 10
+    assert not report.admitted
+    assert "took over 2 seconds" in report.reason
+
+
+def test_an_artefact_that_eats_memory_is_refused(path: Path) -> None:
+    """The processes that serve have no limit of their own, so it must not reach them."""
+    report = report_of(path, artefacts.greedy())
+    assert not report.admitted
+    assert "memory" in report.reason
+
+
+def test_a_cancelled_examination_ends_its_child(path: Path) -> None:
+    path.write_bytes(artefacts.endless())
+
+    async def cancel() -> float:
+        task = asyncio.create_task(examine_aside(path, Limits(seconds=60)))
+        await asyncio.sleep(0.3)
+        begin = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return time.monotonic() - begin
+
+    assert asyncio.run(cancel()) < 10
+
+
+def test_an_examination_aside_is_bounded_in_time(path: Path) -> None:
+    path.write_bytes(artefacts.endless())
+    report = asyncio.run(examine_aside(path, Limits(seconds=1)))
+    assert "took over 1 seconds" in report.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "reason"),
+    [
+        (-11, b"", "it crashes the runtime (SIGSEGV)"),
+        (-6, b"abc\nterminate called\n", "it crashes the runtime (SIGABRT): terminate called"),
+        (-6, b"terminate: std::bad_alloc", "it needs more than 4096 MiB of memory"),
+        (1, b"Traceback\nMemoryError", "it needs more than 4096 MiB of memory"),
+        (-24, b"", "its examination took over 30 seconds of processor time"),
+        (1, b"Traceback\nValueError: x", "its examination failed: ValueError: x"),
+        (3, b"", "its examination failed: exit 3"),
+        (-11, b"\xff" * 1000, "it crashes the runtime (SIGSEGV): \ufffd"),
+    ],
+)
+def test_a_child_that_dies_is_explained(status: int, stderr: bytes, reason: str) -> None:
+    report = _read(status, b"", stderr, Limits())
+    assert not report.admitted
+    assert report.reason.startswith(reason)
+    assert len(report.reason) < 400
