@@ -69,6 +69,7 @@ class Repository:
         self._asked: set[Key] = set()
         self._reports: dict[str, Report] = {}
         self._scan = Scan()
+        self._scanned = False
         self._snapshot = Snapshot()
         self._built_for: State | None = None
         self._wake = asyncio.Event()
@@ -181,6 +182,7 @@ class Repository:
 
     async def _reconcile(self) -> None:
         scan = await self._in_thread(scan_models, self._settings.models_dir)
+        self._scanned = True
         if not scan.present:
             if self._scan.present:
                 logger.warning(
@@ -216,13 +218,17 @@ class Repository:
                 if slot.task is None:
                     slot.stage = "loading"
                     slot.task = asyncio.create_task(self._bring_up(key, slot))
-        for key, slot in self._slots.items():
-            if key[0] != name or key in wanted:
-                continue
-            # An older version goes on serving until the newer one is proven.
-            if slot.servable is not None and (not pending or name in state.unloaded):
-                slot.release()
-                logger.info("model %s version %d is no longer kept loaded", *key)
+        older = [
+            key
+            for key, slot in self._slots.items()
+            if key[0] == name and key not in wanted and slot.servable is not None
+        ]
+        # Older versions go on serving until the newer ones are proven; no more than are kept, or a
+        # model that is published without pause would keep them all.
+        spared = self._settings.keep_versions if pending else 0
+        for key in sorted(older, reverse=True)[spared:]:
+            self._slots[key].release()
+            logger.info("model %s version %d is no longer kept loaded", *key)
 
     def _wanted(self, name: str, state: State) -> set[Key]:
         """Decide which versions are to be loaded: the highest good ones, and those asked for."""
@@ -262,7 +268,7 @@ class Repository:
                 unloaded=unloaded,
             )
         busy = any(slot.stage == "loading" for slot in self._slots.values())
-        complete = self._snapshot.complete or (self._built_for is not None and not busy)
+        complete = self._snapshot.complete or (self._scanned and not busy)
         self._snapshot = Snapshot(MappingProxyType(models), tuple(self._scan.ignored), complete)
         self._built_for = state
         self._changed.set()
@@ -275,7 +281,10 @@ class Repository:
             settled = await self._settle(slot)
             if settled is not None:
                 async with self._examinations:
-                    await self._admit(key, slot, settled)
+                    if key in self._wanted(key[0], self.state):
+                        await self._admit(key, slot, settled)
+                    else:  # newer versions have come while it waited for its turn
+                        slot.stage = "idle" if slot.servable is None else "ready"
         except OSError as error:
             self._quarantine(key, slot, f"the file cannot be read: {error.strerror}")
             self._publish()
@@ -305,6 +314,11 @@ class Repository:
         return candidate if seen == candidate.fingerprint else None
 
     async def _admit(self, key: Key, slot: Slot, candidate: Candidate) -> None:
+        size, most = candidate.fingerprint.size, self._limits.memory_bytes
+        if size > most:
+            reason = f"it has {size:,} bytes, and its examination may take {most:,} of memory"
+            await self._refuse(key, slot, candidate, reason)
+            return
         data = await self._in_thread(candidate.path.read_bytes)
         digest = await self._in_thread(_sha256, data)
         if slot.servable is not None and slot.servable.digest == digest:
@@ -315,7 +329,8 @@ class Repository:
             report = await self._examine(candidate.path, self._limits)
             if report.digest and report.digest != digest:
                 return  # the file changed while it was examined; the next scan sees the new one
-            self._remember(digest, report)
+            if report.digest:  # without one the child did not live to tell, which may be chance
+                self._remember(digest, report)
         if not report.admitted:
             slot.report = slot.report if slot.servable is not None else report
             await self._refuse(key, slot, candidate, report.reason)
