@@ -1,0 +1,12 @@
+"""Tensors on the wire: the one place that decodes and encodes them.
+
+- :mod:`~inference.serving.tensors.binary`: bytes, little-endian and row-major, to arrays and back
+- :mod:`~inference.serving.tensors.values`: JSON values to arrays and back
+- :mod:`~inference.serving.tensors.query`: what a request asks, whatever carried it
+- :mod:`~inference.serving.tensors.request`: the REST protocol's request to a query
+- :mod:`~inference.serving.tensors.response`: results to the REST protocol's response
+- :mod:`~inference.serving.tensors.classification`: the classification extension
+
+Source: the Open Inference Protocol, https://github.com/kserve/open-inference-protocol, and Triton's
+extensions of it, https://github.com/triton-inference-server/server/tree/main/docs/protocol
+"""

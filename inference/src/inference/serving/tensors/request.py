@@ -1,0 +1,205 @@
+"""The REST protocol's inference request to a query: JSON, JSON with binary data, or raw.
+
+Source: https://github.com/kserve/open-inference-protocol, specification of the REST protocol, and
+Triton's binary tensor data extension.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from inference.errors import RequestError
+from inference.serving.tensors.binary import from_binary
+from inference.serving.tensors.query import (
+    Wanted,
+    find_input,
+    find_output,
+    make_query,
+    tensor_outputs,
+)
+from inference.serving.tensors.values import from_values
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from inference.model.signature import Signature
+    from inference.serving.tensors.query import Query
+
+_NO_JSON = "FP16 has no JSON form: send and ask for it as binary data"
+
+
+class _Input(msgspec.Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] | None = None
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class _Output(msgspec.Struct):
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class _Request(msgspec.Struct):
+    inputs: list[_Input]
+    outputs: list[_Output] | None = None
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+_decode = msgspec.json.Decoder(_Request).decode
+
+
+class _Tail:
+    """The binary data behind the JSON, handed out in order."""
+
+    def __init__(self, buffer: memoryview) -> None:
+        self._buffer = buffer
+        self._place = 0
+
+    def take(self, size: int) -> memoryview:
+        left = len(self._buffer) - self._place
+        if size > left:
+            raise RequestError(f"its binary_data_size is {size}, the body has {left} bytes left")
+        taken = self._buffer[self._place : self._place + size]
+        self._place += size
+        return taken
+
+    def finish(self) -> None:
+        left = len(self._buffer) - self._place
+        if left:
+            raise RequestError(f"the body has {left} bytes more than the inputs take")
+
+
+def read_request(
+    signature: Signature, body: bytes, json_bytes: int | None, *, max_rows: int
+) -> Query:
+    """Read a request.
+
+    Args:
+        signature: What the model takes and gives.
+        body: The whole body, decompressed.
+        json_bytes: How many of its bytes are the JSON; ``None`` for all, 0 for a raw request.
+        max_rows: The most rows in one request.
+
+    Raises:
+        RequestError: It is not what the protocol or the model takes.
+        TooLargeError: Too many rows.
+    """
+    if json_bytes == 0:
+        return _read_raw(signature, body, max_rows)
+    if json_bytes is not None and json_bytes > len(body):
+        raise RequestError(
+            f"the header Inference-Header-Content-Length is {json_bytes}, "
+            f"the body has {len(body)} bytes"
+        )
+    view = memoryview(body)
+    tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
+    try:
+        request = _decode(body if json_bytes is None else view[:json_bytes])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise RequestError(f"the body is not an inference request: {error}") from None
+    feeds: dict[str, np.ndarray[Any, Any]] = {}
+    for tensor in request.inputs:
+        if tensor.name in feeds:
+            raise RequestError(f"input '{tensor.name}' is given twice")
+        feeds[tensor.name] = _read_input(signature, tensor, tail)
+    tail.finish()
+    outputs = _read_outputs(signature, request)
+    return make_query(signature, feeds, outputs, id_=request.id, max_rows=max_rows)
+
+
+def _read_input(signature: Signature, tensor: _Input, tail: _Tail) -> np.ndarray[Any, Any]:
+    dtype = find_input(signature, tensor.name, tensor.datatype, tensor.shape)
+    parameters = _parameters(tensor)
+    size = _number(parameters, "binary_data_size")
+    text = bytes(tensor.data)
+    if size is not None and text:
+        raise RequestError(f"input '{tensor.name}' has both data and binary_data_size")
+    if size is None and not text:
+        raise RequestError(f"input '{tensor.name}' has no data")
+    if size is None and tensor.datatype == "FP16":
+        raise RequestError(f"input '{tensor.name}': {_NO_JSON}")
+    try:
+        if size is None:
+            return from_values(text, dtype, tensor.shape)
+        return from_binary(tail.take(size), dtype, tensor.shape)
+    except RequestError as error:
+        raise RequestError(f"input '{tensor.name}': {error}") from None
+
+
+def _read_outputs(signature: Signature, request: _Request) -> list[Wanted]:
+    asked = request.outputs or [_Output(name) for name in tensor_outputs(signature)]
+    all_binary = _flag(request.parameters or {}, "binary_data_output", default=False)
+    wanted: list[Wanted] = []
+    for output in asked:
+        spec = find_output(signature, output.name)
+        parameters = _parameters(output)
+        binary = _flag(parameters, "binary_data", default=all_binary)
+        classes = _number(parameters, "classification")
+        if classes == 0:
+            raise RequestError(f"output '{output.name}': classification is at least 1")
+        if spec.datatype == "FP16" and not binary and classes is None:
+            raise RequestError(f"output '{output.name}': {_NO_JSON}")
+        wanted.append(Wanted(output.name, binary, classes or 0))
+    return wanted
+
+
+def _read_raw(signature: Signature, body: bytes, max_rows: int) -> Query:
+    """Read a request that is nothing but the buffer of the model's only input."""
+    if len(signature.inputs) != 1:
+        raise RequestError(
+            f"a raw request is for models with one input, this one has {len(signature.inputs)}"
+        )
+    spec = signature.inputs[0]
+    if spec.dtype is None or spec.datatype is None:
+        raise RequestError(f"input '{spec.name}' is {spec.onnx_type}, which has no raw form")
+    if spec.shape.count(-1) > 1:
+        raise RequestError(
+            f"a raw request is for at most one variable dimension, input '{spec.name}' has the "
+            f"shape {list(spec.shape)}"
+        )
+    fixed = math.prod(d for d in spec.shape if d != -1)
+    count = _count_strings(body) if spec.datatype == "BYTES" else len(body) // spec.dtype.itemsize
+    variable = count // fixed if fixed else 0
+    shape = [variable if d == -1 else d for d in spec.shape]
+    find_input(signature, spec.name, spec.datatype, shape)
+    try:
+        feeds = {spec.name: from_binary(body, spec.dtype, shape)}
+    except RequestError as error:
+        raise RequestError(f"input '{spec.name}': {error}") from None
+    outputs = [Wanted(name, binary=True) for name in tensor_outputs(signature)]
+    return make_query(signature, feeds, outputs, max_rows=max_rows)
+
+
+def _count_strings(body: bytes) -> int:
+    count, place = 0, 0
+    while place < len(body):
+        place += 4 + int.from_bytes(body[place : place + 4], "little")
+        count += 1
+    return count
+
+
+def _parameters(item: _Input | _Output) -> dict[str, Any]:
+    parameters = item.parameters or {}
+    if "shared_memory_region" in parameters:
+        raise RequestError(f"'{item.name}' refers to shared memory, which this server has not")
+    return parameters
+
+
+def _number(parameters: dict[str, Any], name: str) -> int | None:
+    value = parameters.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise RequestError(f"the parameter {name} is a whole number, not negative")
+    return value
+
+
+def _flag(parameters: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise RequestError(f"the parameter {name} is true or false")
+    return value
