@@ -15,10 +15,17 @@ from fastapi_offline import FastAPIOffline
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
 from inference.serving.dispatch import Dispatcher
+from inference.serving.infer import Inferrer
+from inference.serving.ledger import Ledger
+from inference.serving.meter import SIZE, Meter
 from inference.serving.predict import Predictors
+from inference.serving.statistics import STRIDE, Runs, collect_statistics
 from inference.web import problem
 from inference.web.health import health_router
+from inference.web.hot import HotRoutes
 from inference.web.models import models_router
+from inference.web.oip.infer import InferRoutes
+from inference.web.oip.router import oip_router
 from inference.web.openapi import OpenApiDocument
 from inference.web.paths import TrailingSlash
 from inference.web.predict import PredictRoutes
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
+    from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
 
 
@@ -36,11 +44,18 @@ def create_app(settings: Settings) -> ASGIApp:
     """Make the service; it begins to watch the models folder when its lifespan starts."""
     state_file = StateFile(settings.state_dir)
     repository = Repository(settings, state_file)
+    dispatcher = Dispatcher(settings)
+    requests, runs = Ledger(SIZE), Ledger(STRIDE)
+    meter = Meter(requests, Runs(runs))
+
+    def statistics() -> dict[tuple[str, int], ModelStatistics]:
+        return collect_statistics(requests.items(), runs.items())
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with repository.running():
             yield
+        dispatcher.close()
 
     app: FastAPI = FastAPIOffline(
         title="Rookery",
@@ -53,15 +68,14 @@ def create_app(settings: Settings) -> ASGIApp:
     app.openapi = OpenApiDocument(app, repository).current  # type: ignore[method-assign]
     app.include_router(models_router(repository, state_file))
     app.include_router(health_router(repository))
+    app.include_router(oip_router(repository, state_file, statistics, settings))
     problem.install(app)
 
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    return PredictRoutes(
-        TrailingSlash(app),
-        repository=repository,
-        predictors=Predictors(settings, Dispatcher()),
-        max_body_bytes=settings.max_body_bytes,
-    )
+    predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
+    inferrer = Inferrer(dispatcher, max_rows=settings.max_rows)
+    infer = InferRoutes(repository, inferrer, meter, max_body_bytes=settings.max_body_bytes)
+    return HotRoutes(TrailingSlash(app), [predict, infer], max_body_bytes=settings.max_body_bytes)

@@ -78,6 +78,7 @@ def serve(settings: Settings) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     server.run()

@@ -16,6 +16,7 @@ this module knows no HTTP beyond the status that each branch stands for::
         │   └── ContractError       its metadata is not a contract
         ├── InferenceError    500   an admitted model failed on an admissible input
         ├── NotReadyError     503   not yet, or no longer; try again
+        │   └── OverloadedError     more requests wait than the service takes on
         └── StateError        503   the state file cannot be written
 """
 
@@ -126,6 +127,12 @@ class NotReadyError(ServerError):
 
     status = 503
     title = "Not ready"
+
+
+class OverloadedError(NotReadyError):
+    """More requests wait than the service takes on; refused at once, or after the deadline."""
+
+    title = "Overloaded"
 
 
 class StateError(ServerError):

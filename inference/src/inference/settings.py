@@ -7,12 +7,22 @@ from it). A bad value stops the start: nothing is skipped or guessed.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+
+
+class PlanSetting(BaseModel):
+    """What the operator wants otherwise than the measured plan; ``None`` leaves the choice."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["inline", "thread"] | None = None
+    max_batch_rows: Annotated[int | None, Field(ge=1)] = None
+    threads: Annotated[int | None, Field(ge=1)] = None
 
 
 class Settings(BaseSettings):
@@ -61,6 +71,22 @@ class Settings(BaseSettings):
     ] = 4096 * MIB
     max_body_bytes: Annotated[int, Field(ge=1, description="The largest request body.")] = 64 * MIB
     max_rows: Annotated[int, Field(ge=1, description="The most rows in one request.")] = 100_000
+    max_queued: Annotated[
+        int, Field(ge=1, description="Most requests that wait for a costly run, over all models.")
+    ] = 1024
+    max_queued_per_model: Annotated[
+        int, Field(ge=1, description="Most requests that wait for a costly run of one model.")
+    ] = 256
+    deadline_seconds: Annotated[
+        float, Field(gt=0, description="How long one request may wait for its run, run included.")
+    ] = 30
+    plans: Annotated[
+        dict[str, PlanSetting],
+        Field(
+            description="Overrides of measured plans, as JSON by model, '*' for all: "
+            '{"NAME": {"mode": "inline" or "thread", "max_batch_rows": N, "threads": N}}.'
+        ),
+    ] = {}
     log_level: Annotated[
         str,
         Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error."),

@@ -45,14 +45,10 @@ class Columns:
         Returns:
             An array per input, of shape ``[rows, columns]``, or ``[rows]`` where the graph says so.
         """
-        # A number beyond the input's type becomes infinite, which the caller looks for.
-        with np.errstate(over="ignore"):
-            if self._is_matrix:
-                name, dtype, _, _ = self._inputs[0]
-                return {name: np.array(rows, dtype=dtype)}
-            return self._to_columns(list(zip(*rows, strict=True)))
-
-    def _to_columns(self, columns: list[tuple[Scalar, ...]]) -> dict[str, np.ndarray[Any, Any]]:
+        if self._is_matrix:
+            name, dtype, _, _ = self._inputs[0]
+            return {name: np.array(rows, dtype=dtype)}
+        columns = list(zip(*rows, strict=True))
         feeds: dict[str, np.ndarray[Any, Any]] = {}
         for name, dtype, rank, places in self._inputs:
             chosen = [columns[place] for place in places]

@@ -177,6 +177,20 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     probabilities: list[float] | None = None
 
 
+class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the author wants the model run; ``None`` leaves what is measured at admission.
+
+    Attributes:
+        mode: On the event loop, or in a worker thread.
+        max_batch_rows: Most rows of several requests that share a run; 1 turns batching off.
+        threads: Threads of one run.
+    """
+
+    mode: Literal["inline", "thread"] | None = None
+    max_batch_rows: int | None = None
+    threads: int | None = None
+
+
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an artefact says about itself.
 
@@ -190,6 +204,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
         samples: Golden rows, replayed at admission.
         classes: The labels with their Python types, in the original's order (classification).
         targets: Names of the values (regression on several targets).
+        serving: How the author wants it run.
     """
 
     contract_version: int
@@ -201,6 +216,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     samples: list[Sample]
     classes: list[Label] | None = None
     targets: list[str] | None = None
+    serving: Serving | None = None
 
     @property
     def feature_names(self) -> list[str]:

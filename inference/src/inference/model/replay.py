@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.errors import ArtefactError
+from inference.model.cost import ROW_COUNTS
 
 if TYPE_CHECKING:
     from inference.model.contract import Contract, Label, Sample
@@ -40,6 +41,33 @@ def replay_samples(servable: Servable) -> float:
         for answers in (batch, singles)
         for index, (sample, answer) in enumerate(zip(contract.samples, answers, strict=True))
     )
+
+
+def is_batch_exact(servable: Servable) -> bool:
+    """Tell whether a row's answer is bit for bit the same alone and in a large batch.
+
+    Only then may requests share a run. It is tried with the golden samples; a file without them is
+    never batched.
+    """
+    contract = servable.contract
+    if contract is None or not contract.samples:
+        return False
+    rows = [sample.row for sample in contract.samples]
+    repeats = -(-max(ROW_COUNTS) // len(rows))
+    together = servable.run(None, servable.to_feeds(rows * repeats))
+    for index, row in enumerate(rows):
+        alone = servable.run(None, servable.to_feeds([row]))
+        for batch, single in zip(together, alone, strict=True):
+            many = np.asarray(batch)[index :: len(rows)]
+            if any(_bits(one) != _bits(np.asarray(single)[0]) for one in many):
+                return False
+    return True
+
+
+def _bits(value: Any) -> Any:
+    # Strings, and ZipMap's dicts, have no bytes of their own: their values are compared.
+    array = np.asarray(value)
+    return array.tolist() if array.dtype.kind in "OU" else array.tobytes()
 
 
 def _answers(servable: Servable, contract: Contract, rows: list[Any]) -> list[tuple[Any, Any]]:

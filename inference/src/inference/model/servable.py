@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from inference.model.columns import Columns
 from inference.model.contract import METADATA_KEY, Contract, decode_contract, label_key
 from inference.model.features import check_against, positional_features
+from inference.model.plan import Plan
 from inference.model.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from inference.model.contract import Feature, Label, Scalar
 
@@ -27,7 +28,7 @@ class Servable:
         name: The model's name.
         version: Its version.
         data: The artefact, whole.
-        cost_us: Microseconds per run by row count, as measured at admission.
+        plan: How it is to be run.
 
     Attributes:
         digest: SHA-256 of the artefact, lower-case hexadecimal.
@@ -40,15 +41,13 @@ class Servable:
         ArtefactError: It cannot be loaded, or the contract does not fit the graph.
     """
 
-    def __init__(
-        self, name: str, version: int, data: bytes, *, cost_us: Mapping[int, float] | None = None
-    ) -> None:
+    def __init__(self, name: str, version: int, data: bytes, *, plan: Plan | None = None) -> None:
         self.name = name
         self.version = version
         self.digest = hashlib.sha256(data).hexdigest()
         self.size_bytes = len(data)
-        self.cost_us = dict(cost_us or {})
-        self._session = Session(data)
+        self.plan = plan or Plan()
+        self._session = Session(data, threads=self.plan.threads)
         self.signature = self._session.signature
         document = self._session.metadata.get(METADATA_KEY)
         self.contract: Contract | None = None if document is None else decode_contract(document)

@@ -12,11 +12,20 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from inference.errors import ArtefactError, ContractError, RookeryError
 from inference.repository.report import Report
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+
+
+# A second thread is only considered for what takes long, and kept where it really helps.
+_THREADS_WORTH_US = 5_000.0
+_THREADS_GAIN = 1.5
 
 
 # How onnxruntime says it; the processes that serve have no such limit.
@@ -52,9 +61,8 @@ def examine_here(path: Path) -> Report:
 
 def _try(data: bytes, report: Report) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
-    from inference.model.cost import measure_cost  # noqa: PLC0415
     from inference.model.proto import read_metadata  # noqa: PLC0415
-    from inference.model.replay import replay_samples  # noqa: PLC0415
+    from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
 
     read_metadata(data)
@@ -64,11 +72,13 @@ def _try(data: bytes, report: Report) -> Report:
     difference = replay_samples(servable)
     warnings: list[str] = []
     cost: dict[int, float] = {}
+    threads, batchable = 1, False
     contract = servable.contract
     if contract is None:
         warnings.append("the file has no contract: its features are positional, nothing is known")
     try:
-        cost = measure_cost(servable)
+        cost, threads = _measure(servable, data)
+        batchable = is_batch_exact(servable)
     except ArtefactError:
         raise
     except (RookeryError, ValueError) as error:
@@ -86,8 +96,33 @@ def _try(data: bytes, report: Report) -> Report:
         max_difference=difference,
         load_ms=round(load_ms, 2),
         cost_us=cost,
+        threads=threads,
+        batchable=batchable,
         warnings=warnings,
     )
+
+
+def _measure(servable: Servable, data: bytes) -> tuple[dict[int, float], int]:
+    """Measure the cost curve, and whether more threads are worth it.
+
+    Returns:
+        The curve, and the number of threads that it was measured with.
+    """
+    from inference.model.cost import measure_cost  # noqa: PLC0415
+    from inference.model.plan import Plan, granted_cpus  # noqa: PLC0415
+
+    serving = servable.contract.serving if servable.contract else None
+    alone = measure_cost(servable)
+    wanted = serving.threads if serving and serving.threads else None
+    threads = min(wanted or granted_cpus(), granted_cpus())
+    largest = max(alone)
+    if threads == 1 or (wanted is None and alone[largest] < _THREADS_WORTH_US):
+        return alone, 1
+    # The class at hand, since importing it at the top would map onnxruntime before the limits.
+    again = type(servable)("examined", 1, data, plan=Plan(threads=threads))
+    together = measure_cost(again)
+    gain = alone[largest] / together[largest]
+    return (together, threads) if wanted or gain >= _THREADS_GAIN else (alone, 1)
 
 
 def main() -> None:

@@ -17,7 +17,9 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         samples: Golden samples replayed.
         max_difference: Largest difference from the original's answers to them.
         load_ms: Milliseconds to load the graph.
-        cost_us: Median microseconds of one run, by row count.
+        cost_us: Median microseconds of one run, by row count, with ``threads`` threads.
+        threads: Threads of one run that serve it best.
+        batchable: Whether rows of several requests may share a run.
         warnings: What a person should know although it is admitted.
     """
 
@@ -30,4 +32,6 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     max_difference: float = 0.0
     load_ms: float = 0.0
     cost_us: dict[int, float] = {}
+    threads: int = 1
+    batchable: bool = False
     warnings: list[str] = []

@@ -17,11 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from inference.errors import ArtefactError, ConflictError, NotFoundError, RookeryError
-from inference.model.replay import replay_samples
-from inference.model.servable import Servable
+from inference.errors import RookeryError
 from inference.repository.admission import Limits, examine_aside
 from inference.repository.layout import Candidate, Scan, fingerprint, scan_models
+from inference.repository.load import load_servable
 from inference.repository.slot import Slot
 from inference.repository.snapshot import Model, Snapshot
 from inference.repository.watch import ticks
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from inference.model.servable import Servable
     from inference.repository.report import Report
     from inference.repository.state import State, StateFile
     from inference.settings import Settings
@@ -75,6 +75,7 @@ class Repository:
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
+        self._scans_begun = self._scans_ended = 0
         self._threads = ThreadPoolExecutor(_AT_ONCE + 1, thread_name_prefix="repository")
         self._examinations = asyncio.Semaphore(_AT_ONCE)
 
@@ -92,29 +93,6 @@ class Repository:
             self._publish()
             self._wake.set()
         return self._snapshot
-
-    def selected(self) -> Servable:
-        """Find what ``/predict/`` uses.
-
-        Raises:
-            ConflictError: Nothing is selected, or what was selected does not answer any more.
-            NotReadyError: It is still being loaded.
-        """
-        snapshot = self.current()
-        selection = self.state.selection
-        if selection is None:
-            live = ", ".join(snapshot.ready_names) or "none yet"
-            raise ConflictError(
-                "no model is selected: choose one with POST /select-model/?model=NAME, or call "
-                f"POST /models/NAME/predict. Live are: {live}"
-            )
-        try:
-            return snapshot.servable(selection.model, selection.version)
-        except NotFoundError as error:
-            raise ConflictError(
-                f"the selected model is no longer there: {error} "
-                "Select another with POST /select-model/?model=NAME"
-            ) from None
 
     async def ensure(self, name: str, version: int) -> Servable:
         """Load a version that lies on disk, if it is not loaded; wait until it answers.
@@ -142,6 +120,13 @@ class Repository:
         while not holds(self.current()):
             await self._changed.wait()
         return self.current()
+
+    async def rescan(self) -> None:
+        """Look at the folder now; returns when what is there has been taken note of."""
+        wanted = self._scans_begun + 1  # one that is under way may have looked already
+        self._wake.set()
+        while self._scans_ended < wanted:
+            await self._changed.wait()
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -173,12 +158,15 @@ class Repository:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._scans_begun += 1
             try:
                 await self._reconcile()
             except Exception:  # the loop must outlive whatever a folder can do to it
                 logger.exception(
                     "the models folder could not be reconciled; it will be tried again"
                 )
+            self._scans_ended = self._scans_begun
+            self._notify()
 
     async def _reconcile(self) -> None:
         scan = await self._in_thread(scan_models, self._settings.models_dir)
@@ -269,8 +257,13 @@ class Repository:
             )
         busy = any(slot.stage == "loading" for slot in self._slots.values())
         complete = self._snapshot.complete or (self._scanned and not busy)
-        self._snapshot = Snapshot(MappingProxyType(models), tuple(self._scan.ignored), complete)
+        self._snapshot = Snapshot(
+            MappingProxyType(models), state, tuple(self._scan.ignored), complete
+        )
         self._built_for = state
+        self._notify()
+
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -335,7 +328,7 @@ class Repository:
             slot.report = slot.report if slot.servable is not None else report
             await self._refuse(key, slot, candidate, report.reason)
             return
-        servable = await self._in_thread(_load, key, data, report)
+        servable = await self._in_thread(load_servable, key, data, report, self._settings)
         before, slot.servable = slot.servable, servable
         slot.report = report
         slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
@@ -368,11 +361,3 @@ class Repository:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _load(key: Key, data: bytes, report: Report) -> Servable:
-    servable = Servable(*key, data, cost_us=report.cost_us)
-    if servable.digest != report.digest:
-        raise ArtefactError("the file changed while it was examined")
-    replay_samples(servable)  # the first runs allocate; no caller should wait for that
-    return servable

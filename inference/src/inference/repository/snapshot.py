@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from inference.errors import ConflictError, NotFoundError, NotReadyError, RookeryError, nearest
+from inference.repository.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,9 @@ class Model:
         if self.unloaded:
             return "unloaded"
         states = {version.state for version in self.versions.values()}
-        return "loading" if "loading" in states else "quarantined"
+        # While nothing is live, what merely lies on disk is about to be loaded.
+        waits = "loading" in states or ("unloaded" in states and "ready" not in states)
+        return "loading" if waits else "quarantined"
 
     @property
     def reason(self) -> str:
@@ -78,7 +81,10 @@ class Model:
         if self.active is not None:
             return ""
         if self.unloaded:
-            return "it was unloaded; load it to serve it again"
+            return (
+                "it was unloaded by the operator; POST /v2/repository/models/"
+                f"{self.name}/load serves it again"
+            )
         if self.pinned is not None and self.state != "loading":
             return self._why_not_pinned(self.pinned)
         worst = [v for v in reversed(list(self.versions.values())) if v.reason]
@@ -101,11 +107,13 @@ class Snapshot:
 
     Attributes:
         models: By name, ascending.
+        state: The operator's choices that it was made for.
         ignored: What lies in the folder and is no artefact.
         complete: Whether everything found by the first scan has been examined.
     """
 
     models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
+    state: State = field(default_factory=State)
     ignored: tuple[Ignored, ...] = ()
     complete: bool = False
 
@@ -152,6 +160,27 @@ class Snapshot:
             reason = model.reason if model.unloaded else known.reason
             raise _refusal(f"version {version} of model '{name}'", known.state, reason)
         return known.servable
+
+    def selected(self) -> Servable:
+        """Find what ``/predict/`` uses.
+
+        Raises:
+            ConflictError: Nothing is selected, or what was selected does not answer any more.
+            NotReadyError: It is still being loaded.
+        """
+        selection = self.state.selection
+        if selection is None:
+            raise ConflictError(
+                "no model is selected: choose one with POST /select-model/?model=NAME, or call "
+                f"POST /models/NAME/predict.{self._live()}"
+            )
+        try:
+            return self.servable(selection.model, selection.version)
+        except NotFoundError as error:
+            raise ConflictError(
+                f"the selected model is no longer there: {error} "
+                "Select another with POST /select-model/?model=NAME"
+            ) from None
 
     def _live(self) -> str:
         names = self.ready_names

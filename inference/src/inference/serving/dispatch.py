@@ -1,33 +1,68 @@
-"""Where a run happens: on the loop when it is cheap, in a worker thread when it is not."""
+"""Where a run happens: on the loop, in a worker thread, or in a batch with others'.
+
+The servable's plan decides. What does not run at once is counted: past the limits the answer is
+503 at once, so that what was accepted keeps its latency.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+
+from inference.errors import OverloadedError
+from inference.model.plan import granted_cpus
+from inference.serving.lane import Lane
+from inference.serving.timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference.model.servable import Servable
-
-# A thread hop costs about 100 microseconds: what is cheaper than that runs on the loop.
-INLINE_US = 200.0
+    from inference.settings import Settings
 
 
 class Dispatcher:
-    """Runs servables, whoever asks: the predict routes and the Open Inference Protocol alike."""
+    """Runs servables, whoever asks: the predict routes and the Open Inference Protocol alike.
+
+    Args:
+        settings: The limits on waiting.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_queued = settings.max_queued
+        self._max_queued_per_model = settings.max_queued_per_model
+        self._deadline_seconds = settings.deadline_seconds
+        self._threads = ThreadPoolExecutor(granted_cpus(), thread_name_prefix="inference")
+        self._lanes: weakref.WeakKeyDictionary[Servable, Lane] = weakref.WeakKeyDictionary()
+        self.queued_by_model: dict[str, int] = {}
+        self.queued = 0
 
     def is_inline(self, servable: Servable, rows: int) -> bool:
-        """Tell whether so many rows are cheap enough for the loop; what was never measured is not."""
-        costs = servable.cost_us
-        if not costs:
-            return False
-        measured = max(costs)
-        upper = min((count for count in costs if count >= rows), default=measured)
-        return costs[upper] * max(1.0, rows / measured) < INLINE_US
+        """Tell whether so many rows are cheap enough for the loop."""
+        return rows <= servable.plan.inline_rows
+
+    def run_inline(
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        timing: Timing,
+    ) -> list[Any]:
+        """Run a servable on the loop; only what :meth:`is_inline`."""
+        timing.run_began()
+        results = servable.run(outputs, feeds)
+        timing.run_ended()
+        return results
 
     async def run(
-        self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any], rows: int
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        rows: int,
+        timing: Timing | None = None,
     ) -> list[Any]:
         """Run a servable.
 
@@ -36,13 +71,83 @@ class Dispatcher:
             outputs: Names of the outputs wanted, ``None`` for all.
             feeds: An array per input.
             rows: Length of the first axis; 1 where that is no batch.
+            timing: Told when the run began and ended.
 
         Returns:
             One value per output.
 
         Raises:
             InferenceError: The model failed.
+            OverloadedError: Too many requests wait, or this one has waited too long.
         """
+        timing = timing or Timing()
         if self.is_inline(servable, rows):
-            return servable.run(outputs, feeds)
-        return await asyncio.to_thread(servable.run, outputs, feeds)
+            return self.run_inline(servable, outputs, feeds, timing)
+        self._enter(servable.name)
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                return await self._wait(servable, outputs, feeds, rows, timing)
+        except TimeoutError:
+            raise OverloadedError(
+                f"model '{servable.name}' did not answer within {self._deadline_seconds:g} seconds "
+                "(INFERENCE_DEADLINE_SECONDS)"
+            ) from None
+        finally:
+            self._leave(servable.name)
+
+    def close(self) -> None:
+        """Let the worker threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _wait(
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        rows: int,
+        timing: Timing,
+    ) -> list[Any]:
+        most = servable.plan.max_batch_rows
+        if rows < most:
+            lane = self._lanes.get(servable)
+            if lane is None:
+                lane = self._lanes[servable] = Lane(most, self._in_thread)
+            return await lane.submit(servable, outputs, feeds, rows, timing)
+        results, timing.began = await self._timed_in_thread(servable, outputs, feeds)
+        timing.run_ended()
+        return results
+
+    async def _in_thread(
+        self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any]
+    ) -> list[Any]:
+        results, _ = await self._timed_in_thread(servable, outputs, feeds)
+        return results
+
+    async def _timed_in_thread(
+        self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any]
+    ) -> tuple[list[Any], float]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _run_timed, servable, outputs, feeds)
+
+    def _enter(self, model: str) -> None:
+        waiting = self.queued_by_model.get(model, 0)
+        if self.queued >= self._max_queued or waiting >= self._max_queued_per_model:
+            raise OverloadedError(
+                f"{waiting} requests wait for model '{model}' and {self.queued} in all: "
+                "too many, try again later"
+            )
+        self.queued += 1
+        self.queued_by_model[model] = waiting + 1
+
+    def _leave(self, model: str) -> None:
+        self.queued -= 1
+        self.queued_by_model[model] -= 1
+        if not self.queued_by_model[model]:
+            del self.queued_by_model[model]
+
+
+def _run_timed(
+    servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any]
+) -> tuple[list[Any], float]:
+    began = Timing().started
+    return servable.run(outputs, feeds), began

@@ -10,13 +10,13 @@ import msgspec
 
 from inference.errors import ConflictError, InferenceError
 from inference.serving.answer import AnswerBuilder
-from inference.serving.range import TrainingRange
 from inference.serving.rows import RowReader
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.serving.dispatch import Dispatcher
     from inference.serving.rows import Batch
+    from inference.serving.timing import Timing
     from inference.settings import Settings
 
 _encode = msgspec.json.Encoder().encode
@@ -50,17 +50,17 @@ class Predictor:
         self._dispatcher = dispatcher
         self._reader = RowReader(servable, max_rows=max_rows)
         self._builder = AnswerBuilder(servable)
-        self._range = TrainingRange(servable.features)
 
-    async def predict(self, servable: Servable, body: bytes) -> bytes:
-        """Answer one request.
+    def predict_now(self, servable: Servable, body: bytes, timing: Timing) -> bytes | None:
+        """Answer one request at once, where both the request and the run are cheap.
 
         Args:
             servable: The one that this predictor was made for.
             body: The request's body.
+            timing: Told when each phase ended.
 
         Returns:
-            The answer as JSON.
+            The answer as JSON; ``None`` when this request has to wait, see :meth:`predict`.
 
         Raises:
             RequestError: The body is not what the route takes.
@@ -68,18 +68,41 @@ class Predictor:
             TooLargeError: Too many rows.
             InferenceError: The model failed on an admissible input.
         """
-        small = len(body) < _INLINE_BYTES
+        if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
+            return None
+        batch = self._reader.read(body)
+        if not self._dispatcher.is_inline(servable, batch.rows):
+            return None
+        timing.parse_ended()
+        timing.rows = batch.rows
+        outputs = self._builder.outputs
+        results = self._dispatcher.run_inline(servable, outputs, batch.feeds, timing)
+        return self._encode(servable, batch, results, timing)
+
+    async def predict(self, servable: Servable, body: bytes, timing: Timing) -> bytes:
+        """Answer one request; what is costly waits in a thread, and the loop does not.
+
+        Args, Returns and Raises are those of :meth:`predict_now`, and:
+
+        Raises:
+            OverloadedError: Too many requests wait, or this one has waited too long.
+        """
+        small = len(body) <= _INLINE_BYTES
         batch = (
             self._reader.read(body) if small else await asyncio.to_thread(self._reader.read, body)
         )
+        timing.parse_ended()
+        timing.rows = batch.rows
         results = await self._dispatcher.run(
-            servable, self._builder.outputs, batch.feeds, len(batch.rows)
+            servable, self._builder.outputs, batch.feeds, batch.rows, timing
         )
         if small:
-            return self._encode(servable, batch, results)
-        return await asyncio.to_thread(self._encode, servable, batch, results)
+            return self._encode(servable, batch, results, timing)
+        return await asyncio.to_thread(self._encode, servable, batch, results, timing)
 
-    def _encode(self, servable: Servable, batch: Batch, results: list[Any]) -> bytes:
+    def _encode(
+        self, servable: Servable, batch: Batch, results: list[Any], timing: Timing
+    ) -> bytes:
         try:
             predictions = self._builder.predictions(results)
         except (ValueError, TypeError, IndexError) as error:
@@ -91,10 +114,12 @@ class Predictor:
             answer |= predictions[0]
         else:
             answer["predictions"] = predictions
-        warnings = self._builder.notes + self._range.warnings(batch.rows)
+        warnings = self._builder.notes + batch.warnings
         if warnings:
             answer["warnings"] = warnings
-        return _encode(answer)
+        encoded = _encode(answer)
+        timing.finish()
+        return encoded
 
 
 class Predictors:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,6 +27,29 @@ class TrainingRange:
             for place, feature in enumerate(features)
             if feature.minimum is not None and feature.maximum is not None
         ]
+        numeric = sum(feature.kind in ("number", "integer") for feature in features)
+        self._is_known = len(self._bounds) == numeric
+        self._is_whole = self._is_known and numeric == len(features)
+        self._lows = np.array([low for _, _, low, _ in self._bounds], dtype=np.float64)
+        self._highs = np.array([high for _, _, _, high in self._bounds], dtype=np.float64)
+
+    def covers_row(self, row: Sequence[Scalar]) -> bool:
+        """Tell whether every number of a row lies inside, which says that it is finite, too."""
+        if not self._is_known:
+            return False
+        for place, _, low, high in self._bounds:
+            value: Any = row[place]
+            if value is None or not low <= value <= high:
+                return False
+        return True
+
+    def covers_matrix(self, matrix: np.ndarray[Any, Any]) -> bool:
+        """Tell whether all of a matrix, shape ``[rows, features]``, lies inside."""
+        if not self._is_whole or matrix.shape[1:] != self._lows.shape:
+            return False
+        lows, highs = self._lows.astype(matrix.dtype), self._highs.astype(matrix.dtype)
+        inside = (matrix.min(axis=0) >= lows) & (matrix.max(axis=0) <= highs)
+        return bool(inside.all())
 
     def warnings(self, rows: Sequence[Sequence[Scalar]]) -> list[dict[str, Any]]:
         """List the values outside, at most :data:`MAX_WARNINGS`, by feature and then by row."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from inference.errors import RequestError, TooLargeError
 from inference.serving.faults import read_carefully
+from inference.serving.range import TrainingRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +36,16 @@ class Batch:
     """What one request asks.
 
     Attributes:
-        rows: Values in feature order.
-        feeds: The same as arrays, one per ONNX input.
+        rows: How many rows.
+        feeds: Their values as arrays, one per ONNX input.
         single: Whether it was one record, and not a list of them.
+        warnings: What was outside the training range.
     """
 
-    rows: Sequence[Row]
+    rows: int
     feeds: dict[str, Any]
     single: bool
+    warnings: list[dict[str, Any]]
 
 
 class RowReader:
@@ -58,6 +61,7 @@ class RowReader:
         self._features: Sequence[Feature] = servable.features or ()
         self._to_feeds = servable.columns.to_feeds if servable.columns else _no_columns
         self._dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
+        self._range = TrainingRange(self._features)
         self._max_rows = max_rows
         types = [_type_of(feature) for feature in self._features]
         fields = [
@@ -82,16 +86,26 @@ class RowReader:
         """
         try:
             rows, single = self._read_typed(body)
+            if len(rows) == 1 and self._range.covers_row(rows[0]):
+                return Batch(1, self._to_feeds(rows), single, [])
             self._check_count(rows)
-            feeds = self._to_feeds(rows)
-            if self._is_finite(feeds):
-                return Batch(rows, feeds, single)
+            batch = self._to_batch(rows, single=single)
+            if self._is_finite(batch.feeds):
+                return batch
         except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError):
             pass  # the careful reader says what it is, or mends it
         rows, single = read_carefully(
             _decode_any(body), self._features, self._dtypes, max_rows=self._max_rows
         )
-        return Batch(rows, self._to_feeds(rows), single)
+        return self._to_batch(rows, single=single)
+
+    def _to_batch(self, rows: Sequence[Row], *, single: bool) -> Batch:
+        # A number beyond the input's type becomes infinite, which is looked for, and refused.
+        with np.errstate(over="ignore"):
+            feeds = self._to_feeds(rows)
+        only = next(iter(feeds.values()))
+        inside = len(feeds) == 1 and only.ndim > 1 and self._range.covers_matrix(only)
+        return Batch(len(rows), feeds, single, [] if inside else self._range.warnings(rows))
 
     def _read_typed(self, body: bytes) -> tuple[list[Row], bool]:
         astuple = msgspec.structs.astuple

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.errors import RequestError, TooLargeError
+from inference.errors import TooLargeError
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope
+    from starlette.types import Receive
+
+    from inference.web.exchange import Headers
 
 
 class ClientGoneError(Exception):
     """The client left before its request was complete; nobody is to be answered."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, max_bytes: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, *, max_bytes: int) -> bytes:
     """Read the whole body.
 
     Raises:
         TooLargeError: It is announced as, or turns out to be, over the limit; nothing more is read.
-        RequestError: The announced length is no number.
         ClientGoneError: The client is gone.
     """
-    announced = dict(scope["headers"]).get(b"content-length")
-    if announced is not None:
-        if not announced.isdigit():
-            raise RequestError("the header Content-Length is not a number")
-        if int(announced) > max_bytes:
+    for name, announced in headers:
+        if name == b"content-length" and int(announced) > max_bytes:
             raise _too_large(max_bytes)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):

@@ -176,7 +176,7 @@ def _detail(active: Servable | None) -> dict[str, Any]:
             "inputs": [_tensor(spec) for spec in active.signature.inputs],
             "outputs": [_tensor(spec) for spec in active.signature.outputs],
         },
-        "plan": {"cost_us": {str(rows): cost for rows, cost in active.cost_us.items()}},
+        "plan": msgspec.to_builtins(active.plan, str_keys=True),
     }
 
 

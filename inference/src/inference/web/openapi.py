@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from inference.errors import RookeryError
 from inference.model.contract import label_key
+from inference.web.oip.openapi import add_inference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,7 @@ class OpenApiDocument:
             {"name": "models", "description": "Which models are live, selected and active"},
             {"name": "predict", "description": "Ask a model"},
             {"name": "health", "description": "For probes"},
+            {"name": "open inference protocol", "description": "For KServe's and Triton's clients"},
         ]
         paths: Schema = document["paths"]
         schemas: Schema = document.setdefault("components", {}).setdefault("schemas", {})
@@ -78,11 +80,12 @@ class OpenApiDocument:
             if active is not None and active.features:
                 paths[f"/models/{name}/predict"] = {"post": _predict_model(active, schemas)}
         paths["/models/{name}/versions/{version}/predict"] = {"post": _predict_version(snapshot)}
+        add_inference(document, snapshot.ready_names, list(snapshot.models))
         return document
 
     def _predict_selected(self, schemas: Schema) -> Schema:
         try:
-            selected = self._repository.selected()
+            selected = self._repository.current().selected()
         except RookeryError as error:
             operation = _operation("predict", "Ask the selected model", _any_body())
             operation["description"] = f"Nothing to ask yet: {error}"

@@ -1,8 +1,7 @@
-"""The predict routes, as pure ASGI in front of FastAPI.
+"""The predict routes: the fast path in front of FastAPI.
 
-FastAPI's request machinery costs more than most models do, so these routes pass it by: read the
-body, find the servable, predict, respond. :mod:`inference.web.openapi` describes them in the
-document.
+FastAPI's request machinery costs more than most models do, so these routes pass it by: find the
+servable, predict, respond. :mod:`inference.web.openapi` describes them in the document.
 
 - ``POST /predict/``
 - ``POST /models/{name}/predict``
@@ -14,76 +13,82 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from starlette.exceptions import HTTPException
-
-from inference.errors import NotFoundError
-from inference.web.body import ClientGoneError, read_body
-from inference.web.problem import respond
+from inference.web.problem import MEDIA_TYPE, encode_problem
+from inference.web.version import find_servable
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
+    from inference.serving.meter import Meter
     from inference.serving.predict import Predictors
+    from inference.web.exchange import Exchange, Response
 
-_ROUTE = re.compile(r"(?:/models/([^/]+)(?:/versions/([^/]+))?)?/predict/?")
+_PATH = re.compile(r"(?:/models/([^/]+)(?:/versions/([^/]+))?)?/predict/?")
+_JSON = b"application/json"
+_PROBLEM = MEDIA_TYPE.encode()
 
 
 class PredictRoutes:
-    """Answers the predict routes and hands everything else on.
+    """Answers the predict routes.
 
     Args:
-        app: What answers everything else.
         repository: Where the servables are.
         predictors: What answers for them.
-        max_body_bytes: The largest request body.
+        meter: Told of every request.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, repository: Repository, predictors: Predictors, max_body_bytes: int
-    ) -> None:
-        self._app = app
+    name = "predict"
+
+    def __init__(self, repository: Repository, predictors: Predictors, meter: Meter) -> None:
         self._repository = repository
         self._predictors = predictors
-        self._max_body_bytes = max_body_bytes
+        self._meter = meter
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection's event stream."""
-        match = _ROUTE.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if match is None:
-            await self._app(scope, receive, send)
-        elif scope["method"] != "POST":
-            allowed = {"Allow": "POST"}
-            await respond(HTTPException(405, "this route takes POST only", allowed))(
-                scope, receive, send
-            )
-        else:
-            await self._serve(match[1], match[2], scope, receive, send)
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is one of these routes."""
+        return _PATH.fullmatch(path) is not None
 
-    async def _serve(
-        self, name: str | None, version: str | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    def answer_now(self, exchange: Exchange) -> Response | None:
+        """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
+        servable = None
         try:
-            body = await read_body(scope, receive, max_bytes=self._max_body_bytes)
-            servable = self._find(name, version)
-            answer = await self._predictors.of(servable).predict(servable, body)
-        except ClientGoneError:
-            return
+            servable = self._find(exchange.path)
+            predictor = self._predictors.of(servable)
+            body = predictor.predict_now(servable, exchange.body, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document
-            await respond(error)(scope, receive, send)
-            return
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(answer)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+            return self.refuse(exchange, error, servable)
+        return None if body is None else self._succeed(exchange, servable, body)
 
-    def _find(self, name: str | None, version: str | None) -> Servable:
+    async def answer(self, exchange: Exchange) -> Response:
+        """Answer, whatever it takes."""
+        servable = None
+        try:
+            servable = self._find(exchange.path)
+            predictor = self._predictors.of(servable)
+            body = await predictor.predict(servable, exchange.body, exchange.timing)
+        except Exception as error:  # noqa: BLE001 - every error becomes a problem document
+            return self.refuse(exchange, error, servable)
+        return self._succeed(exchange, servable, body)
+
+    def refuse(
+        self, exchange: Exchange, error: Exception, servable: Servable | None = None
+    ) -> Response:
+        """Answer with a problem document."""
+        status, body, extra = encode_problem(error)
+        exchange.timing.finish()
+        self._meter.observe(self.name, servable, status, exchange.timing)
+        response = exchange.respond(status, _PROBLEM, body)
+        response.headers.extend(extra)
+        return response
+
+    def _succeed(self, exchange: Exchange, servable: Servable, body: bytes) -> Response:
+        self._meter.observe(self.name, servable, 200, exchange.timing)
+        return exchange.respond(200, _JSON, body)
+
+    def _find(self, path: str) -> Servable:
+        match = _PATH.fullmatch(path)
+        name, version = match.groups() if match else (None, None)
+        snapshot = self._repository.current()
         if name is None:
-            return self._repository.selected()
-        if version is not None and not version.isdecimal():
-            raise NotFoundError(f"'{version}' is no version: a version is a positive integer")
-        number = None if version is None else int(version)
-        return self._repository.current().servable(name, number)
+            return snapshot.selected()
+        return find_servable(snapshot, name, version)

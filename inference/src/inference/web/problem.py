@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from inference.errors import NotReadyError, RookeryError, RowsError
+from inference.web.oip import error as oip
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -51,24 +52,29 @@ def describe(error: Exception) -> dict[str, Any]:
             return _document(500, "Internal error", f"the service failed: {type(error).__name__}")
 
 
-def respond(error: Exception) -> Response:
-    """Turn an error into a response."""
+def encode_problem(error: Exception) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Turn an error into status, body and further headers."""
     document = describe(error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, NotReadyError):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
-    return Response(
-        msgspec.json.encode(document),
-        status_code=document["status"],
-        headers=headers,
-        media_type=MEDIA_TYPE,
-    )
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return document["status"], msgspec.json.encode(document), pairs
+
+
+def respond(error: Exception) -> Response:
+    """Turn an error into a response of Starlette's."""
+    status, body, pairs = encode_problem(error)
+    headers = {name.decode(): value.decode() for name, value in pairs}
+    return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the app's own routes with a problem document."""
+    """Answer every error of the app's own routes: a problem document, or ``/v2``'s own form."""
 
-    async def handle(_: Request, error: Exception) -> Response:
+    async def handle(request: Request, error: Exception) -> Response:
+        if oip.is_protocol_path(request.scope["path"]):
+            return oip.respond(error)
         return respond(error)
 
     for kind in (RookeryError, HTTPException, RequestValidationError, Exception):

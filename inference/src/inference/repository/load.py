@@ -1,0 +1,45 @@
+"""Load an admitted artefact into this process, ready to answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.errors import ArtefactError
+from inference.model.plan import make_plan, override_plan
+from inference.model.replay import replay_samples
+from inference.model.servable import Servable
+
+if TYPE_CHECKING:
+    from inference.repository.report import Report
+    from inference.settings import Settings
+
+
+def load_servable(
+    key: tuple[str, int], data: bytes, report: Report, settings: Settings
+) -> Servable:
+    """Load an artefact with the plan that its examination, its author and the operator want.
+
+    Args:
+        key: Name and version.
+        data: The artefact, whole.
+        report: What its examination found.
+        settings: The operator's overrides of plans.
+
+    Raises:
+        ArtefactError: It is not what was examined, or cannot be loaded.
+    """
+    name, version = key
+    asked = [settings.plans[wanted] for wanted in ("*", name) if wanted in settings.plans]
+    threads = next((a.threads for a in reversed(asked) if a.threads), report.threads)
+    plan = make_plan(report.cost_us, batchable=report.batchable, threads=threads)
+    servable = Servable(name, version, data, plan=plan)
+    if servable.digest != report.digest:
+        raise ArtefactError("the file changed while it was examined")
+    serving = servable.contract.serving if servable.contract else None
+    if serving is not None:
+        plan = override_plan(plan, mode=serving.mode, max_batch_rows=serving.max_batch_rows)
+    for setting in asked:
+        plan = override_plan(plan, mode=setting.mode, max_batch_rows=setting.max_batch_rows)
+    servable.plan = plan
+    replay_samples(servable)  # the first runs allocate; no caller should wait for that
+    return servable

@@ -1,0 +1,131 @@
+"""One inference request of the Open Inference Protocol, whatever carried it: run, and pick results.
+
+What is small is read, run and written on the loop; what is large is read and written in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.errors import InferenceError, RequestError
+from inference.serving.tensors.request import read_request
+from inference.serving.tensors.response import pick_results, write_response
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+    from inference.serving.dispatch import Dispatcher
+    from inference.serving.tensors.query import Query
+    from inference.serving.tensors.response import Response
+    from inference.serving.timing import Timing
+
+# To read or write as much takes longer than a thread hop.
+_INLINE_BYTES = 16 * 1024
+_INLINE_ELEMENTS = 4 * 1024
+
+
+class Inferrer:
+    """Answers inference requests.
+
+    Args:
+        dispatcher: Where runs happen.
+        max_rows: The most rows in one request.
+
+    Attributes:
+        max_rows: The same.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, *, max_rows: int) -> None:
+        self._dispatcher = dispatcher
+        self.max_rows = max_rows
+
+    def infer_now(
+        self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
+    ) -> Response | None:
+        """Answer a REST request at once, where both the request and the run are cheap.
+
+        Args:
+            servable: What is asked.
+            body: The whole body, decompressed.
+            json_bytes: How many of its bytes are the JSON, see
+                :func:`inference.serving.tensors.request.read_request`.
+            timing: Told when each phase ended.
+
+        Returns:
+            The response; ``None`` when the request has to wait, see :meth:`infer`.
+
+        Raises:
+            RequestError: The request is not what the protocol or the model takes.
+            TooLargeError: Too many rows.
+            InferenceError: The model failed on an admissible input.
+        """
+        if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
+            return None
+        query = read_request(servable.signature, body, json_bytes, max_rows=self.max_rows)
+        if not self._dispatcher.is_inline(servable, query.rows):
+            return None
+        timing.parse_ended()
+        timing.rows = query.rows
+        try:
+            values = self._dispatcher.run_inline(servable, query.names, query.feeds, timing)
+        except InferenceError as error:
+            raise _explain(servable, error) from error
+        if not is_small(values):
+            return None
+        response = write_response(servable, query, pick_results(servable, query, values))
+        timing.finish()
+        return response
+
+    async def infer(
+        self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
+    ) -> Response:
+        """Answer a REST request; what is costly waits in a thread, and the loop does not.
+
+        Args and Raises are those of :meth:`infer_now`, and:
+
+        Raises:
+            OverloadedError: Too many requests wait, or this one has waited too long.
+        """
+
+        def read() -> Query:
+            return read_request(servable.signature, body, json_bytes, max_rows=self.max_rows)
+
+        small = len(body) <= _INLINE_BYTES
+        query = read() if small else await asyncio.to_thread(read)
+        timing.parse_ended()
+        timing.rows = query.rows
+        values = await self.run(servable, query, timing)
+
+        def write() -> Response:
+            return write_response(servable, query, pick_results(servable, query, values))
+
+        response = write() if is_small(values) else await asyncio.to_thread(write)
+        timing.finish()
+        return response
+
+    async def run(self, servable: Servable, query: Query, timing: Timing) -> list[Any]:
+        """Run a query, and give the value of each output that it asks for."""
+        try:
+            return await self._dispatcher.run(
+                servable, query.names, query.feeds, query.rows, timing
+            )
+        except InferenceError as error:
+            raise _explain(servable, error) from error
+
+
+def is_small(values: list[Any]) -> bool:
+    """Tell whether results can be encoded on the loop."""
+    return sum(value.size for value in values if isinstance(value, np.ndarray)) <= _INLINE_ELEMENTS
+
+
+def _explain(servable: Servable, error: InferenceError) -> Exception:
+    """Say whose mistake a failed run is.
+
+    Without a contract only the graph itself knows which values and which variable dimensions go
+    together, so that an input which fits the signature and fails is the caller's to mend.
+    """
+    if servable.contract is not None:
+        return error
+    return RequestError(f"model '{servable.name}' cannot be run on these inputs: {error}")

@@ -1,0 +1,70 @@
+"""When each phase of one request began: for Server-Timing and the latency histograms."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+PHASES = ("parse", "queue", "infer", "encode")
+
+
+class Timing:
+    """The clock of one request; seconds of :func:`time.perf_counter`.
+
+    A phase that never began has the length 0.
+
+    Attributes:
+        started: When the request was complete.
+        parsed: When its rows were arrays.
+        began: When its run began; until then it queued.
+        ended: When its run ended.
+        done: When the answer was encoded.
+        rows: Rows asked.
+        run_rows: Rows in the run that answered, others' included; 0 where it was not shared.
+    """
+
+    __slots__ = ("began", "done", "ended", "parsed", "rows", "run_rows", "started")
+
+    def __init__(self) -> None:
+        self.started = self.parsed = self.began = self.ended = self.done = perf_counter()
+        self.rows = 1
+        self.run_rows = 0
+
+    def parse_ended(self) -> None:
+        """Note that the rows are arrays now."""
+        self.parsed = self.began = self.ended = self.done = perf_counter()
+
+    def run_began(self) -> None:
+        """Note that the run begins now."""
+        self.began = perf_counter()
+
+    def run_ended(self) -> None:
+        """Note that the run has ended."""
+        self.ended = self.done = perf_counter()
+
+    def finish(self) -> None:
+        """Note that the answer is encoded."""
+        self.done = perf_counter()
+
+    @property
+    def seconds(self) -> tuple[float, float, float, float]:
+        """Length of each of the :data:`PHASES`."""
+        return (
+            self.parsed - self.started,
+            self.began - self.parsed,
+            self.ended - self.began,
+            self.done - self.ended,
+        )
+
+    @property
+    def header(self) -> bytes:
+        """The value of a Server-Timing header, in milliseconds.
+
+        Source: W3C Server Timing, https://www.w3.org/TR/server-timing/
+        """
+        parse, queue, infer, encode = self.seconds
+        return b"parse;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f, encode;dur=%.3f" % (
+            parse * 1e3,
+            queue * 1e3,
+            infer * 1e3,
+            encode * 1e3,
+        )

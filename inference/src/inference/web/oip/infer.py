@@ -1,0 +1,137 @@
+"""``POST /v2/models/{model}[/versions/{version}]/infer``, on the fast path in front of FastAPI."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from inference.errors import RequestError
+from inference.web.compression import accepted_coding, compress, content_coding, decompress
+from inference.web.oip.error import refuse
+from inference.web.version import find_servable
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+    from inference.repository.repository import Repository
+    from inference.serving.infer import Inferrer
+    from inference.serving.meter import Meter
+    from inference.serving.tensors.response import Response as Answer
+    from inference.web.exchange import Exchange, Headers, Response
+
+_PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer/?")
+_JSON_BYTES = b"inference-header-content-length"
+_JSON = b"application/json"
+_BINARY = b"application/octet-stream"
+
+# To compress as much takes longer than a thread hop.
+_INLINE_BYTES = 16 * 1024
+
+
+class InferRoutes:
+    """Answers the inference routes.
+
+    Args:
+        repository: Where the servables are.
+        inferrer: What answers for them.
+        meter: Told of every request.
+        max_body_bytes: The largest request body, also when it is decompressed.
+    """
+
+    name = "infer"
+
+    def __init__(
+        self, repository: Repository, inferrer: Inferrer, meter: Meter, *, max_body_bytes: int
+    ) -> None:
+        self._repository = repository
+        self._inferrer = inferrer
+        self._meter = meter
+        self._max_body_bytes = max_body_bytes
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is one of these routes."""
+        return path.startswith("/v2/") and _PATH.fullmatch(path) is not None
+
+    def answer_now(self, exchange: Exchange) -> Response | None:
+        """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
+        servable = None
+        try:
+            if content_coding(exchange.headers):
+                return None
+            servable = self._find(exchange.path)
+            json_bytes = _json_bytes(exchange.headers)
+            answer = self._inferrer.infer_now(servable, exchange.body, json_bytes, exchange.timing)
+        except Exception as error:  # noqa: BLE001 - every error becomes a document
+            return self.refuse(exchange, error, servable)
+        if answer is None:
+            return None
+        return _compressed(self._succeed(exchange, servable, answer), exchange.headers)
+
+    async def answer(self, exchange: Exchange) -> Response:
+        """Answer, whatever it takes."""
+        servable = None
+        try:
+            coding = content_coding(exchange.headers)
+            servable = self._find(exchange.path)
+            json_bytes = _json_bytes(exchange.headers)
+            body = exchange.body
+            if coding is not None:
+                body = await asyncio.to_thread(
+                    decompress, body, coding, max_bytes=self._max_body_bytes
+                )
+            answer = await self._inferrer.infer(servable, body, json_bytes, exchange.timing)
+            response = self._succeed(exchange, servable, answer)
+            if len(response.body) <= _INLINE_BYTES:
+                return _compressed(response, exchange.headers)
+            return await asyncio.to_thread(_compressed, response, exchange.headers)
+        except Exception as error:  # noqa: BLE001 - likewise
+            return self.refuse(exchange, error, servable)
+
+    def refuse(
+        self, exchange: Exchange, error: Exception, servable: Servable | None = None
+    ) -> Response:
+        """Answer with ``{"error": "..."}``."""
+        status, body, headers = refuse(error)
+        exchange.timing.finish()
+        self._meter.observe(self.name, servable, status, exchange.timing)
+        response = exchange.respond(status, _JSON, body)
+        response.headers.extend((n.lower().encode(), v.encode()) for n, v in headers)
+        return response
+
+    def _succeed(self, exchange: Exchange, servable: Servable, answer: Answer) -> Response:
+        self._meter.observe(self.name, servable, 200, exchange.timing)
+        if answer.json_bytes is None:
+            return exchange.respond(200, _JSON, answer.body)
+        response = exchange.respond(200, _BINARY, answer.body)
+        response.headers.append((_JSON_BYTES, b"%d" % answer.json_bytes))
+        return response
+
+    def _find(self, path: str) -> Servable:
+        match = _PATH.fullmatch(path)
+        name, version = match.groups() if match else ("", None)
+        return find_servable(self._repository.current(), name, version)
+
+
+def _json_bytes(headers: Headers) -> int | None:
+    for name, value in headers:
+        if name == _JSON_BYTES:
+            if not (value.isdigit() and len(value) < 19):
+                raise RequestError(
+                    "the header Inference-Header-Content-Length is not a whole number"
+                )
+            return int(value)
+    return None
+
+
+def _compressed(response: Response, headers: Headers) -> Response:
+    coding = accepted_coding(headers)
+    body = None if coding is None else compress(response.body, coding)
+    if coding is None or body is None:
+        return response
+    kept = [pair for pair in response.headers if pair[0] != b"content-length"]
+    kept += [
+        (b"content-length", b"%d" % len(body)),
+        (b"content-encoding", coding.encode()),
+        (b"vary", b"accept-encoding"),
+    ]
+    return response._replace(headers=kept, body=body)
