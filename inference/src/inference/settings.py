@@ -48,7 +48,11 @@ class Settings(BaseSettings):
     ] = 2
     rescan_seconds: Annotated[
         float,
-        Field(gt=0, description="How often the folder is scanned even when no event came."),
+        Field(
+            ge=0.05,
+            le=86_400,
+            description="How often the folder is scanned even when no event came.",
+        ),
     ] = 5
     force_polling: Annotated[
         bool,
@@ -63,7 +67,8 @@ class Settings(BaseSettings):
         ),
     ] = 200
     admission_timeout_seconds: Annotated[
-        float, Field(gt=0, description="How long the examination of one file may take.")
+        float,
+        Field(gt=0, le=86_400, description="How long the examination of one file may take."),
     ] = 30
     admission_memory_bytes: Annotated[
         int,
