@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import http.client
 import json
 import logging
 import sys
@@ -81,8 +83,16 @@ def serve(settings: Settings) -> int:
         proxy_headers=False,
     )
     server = uvicorn.Server(config)
-    server.run()
-    return _OK if server.started else _REFUSED
+    # It logs why it cannot start, and raises an interrupt again once it has shut down.
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        server.run()
+    if server.started:
+        return _OK
+    sys.stderr.write(
+        f"inference: cannot serve on {settings.host}, port {settings.port}: the log says why; "
+        "choose others with INFERENCE_HOST and INFERENCE_PORT\n"
+    )
+    return _REFUSED
 
 
 def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
@@ -114,17 +124,23 @@ def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
 def list_models(settings: Settings, *, as_json: bool) -> int:
     """Print the models of the service that runs at the configured address."""
     url = f"http://{_shown(settings.host)}:{settings.port}/models"
+    # A proxy that the environment names is for elsewhere.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with opener.open(url, timeout=10) as response:
             answer: dict[str, Any] = json.load(response)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+        table = _table(answer)
+    except (KeyError, TypeError):
+        sys.stderr.write(f"inference: what answers at {url} is another service\n")
+        return _REFUSED
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         sys.stderr.write(
             f"inference: no service answers at {url} ({reason}): start it with 'inference serve', "
             "or set INFERENCE_HOST and INFERENCE_PORT to where it runs\n"
         )
         return _REFUSED
-    print(json.dumps(answer, indent=2) if as_json else _table(answer))  # noqa: T201
+    print(json.dumps(answer, indent=2) if as_json else table)  # noqa: T201
     return _OK
 
 

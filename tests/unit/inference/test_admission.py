@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from inference.repository.report import Report
 
+_GRAPH = artefacts.classifier_graph([0, 1])
 _FIXTURES = sorted(artefacts.FIXTURES.glob("*.onnx"))
 
 
