@@ -1,0 +1,134 @@
+"""Run real service processes, each on a free port of 127.0.0.1 with folders of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_START_SECONDS = 30
+_PAUSE = threading.Event()  # never set: waits without the process-wide sleep that ruff forbids us
+
+
+def eventually(holds: Callable[[], Any], *, within: float = 15, what: str = "") -> Any:
+    """Ask until the answer is true, and give it; fail when it is not within so many seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = holds()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {within} s: {what or holds}"
+        _PAUSE.wait(0.02)
+
+
+class Service:
+    """One ``inference serve``.
+
+    Args:
+        root: Holds ``models``, ``state`` and the log.
+        settings: Without the prefix, such as ``max_rows=10``.
+    """
+
+    def __init__(self, root: Path, **settings: object) -> None:
+        self.root = root
+        self.models = root / "models"
+        self.models.mkdir(exist_ok=True, parents=True)
+        self.settings: dict[str, object] = {
+            "models_dir": self.models,
+            "state_dir": root / "state",
+            "port": 0,
+        } | settings
+        self.log_file = root / "service.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.client = httpx.Client(trust_env=False)
+
+    def start(self) -> Service:
+        """Start it, and wait until it is ready."""
+        self.run()
+        found = eventually(self._address, within=_START_SECONDS, what="the address in the log")
+        self.client = httpx.Client(base_url=found, timeout=30, trust_env=False)
+        eventually(self._is_ready, within=_START_SECONDS, what="ready")
+        return self
+
+    def run(self) -> subprocess.Popen[bytes]:
+        """Start it, and wait for nothing."""
+        with self.log_file.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "inference.cli", "serve"],
+                env=environment(**self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.root,
+            )
+        return self.process
+
+    def stop(self, number: int = signal.SIGTERM, *, within: float = 15) -> int:
+        """Send a signal, and give the exit status."""
+        assert self.process is not None
+        self.client.close()
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(within)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self.log_file.read_text(errors="replace")
+
+    def put(self, place: str, data: bytes) -> Path:
+        """Place an artefact as ``publish()`` does: under a dot-name, then renamed."""
+        target = self.models / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{target.name}.tmp"
+        temporary.write_bytes(data)
+        return temporary.replace(target)
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Describe one model; empty when there is none of that name."""
+        answer = self.client.get(f"/models/{name}")
+        return answer.json() if answer.status_code == 200 else {}
+
+    def wait_for(self, name: str, *, within: float = 15, **expected: object) -> dict[str, Any]:
+        """Wait until a model's description has these values."""
+        last: dict[str, Any] = {}
+
+        def holds() -> bool:
+            last.clear()
+            last.update(self.model(name))
+            return bool(last) and all(last[k] == v for k, v in expected.items())
+
+        with contextlib.suppress(AssertionError):
+            eventually(holds, within=within)
+        assert all(last.get(k) == v for k, v in expected.items()), f"{expected} expected of {last}"
+        return dict(last)
+
+    def _address(self) -> str | None:
+        assert self.process is not None
+        assert self.process.poll() is None, f"it ended: {self.log}"
+        found = re.search(r"running on (http://127\.0\.0\.1:\d+)", self.log)
+        return found[1] if found else None
+
+    def _is_ready(self) -> bool:
+        return self.client.get("/readyz").status_code == 200
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """Give this process's environment with these settings of the service, and no others."""
+    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("INFERENCE_")}
+    return kept | {f"INFERENCE_{k.upper()}": str(v) for k, v in settings.items()}
