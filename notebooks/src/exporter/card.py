@@ -41,7 +41,7 @@ _STYLE = """
   display:flex; flex-wrap:wrap; gap:6px 36px; margin:10px 0; align-items:flex-start;
 }
 .rookery dl {
-  display:grid; grid-template-columns:auto auto; gap:1px 14px; margin:0;
+  display:grid; grid-template-columns:auto auto; justify-content:start; gap:1px 14px; margin:0;
 }
 .rookery dd {
   margin:0; font-variant-numeric:tabular-nums;
@@ -88,10 +88,8 @@ def to_html(publication: Publication) -> str:
         _title(publication.name, [f"version {publication.version}", contract.task]),
         f"<small>{escape(_estimator(contract))}</small>",
         f"<div>{escape(description)}</div>" if description else "",
-        "<div class='r-row'>",
+        f"<div class='r-row'>{_metrics(publication)}{_matrix(publication)}</div>",
         _facts(publication),
-        _matrix(publication),
-        "</div>",
         _links(publication),
         _features(contract.features),
     ]
@@ -150,8 +148,12 @@ def _speed(timing: Timing) -> str:
     rows = "1 row" if timing.rows == 1 else f"{timing.rows:,} rows"
     return (
         f"{rows}: {_duration(timing.original_us)} in scikit-learn, "
-        f"{_duration(timing.onnx_us)} in ONNX ({timing.factor:.3g}x)"
+        f"{_duration(timing.onnx_us)} in ONNX ({_times(timing.factor)})"
     )
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.0f}x" if factor >= 10 else f"{factor:.1f}x"
 
 
 def _duration(us: float) -> str:
@@ -163,17 +165,24 @@ def _title(name: str, badges: list[str]) -> str:
     return f"<h3>{escape(name)} {spans}</h3>"
 
 
-def _facts(publication: Publication) -> str:
-    contract, facts = publication.contract, []
+def _metrics(publication: Publication) -> str:
     if publication.metrics is not None:
         rows = f"{publication.metrics.rows:,} held-out rows"
-        facts += [*describe_metrics(publication.metrics), ("measured on", rows)]
-    elif publication.fit is not None:
+        return _list([*describe_metrics(publication.metrics), ("measured on", rows)])
+    if publication.fit is not None:
         rows = f"{publication.fit.rows:,} rows in X, not held out"
-        facts += [*describe_metrics(publication.fit), ("measured on", rows)]
-    facts.append(("parity", _parity(contract)))
+        return _list([*describe_metrics(publication.fit), ("measured on", rows)])
+    return ""
+
+
+def _facts(publication: Publication) -> str:
+    facts = [("parity", _parity(publication.contract))]
     facts += [("speed", _speed(timing)) for timing in publication.timings]
     facts.append(("size", f"{publication.report.size_bytes / 1024:,.1f} KiB"))
+    return _list(facts)
+
+
+def _list(facts: list[tuple[str, str]]) -> str:
     body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
     return f"<dl>{body}</dl>"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import pickle
 import sys
 import warnings
 from pathlib import Path
@@ -63,7 +62,7 @@ def load_model(path: Path) -> Any:
         raise ModelError(f"{path} needs the package {error.name!r}: install it first") from None
     except (AttributeError, ImportError) as error:
         raise ModelError(f"{path} needs code that is not here: {error}") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - a pickle may raise whatever it likes
         raise ModelError(f"{path} holds no model: {error}") from None
     for warning in told:
         # Another version of scikit-learn, most often: the file is compared with what was loaded,
@@ -133,8 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "publish",
         help="publish a model saved by joblib or pickle",
-        description="Publish a fitted model saved by joblib or pickle. Loading such a file runs the "
-        "code in it: publish only files that you trust.",
+        description="Publish a fitted model saved by joblib or pickle. Loading such a file runs "
+        "the code in it: publish only files that you trust.",
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="a .joblib or .pkl file")
     command.add_argument("--name", required=True, help="what to call the model")

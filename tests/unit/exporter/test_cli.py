@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from exporter.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+
+@pytest.fixture
+def run(tmp_path: Path, penguins: pd.DataFrame, logistic: Pipeline) -> Callable[..., int]:
+    """Run the command on a saved model and a CSV file with more columns than it needs."""
+    joblib.dump(logistic, tmp_path / "model.joblib")
+    penguins[::2].to_csv(tmp_path / "data.csv", index=False)
+    penguins[1::2].to_csv(tmp_path / "held.csv", index=False)
+    (tmp_path / "models").mkdir()
+
+    def run_publish(*arguments: str, model: str = "model.joblib", sample: str = "data.csv") -> int:
+        return main(
+            [
+                "publish",
+                str(tmp_path / model),
+                *("--name", "penguins"),
+                *("--sample", str(tmp_path / sample)),
+                *("--models-dir", str(tmp_path / "models")),
+                *arguments,
+            ]
+        )
+
+    return run_publish
+
+
+def _published(tmp_path: Path) -> list[str]:
+    return [str(p.relative_to(tmp_path)) for p in tmp_path.glob("models/*/*/*")]
+
+
+def test_publishes_a_saved_model(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model's own columns are found in the file, and the warning goes to the error stream."""
+    held = str(tmp_path / "held.csv")
+    status = run("--target", "species", "--evaluate", held, "--unit", "body_mass_g=g", "--quiet")
+    told = capsys.readouterr()
+    assert (status, _published(tmp_path)) == (0, ["models/penguins/1/model.onnx"])
+    assert "penguins version 1 (classification) is published" in told.out
+    assert "runs the code in it" in told.err
+
+
+def test_publishes_a_pickle(run: Callable[..., int], tmp_path: Path, logistic: Pipeline) -> None:
+    """pickle.dump() will do."""
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(logistic))
+    assert run(model="model.pkl") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files", "expected"),
+    [
+        ([], {"model": "absent.joblib"}, (2, "absent.joblib cannot be read: No such file")),
+        ([], {"model": "data.csv"}, (2, "save it by joblib.dump")),
+        ([], {"sample": "absent.csv"}, (2, "absent.csv cannot be read")),
+        ([], {"sample": "model.joblib"}, (2, "no CSV file with a head line")),
+        (["--target", "sort"], {}, (2, "has no column 'sort'; it has species")),
+        (["--evaluate", "x.csv"], {}, (2, "--evaluate needs --target")),
+        (["--unit", "grams"], {}, (2, "has to be FEATURE=UNIT")),
+        (["--unit", "mass=g"], {}, (2, "names 'mass', which is no feature")),
+        (["--tolerance", "0"], {}, (1, "the ONNX file answers otherwise than the original")),
+        (["--url", "http://127.0.0.1:9", "--wait", "0.01"], {}, (1, "no service answers")),
+    ],
+)
+def test_tells_wrong_use_from_refusal(
+    run: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    files: dict[str, str],
+    expected: tuple[int, str],
+) -> None:
+    """2 is the caller's to mend, 1 the model's or the machine's; one line says what."""
+    status, message = expected
+    assert run(*arguments, **files) == status
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x80\x04.", pickle.dumps({"no": "model"})])
+def test_says_that_a_file_holds_no_model(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    """Truncated, foreign and other pickles are no tracebacks."""
+    (tmp_path / "bad.pkl").write_bytes(content)
+    assert run(model="bad.pkl") == 2
+    assert "exporter: " in capsys.readouterr().err
+
+
+def test_names_the_package_that_a_pickle_needs(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model of another library says which to install."""
+    (tmp_path / "bad.pkl").write_bytes(b"cno_such_package\nModel\n.")
+    assert run(model="bad.pkl") == 2
+    assert "needs the package 'no_such_package'" in capsys.readouterr().err
+
+
+def test_repeats_warnings_of_loading(
+    run: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    measured: pd.DataFrame,
+    penguins: pd.DataFrame,
+) -> None:
+    """A model of another version of scikit-learn is published with a word about it."""
+    model: Any = LogisticRegression(max_iter=5000).fit(measured, penguins["species"])
+    state = model.__getstate__()
+    data = pickle.dumps(model).replace(
+        state["_sklearn_version"].encode(), b"1.7.9"[: len(state["_sklearn_version"])]
+    )
+    (tmp_path / "old.pkl").write_bytes(data)
+    assert run(model="old.pkl") == 0
+    assert "from version 1.7.9" in capsys.readouterr().err
+
+
+def test_shows_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Argparse's own exit status for wrong use is 2."""
+    with pytest.raises(SystemExit) as caught:
+        main(["publish", "model.joblib"])
+    assert caught.value.code == 2
+    assert "--name" in capsys.readouterr().err

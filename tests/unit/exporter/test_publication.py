@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exporter.errors import NoServiceError, NotServedError, QuarantinedError, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.publication import Publication
+
+
+def _versions(state: str, reason: str | None = None, version: int = 3) -> tuple[int, Any]:
+    older = {"version": 2, "state": "ready", "reason": None}
+    return 200, {"versions": [older, {"version": version, "state": state, "reason": reason}]}
+
+
+def test_waits_until_the_service_serves_the_version(
+    fake_service: Any, make_publication: Callable[..., Publication]
+) -> None:
+    """Neither an unknown model, nor an older version, nor a loading one is the end of it."""
+    answers = [(404, {}), _versions("ready", version=1), _versions("loading"), _versions("ready")]
+    with fake_service(*answers) as service:
+        publication = make_publication(service.url)
+        assert publication.wait() is publication
+    assert [path for path, _ in service.requests] == ["/models/penguins"] * 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (
+            _versions("quarantined", "it crashes"),
+            QuarantinedError,
+            "has refused penguins version 3: it",
+        ),
+        (_versions("unloaded", "by hand"), NotServedError, "version 3 is unloaded.*: by hand"),
+        (_versions("loading"), NotServedError, "version 3 is loading"),
+        ((404, {}), NotServedError, "has not seen penguins version 3.*watch the folder /models"),
+        ((200, []), NotServedError, "has not seen"),
+        ((200, b"<html>"), NoServiceError, "no service answers"),
+        ((500, {"detail": "broken"}), ServiceError, "answers 500: broken"),
+    ],
+)
+def test_says_why_the_version_is_not_served(
+    fake_service: Any,
+    make_publication: Callable[..., Publication],
+    answer: tuple[int, Any],
+    error: type[Exception],
+    message: str,
+) -> None:
+    """Each end of waiting has its own error and the service's own reason."""
+    with fake_service(answer) as service, pytest.raises(error, match=message):
+        make_publication(service.url).wait(timeout=0.05)
+
+
+def test_says_plainly_that_no_service_answers(
+    make_publication: Callable[..., Publication],
+) -> None:
+    """The model is published all the same, and the message says how to start the service."""
+    publication = make_publication("http://127.0.0.1:9")
+    with pytest.raises(
+        NoServiceError, match=r"is published in .*no service answers at .*make serve"
+    ):
+        publication.wait(timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pd.DataFrame({"length": [1.0, np.nan], "sex": ["a", None]}),
+        [{"length": 1.0, "sex": "a"}, {"length": None, "sex": None}],
+    ],
+)
+def test_asks_the_service_for_predictions_of_this_version(
+    fake_service: Any, make_publication: Callable[..., Publication], records: Any
+) -> None:
+    """A DataFrame goes as records, missing values as null."""
+    with fake_service((200, {"predictions": []})) as service:
+        assert make_publication(service.url).predict(records) == {"predictions": []}
+    ((path, body),) = service.requests
+    assert path == "/models/penguins/versions/3/predict"
+    assert body == [{"length": 1.0, "sex": "a"}, {"length": None, "sex": None}]
+
+
+def test_passes_an_array_on_as_rows(
+    fake_service: Any, make_publication: Callable[..., Publication]
+) -> None:
+    """Rows go in feature order."""
+    with fake_service((200, {})) as service:
+        make_publication(service.url).predict(np.array([[1.0, 2.0]]))
+    assert service.requests[0][1] == [[1.0, 2.0]]
+
+
+def test_repeats_why_the_service_refuses_records(
+    fake_service: Any, make_publication: Callable[..., Publication]
+) -> None:
+    """The problem document's detail is the message."""
+    refusal = (422, {"title": "Bad rows", "detail": "row 0, feature 'sex': unknown category"})
+    with fake_service(refusal) as service, pytest.raises(ServiceError, match="unknown category"):
+        make_publication(service.url).predict({})
+
+
+def test_writes_a_line_for_the_shell(make_publication: Callable[..., Publication]) -> None:
+    """Quotes in values do not end the shell's string."""
+    words = shlex.split(make_publication().curl)
+    assert words[:2] == ["curl", "http://127.0.0.1:8000/models/penguins/predict"]
+    assert json.loads(words[-1]) == {"length": 1.5, "sex": "it's"}
+
+
+def test_is_plain_in_a_terminal(make_publication: Callable[..., Publication]) -> None:
+    """str() has everything, repr() is one line."""
+    publication = make_publication()
+    told = str(publication)
+    assert "penguins version 3 (classification) is published" in told
+    assert "accuracy 75.0%" in told
+    assert "http://127.0.0.1:8000/docs#/predict/predict-penguins" in told
+    assert publication.curl in told
+    assert "\n" not in repr(publication)
