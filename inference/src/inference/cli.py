@@ -64,6 +64,7 @@ def serve(settings: Settings) -> int:
     import uvicorn  # noqa: PLC0415
 
     from inference.app import create_app  # noqa: PLC0415
+    from inference.web.direct import DirectProtocol  # noqa: PLC0415
 
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s"
@@ -75,7 +76,7 @@ def serve(settings: Settings) -> int:
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=DirectProtocol if settings.direct else "httptools",
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
             '{"NAME": {"mode": "inline" or "thread", "max_batch_rows": N, "threads": N}}.'
         ),
     ] = {}
+    direct: Annotated[
+        bool, Field(description="Answer small requests straight from the HTTP parser.")
+    ] = True
     log_level: Annotated[
         str,
         Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error."),
