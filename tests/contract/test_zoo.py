@@ -353,3 +353,30 @@ def test_learns_from_rows_with_missing_values(split: Any, tmp_path: Path, ask: A
     assert None not in publication.contract.example.values()
     values = json.loads(x.to_json(orient="values", double_precision=15))
     assert ask(publication.path, values).labels == model.predict(x).tolist()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: DecisionTreeClassifier(random_state=0),
+        lambda: RandomForestClassifier(20, random_state=0),
+        lambda: ExtraTreesClassifier(20, random_state=0),
+        lambda: HistGradientBoostingClassifier(max_iter=10),
+        lambda: _scaled(RandomForestClassifier(20, random_state=0)),
+    ],
+)
+def test_sends_missing_values_down_the_branch_that_the_trees_do(
+    make: Callable[[], Any], split: Any, tmp_path: Path, ask: Any
+) -> None:
+    """Trees that were fitted with missing values need no imputer, in the file neither."""
+    rng = np.random.default_rng(0)
+    x, held = (part[MEASUREMENTS].to_numpy(copy=True) for part in (split.train, split.test))
+    for rows in (x, held):
+        rows[rng.random(rows.shape) < 0.2] = np.nan
+    model = make().fit(x, split.train["species"])
+    publication = publish(model, "m", x, models_dir=tmp_path)
+    assert all(feature.nullable for feature in publication.contract.features)
+    sent = [[None if np.isnan(v) else v for v in row] for row in held.tolist()]
+    reply = ask(publication.path, sent)
+    assert reply.labels == model.predict(held).tolist()
+    np.testing.assert_allclose(reply.probabilities, model.predict_proba(held), rtol=0, atol=1e-5)

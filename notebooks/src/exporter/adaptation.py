@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from skl2onnx.common import tree_ensemble
+from skl2onnx.common.utils_sklearn import enumerate_model_names
 from skl2onnx.sklapi import CastTransformer
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
@@ -37,16 +38,15 @@ if TYPE_CHECKING:
 
     from exporter.layout import Precision
 
-_TREES = (
+_TAKING_MISSING = (
     DecisionTreeClassifier,
     DecisionTreeRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
 )
+_TREES = (*_TAKING_MISSING, GradientBoostingClassifier, GradientBoostingRegressor)
 _FLAG = "nodes_missing_value_tracks_true"
 
 
@@ -62,6 +62,16 @@ def adapt(model: Any, precision: Precision, *, by_position: bool = False) -> Any
     if by_position:
         adapted = _rewrite(adapted, _number_columns)
     return _cast_before_trees(adapted) if precision == "float64" else adapted
+
+
+def low_level_trees(model: Any) -> list[list[Any]]:
+    """List the trees of each forest or tree that takes missing values, in its converter's order."""
+    found = [estimator for _, estimator in enumerate_model_names(model)]
+    return [
+        [tree.tree_ for tree in getattr(estimator, "estimators_", [estimator])]
+        for estimator in found
+        if isinstance(estimator, _TAKING_MISSING) and hasattr(estimator, "n_features_in_")
+    ]
 
 
 @contextlib.contextmanager

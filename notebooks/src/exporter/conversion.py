@@ -16,7 +16,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
-from exporter.adaptation import adapt, plain_flags
+from exporter.adaptation import adapt, low_level_trees, plain_flags
 from exporter.errors import ConversionError
 from exporter.graph import (
     correct_distance_weights,
@@ -26,6 +26,7 @@ from exporter.graph import (
     make_portable,
     opsets,
     replace_imputers,
+    route_missing_values,
 )
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
@@ -126,6 +127,7 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     keep_outputs(model, filter(None, [outputs.label, outputs.probabilities]))
     correct_output_types(model)
     correct_distance_weights(model)
+    route_missing_values(model, low_level_trees(adapted))
     if layout.precision == "float64":
         replace_imputers(model, _fill_values(adapted))
     make_portable(model)

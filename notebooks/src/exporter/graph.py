@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _FLOAT_ONLY = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
+_MISSING = "nodes_missing_value_tracks_true"
 _NEAREST = 1e-12
 
 
@@ -111,6 +112,32 @@ def replace_imputers(model: Any, fill_values: list[Any]) -> None:
         nodes.append(helper.make_node("IsNaN", [node.input[0]], [mask]))
         nodes.append(helper.make_node("Where", [mask, constant, node.input[0]], [node.output[0]]))
     _keep(model.graph.node, nodes)
+
+
+def route_missing_values(model: Any, forests: list[list[Any]]) -> None:
+    """Send missing values down the branch that scikit-learn's trees send them.
+
+    skl2onnx 1.20 does so for histogram gradient boosting only.
+
+    Args:
+        model: The graph.
+        forests: The low-level trees of each tree estimator in the model.
+    """
+    for node in model.graph.node:
+        if node.op_type not in _FLOAT_ONLY:
+            continue
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        size = len(attributes["nodes_nodeids"])
+        for trees in forests:
+            if sum(tree.node_count for tree in trees) != size:
+                continue
+            features = [int(f) for tree in trees for f in np.maximum(tree.feature, 0)]
+            places = [i for tree in trees for i in range(tree.node_count)]
+            if features == attributes["nodes_featureids"] and places == attributes["nodes_nodeids"]:
+                left = [int(m) for tree in trees for m in tree.missing_go_to_left]
+                kept = [a for a in node.attribute if a.name != _MISSING]
+                _keep(node.attribute, [*kept, helper.make_attribute(_MISSING, left)])
+                break
 
 
 def make_portable(model: Any) -> None:

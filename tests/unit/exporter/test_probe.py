@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+from exporter import speed
+from exporter.original import Original, answer_all
+from exporter.parity import choose_tolerance
+from exporter.probe import Manners, Prober
+from exporter.reading import read_table
+from exporter.search import Rows, find_conversion
+
+if TYPE_CHECKING:
+    from exporter.conversion import Conversion
+    from exporter.table import Table
+
+FRAME = pd.DataFrame(
+    {
+        "number": np.linspace(0, 1, 40),
+        "whole": np.tile([1, 2, 5, 9], 10),
+        "text": np.tile(["a", "b"], 20),
+        "flag": np.tile([True, True, False, False], 10),
+    }
+)
+Y = np.tile([0, 1, 1, 0], 10)
+UNKNOWN = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+
+
+def _convert(steps: list[Any], frame: pd.DataFrame = FRAME) -> tuple[Original, Conversion, Table]:
+    model = make_pipeline(ColumnTransformer(steps), LogisticRegression()).fit(frame, Y)
+    original = Original(model)
+    table = read_table(frame, original)
+    answers = answer_all(original, table.native)
+    tolerance = choose_tolerance(original, answers, None)
+    conversion, _ = find_conversion(original, Rows(table, answers), tolerance, lambda _: None)
+    return original, conversion, table
+
+
+def _probe(*steps: Any, frame: pd.DataFrame = FRAME) -> list[Manners]:
+    original, conversion, table = _convert(list(steps), frame)
+    found = Prober(original, conversion, table, 1e-5).probe(dict(enumerate(table.columns)))
+    return [found[i] for i in range(len(table.columns))]
+
+
+@pytest.mark.parametrize(
+    ("step", "column", "manners"),
+    [
+        (("s", "passthrough", ["number"]), "number", Manners()),
+        (("s", SimpleImputer(), ["number"]), "number", Manners(nullable=True)),
+        (("s", OneHotEncoder(), ["whole"]), "whole", Manners(closed=True)),
+        (("s", OneHotEncoder(handle_unknown="ignore"), ["whole"]), "whole", Manners(nullable=True)),
+        (("s", "passthrough", ["whole"]), "whole", Manners()),
+        (("s", OneHotEncoder(), ["text"]), "text", Manners(closed=True)),
+        (
+            ("s", OneHotEncoder(handle_unknown="ignore"), ["text"]),
+            "text",
+            Manners(nullable=True),
+        ),
+        (("s", OrdinalEncoder(**UNKNOWN), ["text"]), "text", Manners(nullable=True)),
+        (("s", "passthrough", ["flag"]), "flag", Manners()),
+    ],
+)
+def test_finds_out_what_a_column_takes(step: Any, column: str, manners: Manners) -> None:
+    """Both are asked; only where both answer alike is a null or an unknown value allowed."""
+    assert _probe(step, frame=FRAME[[column]]) == [manners]
+
+
+def test_asks_about_each_column_apart() -> None:
+    """One column that fails on a null does not spoil the others."""
+    steps = [("i", SimpleImputer(), ["number"]), ("p", "passthrough", ["whole", "flag"])]
+    frame = FRAME[["number", "whole", "flag"]]
+    assert _probe(*steps, frame=frame) == [Manners(nullable=True), Manners(), Manners()]
+
+
+def test_asks_about_nulls_in_several_columns_at_once() -> None:
+    """Each alone does not show what both together do."""
+    steps = [
+        ("i", SimpleImputer(), ["number"]),
+        ("t", OneHotEncoder(handle_unknown="ignore"), ["text"]),
+    ]
+    prober = Prober(*_convert(steps, FRAME[["number", "text"]]), 1e-5)
+    assert prober.takes_nulls_together([0, 1])
+
+
+def test_times_both_at_one_and_at_a_thousand_rows() -> None:
+    """Medians in microseconds, and how many times faster the file is."""
+    original, conversion, table = _convert([("p", "passthrough", ["number"])], FRAME[["number"]])
+    timings = speed.measure(original, conversion, table)
+    assert [timing.rows for timing in timings] == [1, 1000]
+    assert all(t.original_us > 0 and t.onnx_us > 0 and t.factor > 0 for t in timings)
