@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from inference.errors import RookeryError
-from inference.repository.admission import Limits, examine_aside
-from inference.repository.layout import Candidate, Scan, fingerprint, scan_models
-from inference.repository.load import load_servable
+from inference.repository.admission import examine_aside
+from inference.repository.events import Events
+from inference.repository.intake import AT_ONCE, Intake
+from inference.repository.layout import Candidate, Scan, scan_models
+from inference.repository.report import Report
 from inference.repository.slot import Slot
 from inference.repository.snapshot import Model, Snapshot
 from inference.repository.watch import ticks
@@ -30,19 +30,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.model.servable import Servable
-    from inference.repository.report import Report
+    from inference.repository.admission import Limits
     from inference.repository.state import State, StateFile
     from inference.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 3  # examinations side by side; more would only fight for the processor
 _GRACE_SECONDS = 2.0  # a file that was refused this soon after a write may still be growing
 
-_REPORTS_KEPT = 1000
-
 Key = tuple[str, int]
-T = TypeVar("T")
 
 
 class Repository:
@@ -52,6 +48,7 @@ class Repository:
         settings: Folder, versions to keep, limits.
         state_file: The operator's choices.
         examiner: Says whether an artefact may be served; replaced in tests.
+        events: Told of what happens.
     """
 
     def __init__(
@@ -60,14 +57,14 @@ class Repository:
         state_file: StateFile,
         *,
         examiner: Callable[[Path, Limits], Awaitable[Report]] = examine_aside,
+        events: Events | None = None,
     ) -> None:
         self._settings = settings
         self._state_file = state_file
-        self._examine = examiner
-        self._limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
+        self._events = events or Events()
+        self._intake = Intake(settings, examiner, self._events)
         self._slots: dict[Key, Slot] = {}
         self._asked: set[Key] = set()
-        self._reports: dict[str, Report] = {}
         self._scan = Scan()
         self._scanned = False
         self._snapshot = Snapshot()
@@ -76,8 +73,7 @@ class Repository:
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._scans_begun = self._scans_ended = 0
-        self._threads = ThreadPoolExecutor(_AT_ONCE + 1, thread_name_prefix="repository")
-        self._examinations = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     # -- what others ask ---------------------------------------------------------------------------
 
@@ -143,7 +139,7 @@ class Repository:
             for task in (*jobs, *tasks):
                 task.cancel()
             await asyncio.gather(*jobs, *tasks, return_exceptions=True)
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._intake.close()
 
     async def _watch(self) -> None:
         async for _ in ticks(
@@ -169,7 +165,7 @@ class Repository:
             self._notify()
 
     async def _reconcile(self) -> None:
-        scan = await self._in_thread(scan_models, self._settings.models_dir)
+        scan = await self._intake.in_thread(scan_models, self._settings.models_dir)
         self._scanned = True
         if not scan.present:
             if self._scan.present:
@@ -271,11 +267,11 @@ class Repository:
 
     async def _bring_up(self, key: Key, slot: Slot) -> None:
         try:
-            settled = await self._settle(slot)
-            if settled is not None:
-                async with self._examinations:
+            candidate = slot.candidate
+            if await self._intake.settle(candidate):
+                async with self._turns:
                     if key in self._wanted(key[0], self.state):
-                        await self._admit(key, slot, settled)
+                        await self._take(key, slot, candidate)
                     else:  # newer versions have come while it waited for its turn
                         slot.stage = "idle" if slot.servable is None else "ready"
         except OSError as error:
@@ -295,45 +291,23 @@ class Repository:
                 self._publish()
                 self._wake.set()
 
-    async def _settle(self, slot: Slot) -> Candidate | None:
-        """Wait until the file has not changed for a while; ``None`` when it did meanwhile."""
-        settle_seconds = self._settings.settle_ms / 1000
-        candidate = slot.candidate
-        age = time.time() - candidate.fingerprint.modified_ns / 1e9
-        # A time in the future (another machine's clock) says nothing, so wait the whole while.
-        if age < settle_seconds:
-            await asyncio.sleep(min(settle_seconds, settle_seconds - max(0.0, age)))
-        seen = await self._in_thread(fingerprint, candidate.path)
-        return candidate if seen == candidate.fingerprint else None
-
-    async def _admit(self, key: Key, slot: Slot, candidate: Candidate) -> None:
-        size, most = candidate.fingerprint.size, self._limits.memory_bytes
-        if size > most:
-            reason = f"it has {size:,} bytes, and its examination may take {most:,} of memory"
-            await self._refuse(key, slot, candidate, reason)
+    async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> None:
+        arrival = await self._intake.take(candidate, slot.servable)
+        if arrival is None:
+            return  # the file changed while it was examined; the next scan sees the new one
+        if arrival.servable is None:
+            refused = arrival.report or Report(admitted=False)
+            slot.report = slot.report if slot.servable is not None else refused
+            await self._refuse(key, slot, candidate, refused.reason)
             return
-        data = await self._in_thread(candidate.path.read_bytes)
-        digest = await self._in_thread(_sha256, data)
-        if slot.servable is not None and slot.servable.digest == digest:
-            slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
-            return
-        report = self._reports.get(digest)
-        if report is None:
-            report = await self._examine(candidate.path, self._limits)
-            if report.digest and report.digest != digest:
-                return  # the file changed while it was examined; the next scan sees the new one
-            if report.digest:  # without one the child did not live to tell, which may be chance
-                self._remember(digest, report)
-        if not report.admitted:
-            slot.report = slot.report if slot.servable is not None else report
-            await self._refuse(key, slot, candidate, report.reason)
-            return
-        servable = await self._in_thread(load_servable, key, data, report, self._settings)
-        before, slot.servable = slot.servable, servable
-        slot.report = report
         slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
+        if arrival.report is None:
+            return  # the same content as before
+        before, slot.servable = slot.servable, arrival.servable
+        slot.report = arrival.report
+        self._events.swapped(key[0])
         verb = "was replaced and is live" if before else "is live"
-        logger.info("model %s version %d %s (%s)", *key, verb, digest[:12])
+        logger.info("model %s version %d %s (%s)", *key, verb, arrival.servable.digest[:12])
 
     async def _refuse(self, key: Key, slot: Slot, candidate: Candidate, reason: str) -> None:
         age = time.time() - candidate.fingerprint.modified_ns / 1e9
@@ -344,20 +318,9 @@ class Repository:
         else:
             self._quarantine(key, slot, reason)
 
-    def _remember(self, digest: str, report: Report) -> None:
-        if len(self._reports) >= _REPORTS_KEPT:
-            self._reports.pop(next(iter(self._reports)))
-        self._reports[digest] = report
-
     def _quarantine(self, key: Key, slot: Slot, reason: str) -> None:
         slot.stage, slot.reason = "quarantined", reason
         slot.judged = slot.candidate.fingerprint
+        self._events.quarantined(key[0])
         stays = "; what was admitted before goes on serving" if slot.servable else ""
         logger.warning("model %s version %d is quarantined: %s%s", *key, reason, stays)
-
-    async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -101,7 +101,7 @@ class _Reader:
 
     def _wrong_category(self, feature: Feature, value: Any) -> str | None:
         known = feature.categories or []
-        kind: type = int if known and not isinstance(known[0], str) else str
+        kind: Any = int if known and not isinstance(known[0], str) else str
         if isinstance(value, bool) or not isinstance(value, kind):
             wanted = "a string" if kind is str else "an integer"
             return f"expected {wanted}, got {_spell(value)}"

@@ -1,0 +1,19 @@
+"""What happens in the repository, for whoever counts it."""
+
+from __future__ import annotations
+
+
+class Events:
+    """Told of everything that happens; this one keeps nothing."""
+
+    def examined(self, seconds: float, *, admitted: bool) -> None:
+        """Note an examination, and how long it took."""
+
+    def loaded(self, model: str, seconds: float) -> None:
+        """Note that a version was loaded, and how long that took."""
+
+    def swapped(self, model: str) -> None:
+        """Note that a model answers with another version, or another content, than before."""
+
+    def quarantined(self, model: str) -> None:
+        """Note that a file was refused."""

@@ -1,0 +1,141 @@
+"""The way of one artefact from disk to servable: settle, examine, load, warm up."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from inference.repository.admission import Limits
+from inference.repository.layout import fingerprint
+from inference.repository.load import load_servable
+from inference.repository.report import Report
+from inference.repository.reports import Reports
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from inference.model.servable import Servable
+    from inference.repository.events import Events
+    from inference.repository.layout import Candidate
+    from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 3  # artefacts side by side; more would only fight for the processor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How far an artefact came.
+
+    Attributes:
+        report: What its examination found; ``None`` when the content is what is live already.
+        servable: What answers from now on; ``None`` when it was refused.
+    """
+
+    report: Report | None
+    servable: Servable | None
+
+
+class Intake:
+    """Takes artefacts in.
+
+    Args:
+        settings: Limits, settle time, plans, where reports are kept.
+        examiner: Says whether an artefact may be served.
+        events: Told of examinations and loads.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        examiner: Callable[[Path, Limits], Awaitable[Report]],
+        events: Events,
+    ) -> None:
+        self._settings = settings
+        self._examine = examiner
+        self._events = events
+        self._limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
+        self._reports = Reports(settings.state_dir / "reports")
+        self._threads = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="repository")
+
+    async def settle(self, candidate: Candidate) -> bool:
+        """Wait until the file has not changed for a while; false when it did meanwhile."""
+        settle_seconds = self._settings.settle_ms / 1000
+        age = time.time() - candidate.fingerprint.modified_ns / 1e9
+        # A time in the future (another machine's clock) says nothing, so wait the whole while.
+        if age < settle_seconds:
+            await asyncio.sleep(min(settle_seconds, settle_seconds - max(0.0, age)))
+        return await self.in_thread(fingerprint, candidate.path) == candidate.fingerprint
+
+    async def take(self, candidate: Candidate, live: Servable | None) -> Arrival | None:
+        """Read, examine and load an artefact.
+
+        Args:
+            candidate: The artefact on disk.
+            live: What answers for the same version now.
+
+        Returns:
+            How far it came; ``None`` when the file changed meanwhile.
+
+        Raises:
+            ArtefactError: It was admitted, and cannot be loaded here all the same.
+            OSError: It cannot be read.
+        """
+        size, most = candidate.fingerprint.size, self._limits.memory_bytes
+        if size > most:
+            reason = f"it has {size:,} bytes, and its examination may take {most:,} of memory"
+            return Arrival(Report(admitted=False, reason=reason), None)
+        data = await self.in_thread(candidate.path.read_bytes)
+        digest = await self.in_thread(_sha256, data)
+        if live is not None and live.digest == digest:
+            return Arrival(None, live)
+        report = await self._report(candidate, digest)
+        if report.digest and report.digest != digest:
+            return None
+        if not report.admitted:
+            return Arrival(report, None)
+        begin = time.perf_counter()
+        key = (candidate.name, candidate.version)
+        servable = await self.in_thread(load_servable, key, data, report, self._settings)
+        self._events.loaded(candidate.name, time.perf_counter() - begin)
+        return Arrival(report, servable)
+
+    async def in_thread(self, call: Callable[..., T], *args: Any) -> T:
+        """Do what blocks."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _report(self, candidate: Candidate, digest: str) -> Report:
+        known = self._reports.get(digest)
+        if known is not None:
+            return known
+        turn = self._reports.turn(digest)
+        await self.in_thread(turn.__enter__)
+        try:
+            known = self._reports.get(digest)  # another process may have had its turn before
+            if known is not None:
+                return known
+            begin = time.perf_counter()
+            report = await self._examine(candidate.path, self._limits)
+            self._events.examined(time.perf_counter() - begin, admitted=report.admitted)
+            if report.digest == digest:  # without one the child did not live to tell: maybe chance
+                self._reports.put(report)
+            return report
+        finally:
+            turn.__exit__(None, None, None)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

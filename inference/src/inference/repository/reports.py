@@ -1,0 +1,96 @@
+"""Reports of earlier examinations, by content: what was examined once is not examined again.
+
+They are kept in the state folder, so that restarts and several workers need not repeat them. A
+report holds for the versions of service and runtime that made it, and for nothing else. Without a
+folder that can be written they are kept in memory only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inference.repository.report import Report  # noqa: TC001 - msgspec reads it at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_KEPT = 1000
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    made_by: str
+    report: Report
+
+
+class Reports:
+    """The reports known.
+
+    Args:
+        folder: Where they are kept; created when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, Report] = {}
+        self._made_by = f"inference {version('inference')}, onnxruntime {version('onnxruntime')}"
+
+    def get(self, digest: str) -> Report | None:
+        """Find the report on a content."""
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        try:
+            kept = msgspec.json.decode(self._path(digest).read_bytes(), type=_Kept)
+        except (OSError, msgspec.DecodeError):
+            return None
+        if kept.made_by != self._made_by or kept.report.digest != digest:
+            return None
+        self._known[digest] = kept.report
+        return kept.report
+
+    def put(self, report: Report) -> None:
+        """Keep a report; a folder that cannot be written costs a repetition and no more."""
+        if len(self._known) >= _KEPT:
+            self._known.pop(next(iter(self._known)))
+        self._known[report.digest] = report
+        path = self._path(report.digest)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(msgspec.json.encode(_Kept(self._made_by, report)))
+            temporary.replace(path)
+            self._prune()
+        except OSError as error:
+            logger.debug("the report %s is kept in memory only: %s", path, error)
+
+    @contextlib.contextmanager
+    def turn(self, digest: str) -> Iterator[None]:
+        """Hold every other process off the same content, so that only one examines it."""
+        lock = self._folder / f".{digest[:2]}.lock"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = lock.open("w")
+        except OSError:
+            yield
+            return
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / f"{digest}.json"
+
+    def _prune(self) -> None:
+        kept = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for path in kept[:-_KEPT]:
+            path.unlink(missing_ok=True)
