@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from oip_models import fill
+from service_process import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Serve every kind of model, for the tests of one module."""
+    service = fill(Service(tmp_path_factory.mktemp("oip")))
+    service.start()
+    yield service
+    service.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def address(filled: Service) -> str:
+    """Tell where it listens, as ``host:port``."""
+    return filled.client.base_url.netloc.decode()
