@@ -1,0 +1,161 @@
+"""Remake the screenshots in docs/pictures: ``make pictures``.
+
+These are the real things: the penguin models, published by the notebook in JupyterLab, in the
+service's own page. A picture is small enough to load at once, else this fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from service_process import Service, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import FloatRect, Locator, Page
+
+    from swagger_page import Swagger
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+LARGEST_BYTES = 300_000
+SHOWN = "penguins-logistic-regression"
+# The list of a closed select is the system's, outside the page; this one is drawn in the page.
+DRAWN_IN_PAGE = """
+select, ::picker(select) { appearance: base-select !important; }
+select::picker-icon { display: none; }
+::picker(select) { border: 1px solid #41444e; border-radius: 4px; }
+"""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Start a service where readers will have theirs, so that the pictures show its address."""
+    running = Service(tmp_path_factory.mktemp("service"), port=8000).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def lab(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start JupyterLab on a copy of the notebooks; its kernels publish to the service."""
+    home = tmp_path_factory.mktemp("lab")
+    for file in (ROOT / "notebooks").glob("penguins.*"):
+        shutil.copy(file, home)
+    # Without windowing a cell that is out of sight stays in the page and can be scrolled to.
+    _configure(home, "notebook-extension/tracker", windowingMode="none")
+    _configure(home, "apputils-extension/notification", fetchNews="false")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token="]
+    options += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly", "--allow-root"]
+    environment = os.environ | {
+        "HOME": str(home),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "EXPORTER_MODELS_DIR": str(service.models),
+        "EXPORTER_URL": str(service.client.base_url),
+    }
+    with (home / "lab.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=home,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: _answers(f"{address}/api"), within=60, what="JupyterLab answers")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def take_publication(page: Page, lab: str) -> None:
+    """The publication of a model, in JupyterLab, after the whole notebook has run."""
+    page.set_viewport_size({"width": 1180, "height": 980})
+    page.goto(f"{lab}/lab/tree/penguins.ipynb?reset")
+    page.get_by_text("Kernel status: Idle").wait_for(state="attached", timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.get_by_role("columnheader", name="equal labels").wait_for(timeout=120_000)
+    page.keyboard.press("Control+B")  # the file browser says nothing
+    card = page.locator(".jp-OutputArea", has=page.get_by_text("Try it in Swagger")).last
+    cell = page.locator(".jp-CodeCell", has=card)
+    cell.evaluate("cell => cell.scrollIntoView({block: 'end'})")
+    page.mouse.move(0, 0)
+    _save("jupyterlab-publication", page)
+
+
+def take_drop_down(swagger: Swagger, page: Page) -> None:
+    """The drop-down of /select-model/ with the five penguin models."""
+    page.set_viewport_size({"width": 1000, "height": 1000})
+    swagger.open()
+    page.add_style_tag(content=DRAWN_IN_PAGE)
+    entry = swagger.entry("/select-model/").try_it_out()
+    entry.drop_down("model").click()
+    entry.drop_down("model").locator("option").last.hover()
+    _save("swagger-drop-down", page, _around(entry.block, height=420))
+
+
+def take_prediction(swagger: Swagger, page: Page) -> None:
+    """A prediction by the selected model."""
+    page.set_viewport_size({"width": 1000, "height": 1400})
+    swagger.open()
+    select = swagger.entry("/select-model/").try_it_out()
+    select.drop_down("model").select_option(SHOWN)
+    select.execute()
+    swagger.open()
+    predict = swagger.entry("/predict/").try_it_out()
+    predict.execute()
+    top = predict.block.bounding_box()
+    answer = predict.block.locator(".live-responses-table .highlight-code").first.bounding_box()
+    assert top
+    assert answer
+    height = answer["y"] + answer["height"] - top["y"] + 12
+    _save("swagger-prediction", page, _around(predict.block, height=height))
+
+
+def _configure(home: Path, plugin: str, **settings: str) -> None:
+    file = home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings))
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _around(block: Locator, *, height: float) -> FloatRect:
+    box = block.bounding_box()
+    assert box
+    return {"x": box["x"] - 8, "y": box["y"] - 8, "width": box["width"] + 16, "height": height + 8}
+
+
+def _save(name: str, page: Page, clip: FloatRect | None = None) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    path = PICTURES / f"{name}.png"
+    page.screenshot(path=path, clip=clip, full_page=clip is not None, animations="disabled")
+    assert path.stat().st_size < LARGEST_BYTES, f"{path} is too large"
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__, "-o", "python_functions=take_*", "--exitfirst", *sys.argv[1:]]))
