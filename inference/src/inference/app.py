@@ -14,15 +14,15 @@ from fastapi_offline import FastAPIOffline
 
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
+from inference.serving.book import Book
 from inference.serving.dispatch import Dispatcher
 from inference.serving.infer import Inferrer
-from inference.serving.ledger import Ledger
-from inference.serving.meter import SIZE, Meter
 from inference.serving.predict import Predictors
-from inference.serving.statistics import STRIDE, Runs, collect_statistics
+from inference.serving.statistics import collect_statistics
 from inference.web import problem
 from inference.web.health import health_router
 from inference.web.hot import HotRoutes
+from inference.web.metrics import metrics_router
 from inference.web.models import models_router
 from inference.web.oip.infer import InferRoutes
 from inference.web.oip.router import oip_router
@@ -36,20 +36,26 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
+    from inference.serving.ledger import Place
     from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """Make the service; it begins to watch the models folder when its lifespan starts."""
-    state_file = StateFile(settings.state_dir)
-    repository = Repository(settings, state_file)
-    dispatcher = Dispatcher(settings)
-    requests, runs = Ledger(SIZE), Ledger(STRIDE)
-    meter = Meter(requests, Runs(runs))
+def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
+    """Make the service; it begins to watch the models folder when its lifespan starts.
+
+    Args:
+        settings: What the operator can choose.
+        place: Where the workers' numbers are; ``None`` for the only process.
+    """
+    book = Book(place)
+    state_file = StateFile(settings.state_dir, book.events)
+    repository = Repository(settings, state_file, events=book.events)
+    dispatcher = Dispatcher(settings, book.waiting)
+    meter = book.meter
 
     def statistics() -> dict[tuple[str, int], ModelStatistics]:
-        return collect_statistics(requests.items(), runs.items())
+        return collect_statistics(book.requests.items(), book.runs.items())
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +74,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.openapi = OpenApiDocument(app, repository).current  # type: ignore[method-assign]
     app.include_router(models_router(repository, state_file))
     app.include_router(health_router(repository))
+    app.include_router(metrics_router(book, repository, aliases=settings.metric_aliases))
     app.include_router(oip_router(repository, state_file, statistics, settings))
     problem.install(app)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import http.client
 import json
-import logging
 import sys
 import urllib.error
 import urllib.request
@@ -19,8 +17,6 @@ from pydantic import ValidationError
 
 from inference.errors import RookeryError
 from inference.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 _OK, _REFUSED, _USAGE = 0, 1, 2
 
@@ -51,49 +47,18 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(error)
     match options.command:
         case "serve":
-            return serve(settings)
+            return _serve(settings)
         case "check":
             return check_file(options.file, settings, as_json=options.json)
         case _:
             return list_models(settings, as_json=options.json)
 
 
-def serve(settings: Settings) -> int:
-    """Serve until a signal comes."""
+def _serve(settings: Settings) -> int:
     # Imported late, so that the other commands start at once.
-    import uvicorn  # noqa: PLC0415
+    from inference.server import serve  # noqa: PLC0415
 
-    from inference.app import create_app  # noqa: PLC0415
-    from inference.web.direct import DirectProtocol  # noqa: PLC0415
-
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s"
-    )
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
-    logger.info("models: %s", settings.models_dir.absolute())
-    logger.info("Swagger: http://%s:%d/docs", _shown(settings.host), settings.port)
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        http=DirectProtocol if settings.direct else "httptools",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
-    server = uvicorn.Server(config)
-    # It logs why it cannot start, and raises an interrupt again once it has shut down.
-    with contextlib.suppress(KeyboardInterrupt, SystemExit):
-        server.run()
-    if server.started:
-        return _OK
-    sys.stderr.write(
-        f"inference: cannot serve on {settings.host}, port {settings.port}: the log says why; "
-        "choose others with INFERENCE_HOST and INFERENCE_PORT\n"
-    )
-    return _REFUSED
+    return _OK if serve(settings) else _REFUSED
 
 
 def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
@@ -124,7 +89,7 @@ def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
 
 def list_models(settings: Settings, *, as_json: bool) -> int:
     """Print the models of the service that runs at the configured address."""
-    url = f"http://{_shown(settings.host)}:{settings.port}/models"
+    url = f"http://{settings.url_host}:{settings.port}/models"
     # A proxy that the environment names is for elsewhere.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -172,10 +137,6 @@ def _complain(error: ValidationError) -> int:
         name = f"INFERENCE_{'_'.join(map(str, wrong['loc'])).upper()}"
         sys.stderr.write(f"inference: {name}={wrong['input']!r}: {wrong['msg']}\n")
     return _USAGE
-
-
-def _shown(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - only shown
 
 
 if __name__ == "__main__":

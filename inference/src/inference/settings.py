@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     port: Annotated[
         int, Field(ge=0, le=65535, description="The port to listen on; 0 takes any.")
     ] = 8000
+    workers: Annotated[
+        int, Field(ge=1, le=256, description="Worker processes that share the port.")
+    ] = 1
+    shutdown_seconds: Annotated[
+        float,
+        Field(gt=0, le=3600, description="How long a shutdown waits for requests under way."),
+    ] = 10
     keep_versions: Annotated[
         int,
         Field(
@@ -95,7 +102,16 @@ class Settings(BaseSettings):
     direct: Annotated[
         bool, Field(description="Answer small requests straight from the HTTP parser.")
     ] = True
+    metric_aliases: Annotated[
+        bool,
+        Field(description="Give metrics under the names of Triton's and KServe's dashboards, too."),
+    ] = False
     log_level: Annotated[
         str,
         Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error."),
     ] = "info"
+
+    @property
+    def url_host(self) -> str:
+        """The address to call, and to show, for the address to listen on."""
+        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104

@@ -17,3 +17,6 @@ class Events:
 
     def quarantined(self, model: str) -> None:
         """Note that a file was refused."""
+
+    def chosen(self, choice: str) -> None:
+        """Note that the operator has changed a choice: ``selection``, ``pins`` or ``unloaded``."""

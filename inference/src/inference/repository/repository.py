@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from inference.errors import RookeryError
+from inference.errors import NotReadyError, RookeryError
 from inference.repository.admission import examine_aside
 from inference.repository.events import Events
 from inference.repository.intake import AT_ONCE, Intake
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_CATCH_UP_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
 _GRACE_SECONDS = 2.0  # a file that was refused this soon after a write may still be growing
 
 Key = tuple[str, int]
@@ -73,6 +76,7 @@ class Repository:
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._scans_begun = self._scans_ended = 0
+        self._looked = -math.inf
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     # -- what others ask ---------------------------------------------------------------------------
@@ -116,6 +120,38 @@ class Repository:
         while not holds(self.current()):
             await self._changed.wait()
         return self.current()
+
+    async def find(self, look: Callable[[Snapshot], Servable]) -> Servable:
+        """Look a servable up, and wait a little where it may be about to appear.
+
+        Another process may have answered 200 to a selection, a pin or a load that this one has yet
+        to follow, so a look-up that fails is tried again once the folder has been looked at and
+        what it concerns is no longer being loaded.
+
+        Args:
+            look: The look-up.
+
+        Raises:
+            RookeryError: What the look-up raises in the end.
+        """
+        deadline = asyncio.get_running_loop().time() + _CATCH_UP_SECONDS
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._look_again()
+                while True:
+                    changed = self._changed
+                    try:
+                        return look(self.current())
+                    except NotReadyError:
+                        await changed.wait()
+        return look(self.current())
+
+    async def _look_again(self) -> None:
+        """Rescan, unless that has only just been done: many wrong names must not cost one each."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            await self.rescan()
 
     async def rescan(self) -> None:
         """Look at the folder now; returns when what is there has been taken note of."""

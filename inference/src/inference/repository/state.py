@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.errors import StateError
+from inference.repository.events import Events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,10 +51,12 @@ class StateFile:
 
     Args:
         folder: Where ``state.json`` lies; created when missing.
+        events: Told of every change made here.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, events: Events | None = None) -> None:
         self._folder = folder
+        self._events = events or Events()
         self._path = folder / "state.json"
         self._seen: tuple[int, int, int] | None = None
         self._state = State()
@@ -91,13 +94,22 @@ class StateFile:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
-                state = change(self.current())
+                before = self.current()
+                state = change(before)
                 self._write(state)
         except OSError as error:
             raise StateError(
                 f"the state cannot be written to '{self._path}': {error.strerror}; nothing changed"
             ) from error
+        self._tell(before, state)
         return self.current()
+
+    def _tell(self, before: State, after: State) -> None:
+        for choice in State.__struct_fields__:
+            was, now = getattr(before, choice), getattr(after, choice)
+            if was != now:
+                self._events.chosen(choice)
+                logger.info("the %s changed from %s to %s", choice, was, now)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference.model.servable import Servable
+    from inference.serving.ledger import Ledger
     from inference.settings import Settings
 
 
@@ -28,16 +29,17 @@ class Dispatcher:
 
     Args:
         settings: The limits on waiting.
+        waiting: Where the numbers of waiting requests are, by model.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, waiting: Ledger) -> None:
         self._max_queued = settings.max_queued
         self._max_queued_per_model = settings.max_queued_per_model
         self._deadline_seconds = settings.deadline_seconds
         self._threads = ThreadPoolExecutor(granted_cpus(), thread_name_prefix="inference")
         self._lanes: weakref.WeakKeyDictionary[Servable, Lane] = weakref.WeakKeyDictionary()
-        self.queued_by_model: dict[str, int] = {}
-        self.queued = 0
+        self._waiting = waiting
+        self._in_all = 0
 
     def is_inline(self, servable: Servable, rows: int) -> bool:
         """Tell whether so many rows are cheap enough for the loop."""
@@ -130,20 +132,19 @@ class Dispatcher:
         return await loop.run_in_executor(self._threads, _run_timed, servable, outputs, feeds)
 
     def _enter(self, model: str) -> None:
-        waiting = self.queued_by_model.get(model, 0)
-        if self.queued >= self._max_queued or waiting >= self._max_queued_per_model:
+        place = self._waiting.find((model,))
+        waiting = self._waiting.values[place]
+        if self._in_all >= self._max_queued or waiting >= self._max_queued_per_model:
             raise OverloadedError(
-                f"{waiting} requests wait for model '{model}' and {self.queued} in all: "
+                f"{waiting:.0f} requests wait for model '{model}' and {self._in_all} in all: "
                 "too many, try again later"
             )
-        self.queued += 1
-        self.queued_by_model[model] = waiting + 1
+        self._in_all += 1
+        self._waiting.values[place] = waiting + 1
 
     def _leave(self, model: str) -> None:
-        self.queued -= 1
-        self.queued_by_model[model] -= 1
-        if not self.queued_by_model[model]:
-            del self.queued_by_model[model]
+        self._in_all -= 1
+        self._waiting.values[self._waiting.find((model,))] -= 1
 
 
 def _run_timed(

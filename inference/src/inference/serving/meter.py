@@ -8,7 +8,7 @@ buckets and its sum. The array may be shared memory, so that workers' numbers ad
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from inference.serving.timing import PHASES
 
@@ -29,15 +29,6 @@ WIDTH = _BUCKETS + 1
 SIZE = WIDTH * len(HISTOGRAMS)
 
 
-class SeriesKey(NamedTuple):
-    """What a series is about."""
-
-    route: str
-    model: str
-    version: str
-    status: str
-
-
 class Meter:
     """Observes requests.
 
@@ -56,7 +47,7 @@ class Meter:
         name, version = (servable.name, str(servable.version)) if servable else ("", "")
         if servable is not None and status == 200 and self._runs is not None:
             self._runs.observe(servable, timing)
-        place = self._ledger.place(SeriesKey(route, name, version, str(status)))
+        place = self._ledger.find((route, name, version, str(status)))
         values = self._values
         parse, queue, infer, encode = timing.seconds
         for seconds in (timing.done - timing.started, parse, queue, infer, encode):

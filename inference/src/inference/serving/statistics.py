@@ -44,7 +44,7 @@ class Runs:
         """Count one request's part of the run that answered it."""
         rows, run_rows = timing.rows, max(timing.rows, timing.run_rows)
         size = run_rows if run_rows <= _EXACT_SIZES else 1 << (run_rows - 1).bit_length()
-        place = self._ledger.place((servable.name, str(servable.version), str(size)))
+        place = self._ledger.find((servable.name, str(servable.version), str(size)))
         share = rows / run_rows if run_rows else 1.0
         values = self._values
         values[place] += share

@@ -1,10 +1,10 @@
 """The direct protocol: answers hot routes as soon as the request is complete.
 
 Between uvicorn's parser and an ASGI application stand a scope, a task and two awaited messages,
-which together cost more than a small model. This subclass answers a hot route from the parser's
-own callback where the answer can be had at once. Everything else it hands to uvicorn unchanged,
-by replaying the callbacks that it has held back: every other route, a request that has to wait, a large
-body, a pipelined request, a client that reads too slowly.
+which together cost more than a small model. This subclass answers a hot route from the parser's own
+callback where the answer can be had at once. Everything else it hands to uvicorn unchanged, by
+replaying the callbacks that it has held back: every other route, a request that has to wait, a
+large body, a pipelined request, a client that reads too slowly.
 
 ``INFERENCE_DIRECT=false`` turns it off; both ways pass the same tests.
 """

@@ -11,14 +11,17 @@ servable, predict, respond. :mod:`inference.web.openapi` describes them in the d
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
+from inference.errors import RookeryError
 from inference.web.problem import MEDIA_TYPE, encode_problem
 from inference.web.version import find_servable
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
+    from inference.repository.snapshot import Snapshot
     from inference.serving.meter import Meter
     from inference.serving.predict import Predictors
     from inference.web.exchange import Exchange, Response
@@ -52,7 +55,10 @@ class PredictRoutes:
         """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
         servable = None
         try:
-            servable = self._find(exchange.path)
+            servable = self._find(exchange.path, self._repository.current())
+        except RookeryError:
+            return None  # it may be about to appear
+        try:
             predictor = self._predictors.of(servable)
             body = predictor.predict_now(servable, exchange.body, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document
@@ -63,7 +69,7 @@ class PredictRoutes:
         """Answer, whatever it takes."""
         servable = None
         try:
-            servable = self._find(exchange.path)
+            servable = await self._repository.find(partial(self._find, exchange.path))
             predictor = self._predictors.of(servable)
             body = await predictor.predict(servable, exchange.body, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document
@@ -85,10 +91,10 @@ class PredictRoutes:
         self._meter.observe(self.name, servable, 200, exchange.timing)
         return exchange.respond(200, _JSON, body)
 
-    def _find(self, path: str) -> Servable:
+    @staticmethod
+    def _find(path: str, snapshot: Snapshot) -> Servable:
         match = _PATH.fullmatch(path)
         name, version = match.groups() if match else (None, None)
-        snapshot = self._repository.current()
         if name is None:
             return snapshot.selected()
         return find_servable(snapshot, name, version)

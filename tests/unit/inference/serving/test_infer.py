@@ -14,6 +14,7 @@ from inference.model.plan import Plan
 from inference.model.servable import Servable
 from inference.serving.dispatch import Dispatcher
 from inference.serving.infer import Inferrer
+from inference.serving.ledger import Ledger
 from inference.serving.timing import Timing
 from inference.settings import Settings
 
@@ -25,7 +26,7 @@ ROWS = 100_000
 
 @pytest.fixture
 def inferrer() -> Iterator[Inferrer]:
-    dispatcher = Dispatcher(Settings())
+    dispatcher = Dispatcher(Settings(), Ledger("waiting", 1))
     yield Inferrer(dispatcher, max_rows=ROWS)
     dispatcher.close()
 

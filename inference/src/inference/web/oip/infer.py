@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
-from inference.errors import RequestError
+from inference.errors import RequestError, RookeryError
 from inference.web.compression import accepted_coding, compress, content_coding, decompress
 from inference.web.oip.error import refuse
 from inference.web.version import find_servable
@@ -14,6 +15,7 @@ from inference.web.version import find_servable
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
+    from inference.repository.snapshot import Snapshot
     from inference.serving.infer import Inferrer
     from inference.serving.meter import Meter
     from inference.serving.tensors.response import Response as Answer
@@ -58,7 +60,10 @@ class InferRoutes:
         try:
             if content_coding(exchange.headers):
                 return None
-            servable = self._find(exchange.path)
+            try:
+                servable = self._find(exchange.path, self._repository.current())
+            except RookeryError:
+                return None  # it may be about to appear
             json_bytes = _json_bytes(exchange.headers)
             answer = self._inferrer.infer_now(servable, exchange.body, json_bytes, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a document
@@ -72,7 +77,7 @@ class InferRoutes:
         servable = None
         try:
             coding = content_coding(exchange.headers)
-            servable = self._find(exchange.path)
+            servable = await self._repository.find(partial(self._find, exchange.path))
             json_bytes = _json_bytes(exchange.headers)
             body = exchange.body
             if coding is not None:
@@ -106,10 +111,11 @@ class InferRoutes:
         response.headers.append((_JSON_BYTES, b"%d" % answer.json_bytes))
         return response
 
-    def _find(self, path: str) -> Servable:
+    @staticmethod
+    def _find(path: str, snapshot: Snapshot) -> Servable:
         match = _PATH.fullmatch(path)
         name, version = match.groups() if match else ("", None)
-        return find_servable(self._repository.current(), name, version)
+        return find_servable(snapshot, name, version)
 
 
 def _json_bytes(headers: Headers) -> int | None:

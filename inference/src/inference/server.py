@@ -1,0 +1,189 @@
+"""Serving: one process, or several workers on one port that are kept alive.
+
+Each worker listens on a socket of its own for the same port, between which the kernel spreads
+connections (``SO_REUSEPORT``). The supervisor opens these sockets and keeps them open, so that what
+a dead worker had not yet accepted waits for its successor instead of being refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvicorn
+
+from inference.app import create_app
+from inference.serving.ledger import Place
+from inference.settings import Settings
+from inference.web.direct import DirectProtocol
+
+logger = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_QUICK_SECONDS = 2.0  # a worker that dies this soon did not get to work
+_QUICK_DEATHS = 5
+# What a worker is told by its supervisor.
+_WORKER, _SOCKET, _LEDGERS = "ROOKERY_WORKER", "ROOKERY_SOCKET", "ROOKERY_LEDGERS"
+
+
+def serve(settings: Settings) -> bool:
+    """Serve until a signal comes.
+
+    Returns:
+        Whether it ever served; otherwise the log and standard error say why not.
+    """
+    _configure_logging(settings)
+    try:
+        sockets = _listen(settings)
+    except OSError as error:
+        sys.stderr.write(
+            f"inference: cannot listen on {settings.host}, port {settings.port}: {error.strerror}; "
+            "choose others with INFERENCE_HOST and INFERENCE_PORT\n"
+        )
+        return False
+    port = sockets[0].getsockname()[1]
+    logger.info("models: %s", settings.models_dir.absolute())
+    logger.info("Swagger: http://%s:%d/docs", settings.url_host, port)
+    if settings.workers == 1:
+        return _run(settings, sockets[0], place=None)
+    with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
+        return Supervisor(sockets, Path(folder), settings.shutdown_seconds).run()
+
+
+class Supervisor:
+    """Keeps one worker process per socket alive.
+
+    Args:
+        sockets: One listening socket per worker.
+        ledgers: Folder where the workers' numbers are.
+        shutdown_seconds: How long workers may take to finish what is under way.
+    """
+
+    def __init__(
+        self, sockets: list[socket.socket], ledgers: Path, shutdown_seconds: float
+    ) -> None:
+        self._sockets = sockets
+        self._ledgers = ledgers
+        self._shutdown_seconds = shutdown_seconds
+        self._workers: dict[int, tuple[int, subprocess.Popen[bytes], float]] = {}
+        self._quick_deaths = 0
+        self._stopping = False
+
+    def run(self) -> bool:
+        """Run until a signal comes.
+
+        Returns:
+            False when the workers die as soon as they start.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        for index in range(len(self._sockets)):
+            self._start(index)
+        while self._workers:
+            pid, status = os.wait()
+            if pid in self._workers:
+                self._replace(pid, os.waitstatus_to_exitcode(status))
+        return self._quick_deaths < _QUICK_DEATHS
+
+    def _start(self, index: int) -> None:
+        listening = self._sockets[index].fileno()
+        told = {_WORKER: str(index), _SOCKET: str(listening), _LEDGERS: str(self._ledgers)}
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "inference.server"],
+            env=os.environ | told,
+            pass_fds=[listening],
+        )
+        self._workers[worker.pid] = (index, worker, time.monotonic())
+
+    def _replace(self, pid: int, status: int) -> None:
+        index, worker, started = self._workers.pop(pid)
+        worker.returncode = status  # it has been waited for
+        if self._stopping:
+            return
+        quick = time.monotonic() - started < _QUICK_SECONDS
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        if self._quick_deaths >= _QUICK_DEATHS:
+            logger.error("the workers die as soon as they start; giving up")
+            self._stop()
+            return
+        logger.warning("worker %d (process %d) ended with %d; it is replaced", index, pid, status)
+        self._start(index)
+
+    def _stop(self, *_: object) -> None:
+        if not self._stopping:
+            # Whoever hangs longer than that would never end.
+            signal.signal(signal.SIGALRM, self._kill)
+            signal.alarm(int(self._shutdown_seconds) + 5)
+        self._stopping = True
+        for _index, worker, _started in self._workers.values():
+            with contextlib.suppress(ProcessLookupError):
+                worker.terminate()
+
+    def _kill(self, *_: object) -> None:
+        for _index, worker, _started in self._workers.values():
+            with contextlib.suppress(ProcessLookupError):
+                worker.kill()
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    port = settings.port
+    sockets: list[socket.socket] = []
+    for _ in range(settings.workers):
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if settings.workers > 1:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((settings.host, port))
+        listening.listen(_BACKLOG)
+        port = listening.getsockname()[1]
+        sockets.append(listening)
+    return sockets
+
+
+def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -> bool:
+    config = uvicorn.Config(
+        create_app(settings, place),
+        http=DirectProtocol if settings.direct else "httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(settings.shutdown_seconds),
+    )
+    server = uvicorn.Server(config)
+    # It logs why it cannot start, and raises an interrupt again once it has shut down.
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        server.run(sockets=[listening])
+    return server.started
+
+
+def _configure_logging(settings: Settings) -> None:
+    worker = f" [{os.environ[_WORKER]}]" if _WORKER in os.environ else ""
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format=f"%(asctime)s %(levelname)-7s{worker} %(message)s",
+    )
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+
+
+def _work() -> None:
+    """Be the worker that the supervisor has started."""
+    settings = Settings()
+    _configure_logging(settings)
+    listening = socket.socket(fileno=int(os.environ[_SOCKET]))
+    place = Place(Path(os.environ[_LEDGERS]), int(os.environ[_WORKER]))
+    sys.exit(0 if _run(settings, listening, place=place) else 1)
+
+
+if __name__ == "__main__":
+    _work()

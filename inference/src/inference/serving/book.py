@@ -1,0 +1,75 @@
+"""All that one service counts: requests, runs, events of the repository, and what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.repository.events import Events
+from inference.serving.ledger import Ledger
+from inference.serving.meter import SIZE, Meter
+from inference.serving.statistics import STRIDE, Runs
+
+if TYPE_CHECKING:
+    from inference.serving.ledger import Place
+
+EVENT_STRIDE = 2  # how often, and how many seconds in all
+
+
+class CountedEvents(Events):
+    """Counts what happens in the repository.
+
+    Args:
+        ledger: Where the numbers are; of stride :data:`EVENT_STRIDE`.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def examined(self, seconds: float, *, admitted: bool) -> None:
+        """Count an examination."""
+        self._count(("examined", "admitted" if admitted else "refused"), seconds)
+
+    def loaded(self, model: str, seconds: float) -> None:
+        """Count a load."""
+        self._count(("loaded", model), seconds)
+
+    def swapped(self, model: str) -> None:
+        """Count a swap."""
+        self._count(("swapped", model))
+
+    def quarantined(self, model: str) -> None:
+        """Count a refused file."""
+        self._count(("quarantined", model))
+
+    def chosen(self, choice: str) -> None:
+        """Count a change of the operator's choices."""
+        self._count(("chosen", choice))
+
+    def _count(self, key: tuple[str, ...], seconds: float = 0.0) -> None:
+        place = self._ledger.find(key)
+        self._ledger.values[place] += 1.0
+        self._ledger.values[place + 1] += seconds
+
+
+class Book:
+    """The ledgers of one process, which read those of all.
+
+    Args:
+        place: Where other workers' ledgers are; ``None`` for the only process.
+
+    Attributes:
+        requests: By route, model, version and status, see :mod:`inference.serving.meter`.
+        runs: By model, version and size, see :mod:`inference.serving.statistics`.
+        happened: Events of the repository.
+        waiting: Requests that wait now, by model.
+        meter: Counts requests and runs.
+        events: Counts events.
+    """
+
+    def __init__(self, place: Place | None = None) -> None:
+        self.requests = Ledger("requests", SIZE, place)
+        self.runs = Ledger("runs", STRIDE, place)
+        self.happened = Ledger("happened", EVENT_STRIDE, place)
+        self.waiting = Ledger("waiting", 1, place, volatile=True)
+        self.meter = Meter(self.requests, Runs(self.runs))
+        self.events = CountedEvents(self.happened)
