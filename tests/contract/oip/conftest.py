@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +15,10 @@ if TYPE_CHECKING:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Serve every kind of model, for the tests of one module."""
     service = fill(Service(tmp_path_factory.mktemp("oip")))
-    service.start()
-    yield service
-    service.stop(signal.SIGTERM)
+    try:
+        yield service.start()
+    finally:
+        service.stop()
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,10 @@ def own(tmp_path: Path) -> Iterator[Service]:
     service.put("penguins/1/model.onnx", artefacts.penguins(1))
     service.put("penguins/2/model.onnx", artefacts.penguins(2))
     service.put("bad.onnx", b"this is no model")
-    service.start()
-    yield service
-    service.stop()
+    try:
+        yield service.start()
+    finally:
+        service.stop()
 
 
 def post(service: Service, path: str, status: int = 200, **body: Any) -> Any:
