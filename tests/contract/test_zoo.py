@@ -190,7 +190,6 @@ CASES: dict[str, Case] = {
         lambda: _scaled(GaussianProcessRegressor(alpha=0.1, optimizer=None)),
         "body_mass_g",
         LENGTHS,
-        precision="float64",
     ),
 }
 
@@ -380,3 +379,19 @@ def test_sends_missing_values_down_the_branch_that_the_trees_do(
     reply = ask(publication.path, sent)
     assert reply.labels == model.predict(held).tolist()
     np.testing.assert_allclose(reply.probabilities, model.predict_proba(held), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [RandomForestClassifier, ExtraTreesClassifier])
+@pytest.mark.parametrize("trees", [20, 50])
+def test_gives_a_tie_of_trees_to_the_class_that_scikit_learn_does(
+    kind: Any, trees: int, tmp_path: Path, ask: Any
+) -> None:
+    """Half of the trees' shares add up to more than a half in single precision."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1500, 4))
+    y = x[:, 0] + rng.normal(size=1500) > 0
+    model = kind(trees, random_state=0).fit(x[:500], y[:500])
+    halves = model.predict_proba(x)
+    assert (halves[:, 0] == halves[:, 1]).sum() > 5
+    publication = publish(model, "m", x[:500], models_dir=tmp_path)
+    assert ask(publication.path, x.tolist()).labels == model.predict(x).tolist()

@@ -28,6 +28,7 @@ from exporter.graph import (
     replace_imputers,
     route_missing_values,
 )
+from exporter.votes import count_votes
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
 from inference.model.session import Session
@@ -73,7 +74,7 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to convert: a layout, and whether distances use onnxruntime's own operator.
+    """One way to convert.
 
     Attributes:
         layout: Where each column goes, and in which precision.
@@ -82,7 +83,7 @@ class Attempt:
     """
 
     layout: Layout
-    use_cdist: bool
+    use_cdist: bool = False
 
 
 def list_attempts(model: Any, layouts: list[Layout]) -> Iterator[Attempt]:
@@ -127,7 +128,9 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     keep_outputs(model, filter(None, [outputs.label, outputs.probabilities]))
     correct_output_types(model)
     correct_distance_weights(model)
-    route_missing_values(model, low_level_trees(adapted))
+    trees = low_level_trees(adapted)
+    route_missing_values(model, trees)
+    count_votes(model, trees)
     if layout.precision == "float64":
         replace_imputers(model, _fill_values(adapted))
     make_portable(model)

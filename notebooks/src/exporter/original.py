@@ -6,7 +6,6 @@ ONNX.
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -189,8 +188,3 @@ def _classes(model: Any) -> list[Label]:
             "fit the model on labels of one such type"
         )
     return classes
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a real number and no boolean."""
-    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
