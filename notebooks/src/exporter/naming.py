@@ -9,7 +9,7 @@ from exporter.errors import InvalidNameError
 
 PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Endings that the service takes for files on their way, see its scan.
-_TEMPORARY = (".tmp", ".part", ".partial", ".swp", ".crdownload")
+_TEMPORARY = (".tmp", ".part", ".partial", ".swp", ".swx", ".crdownload", ".filepart")
 
 
 def check_name(name: str) -> str:

@@ -35,7 +35,7 @@ class Progress:
         if shown is False or not (in_notebook or sys.stderr.isatty()):
             return
         if in_notebook:
-            self._handle = _display(self._to_html("..."))
+            self._handle = _display(self._to_line("..."))
         else:
             self._status = self._console.status(f"publishing {name}")
 
@@ -53,7 +53,7 @@ class Progress:
         if self._status is not None:
             self._status.stop()
         if error is not None and self._handle is not None:
-            self._handle.update(_Html(self._to_html(f"failed at: {self._step}")))
+            self._handle.update(_Html(self._to_line(f"failed at: {self._step}")))
 
     def begin(self, step: str, detail: str = "") -> None:
         """Say what comes next."""
@@ -68,19 +68,19 @@ class Progress:
         """Say how it ended; this line stays."""
         line = f"{message}, in {time.perf_counter() - self._begin:.1f} s"
         if self._handle is not None:
-            self._handle.update(_Html(_line(line)))
+            self._handle.update(_Html(line))
         if self._status is not None:
             self._status.stop()
             self._console.print(f"[green]✓[/green] {line}", highlight=False)
 
     def _show(self, text: str) -> None:
         if self._handle is not None:
-            self._handle.update(_Html(self._to_html(text)))
+            self._handle.update(_Html(self._to_line(text)))
         if self._status is not None:
             self._status.update(f"publishing {self._name}: {text}")
 
-    def _to_html(self, text: str) -> str:
-        return _line(f"publishing {self._name}: {text}")
+    def _to_line(self, text: str) -> str:
+        return f"publishing {self._name}: {text}"
 
 
 def is_notebook() -> bool:
@@ -94,12 +94,11 @@ class _Html:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
         return self._text
 
-
-def _line(text: str) -> str:
-    return f'<div style="opacity:.7;font-size:90%">{html.escape(text)}</div>'
+    def _repr_html_(self) -> str:
+        return f'<div style="opacity:.7;font-size:90%">{html.escape(self._text)}</div>'
 
 
 def _display(text: str) -> Any:

@@ -1,9 +1,9 @@
 """Counting a forest's votes as scikit-learn counts them.
 
 skl2onnx divides each tree's vote by the number of trees and lets onnxruntime add shares in single
-precision. Twenty-five of fifty trees then add up to 0.50000006, and a tie that scikit-learn gives to
-the first class goes to the second. Here whole votes are added, which single precision does exactly
-up to 16 million trees, the first of the largest sums wins, and the division comes last.
+precision. Twenty-five of fifty trees then add up to 0.50000006, and a tie that scikit-learn gives
+to the first class goes to the second. Here whole votes are added, which single precision does
+exactly up to 16 million trees, the first of the largest sums wins, and the division comes last.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     module.get_ipython = lambda: shell
     monkeypatch.setitem(sys.modules, "IPython", module)
     handle = SimpleNamespace(update=lambda html: displayed.append(html._repr_html_()))
-    monkeypatch.setattr(progress, "_display", lambda html: displayed.append(html) or handle)
+    monkeypatch.setattr(progress, "_display", lambda line: displayed.append(line) or handle)
     return displayed
 
 
