@@ -54,12 +54,12 @@ class Service:
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(trust_env=False)
 
-    def start(self) -> Service:
+    def start(self, *, within: float = _START_SECONDS) -> Service:
         """Start it, and wait until it is ready."""
         self.run()
         found = eventually(self._address, within=_START_SECONDS, what="the address in the log")
         self.client = httpx.Client(base_url=found, timeout=30, trust_env=False)
-        eventually(self._is_ready, within=_START_SECONDS, what="ready")
+        eventually(self._is_ready, within=within, what="ready")
         return self
 
     def run(self) -> subprocess.Popen[bytes]:
