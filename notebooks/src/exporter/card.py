@@ -43,8 +43,11 @@ _STYLE = """
 .rookery dl {
   display:grid; grid-template-columns:auto auto; justify-content:start; gap:1px 14px; margin:0;
 }
+.rookery dt,.rookery dd {
+  float:none; width:auto; margin:0;
+}
 .rookery dd {
-  margin:0; font-variant-numeric:tabular-nums;
+  font-variant-numeric:tabular-nums;
 }
 .rookery table {
   border-collapse:separate; border-spacing:2px; margin:0; font-size:12px;
