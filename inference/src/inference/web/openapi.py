@@ -265,7 +265,9 @@ def _told(servable: Servable) -> str:
     if contract is None:
         return "This file has no contract: its features are positional, nothing is known of them."
     metrics = contract.training.metrics
-    parts = [contract.training.description or ""]
+    description = (contract.training.description or "").strip()
+    ended = not description or description.endswith((".", "!", "?"))
+    parts = [description if ended else f"{description}."]
     if metrics is not None and metrics.accuracy is not None:
         parts.append(f"Accuracy {metrics.accuracy:.3f} on {metrics.rows} held-out rows.")
     if metrics is not None and metrics.r2 is not None:
