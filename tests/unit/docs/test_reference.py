@@ -1,0 +1,31 @@
+"""The reference says what the code does."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference"
+PAGES = ["settings.md", "contract.md", "errors.md", "openapi.json"]
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, str]:
+    """Give the pages as the code of today makes them."""
+    pages: dict[str, str] = runpy.run_path(str(REFERENCE / "generate.py"))["render"]()
+    return pages
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_has_not_fallen_behind_the_code(page: str, rendered: dict[str, str]) -> None:
+    """What is committed is what would be written now."""
+    assert (REFERENCE / page).read_text() == rendered[page], (
+        "run `python docs/reference/generate.py` and commit what it writes"
+    )
+
+
+def test_every_page_is_tested(rendered: dict[str, str]) -> None:
+    """No generated page is left out above."""
+    assert sorted(rendered) == sorted(PAGES)
