@@ -255,7 +255,7 @@ def decode_contract(document: str | bytes) -> Contract:
         ContractError: It is not JSON, not of the schema, of a newer version, or inconsistent.
     """
     try:
-        version = msgspec.json.decode(document, type=_Versioned).contract_version
+        version = _decode_version(document).contract_version
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ContractError(f"the metadata '{METADATA_KEY}' is not a contract: {error}") from None
     if version != CONTRACT_VERSION:
@@ -264,7 +264,7 @@ def decode_contract(document: str | bytes) -> Contract:
             "publish the model again with an exporter of this release"
         )
     try:
-        contract = msgspec.json.decode(document, type=Contract)
+        contract = _decode_contract(document)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ContractError(f"the contract does not fit its schema: {error}") from None
     check_contract(contract)
@@ -273,6 +273,12 @@ def decode_contract(document: str | bytes) -> Contract:
 
 class _Versioned(msgspec.Struct):
     contract_version: int
+
+
+# Made at import: msgspec looks a type up on its first use, and two threads that do so at once crash
+# the process.
+_decode_version = msgspec.json.Decoder(_Versioned).decode
+_decode_contract = msgspec.json.Decoder(Contract).decode
 
 
 def check_contract(contract: Contract) -> None:

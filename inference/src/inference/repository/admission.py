@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.repository.report import Report
+from inference.repository.report import Report, decode_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ def _too_slow(limits: Limits) -> Report:
 
 def _read(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report:
     try:
-        return msgspec.json.decode(stdout.splitlines()[-1], type=Report)
+        return decode_report(stdout.splitlines()[-1])
     except (IndexError, msgspec.DecodeError):
         return Report(admitted=False, reason=_explain(status, stderr, limits))
 

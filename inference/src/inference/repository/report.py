@@ -35,3 +35,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     threads: int = 1
     batchable: bool = False
     warnings: list[str] = []
+
+
+# Made at import, see inference.model.contract: reports are read in threads.
+decode_report = msgspec.json.Decoder(Report).decode

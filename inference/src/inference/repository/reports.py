@@ -32,6 +32,9 @@ class _Kept(msgspec.Struct, frozen=True):
     report: Report
 
 
+_decode_kept = msgspec.json.Decoder(_Kept).decode
+
+
 class Reports:
     """The reports known.
 
@@ -50,7 +53,7 @@ class Reports:
         if known is not None:
             return known
         try:
-            kept = msgspec.json.decode(self._path(digest).read_bytes(), type=_Kept)
+            kept = _decode_kept(self._path(digest).read_bytes())
         except (OSError, msgspec.DecodeError):
             return None
         if kept.made_by != self._made_by or kept.report.digest != digest:

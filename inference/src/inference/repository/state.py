@@ -46,6 +46,9 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     unloaded: list[str] = []
 
 
+_decode_state = msgspec.json.Decoder(State).decode
+
+
 class StateFile:
     """The state on disk.
 
@@ -131,7 +134,7 @@ class StateFile:
 
     def _read(self) -> State:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=State)
+            return _decode_state(self._path.read_bytes())
         except OSError as error:
             logger.warning("the state file %s cannot be read: %s", self._path, error.strerror)
             return self._state
