@@ -90,7 +90,7 @@ def take_publication(page: Page, lab: str) -> None:
     """The publication of a model, in JupyterLab, after the whole notebook has run."""
     page.set_viewport_size({"width": 1180, "height": 980})
     page.goto(f"{lab}/lab/tree/penguins.ipynb?reset")
-    page.get_by_text("Kernel status: Idle").wait_for(state="attached", timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.get_by_role("columnheader", name="equal labels").wait_for(timeout=120_000)
@@ -108,6 +108,7 @@ def take_drop_down(swagger: Swagger, page: Page) -> None:
     swagger.open()
     page.add_style_tag(content=DRAWN_IN_PAGE)
     entry = swagger.entry("/select-model/").try_it_out()
+    entry.block.evaluate("entry => window.scrollTo(0, entry.offsetTop)")
     entry.drop_down("model").click()
     entry.drop_down("model").locator("option").last.hover()
     _save("swagger-drop-down", page, _around(entry.block, height=420))
@@ -122,7 +123,11 @@ def take_prediction(swagger: Swagger, page: Page) -> None:
     select.execute()
     swagger.open()
     predict = swagger.entry("/predict/").try_it_out()
+    predict.block.locator("textarea").evaluate(
+        "body => body.style.minHeight = body.style.height = '9em'"
+    )
     predict.execute()
+    predict.block.evaluate("entry => window.scrollTo(0, entry.offsetTop)")
     top = predict.block.bounding_box()
     answer = predict.block.locator(".live-responses-table .highlight-code").first.bounding_box()
     assert top
@@ -153,7 +158,7 @@ def _around(block: Locator, *, height: float) -> FloatRect:
 def _save(name: str, page: Page, clip: FloatRect | None = None) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.png"
-    page.screenshot(path=path, clip=clip, full_page=clip is not None, animations="disabled")
+    page.screenshot(path=path, clip=clip, animations="disabled")
     assert path.stat().st_size < LARGEST_BYTES, f"{path} is too large"
 
 

@@ -31,7 +31,7 @@ MEASUREMENTS = {
     "body_mass_g": "g",
 }
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 
 each_notebook = pytest.mark.parametrize("name", ["penguins", "mixed_columns"])
 
