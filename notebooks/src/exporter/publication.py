@@ -27,6 +27,7 @@ class Publication:
         version: The version it became.
         path: The ONNX file.
         url: Where the service answers.
+        link_url: Where the person's browser and shell find it.
         contract: What the file says about itself.
         report: What the service's admission found.
         timings: How fast the original and the ONNX file are on this machine.
@@ -37,6 +38,7 @@ class Publication:
     version: int
     path: Path
     url: str
+    link_url: str
     contract: Contract
     report: Report
     timings: list[Timing]
@@ -50,12 +52,12 @@ class Publication:
     @property
     def docs_url(self) -> str:
         """The model's entry in Swagger."""
-        return f"{self.url}/docs#/predict/predict-{self.name}"
+        return f"{self.link_url}/docs#/predict/predict-{self.name}"
 
     @property
     def predict_url(self) -> str:
         """Where the model's active version predicts."""
-        return f"{self.url}/models/{self.name}/predict"
+        return f"{self.link_url}/models/{self.name}/predict"
 
     @property
     def curl(self) -> str:

@@ -21,7 +21,7 @@ from exporter.placement import Stage
 from exporter.progress import Progress
 from exporter.publication import Publication
 from exporter.search import find_conversion
-from exporter.settings import resolve_models_dir, resolve_url
+from exporter.settings import resolve_link_url, resolve_models_dir, resolve_url
 from inference.model.contract import METADATA_KEY, encode_contract
 from inference.repository.admission import examine
 
@@ -117,6 +117,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         version=version,
         path=path,
         url=service,
+        link_url=resolve_link_url(service) if url is None else service,
         contract=contract,
         report=report,
         timings=timings,

@@ -24,7 +24,25 @@ def resolve_url(url: str | None) -> str:
     Raises:
         OptionError: It is no HTTP URL.
     """
-    chosen = url or os.environ.get("EXPORTER_URL") or DEFAULT_URL
+    return _checked(url or os.environ.get("EXPORTER_URL") or DEFAULT_URL)
+
+
+def resolve_link_url(service: str) -> str:
+    """Find the address to show to a person: ``EXPORTER_LINK_URL``, or that of the service.
+
+    They differ where the notebook reaches the service by another name than the person's browser
+    does, as between containers.
+
+    Args:
+        service: Where the service answers.
+
+    Raises:
+        OptionError: It is no HTTP URL.
+    """
+    return _checked(os.environ.get("EXPORTER_LINK_URL") or service)
+
+
+def _checked(chosen: str) -> str:
     try:
         parts = urlsplit(chosen)
     except ValueError as error:

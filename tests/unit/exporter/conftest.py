@@ -156,6 +156,7 @@ def build_publication(url: str = "http://127.0.0.1:8000", **changes: Any) -> Pub
         version=3,
         path=Path("/models/penguins/3/model.onnx"),
         url=url,
+        link_url=url,
         contract=contract,
         report=Report(admitted=True, size_bytes=2048),
         timings=[Timing(1, 5000.0, 10.0), Timing(1000, 6000.0, 1500.0)],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from exporter.errors import NoServiceError, NotServedError, QuarantinedError, ServiceError
+from exporter.settings import resolve_link_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,3 +125,18 @@ def test_is_plain_in_a_terminal(make_publication: Callable[..., Publication]) ->
     assert "http://127.0.0.1:8000/docs#/predict/predict-penguins" in told
     assert publication.curl in told
     assert "\n" not in repr(publication)
+
+
+def test_links_lead_where_the_person_is_while_waiting_asks_where_the_notebook_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EXPORTER_LINK_URL", "http://127.0.0.1:8000/")
+    assert resolve_link_url("http://api:8000") == "http://127.0.0.1:8000"
+    monkeypatch.delenv("EXPORTER_LINK_URL")
+    assert resolve_link_url("http://api:8000") == "http://api:8000"
+
+
+def test_links_use_the_address_for_persons(make_publication: Callable[..., Publication]) -> None:
+    shown = replace(make_publication("http://api:8000"), link_url="http://127.0.0.1:8000")
+    assert shown.docs_url.startswith("http://127.0.0.1:8000/docs#")
+    assert "http://127.0.0.1:8000/models/" in shown.curl
