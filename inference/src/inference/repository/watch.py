@@ -50,12 +50,12 @@ async def ticks(
                 yield
                 if _identity(folder) != identity:
                     break  # another folder stands there now; its events need a new watch
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the periodic scan goes on
             if not complained:
                 logger.warning(
                     "%s cannot be watched (%s): it is scanned every %g s until it can be",
                     folder,
-                    error,
+                    _first(error),
                     rescan_seconds,
                 )
             complained = True
@@ -64,6 +64,13 @@ async def ticks(
             yield
         else:
             complained = False
+
+
+def _first(error: BaseException) -> BaseException:
+    """Unwrap what watchfiles' task group wraps: a name that is no text, too few watches, ..."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _polling_delay_ms(rescan_seconds: float) -> int:
