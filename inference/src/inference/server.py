@@ -28,6 +28,8 @@ from inference.web.direct import DirectProtocol
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 2048
+# How long a thread that loads a model may keep the loop from its requests; Python's own is 5 ms.
+_SWITCH_SECONDS = 0.0005
 _QUICK_SECONDS = 2.0  # a worker that dies this soon did not get to work
 _QUICK_DEATHS = 5
 # What a worker is told by its supervisor.
@@ -150,6 +152,7 @@ def _listen(settings: Settings) -> list[socket.socket]:
 
 
 def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -> bool:
+    sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
         create_app(settings, place),
         http=DirectProtocol if settings.direct else "httptools",

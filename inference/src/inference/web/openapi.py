@@ -72,6 +72,10 @@ class OpenApiDocument:
         paths: Schema = document["paths"]
         schemas: Schema = document.setdefault("components", {}).setdefault("schemas", {})
         _offer(paths, "/select-model/", "model", snapshot.ready_names)
+        # FastAPI spells an optional parameter "integer or null", which Swagger shows clumsily.
+        for described in paths["/select-model/"]["post"]["parameters"]:
+            if described["name"] == "version":
+                described["schema"] = {"type": "integer", "minimum": 1}
         for path in ("/models/{name}", "/models/{name}/active"):
             _offer(paths, path, "name", list(snapshot.models))
         paths["/predict/"] = {"post": self._predict_selected(schemas)}
