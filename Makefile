@@ -16,7 +16,7 @@ export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help tools sync serve lab up down test test-lean test-stack test-browser check format load \
-	pictures clean
+	pictures stubs clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,14 @@ format: sync ## Format the code and mend what can be mended automatically
 
 pictures: sync ## Remake the screenshots in docs/pictures
 	$(RUN) --group browser python tests/browser/pictures.py
+
+# The generated messages get a descriptor pool of their own, since a process that also loads another
+# package's messages of the same names (tritonclient's, say) could not load both.
+stubs: STUBS := inference/src/inference/web/grpc
+stubs: sync ## Remake the gRPC messages from protocol.proto
+	$(RUN) --group stubs python -m grpc_tools.protoc -I $(STUBS) \
+		--python_out=$(STUBS) --pyi_out=$(STUBS) protocol.proto
+	sed -i 's/_descriptor_pool\.Default()/_descriptor_pool.DescriptorPool()/' $(STUBS)/protocol_pb2.py
 
 clean: ## Remove caches and reports; models and environments stay
 	rm -rf .coverage .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist reports

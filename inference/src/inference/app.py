@@ -53,13 +53,24 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
     repository = Repository(settings, state_file, events=book.events)
     dispatcher = Dispatcher(settings, book.waiting)
     meter = book.meter
+    inferrer = Inferrer(dispatcher, max_rows=settings.max_rows)
 
     def statistics() -> dict[tuple[str, int], ModelStatistics]:
         return collect_statistics(book.requests.items(), book.runs.items())
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with repository.running():
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(repository.running())
+            if settings.grpc_port is not None:
+                # Imported late: without the extra there is no grpc.
+                from inference.web.grpc.server import serving  # noqa: PLC0415
+                from inference.web.grpc.service import InferenceService  # noqa: PLC0415
+
+                service = InferenceService(
+                    repository, state_file, inferrer=inferrer, meter=meter, statistics=statistics
+                )
+                await stack.enter_async_context(serving(service, repository, settings))
             yield
         dispatcher.close()
 
@@ -83,6 +94,5 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
         return RedirectResponse("/docs")
 
     predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
-    inferrer = Inferrer(dispatcher, max_rows=settings.max_rows)
     infer = InferRoutes(repository, inferrer, meter, max_body_bytes=settings.max_body_bytes)
     return HotRoutes(TrailingSlash(app), [predict, infer], max_body_bytes=settings.max_body_bytes)

@@ -6,13 +6,15 @@ from it). A bad value stops the start: nothing is skipped or guessed.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+_GRPC = ("grpc", "grpc_health", "grpc_reflection")
 
 
 class PlanSetting(BaseModel):
@@ -40,6 +42,15 @@ class Settings(BaseSettings):
     port: Annotated[
         int, Field(ge=0, le=65535, description="The port to listen on; 0 takes any.")
     ] = 8000
+    grpc_port: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=65535,
+            description="The port of the Open Inference Protocol over gRPC, 0 takes any; unset for "
+            "none. Needs the extra inference[grpc].",
+        ),
+    ] = None
     workers: Annotated[
         int, Field(ge=1, le=256, description="Worker processes that share the port.")
     ] = 1
@@ -110,6 +121,13 @@ class Settings(BaseSettings):
         str,
         Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error."),
     ] = "info"
+
+    @field_validator("grpc_port")
+    @classmethod
+    def _need_grpc(cls, port: int | None) -> int | None:
+        if port is not None and not all(map(find_spec, _GRPC)):
+            raise ValueError("it needs the extra: install inference[grpc]")
+        return port
 
     @property
     def url_host(self) -> str:

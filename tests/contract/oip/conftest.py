@@ -16,7 +16,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Serve every kind of model, for the tests of one module."""
     service = fill(Service(tmp_path_factory.mktemp("oip")))
     try:
-        yield service.start()
+        yield service.start(within=120)
     finally:
         service.stop()
 

@@ -16,6 +16,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Serve every kind of model, for the tests of one module."""
     service = fill(Service(tmp_path_factory.mktemp("oip"), max_rows=1000, max_body_bytes=1_000_000))
     try:
-        yield service.start()
+        yield service.start(within=120)
     finally:
         service.stop()

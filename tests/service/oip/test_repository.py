@@ -23,7 +23,7 @@ def own(tmp_path: Path) -> Iterator[Service]:
     service.put("penguins/2/model.onnx", artefacts.penguins(2))
     service.put("bad.onnx", b"this is no model")
     try:
-        yield service.start()
+        yield service.start(within=120)
     finally:
         service.stop()
 

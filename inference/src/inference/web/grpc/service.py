@@ -1,0 +1,246 @@
+"""The calls of ``inference.GRPCInferenceService``."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version as distribution_version
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf import json_format
+
+from inference.errors import ConflictError, NotFoundError, NotReadyError, RequestError
+from inference.repository.switch import load_model, unload_model
+from inference.serving.infer import is_small
+from inference.serving.tensors.response import pick_results
+from inference.serving.timing import Timing
+from inference.web.grpc import protocol_pb2 as pb
+from inference.web.grpc.messages import read_message, write_message
+from inference.web.oip import describe
+from inference.web.oip.error import describe as describe_error
+from inference.web.version import find_servable, read_version
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from pydantic import BaseModel
+
+    from inference.model.servable import Servable
+    from inference.repository.repository import Repository
+    from inference.repository.state import StateFile
+    from inference.serving.infer import Inferrer
+    from inference.serving.meter import Meter
+    from inference.serving.statistics import ModelStatistics
+
+NAME = "inference.GRPCInferenceService"
+_ROUTE = "grpc"
+
+# To decode as much takes longer than a thread hop.
+_INLINE_BYTES = 16 * 1024
+
+_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    404: grpc.StatusCode.NOT_FOUND,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+class InferenceService:
+    """Answers the calls.
+
+    Args:
+        repository: Where the models are.
+        state_file: Where unloaded models are noted.
+        inferrer: What answers for them.
+        meter: Told of every inference.
+        statistics: Adds up the numbers of every version.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        state_file: StateFile,
+        *,
+        inferrer: Inferrer,
+        meter: Meter,
+        statistics: Callable[[], dict[tuple[str, int], ModelStatistics]],
+    ) -> None:
+        self._repository = repository
+        self._state_file = state_file
+        self._inferrer = inferrer
+        self._meter = meter
+        self._statistics = statistics
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """Give the calls as gRPC wants them."""
+        calls: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
+            "ServerLive": (self.server_live, pb.ServerLiveRequest),
+            "ServerReady": (self.server_ready, pb.ServerReadyRequest),
+            "ModelReady": (self.model_ready, pb.ModelReadyRequest),
+            "ServerMetadata": (self.server_metadata, pb.ServerMetadataRequest),
+            "ModelMetadata": (self.model_metadata, pb.ModelMetadataRequest),
+            "ModelInfer": (self.infer, pb.ModelInferRequest),
+            "ModelConfig": (self.model_config, pb.ModelConfigRequest),
+            "ModelStatistics": (self.model_statistics, pb.ModelStatisticsRequest),
+            "RepositoryIndex": (self.repository_index, pb.RepositoryIndexRequest),
+            "RepositoryModelLoad": (self.load, pb.RepositoryModelLoadRequest),
+            "RepositoryModelUnload": (self.unload, pb.RepositoryModelUnloadRequest),
+        }
+        methods = {
+            name: grpc.unary_unary_rpc_method_handler(
+                _answering(call),
+                request_deserializer=request.FromString,
+                response_serializer=_serialize,
+            )
+            for name, (call, request) in calls.items()
+        }
+        methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
+            self.stream_infer,
+            request_deserializer=pb.ModelInferRequest.FromString,
+            response_serializer=_serialize,
+        )
+        return grpc.method_handlers_generic_handler(NAME, methods)
+
+    async def server_live(self, _: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
+        """Answer as long as the process lives."""
+        return pb.ServerLiveResponse(live=True)
+
+    async def server_ready(self, _: pb.ServerReadyRequest) -> pb.ServerReadyResponse:
+        """Tell whether the models found at the start have been examined."""
+        return pb.ServerReadyResponse(ready=self._repository.current().complete)
+
+    async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
+        """Tell whether a model answers; one that is not there does not."""
+        try:
+            self._find(request.name, request.version)
+        except (NotFoundError, NotReadyError, ConflictError):
+            return pb.ModelReadyResponse(ready=False)
+        return pb.ModelReadyResponse(ready=True)
+
+    async def server_metadata(self, _: pb.ServerMetadataRequest) -> pb.ServerMetadataResponse:
+        """Name the server and the extensions of the protocol that it implements."""
+        return pb.ServerMetadataResponse(
+            name=describe.SERVER_NAME,
+            version=distribution_version("inference"),
+            extensions=describe.EXTENSIONS,
+        )
+
+    async def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
+        """Describe inputs and outputs."""
+        servable = self._find(request.name, request.version)
+        model = self._repository.current().model(request.name)
+        described = describe.describe_metadata(model, servable, whole=not request.version)
+        metadata = pb.ModelMetadataResponse()
+        _fill(metadata, described, exclude={"parameters"})
+        return metadata
+
+    async def model_config(self, request: pb.ModelConfigRequest) -> pb.ModelConfigResponse:
+        """Describe a model in the words of Triton's configuration."""
+        servable = self._find(request.name, request.version)
+        model = self._repository.current().model(request.name)
+        described = describe.describe_config(model, servable)
+        config = _fill(pb.ModelConfig(), described, exclude={"parameters"})
+        return pb.ModelConfigResponse(config=config)
+
+    async def model_statistics(
+        self, request: pb.ModelStatisticsRequest
+    ) -> pb.ModelStatisticsResponse:
+        """Tell how many requests there were, and what they spent where."""
+        version = read_version(request.version) if request.version else None
+        asked = describe.ready_versions(self._repository.current(), request.name or None, version)
+        described = describe.describe_statistics(asked, self._statistics())
+        filled = [_fill(pb.ModelStatistics(), one) for one in described]
+        return pb.ModelStatisticsResponse(model_stats=filled)
+
+    async def repository_index(
+        self, request: pb.RepositoryIndexRequest
+    ) -> pb.RepositoryIndexResponse:
+        """List every version with its state, and why it does not answer."""
+        entries = describe.list_index(self._repository.current(), ready=request.ready)
+        kind = pb.RepositoryIndexResponse.ModelIndex
+        return pb.RepositoryIndexResponse(models=[_fill(kind(), entry) for entry in entries])
+
+    async def load(self, request: pb.RepositoryModelLoadRequest) -> pb.RepositoryModelLoadResponse:
+        """Put a model into service; answered when it answers."""
+        try:
+            await load_model(self._repository, self._state_file, request.model_name)
+        except ConflictError as error:
+            raise RequestError(str(error)) from None
+        return pb.RepositoryModelLoadResponse()
+
+    async def unload(
+        self, request: pb.RepositoryModelUnloadRequest
+    ) -> pb.RepositoryModelUnloadResponse:
+        """Take a model out of service."""
+        unload_model(self._repository, self._state_file, request.model_name)
+        return pb.RepositoryModelUnloadResponse()
+
+    async def infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+        """Ask a model."""
+        timing = Timing()
+        servable: Servable | None = None
+        try:
+            servable = self._find(request.model_name, request.model_version)
+            response = await self._infer(servable, request, timing)
+        except Exception as error:
+            timing.finish()
+            self._meter.observe(_ROUTE, servable, describe_error(error)[0], timing)
+            raise
+        timing.finish()
+        self._meter.observe(_ROUTE, servable, 200, timing)
+        return response
+
+    async def stream_infer(
+        self, requests: AsyncIterator[pb.ModelInferRequest], _: Any
+    ) -> AsyncIterator[pb.ModelStreamInferResponse]:
+        """Ask one model after another; what is refused is told and does not end the stream."""
+        async for request in requests:
+            try:
+                answer = pb.ModelStreamInferResponse(infer_response=await self.infer(request))
+            except Exception as error:  # noqa: BLE001 - every error becomes a message
+                answer = pb.ModelStreamInferResponse(error_message=describe_error(error)[1])
+                answer.infer_response.id = request.id
+            yield answer
+
+    async def _infer(
+        self, servable: Servable, request: pb.ModelInferRequest, timing: Timing
+    ) -> pb.ModelInferResponse:
+        def read() -> Any:
+            return read_message(servable.signature, request, max_rows=self._inferrer.max_rows)
+
+        small = request.ByteSize() <= _INLINE_BYTES
+        query = read() if small else await asyncio.to_thread(read)
+        timing.parse_ended()
+        timing.rows = query.rows
+        values = await self._inferrer.run(servable, query, timing)
+
+        def write() -> pb.ModelInferResponse:
+            return write_message(servable, query, pick_results(servable, query, values))
+
+        return write() if is_small(values) else await asyncio.to_thread(write)
+
+    def _find(self, name: str, version: str) -> Servable:
+        return find_servable(self._repository.current(), name, version or None)
+
+
+def _answering(call: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Turn our errors into gRPC's."""
+
+    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await call(request)
+        except Exception as error:  # noqa: BLE001 - every error becomes a status
+            status, message = describe_error(error)
+            await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), message)
+
+    return answer
+
+
+def _serialize(message: Any) -> bytes:
+    serialized: bytes = message.SerializeToString()
+    return serialized
+
+
+def _fill(message: Any, described: BaseModel, *, exclude: set[str] | None = None) -> Any:
+    return json_format.ParseDict(described.model_dump(exclude=exclude), message)
