@@ -94,7 +94,7 @@ format: sync ## Format the code and mend what can be mended automatically
 	$(UV) run --no-sync ruff check --fix
 
 pictures: sync ## Remake the screenshots in docs/pictures
-	$(RUN) --group browser python tests/browser/pictures.py
+	$(RUN) --group browser pytest tests/browser/pictures.py -o python_functions="take_*"
 
 # The generated messages get a descriptor pool of their own, since a process that also loads another
 # package's messages of the same names (tritonclient's, say) could not load both.

@@ -160,7 +160,3 @@ def _save(name: str, page: Page, clip: FloatRect | None = None) -> None:
     path = PICTURES / f"{name}.png"
     page.screenshot(path=path, clip=clip, animations="disabled")
     assert path.stat().st_size < LARGEST_BYTES, f"{path} is too large"
-
-
-if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-o", "python_functions=take_*", "--exitfirst", *sys.argv[1:]]))
