@@ -21,13 +21,16 @@ from pathlib import Path
 import uvicorn
 
 from inference.app import create_app
+from inference.model.plan import granted_cpus
 from inference.serving.ledger import Place
 from inference.settings import Settings
 from inference.web.direct import DirectProtocol
+from inference.web.protocol import Protocol
 
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 2048
+_MOST_WORKERS = 8  # where nobody has said how many: each takes some 100 MB
 # How long a thread that loads a model may keep the loop from its requests; Python's own is 5 ms.
 _SWITCH_SECONDS = 0.0005
 _QUICK_SECONDS = 2.0  # a worker that dies this soon did not get to work
@@ -54,7 +57,7 @@ def serve(settings: Settings) -> bool:
     port = sockets[0].getsockname()[1]
     logger.info("models: %s", settings.models_dir.absolute())
     logger.info("Swagger: http://%s:%d/docs", settings.url_host, port)
-    if settings.workers == 1:
+    if len(sockets) == 1:
         return _run(settings, sockets[0], place=None)
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
         return Supervisor(sockets, Path(folder), settings.shutdown_seconds).run()
@@ -139,10 +142,11 @@ def _listen(settings: Settings) -> list[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     port = settings.port
     sockets: list[socket.socket] = []
-    for _ in range(settings.workers):
+    workers = settings.workers or min(granted_cpus(), _MOST_WORKERS)
+    for _ in range(workers):
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if settings.workers > 1:
+        if workers > 1:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind((settings.host, port))
         listening.listen(_BACKLOG)
@@ -155,7 +159,8 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
     sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
         create_app(settings, place),
-        http=DirectProtocol if settings.direct else "httptools",
+        http=DirectProtocol if settings.direct else Protocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -164,10 +169,15 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
         timeout_graceful_shutdown=int(settings.shutdown_seconds),
     )
     server = uvicorn.Server(config)
-    # It logs why it cannot start, and raises an interrupt again once it has shut down.
+    # It logs why it cannot start, and raises a signal again once it has shut down: then all is well.
+    signal.signal(signal.SIGTERM, _leave)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listening])
     return server.started
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit
 
 
 def _configure_logging(settings: Settings) -> None:

@@ -52,7 +52,12 @@ class Settings(BaseSettings):
         ),
     ] = None
     workers: Annotated[
-        int, Field(ge=1, le=256, description="Worker processes that share the port.")
+        int,
+        Field(
+            ge=0,
+            le=256,
+            description="Worker processes on one port; 0: one per processor granted, at most 8.",
+        ),
     ] = 1
     shutdown_seconds: Annotated[
         float,

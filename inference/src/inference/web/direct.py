@@ -14,9 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from inference.web.exchange import Exchange
+from inference.web.protocol import Protocol
 
 if TYPE_CHECKING:
     from inference.web.exchange import Response
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 _LARGEST_BODY = 64 * 1024
 
 
-class DirectProtocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol with a short cut for the hot routes."""
+class DirectProtocol(Protocol):
+    """uvicorn's protocol with a short cut for the hot routes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._hot: HotRoutes = self.config.loaded_app
+        self._largest_body = min(_LARGEST_BODY, self._hot.max_body_bytes)
         self._family: Routes | None = None
         self._path = ""
         self._held: list[bytes] = []
@@ -56,7 +58,7 @@ class DirectProtocol(HttpToolsProtocol):
             return
         self._held.append(body)
         self._held_bytes += len(body)
-        if self._held_bytes > _LARGEST_BODY:
+        if self._held_bytes > self._largest_body:
             self._hand_over()
 
     def on_message_complete(self) -> None:
@@ -89,6 +91,7 @@ class DirectProtocol(HttpToolsProtocol):
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
             and not self.flow.write_paused
+            and not self.transport.is_closing()
             and self.limit_concurrency is None
         )
 
@@ -104,7 +107,7 @@ class DirectProtocol(HttpToolsProtocol):
             content += (name, b": ", value, b"\r\n")
         for name, value in response.headers:
             content += (name, b": ", value, b"\r\n")
-        keep_alive = self.parser.should_keep_alive()
+        keep_alive = self.parser.should_keep_alive() and not self.closing
         content.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
         content.append(response.body)
         self.transport.write(b"".join(content))

@@ -40,12 +40,15 @@ class HotRoutes:
         app: What answers everything else.
         families: The hot routes.
         max_body_bytes: The largest request body.
+
+    Attributes:
+        max_body_bytes: The same.
     """
 
     def __init__(self, app: ASGIApp, families: Sequence[Routes], *, max_body_bytes: int) -> None:
         self._app = app
         self._families = families
-        self._max_body_bytes = max_body_bytes
+        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -74,7 +77,7 @@ class HotRoutes:
         if scope["method"] != "POST":
             return family.refuse(Exchange(path, headers, b""), wrong_method())
         try:
-            body = await read_body(headers, receive, max_bytes=self._max_body_bytes)
+            body = await read_body(headers, receive, max_bytes=self.max_body_bytes)
         except ClientGoneError:
             raise
         except Exception as error:  # noqa: BLE001 - the family says how it is told

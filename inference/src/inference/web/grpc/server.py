@@ -37,7 +37,7 @@ async def serving(
     Raises:
         RuntimeError: The port cannot be had.
     """
-    several = settings.workers > 1  # then each of them listens on the same port
+    several = settings.workers != 1  # then each of them listens on the same port
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", settings.max_body_bytes),
