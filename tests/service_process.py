@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -53,6 +53,13 @@ class Service:
         self.log_file = root / "service.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.stop(signal.SIGKILL)
 
     def start(self, *, within: float = _START_SECONDS) -> Service:
         """Start it, and wait until it is ready."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import signal
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,17 +15,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Make services that end with the test; those made in one test share their folders."""
-    made: list[Service] = []
-
-    def make(**settings: object) -> Service:
-        service = Service(tmp_path, **settings)
-        made.append(service)
-        return service
-
-    yield make
-    for service in made:
-        if service.process is not None and service.process.poll() is None:
-            service.stop(signal.SIGKILL)
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Service(tmp_path, **settings))
 
 
 @pytest.fixture

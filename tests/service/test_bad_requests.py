@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from artefacts import MEASUREMENTS, endless, graph, images, mixed, model, node, penguins, value
 from service_process import Service
 
@@ -32,23 +33,22 @@ def _failing() -> bytes:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(
+    with Service(
         tmp_path_factory.mktemp("bad-requests"),
         max_rows=50,
         max_body_bytes=20_000,
         admission_timeout_seconds=60,
-    )
-    service.put("mixed/1/model.onnx", mixed())
-    service.put("penguins/1/model.onnx", penguins())
-    service.put("images.onnx", images())
-    service.put("failing.onnx", _failing())
-    service.put("corrupt.onnx", b"text")
-    service.start()
-    service.wait_for("corrupt", state="quarantined")
-    service.put("hanging.onnx", endless())
-    service.wait_for("hanging", state="loading")
-    yield service
-    service.stop()
+    ) as service:
+        service.put("mixed/1/model.onnx", mixed())
+        service.put("penguins/1/model.onnx", penguins())
+        service.put("images.onnx", images())
+        service.put("failing.onnx", _failing())
+        service.put("corrupt.onnx", b"text")
+        service.start()
+        service.wait_for("corrupt", state="quarantined")
+        service.put("hanging.onnx", endless())
+        service.wait_for("hanging", state="loading")
+        yield service
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
