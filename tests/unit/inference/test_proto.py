@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from artefacts import (
+    FIXTURES,
+    attribute,
+    external_tensor,
+    graph,
+    message,
+    model,
+    node,
+    penguins,
+    value,
+    with_external_data,
+)
+from inference.errors import ArtefactError
+from inference.model.proto import read_metadata
+
+STOLEN = external_tensor("stolen")
+_GRAPH = graph([node("Identity", ["X"], ["Y"])], [value("X", 1, "n")], [value("Y", 1, "n")])
+
+
+def _within(*fields: tuple[int, bytes]) -> bytes:
+    """Add fields to the attribute of a node."""
+    spelt = message((4, "If"), (5, message((1, "a"), *fields)))
+    return model(graph([spelt], [], []))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_external_data(),
+        model(graph([], [], [], [STOLEN])),
+        model(graph([], [], [], [message((8, "stolen"), (14, 1))])),
+        model(graph([], [], [], [message((8, "stolen"), (13, message((1, "location"))))])),
+        model(message((15, message((1, STOLEN))))),
+        model(message((15, message((2, STOLEN))))),
+        _within((5, STOLEN)),
+        _within((10, STOLEN)),
+        _within((22, message((1, STOLEN)))),
+        _within((23, message((2, STOLEN)))),
+        _within((6, graph([], [], [], [STOLEN]))),
+        _within((11, graph([], [], [], [STOLEN]))),
+        _within((6, graph([node("Constant", [], ["c"], value=("tensor", STOLEN))], [], []))),
+        model(_GRAPH) + message((25, message((7, message((5, attribute("v", ("tensor", STOLEN)))))))),
+        model(_GRAPH) + message((20, message((1, graph([], [], [], [STOLEN]))))),
+        model(_GRAPH) + message((20, message((2, graph([], [], [], [STOLEN]))))),
+    ],
+    ids=["merged", "initializer", "location only", "entries only", "sparse values",
+         "sparse indices", "attribute", "attributes", "sparse attribute", "sparse attributes",
+         "subgraph", "subgraphs", "constant in subgraph", "function", "initialization",
+         "algorithm"],
+)  # fmt: skip
+def test_external_data_is_refused_wherever_it_hides(content: bytes) -> None:
+    with pytest.raises(ArtefactError, match=r"'stolen' keeps its data in another file"):
+        read_metadata(content)
+
+
+def test_external_data_is_found_deep_in_nested_graphs() -> None:
+    nested = graph([], [], [], [STOLEN])
+    for _ in range(20):
+        nested = graph([message((4, "If"), (5, message((1, "a"), (6, nested))))], [], [])
+    with pytest.raises(ArtefactError, match="external data is refused"):
+        read_metadata(model(nested))
+
+
+def test_graphs_nested_beyond_reason_are_refused() -> None:
+    nested = graph([], [], [], [STOLEN])
+    for _ in range(2000):
+        nested = graph([message((4, "If"), (5, message((1, "a"), (6, nested))))], [], [])
+    with pytest.raises(ArtefactError):
+        read_metadata(model(nested))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"hello", "not an ONNX model"),
+        (penguins()[:400], "not an ONNX model"),
+        (message((1, 10)), "it has no graph"),
+        (message((7, _GRAPH)), "it has no graph"),
+        (b"\x00" * 100, "not an ONNX model"),
+    ],
+)
+def test_what_is_no_model_is_refused(content: bytes, reason: str) -> None:
+    with pytest.raises(ArtefactError, match=reason):
+        read_metadata(content)
+
+
+def test_reads_the_metadata_and_of_a_key_that_stands_twice_the_last() -> None:
+    content = model(_GRAPH, {"a": "1", "b": "ü"}) + message((14, message((1, "a"), (2, "3"))))
+    assert read_metadata(content) == {"a": "3", "b": "ü"}
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
+def test_what_the_converter_writes_is_read(path: object) -> None:
+    read_metadata(path.read_bytes())  # type: ignore[attr-defined]
