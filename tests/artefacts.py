@@ -329,6 +329,21 @@ def endless() -> bytes:
     return model(spelt)
 
 
+def busy() -> bytes:
+    """Make a model that takes about as many microseconds as its input says, and gives it back."""
+    body = graph(
+        [node("Identity", ["go"], ["go_on"]), node("Identity", ["x"], ["y"])],
+        [value("i", INT64), value("go", BOOL), value("x", FLOAT, "n", 1)],
+        [value("go_on", BOOL), value("y", FLOAT, "n", 1)],
+    )
+    nodes = [
+        node("ReduceMax", ["X"], ["most"], keepdims=0),
+        node("Cast", ["most"], ["turns"], to=INT64),
+        node("Loop", ["turns", "", "X"], ["Y"], body=("graph", body)),
+    ]
+    return model(graph(nodes, [value("X", FLOAT, "n", 1)], [value("Y", FLOAT, "n", 1)]))
+
+
 def greedy() -> bytes:
     """Make a model that loads and takes 2 TiB to run."""
     spelt = graph(

@@ -169,7 +169,7 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
         timeout_graceful_shutdown=int(settings.shutdown_seconds),
     )
     server = uvicorn.Server(config)
-    # It logs why it cannot start, and raises a signal again once it has shut down: then all is well.
+    # It logs why it cannot start, and raises a signal again once it has shut down.
     signal.signal(signal.SIGTERM, _leave)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listening])

@@ -1,0 +1,111 @@
+"""uvicorn's HTTP protocol, with four gaps closed.
+
+- Requests sent ahead of their answers: uvicorn goes on reading after each answer, however many
+  requests wait already. Here nothing is read while any waits.
+- A client that leaves: uvicorn tells the newest request only. Here the running one is told, too.
+- An offer to upgrade, which Java's HTTP client makes (h2c): httptools then takes the body for
+  another protocol's. Here the offer is not taken, and the request is one like any other.
+- Shutdown: uvicorn closes idle connections at once, although a request may be on its way. Here
+  they stay open for a moment, and what still comes is answered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sized
+
+# Less than uvicorn waits anyway between its shutdown's steps.
+_LINGER_SECONDS = 0.1
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's httptools protocol, for connections that no WebSocket takes over."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.closing = False
+        self._skipped = False
+        self._running: Any = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, with a flow control that knows what waits."""
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the running request that its client has left."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if self._skipped:
+                self._begin_again(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def on_headers_complete(self) -> None:
+        """Start the application, but for an offer to upgrade, or behind a request to close."""
+        # The answer before this request may have set the timer within the same packet.
+        self._unset_keepalive_if_required()
+        offers = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        self._skipped = offers or self.transport.is_closing()
+        if not self._skipped:
+            super().on_headers_complete()
+            self.cycle.keep_alive = self.cycle.keep_alive and not self.closing
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a piece of the body."""
+        if not self._skipped:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Tell the application that the body is complete."""
+        if not self._skipped:
+            super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Answer what is under way or comes within a moment, then close."""
+        lingers, self.closing = self.closing, True
+        if lingers or not (self.cycle is None or self.cycle.response_complete):
+            super().shutdown()
+        else:
+            self.loop.call_later(_LINGER_SECONDS, self.shutdown)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _begin_again(self, rest: bytes) -> None:
+        """Parse a request once more, without the header that offers an upgrade."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        head = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        head += [b"%s: %s" % (n, v) for n, v in self.headers if n != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"\r\n".join([*head, b"", rest]))
+
+
+class _Flow(FlowControl):
+    """Reads nothing while requests wait for the answers before theirs."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline:
+            super().resume_reading()
