@@ -10,12 +10,16 @@ LAB_PORT ?= 8888
 LOAD_URL ?= http://127.0.0.1:8000
 LOAD_USERS ?= 32
 LOAD_TIME ?= 60s
+# Rounds of so many seconds each; a quick look is BENCH_ROUNDS=1, and BENCH="single start" some of it.
+BENCH ?=
+export BENCH_SECONDS ?= 1
+export BENCH_ROUNDS ?= 5
 
 # onnxruntime reports its use to its maker unless it is told not to.
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-lean test-stack test-browser check format load \
+.PHONY: help tools sync serve lab up down test test-lean test-stack test-browser check format bench load \
 	pictures stubs clean
 
 help: ## Show what can be made
@@ -74,6 +78,10 @@ test-stack: sync ## Build the containers, bring them up and test the loop throug
 
 test-browser: sync ## Test the pages in Chromium (Debian's package, /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser
+
+# On a machine that does nothing else: the server has one core, the generator another.
+bench: sync ## Measure the service beside its peers, with wrk; writes docs/reference/benchmarks.md
+	$(UV) run --no-sync python tests/load/bench.py $(BENCH)
 
 load: tools ## Load a running service at LOAD_URL for LOAD_TIME; report in reports/load.html
 	@mkdir -p reports
