@@ -18,6 +18,7 @@ from inference.errors import ArtefactError
 from inference.model.proto import read_metadata
 
 STOLEN = external_tensor("stolen")
+_ATTRIBUTE = attribute("v", ("tensor", STOLEN))
 _GRAPH = graph([node("Identity", ["X"], ["Y"])], [value("X", 1, "n")], [value("Y", 1, "n")])
 
 
@@ -43,7 +44,7 @@ def _within(*fields: tuple[int, bytes]) -> bytes:
         _within((6, graph([], [], [], [STOLEN]))),
         _within((11, graph([], [], [], [STOLEN]))),
         _within((6, graph([node("Constant", [], ["c"], value=("tensor", STOLEN))], [], []))),
-        model(_GRAPH) + message((25, message((7, message((5, attribute("v", ("tensor", STOLEN)))))))),
+        model(_GRAPH) + message((25, message((7, message((5, _ATTRIBUTE)))))),
         model(_GRAPH) + message((20, message((1, graph([], [], [], [STOLEN]))))),
         model(_GRAPH) + message((20, message((2, graph([], [], [], [STOLEN]))))),
     ],

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inference.model.contract import Feature
+from inference.serving.range import MAX_WARNINGS, TrainingRange
+
+FEATURES = [
+    Feature("mass", "number", "a", minimum=2.0, maximum=7.5, nullable=True),
+    Feature("sex", "category", "b", categories=["female", "male"]),
+    Feature("age", "integer", "c", minimum=0, maximum=30),
+    Feature("unknown", "number", "d"),
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "warned"),
+    [
+        ((2.0, "male", 0, 1e9), []),
+        ((7.5, "male", 30, -1e9), []),
+        ((None, "new", 1, 0.0), []),
+        ((1.99, "male", 1, 0.0), [("mass", "1.99 is below 2, the smallest value seen")]),
+        (
+            (7.6, "male", 31, 0.0),
+            [("mass", "7.6 is above 7.5"), ("age", "31 is above")],
+        ),
+        ((-1e300, "male", -(2**60), 0.0), [("mass", "below"), ("age", "below")]),
+    ],
+)
+def test_a_number_outside_the_training_range_is_warned_of(
+    row: tuple[Any, ...], warned: list[tuple[str, str]]
+) -> None:
+    found = TrainingRange(FEATURES).warnings([(3.0, "male", 3, 0.0), row])
+    assert [(w["row"], w["feature"]) for w in found] == [(1, feature) for feature, _ in warned]
+    for warning, (_, said) in zip(found, warned, strict=True):
+        assert said in warning["reason"]
+
+
+def test_the_warnings_of_one_answer_are_bounded() -> None:
+    assert len(TrainingRange(FEATURES).warnings([(99.0, "male", 99, 0.0)] * 500)) == MAX_WARNINGS
