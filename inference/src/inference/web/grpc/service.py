@@ -113,7 +113,7 @@ class InferenceService:
     async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
         """Tell whether a model answers; one that is not there does not."""
         try:
-            self._find(request.name, request.version)
+            await self._find(request.name, request.version)
         except (NotFoundError, NotReadyError, ConflictError):
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
@@ -128,7 +128,7 @@ class InferenceService:
 
     async def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
         """Describe inputs and outputs."""
-        servable = self._find(request.name, request.version)
+        servable = await self._find(request.name, request.version)
         model = self._repository.current().model(request.name)
         described = describe.describe_metadata(model, servable, whole=not request.version)
         metadata = pb.ModelMetadataResponse()
@@ -137,7 +137,7 @@ class InferenceService:
 
     async def model_config(self, request: pb.ModelConfigRequest) -> pb.ModelConfigResponse:
         """Describe a model in the words of Triton's configuration."""
-        servable = self._find(request.name, request.version)
+        servable = await self._find(request.name, request.version)
         model = self._repository.current().model(request.name)
         described = describe.describe_config(model, servable)
         config = _fill(pb.ModelConfig(), described, exclude={"parameters"})
@@ -181,7 +181,7 @@ class InferenceService:
         timing = Timing()
         servable: Servable | None = None
         try:
-            servable = self._find(request.model_name, request.model_version)
+            servable = await self._find(request.model_name, request.model_version)
             response = await self._infer(servable, request, timing)
         except Exception as error:
             timing.finish()
@@ -220,8 +220,10 @@ class InferenceService:
 
         return write() if is_small(values) else await asyncio.to_thread(write)
 
-    def _find(self, name: str, version: str) -> Servable:
-        return find_servable(self._repository.current(), name, version or None)
+    async def _find(self, name: str, version: str) -> Servable:
+        return await self._repository.find(
+            lambda snapshot: find_servable(snapshot, name, version or None)
+        )
 
 
 def _answering(call: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:

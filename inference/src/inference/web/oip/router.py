@@ -36,6 +36,7 @@ from inference.web.version import find_servable, read_version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference.model.servable import Servable
     from inference.repository.repository import Repository
     from inference.repository.state import StateFile
     from inference.serving.statistics import ModelStatistics
@@ -116,6 +117,9 @@ def _add_server(router: APIRouter, repository: Repository) -> None:
 
 
 def _add_models(router: APIRouter, repository: Repository) -> None:
+    async def find(name: str, version: str | None) -> Servable:
+        return await repository.find(lambda snapshot: find_servable(snapshot, name, version))
+
     @router.get("/models", summary="The models that answer")
     async def models() -> ModelNames:
         """Name every model that answers."""
@@ -125,9 +129,8 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
     @router.get(_MODEL, summary="What a model takes and gives", responses=_pick(404, 503))
     async def model_metadata(model_name: str, model_version: str | None = None) -> ModelMetadata:
         """Describe inputs, outputs and contract."""
-        snapshot = repository.current()
-        servable = find_servable(snapshot, model_name, model_version)
-        model = snapshot.model(model_name)
+        servable = await find(model_name, model_version)
+        model = repository.current().model(model_name)
         return describe.describe_metadata(model, servable, whole=model_version is None)
 
     not_ready: dict[int | str, dict[str, Any]] = {
@@ -151,7 +154,7 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
     ) -> ModelReady | Response:
         """Answer 200 when the model, or that version of it, answers."""
         try:
-            find_servable(repository.current(), model_name, model_version)
+            await find(model_name, model_version)
         except (NotReadyError, ConflictError) as error:
             return respond(error, name=model_name, ready=False)
         return ModelReady(name=model_name, ready=True)
@@ -162,9 +165,8 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
     @router.get(_MODEL + "/config", summary="A model's configuration", responses=_pick(404, 503))
     async def model_config(model_name: str, model_version: str | None = None) -> ModelConfig:
         """Describe a model in the words of Triton's configuration."""
-        snapshot = repository.current()
-        servable = find_servable(snapshot, model_name, model_version)
-        return describe.describe_config(snapshot.model(model_name), servable)
+        servable = await find(model_name, model_version)
+        return describe.describe_config(repository.current().model(model_name), servable)
 
 
 def _add_statistics(
