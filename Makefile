@@ -8,8 +8,9 @@ UV_VERSION := $(shell sed -n 's/^ARG UV_IMAGE=.*://p' images/inference/Dockerfil
 
 LAB_PORT ?= 8888
 LOAD_URL ?= http://127.0.0.1:8000
-LOAD_USERS ?= 32
-LOAD_TIME ?= 60s
+LOAD_USERS ?= 256
+LOAD_SECONDS ?= 5
+LOAD_P95_MS ?= 50
 # Rounds of so many seconds each; a quick look is BENCH_ROUNDS=1, and BENCH="single start" some of it.
 BENCH ?=
 export BENCH_SECONDS ?= 1
@@ -42,7 +43,7 @@ serve: tools ## Serve models/ on 127.0.0.1:8000, trained first when there are no
 	@$(UV) run --locked --no-dev --package inference inference serve
 
 lab: tools ## Open JupyterLab on 127.0.0.1:8888; what it publishes goes where `make serve` looks
-	@$(UV) run --locked --no-dev --package notebooks jupyter lab \
+	@JUPYTER_CONFIG_PATH=$(CURDIR)/notebooks/jupyter $(UV) run --locked --no-dev --package notebooks jupyter lab \
 		--ip=127.0.0.1 --port=$(LAB_PORT) --no-browser --notebook-dir=notebooks \
 		--LabApp.news_url=None --LabApp.extension_manager=readonly \
 		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
@@ -83,11 +84,12 @@ test-browser: sync ## Test the pages in Chromium (Debian's package, /usr/bin/chr
 bench: sync ## Measure the service beside its peers, with wrk; writes docs/reference/benchmarks.md
 	$(UV) run --no-sync python tests/load/bench.py $(BENCH)
 
-load: tools ## Load a running service at LOAD_URL for LOAD_TIME; report in reports/load.html
+# Ever more users, up to LOAD_USERS, until an answer in 20 takes longer than LOAD_P95_MS.
+load: tools ## Load a running service at LOAD_URL until its knee is found; report in reports/load.html
 	@mkdir -p reports
-	$(RUN) --group load locust --locustfile tests/load/locustfile.py --headless --only-summary \
-		--host $(LOAD_URL) --users $(LOAD_USERS) --spawn-rate $(LOAD_USERS) --run-time $(LOAD_TIME) \
-		--html reports/load.html
+	$(RUN) --group load locust --locustfile tests/load/locustfile.py,tests/load/ramp.py \
+		--headless --only-summary --host $(LOAD_URL) --html reports/load.html \
+		--largest-users $(LOAD_USERS) --step-seconds $(LOAD_SECONDS) --bound-p95-ms $(LOAD_P95_MS)
 
 # ---------------------------------------------------------------- keeping
 

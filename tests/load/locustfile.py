@@ -1,16 +1,24 @@
 """Traffic like that of applications: single records and batches, to every model that is ready.
 
-Uses each model's own example, so it fits whatever is served, and leaves the selection alone.
-`make load` starts it against a service on this machine.
+Each model is asked with the golden rows of its own contract, so this fits whatever is served; the
+selection is left alone. Models without a contract are left out, since nothing says what they take.
+`make load` starts it with the ramp beside it, the Compose profile `load` with locust's page.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from typing import TYPE_CHECKING, Any
 
 from locust import FastHttpUser, constant, task
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 BATCH_ROWS = 64
+
+# Users begin with different models, so that each model always has some of the traffic.
+_NUMBERS = itertools.count()
 
 
 class Application(FastHttpUser):
@@ -20,32 +28,53 @@ class Application(FastHttpUser):
 
     def on_start(self) -> None:
         """Learn which models there are and what they take."""
-        self.examples: dict[str, dict[str, Any]] = {}
-        for listed in self.client.get("/models").json()["models"]:
-            if listed["state"] == "ready":
-                name = listed["name"]
-                contract = self.client.get(f"/models/{name}", name="/models/{name}").json()[
-                    "contract"
-                ]
-                self.examples[name] = {f["name"]: f["example"] for f in contract["features"]}
-        if not self.examples:
+        rows = dict(self._rows())
+        if not rows:
             raise RuntimeError("no model with a contract is ready: publish one first")
+        turns = list(rows)
+        start = next(_NUMBERS) % len(turns)
+        self.turns: Iterator[str] = itertools.cycle(turns[start:] + turns[:start])
+        self.singles = {name: itertools.cycle(of_model) for name, of_model in rows.items()}
+        self.batches = {
+            name: list(itertools.islice(itertools.cycle(of_model), BATCH_ROWS))
+            for name, of_model in rows.items()
+        }
 
     @task(20)
     def predict_one(self) -> None:
         """Send one record."""
-        for name, example in self.examples.items():
-            self._predict(name, example, f"{name}, 1 row")
+        name = next(self.turns)
+        self._predict(name, next(self.singles[name]), f"{name}, 1 row", "label", "value", "values")
 
     @task(1)
     def predict_batch(self) -> None:
         """Send a batch of records."""
-        for name, example in self.examples.items():
-            self._predict(name, [example] * BATCH_ROWS, f"{name}, {BATCH_ROWS} rows")
+        name = next(self.turns)
+        self._predict(name, self.batches[name], f"{name}, {BATCH_ROWS} rows", "predictions")
 
-    def _predict(self, name: str, body: Any, label: str) -> None:
+    def _rows(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Give each ready model's golden rows as records."""
+        for listed in self._get("/models", "/models")["models"]:
+            if listed["state"] != "ready":
+                continue
+            name = listed["name"]
+            contract = self._get(f"/models/{name}", "/models/{name}")["contract"]
+            if contract is None:
+                continue
+            features = [feature["name"] for feature in contract["features"]]
+            samples = [sample["row"] for sample in contract["samples"]]
+            yield name, [dict(zip(features, row, strict=True)) for row in samples]
+
+    def _get(self, path: str, label: str) -> Any:
+        with self.client.get(path, name=label, catch_response=True) as response:
+            if response.status_code != 200:
+                response.failure(f"{response.status_code}: {response.text[:200]}")
+                raise RuntimeError(f"{path} was answered {response.status_code}")
+            return response.json()
+
+    def _predict(self, name: str, body: Any, label: str, *expected: str) -> None:
         path = f"/models/{name}/predict"
         with self.client.post(path, json=body, name=label, catch_response=True) as response:
             answer = response.json() if response.status_code == 200 else {}
-            if not ("label" in answer or "predictions" in answer):
-                response.failure(f"{response.status_code}: {response.text[:200]}")
+            if not any(key in answer for key in expected):
+                response.failure(f"{response.status_code}: {(response.text or '')[:200]}")

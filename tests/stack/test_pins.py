@@ -1,4 +1,4 @@
-"""What the two images have in common stays in common."""
+"""What the images have in common stays in common."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 IMAGES = Path(__file__).resolve().parents[2] / "images"
 
 
-def test_both_images_pin_the_same_bases_and_the_same_user() -> None:
+def test_all_images_pin_the_same_bases_and_the_same_user() -> None:
     """An environment is copied between equal bases, and one user owns the shared volume."""
     pins = []
-    for image in ("inference", "jupyter"):
+    for image in ("inference", "jupyter", "load"):
         lines = (IMAGES / image / "Dockerfile").read_text().splitlines()
         pins.append([line for line in lines if line.startswith(("ARG ", "FROM ", "USER "))])
 
-    assert pins[0] == pins[1]
+    assert pins[0] == pins[1] == pins[2]
     assert all(":" in pin for pin in pins[0] if pin.startswith("ARG "))
