@@ -80,7 +80,11 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        swagger_ui_parameters={"tryItOutEnabled": False, "displayRequestDuration": True},
+        swagger_ui_parameters={
+            "tryItOutEnabled": False,
+            "displayRequestDuration": True,
+            "defaultModelsExpandDepth": 0,
+        },
     )
     app.openapi = OpenApiDocument(app, repository).current  # type: ignore[method-assign]
     app.include_router(models_router(repository, state_file))

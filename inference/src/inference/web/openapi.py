@@ -36,6 +36,11 @@ Models appear, change and go without a restart; reload this page to see them.
 """
 
 
+_PROBLEM: Schema = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+}
+
+
 class OpenApiDocument:
     """The document that ``/openapi.json`` answers with.
 
@@ -83,6 +88,7 @@ class OpenApiDocument:
             active = snapshot.models[name].active
             if active is not None and active.features:
                 paths[f"/models/{name}/predict"] = {"post": _predict_model(active, schemas)}
+        _tell_problems(paths)
         paths["/models/{name}/versions/{version}/predict"] = {"post": _predict_version(snapshot)}
         add_inference(document, snapshot.ready_names, list(snapshot.models))
         return document
@@ -100,6 +106,19 @@ class OpenApiDocument:
         )
         operation["responses"]["200"] = _answer(selected)
         return operation
+
+
+def _tell_problems(paths: Schema) -> None:
+    """Say of our own routes that errors are problem documents, FastAPI's validation included."""
+    for path, operations in paths.items():
+        if path.startswith(("/v2", "/readyz")):
+            continue
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    response["content"] = _PROBLEM
+                    if status == "422" and "predict" not in operation["tags"]:
+                        response["description"] = "The request does not fit the route"
 
 
 def _offer(paths: Schema, path: str, parameter: str, names: Sequence[str]) -> None:
@@ -140,7 +159,6 @@ def _predict_version(snapshot: Snapshot) -> Schema:
 
 
 def _operation(operation_id: str, summary: str, body: Schema) -> Schema:
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     told = {
         "400": "Not JSON, or no rows",
         "404": "No such model or version",
@@ -154,7 +172,7 @@ def _operation(operation_id: str, summary: str, body: Schema) -> Schema:
         "200": {"description": "The prediction", "content": {"application/json": {"schema": {}}}}
     }
     for status, description in told.items():
-        responses[status] = {"description": description, "content": problem}
+        responses[status] = {"description": description, "content": _PROBLEM}
     return {
         "tags": ["predict"],
         "summary": summary,
