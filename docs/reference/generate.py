@@ -51,7 +51,9 @@ def _settings() -> str:
     lines += [
         (
             "\nThe images set `INFERENCE_MODELS_DIR=/models`, `INFERENCE_STATE_DIR=/state` and "
-            "`INFERENCE_HOST=0.0.0.0`;\n`compose.yml` publishes the port on loopback only.\n"
+            "`INFERENCE_HOST=0.0.0.0`, so they\nstart with keys, or with "
+            "`INFERENCE_ALLOW_ANONYMOUS=true`, which `compose.yml` sets: it publishes the port on\n"
+            "loopback only.\n"
         ),
         "# Settings of the exporter\n",
         "An argument of `publish()` wins over its variable.\n",
@@ -151,8 +153,8 @@ def _errors() -> str:
     statuses: dict[int, list[str]] = {}
     for name, error in vars(errors).items():
         if isinstance(error, type) and issubclass(error, errors.RookeryError):
-            if issubclass(error, errors.ArtefactError):
-                continue  # a quarantine's reason, no answer
+            if issubclass(error, (errors.ArtefactError, errors.SettingError)):
+                continue  # a quarantine's reason, or the start's; no answer
             if error not in (errors.RookeryError, errors.ClientError, errors.ServerError):
                 statuses.setdefault(error.status, []).append(name)
     lines = [
@@ -178,10 +180,15 @@ def _errors() -> str:
     ]
     advice = {
         400: "send JSON: one record, a list of records, or rows in feature order",
+        401: "send a key: `Authorization: Bearer KEY`, or `X-API-Key: KEY`",
+        403: "use a key with the scope that is named",
         404: "mend the name; the nearest right one is suggested",
+        408: "send the whole request sooner",
         409: "select a model, or read why it does not answer",
         413: "split the request, or raise the limit",
         422: "mend the rows and features that are named",
+        429: "ask less often; `Retry-After` says when to go on",
+        431: "send smaller headers, or raise the limit",
         500: "look at the service's log; it is the model's or the service's fault",
         503: "try again; `Retry-After` says when",
     }

@@ -20,6 +20,9 @@ from inference.serving.infer import Inferrer
 from inference.serving.predict import Predictors
 from inference.serving.statistics import collect_statistics
 from inference.web import problem
+from inference.web.access.build import build_gate
+from inference.web.access.guard import Guard
+from inference.web.access.page import add_page
 from inference.web.health import health_router
 from inference.web.hot import HotRoutes
 from inference.web.metrics import metrics_router
@@ -47,10 +50,14 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
     Args:
         settings: What the operator can choose.
         place: Where the workers' numbers are; ``None`` for the only process.
+
+    Raises:
+        SettingError: The file of keys is of no use.
     """
     book = Book(place)
     state_file = StateFile(settings.state_dir, book.events)
     repository = Repository(settings, state_file, events=book.events)
+    gate = build_gate(settings, book, place)
     dispatcher = Dispatcher(settings, book.waiting)
     meter = book.meter
     inferrer = Inferrer(dispatcher, max_rows=settings.max_rows)
@@ -77,6 +84,7 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
     app: FastAPI = FastAPIOffline(
         title="Rookery",
         version=version("inference"),
+        docs_url="/docs" if gate is None else None,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
@@ -86,7 +94,10 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
             "defaultModelsExpandDepth": 0,
         },
     )
-    app.openapi = OpenApiDocument(app, repository).current  # type: ignore[method-assign]
+    if gate is not None:
+        add_page(app)
+    document = OpenApiDocument(app, repository, keyed=gate is not None)
+    app.openapi = document.current  # type: ignore[method-assign]
     app.include_router(models_router(repository, state_file))
     app.include_router(health_router(repository))
     app.include_router(metrics_router(book, repository, aliases=settings.metric_aliases))
@@ -99,4 +110,11 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
 
     predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
     infer = InferRoutes(repository, inferrer, meter, max_body_bytes=settings.max_body_bytes)
-    return HotRoutes(TrailingSlash(app), [predict, infer], max_body_bytes=settings.max_body_bytes)
+    guard = Guard(app, gate, log_requests=settings.log_requests)
+    return HotRoutes(
+        TrailingSlash(guard),
+        [predict, infer],
+        max_body_bytes=settings.max_body_bytes,
+        gate=gate,
+        log_requests=settings.log_requests,
+    )

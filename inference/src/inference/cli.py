@@ -1,4 +1,4 @@
-"""The commands: ``inference serve``, ``inference check FILE``, ``inference models``."""
+"""The commands: ``inference serve``, ``check FILE``, ``models`` and ``key NAME``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from inference.errors import RookeryError
+from inference.errors import RookeryError, SettingError
 from inference.settings import Settings
 
 _OK, _REFUSED, _USAGE = 0, 1, 2
@@ -40,7 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("--json", action="store_true", help="the report as JSON")
     models = commands.add_parser("models", help="list the models of the running service")
     models.add_argument("--json", action="store_true", help="as the service answers")
+    key = commands.add_parser("key", help="make an API key, and its line for the file of keys")
+    key.add_argument("name", help="what to call it in the log and in metrics")
+    key.add_argument(
+        "--scope", default="predict", help="predict, admin, or predict,admin; default: predict"
+    )
     options = parser.parse_args(arguments)
+    if options.command == "key":
+        return print_key(options.name, options.scope)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -58,7 +65,28 @@ def _serve(settings: Settings) -> int:
     # Imported late, so that the other commands start at once.
     from inference.server import serve  # noqa: PLC0415
 
-    return _OK if serve(settings) else _REFUSED
+    try:
+        return _OK if serve(settings) else _REFUSED
+    except SettingError as error:
+        sys.stderr.write(f"inference: {error}\n")
+        return _USAGE
+
+
+def print_key(name: str, scopes: str) -> int:
+    """Make a key and print it, once, with its line for the file of keys."""
+    from inference.web.access.key import make_key  # noqa: PLC0415
+
+    try:
+        key, line = make_key(name, scopes.split(","))
+    except SettingError as error:
+        sys.stderr.write(f"inference: {error}\n")
+        return _USAGE
+    sys.stderr.write(
+        "The key is shown this once; the line below it belongs into the file that "
+        "INFERENCE_API_KEYS_FILE names.\n"
+    )
+    print(f"{key}\n{line}")  # noqa: T201
+    return _OK
 
 
 def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
@@ -90,12 +118,19 @@ def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
 def list_models(settings: Settings, *, as_json: bool) -> int:
     """Print the models of the service that runs at the configured address."""
     url = f"http://{settings.url_host}:{settings.port}/models"
+    shown = settings.api_key.get_secret_value() if settings.api_key else None
+    headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+    request = urllib.request.Request(url, headers=headers)
     # A proxy that the environment names is for elsewhere.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=10) as response:
+        with opener.open(request, timeout=10) as response:
             answer: dict[str, Any] = json.load(response)
         table = _table(answer)
+    except urllib.error.HTTPError as error:
+        hint = "; INFERENCE_API_KEY has to hold a key" if error.code in (401, 403) else ""
+        sys.stderr.write(f"inference: the service at {url} answers {error.code}{hint}\n")
+        return _REFUSED
     except (KeyError, TypeError):
         sys.stderr.write(f"inference: what answers at {url} is another service\n")
         return _REFUSED

@@ -8,12 +8,19 @@ this module knows no HTTP beyond the status that each branch stands for::
     ├── ClientError                 the caller can mend it
     │   ├── RequestError      400   the body is not what the route takes
     │   │   └── RowsError     422   single rows or features are wrong; lists each of them
+    │   ├── UnknownCallerError 401  no API key, or none that is known
+    │   ├── ForbiddenError    403   the key may not do this
     │   ├── NotFoundError     404   no such model or version; suggests the nearest name
+    │   ├── TooSlowError      408   the request has not come in time
     │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded
-    │   └── TooLargeError     413   over a limit on bytes or rows
+    │   ├── TooLargeError     413   over a limit on bytes or rows
+    │   ├── RateError         429   more requests than the key may make
+    │   └── HeadersError      431   over the limit on the size of the headers
     └── ServerError                 the operator or the model's author can mend it
+        ├── SettingError            the settings do not go together; stops the start
         ├── ArtefactError           this file cannot be served; becomes a quarantine's reason
-        │   └── ContractError       its metadata is not a contract
+        │   ├── ContractError       its metadata is not a contract
+        │   └── SealError           it is not signed as the operator asks
         ├── InferenceError    500   an admitted model failed on an admissible input
         ├── NotReadyError     503   not yet, or no longer; try again
         │   └── OverloadedError     more requests wait than the service takes on
@@ -83,11 +90,32 @@ class RowsError(ClientError):
         super().__init__(f"{where}: {first.reason}{more}")
 
 
+class UnknownCallerError(ClientError):
+    """No API key, or none that is known."""
+
+    status = 401
+    title = "Not authenticated"
+
+
+class ForbiddenError(ClientError):
+    """The key is known and may not do this."""
+
+    status = 403
+    title = "Not allowed"
+
+
 class NotFoundError(ClientError):
     """No such model, version or route."""
 
     status = 404
     title = "Not found"
+
+
+class TooSlowError(ClientError):
+    """The request has not come in time."""
+
+    status = 408
+    title = "Too slow"
 
 
 class ConflictError(ClientError):
@@ -104,8 +132,36 @@ class TooLargeError(ClientError):
     title = "Too large"
 
 
+class RateError(ClientError):
+    """More requests than the key may make.
+
+    Attributes:
+        wait_seconds: When the next one will be answered.
+    """
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, wait_seconds: float) -> None:
+        self.wait_seconds = wait_seconds
+        super().__init__(message)
+
+
+class HeadersError(ClientError):
+    """Over the limit on the size of the headers."""
+
+    status = 431
+    title = "Headers too large"
+
+
 class ServerError(RookeryError):
     """The operator or the model's author can mend it."""
+
+
+class SettingError(ServerError):
+    """The settings do not go together; stops the start."""
+
+    title = "Wrong settings"
 
 
 class ArtefactError(ServerError):
@@ -114,6 +170,10 @@ class ArtefactError(ServerError):
 
 class ContractError(ArtefactError):
     """The file's metadata is not a contract."""
+
+
+class SealError(ArtefactError):
+    """The file is not signed as the operator asks."""
 
 
 class InferenceError(ServerError):

@@ -20,10 +20,12 @@ from pathlib import Path
 
 import uvicorn
 
+from inference import log
 from inference.app import create_app
 from inference.model.plan import granted_cpus
 from inference.serving.ledger import Place
 from inference.settings import Settings
+from inference.web.access.build import check_exposure
 from inference.web.direct import DirectProtocol
 from inference.web.protocol import Protocol
 
@@ -44,7 +46,11 @@ def serve(settings: Settings) -> bool:
 
     Returns:
         Whether it ever served; otherwise the log and standard error say why not.
+
+    Raises:
+        SettingError: The settings do not go together.
     """
+    check_exposure(settings)
     _configure_logging(settings)
     try:
         sockets = _listen(settings)
@@ -181,12 +187,12 @@ def _leave(*_: object) -> None:
 
 
 def _configure_logging(settings: Settings) -> None:
-    worker = f" [{os.environ[_WORKER]}]" if _WORKER in os.environ else ""
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format=f"%(asctime)s %(levelname)-7s{worker} %(message)s",
+    log.configure(
+        settings.log_format,
+        settings.log_level,
+        worker=os.environ.get(_WORKER, ""),
+        values=settings.log_values,
     )
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 def _work() -> None:

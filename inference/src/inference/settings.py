@@ -7,10 +7,11 @@ from it). A bad value stops the start: nothing is skipped or guessed.
 from __future__ import annotations
 
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -99,6 +100,36 @@ class Settings(BaseSettings):
     ] = 4096 * MIB
     max_body_bytes: Annotated[int, Field(ge=1, description="The largest request body.")] = 64 * MIB
     max_rows: Annotated[int, Field(ge=1, description="The most rows in one request.")] = 100_000
+    api_keys_file: Annotated[
+        Path | None,
+        Field(
+            description="The file of API keys, read again when it changes; 'inference key NAME' "
+            "makes one. Without it everybody may do everything."
+        ),
+    ] = None
+    allow_anonymous: Annotated[
+        bool,
+        Field(
+            description="Accept that there are no API keys although other machines reach the "
+            "address to listen on."
+        ),
+    ] = False
+    rate_limit: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="Requests per second that one API key may make, over all workers; 0 sets "
+            "no limit.",
+        ),
+    ] = 0
+    rate_burst: Annotated[
+        int, Field(ge=1, description="Requests that a key may make at once before its rate counts.")
+    ] = 100
+    api_key: Annotated[
+        SecretStr | None,
+        Field(description="The key that 'inference models' shows to the running service."),
+    ] = None
     max_queued: Annotated[
         int, Field(ge=1, description="Most requests that wait for a costly run, over all models.")
     ] = 1024
@@ -126,6 +157,20 @@ class Settings(BaseSettings):
         str,
         Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error."),
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="text for people, json for machines: one object a line."),
+    ] = "text"
+    log_requests: Annotated[
+        bool, Field(description="Log every request, not only what is denied or fails.")
+    ] = False
+    log_values: Annotated[
+        bool,
+        Field(
+            description="Log the messages of unexpected failures, too, which may hold features' "
+            "values."
+        ),
+    ] = False
 
     @field_validator("grpc_port")
     @classmethod
@@ -138,3 +183,11 @@ class Settings(BaseSettings):
     def url_host(self) -> str:
         """The address to call, and to show, for the address to listen on."""
         return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine reaches the address to listen on."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"

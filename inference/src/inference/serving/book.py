@@ -62,6 +62,7 @@ class Book:
         runs: By model, version and size, see :mod:`inference.serving.statistics`.
         happened: Events of the repository.
         waiting: Requests that wait now, by model.
+        callers: Requests by key and outcome: ``admitted``, or the status they were denied with.
         meter: Counts requests and runs.
         events: Counts events.
     """
@@ -71,5 +72,6 @@ class Book:
         self.runs = Ledger("runs", STRIDE, place)
         self.happened = Ledger("happened", EVENT_STRIDE, place)
         self.waiting = Ledger("waiting", 1, place, volatile=True)
+        self.callers = Ledger("callers", 1, place)
         self.meter = Meter(self.requests, Runs(self.runs))
         self.events = CountedEvents(self.happened)

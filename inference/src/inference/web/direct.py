@@ -16,6 +16,8 @@ from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from inference.log import REQUEST_ID
+from inference.web.access.guard import log_request
 from inference.web.exchange import Exchange
 from inference.web.protocol import Protocol
 
@@ -46,6 +48,11 @@ class DirectProtocol(Protocol):
             path = self.url.partition(b"?")[0].decode("latin-1")
             self._path = unquote(path) if "%" in path else path
             self._family = self._hot.family(self._path)
+            if self._hot.gate is not None and self._family is not None:
+                # Who is denied is told so by the way through uvicorn.
+                scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+                if self._hot.ask_gate(scope, self.headers) is not None:
+                    self._family = None
         if self._family is None:
             super().on_headers_complete()
         else:
@@ -68,6 +75,7 @@ class DirectProtocol(Protocol):
             super().on_message_complete()
             return
         exchange = Exchange(self._path, self.headers, b"".join(self._held))
+        REQUEST_ID.set(exchange.request_id)
         response = family.answer_now(exchange)
         if response is None:
             self._hand_over()
@@ -75,6 +83,9 @@ class DirectProtocol(Protocol):
         else:
             self._family = None
             self._write(response)
+            if self._hot.log_requests:
+                timing = exchange.timing
+                log_request("POST", self._path, response.status, timing.done - timing.started)
 
     def shutdown(self) -> None:
         """Let a request that is being received still be answered, by uvicorn, which then closes."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.exceptions import HTTPException
 
+from inference.errors import ClientError
+from inference.log import REQUEST_ID
+from inference.web.access.gate import log_denied
+from inference.web.access.guard import log_request
+from inference.web.access.need import Need
 from inference.web.body import ClientGoneError, read_body
 from inference.web.exchange import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from inference.web.exchange import Response
+    from inference.web.access.gate import Gate
+    from inference.web.exchange import Headers, Response
+
+_ASKED = "rookery.asked"
 
 
 class Routes(Protocol):
@@ -40,15 +48,29 @@ class HotRoutes:
         app: What answers everything else.
         families: The hot routes.
         max_body_bytes: The largest request body.
+        gate: Lets requests in; ``None`` lets in all.
+        log_requests: Whether every request is logged.
 
     Attributes:
         max_body_bytes: The same.
+        gate: The same.
+        log_requests: The same.
     """
 
-    def __init__(self, app: ASGIApp, families: Sequence[Routes], *, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        families: Sequence[Routes],
+        *,
+        max_body_bytes: int,
+        gate: Gate | None = None,
+        log_requests: bool = False,
+    ) -> None:
         self._app = app
         self._families = families
         self.max_body_bytes = max_body_bytes
+        self.gate = gate
+        self.log_requests = log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -72,17 +94,51 @@ class HotRoutes:
                 return family
         return None
 
+    def ask_gate(self, scope: MutableMapping[str, Any], headers: Headers) -> ClientError | None:
+        """Ask the gate, once for each request; what it raises is given back.
+
+        Args:
+            scope: The request's, in which the answer is kept.
+            headers: The request's.
+        """
+        if self.gate is None:
+            return None
+        if _ASKED not in scope:
+            try:
+                self.gate.admit(headers, Need.PREDICT)
+                scope[_ASKED] = None
+            except ClientError as error:
+                scope[_ASKED] = error
+        denied: ClientError | None = scope[_ASKED]
+        return denied
+
     async def _serve(self, family: Routes, scope: Scope, receive: Receive) -> Response:
-        path, headers = scope["path"], scope["headers"]
+        exchange = Exchange(scope["path"], scope["headers"], b"")
+        REQUEST_ID.set(exchange.request_id)
+        response = await self._answer(family, exchange, scope, receive)
+        if self.log_requests:
+            timing = exchange.timing
+            log_request(
+                scope["method"], exchange.path, response.status, timing.done - timing.started
+            )
+        return response
+
+    async def _answer(
+        self, family: Routes, exchange: Exchange, scope: Scope, receive: Receive
+    ) -> Response:
+        denied = self.ask_gate(scope, exchange.headers)
+        if denied is not None:
+            log_denied(f"{scope['method']} {exchange.path}", denied)
+            return family.refuse(exchange, denied)
         if scope["method"] != "POST":
-            return family.refuse(Exchange(path, headers, b""), wrong_method())
+            return family.refuse(exchange, wrong_method())
         try:
-            body = await read_body(headers, receive, max_bytes=self.max_body_bytes)
+            body = await read_body(exchange.headers, receive, max_bytes=self.max_body_bytes)
         except ClientGoneError:
             raise
         except Exception as error:  # noqa: BLE001 - the family says how it is told
-            return family.refuse(Exchange(path, headers, b""), error)
-        exchange = Exchange(path, headers, body)
+            return family.refuse(exchange, error)
+        exchange.complete(body)
         return family.answer_now(exchange) or await family.answer(exchange)
 
 

@@ -67,6 +67,7 @@ class _Collector(Collector):
         yield from _batches(runs)
         yield from _happened(_add_up(self._book.happened))
         yield _waiting(_add_up(self._book.waiting))
+        yield _callers(_add_up(self._book.callers))
         yield self._models()
         yield _worker()
         if self._aliases:
@@ -182,6 +183,17 @@ def _waiting(waiting: dict[Key, list[float]]) -> Metric:
     )
     for (model,), (count,) in waiting.items():
         family.add_metric([model], count)
+    return family
+
+
+def _callers(callers: dict[Key, list[float]]) -> Metric:
+    family = CounterMetricFamily(
+        "inference_key_requests",
+        "Requests by API key, admitted or denied with a status; no key for callers unknown.",
+        labels=("key", "outcome"),
+    )
+    for labels, (count,) in callers.items():
+        family.add_metric(labels, count)
     return family
 
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 
 from inference.errors import RookeryError
+from inference.log import KEY_ID
 from inference.model.contract import label_key
+from inference.repository.snapshot import Snapshot
+from inference.web.access.openapi import add_keys
 from inference.web.oip.openapi import add_inference
 
 if TYPE_CHECKING:
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from inference.model.contract import Contract, Feature
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
-    from inference.repository.snapshot import Snapshot
 
 Schema = dict[str, Any]
 
@@ -47,16 +49,20 @@ class OpenApiDocument:
     Args:
         app: FastAPI's app, which describes its own routes.
         repository: Where the live models are.
+        keyed: Whether keys are needed; who has none is told of no model.
     """
 
-    def __init__(self, app: FastAPI, repository: Repository) -> None:
+    def __init__(self, app: FastAPI, repository: Repository, *, keyed: bool = False) -> None:
         self._app = app
         self._repository = repository
+        self._keyed = keyed
         self._made_for: Snapshot | None = None
         self._document: Schema = {}
 
     def current(self) -> Schema:
         """Give the document, made anew when a model or a choice has changed."""
+        if self._keyed and KEY_ID.get() is None:
+            return self._make(Snapshot())
         snapshot = self._repository.current()
         if snapshot is not self._made_for:
             self._document = self._make(snapshot)
@@ -83,7 +89,7 @@ class OpenApiDocument:
                 described["schema"] = {"type": "integer", "minimum": 1}
         for path in ("/models/{name}", "/models/{name}/active"):
             _offer(paths, path, "name", list(snapshot.models))
-        paths["/predict/"] = {"post": self._predict_selected(schemas)}
+        paths["/predict/"] = {"post": _predict_selected(snapshot, schemas)}
         for name in snapshot.ready_names:
             active = snapshot.models[name].active
             if active is not None and active.features:
@@ -91,21 +97,24 @@ class OpenApiDocument:
         _tell_problems(paths)
         paths["/models/{name}/versions/{version}/predict"] = {"post": _predict_version(snapshot)}
         add_inference(document, snapshot.ready_names, list(snapshot.models))
+        if self._keyed:
+            add_keys(document)
         return document
 
-    def _predict_selected(self, schemas: Schema) -> Schema:
-        try:
-            selected = self._repository.current().selected()
-        except RookeryError as error:
-            operation = _operation("predict", "Ask the selected model", _any_body())
-            operation["description"] = f"Nothing to ask yet: {error}"
-            return operation
-        operation = _operation("predict", "Ask the selected model", _body(selected, schemas))
-        operation["description"] = (
-            f"Selected is **{selected.name}**, version {selected.version}. {_told(selected)}"
-        )
-        operation["responses"]["200"] = _answer(selected)
+
+def _predict_selected(snapshot: Snapshot, schemas: Schema) -> Schema:
+    try:
+        selected = snapshot.selected()
+    except RookeryError as error:
+        operation = _operation("predict", "Ask the selected model", _any_body())
+        operation["description"] = f"Nothing to ask yet: {error}"
         return operation
+    operation = _operation("predict", "Ask the selected model", _body(selected, schemas))
+    operation["description"] = (
+        f"Selected is **{selected.name}**, version {selected.version}. {_told(selected)}"
+    )
+    operation["responses"]["200"] = _answer(selected)
+    return operation
 
 
 def _tell_problems(paths: Schema) -> None:

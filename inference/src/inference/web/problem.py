@@ -14,7 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from inference.errors import NotReadyError, RookeryError, RowsError
+from inference.errors import RookeryError, RowsError
+from inference.web.header import error_headers
 from inference.web.oip import error as oip
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_AFTER_SECONDS = "1"
 
 
 def describe(error: Exception) -> dict[str, Any]:
@@ -55,9 +55,7 @@ def describe(error: Exception) -> dict[str, Any]:
 def encode_problem(error: Exception) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     """Turn an error into status, body and further headers."""
     document = describe(error)
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    if isinstance(error, NotReadyError):
-        headers["Retry-After"] = _RETRY_AFTER_SECONDS
+    headers = error_headers(error)
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     return document["status"], msgspec.json.encode(document), pairs
 

@@ -14,11 +14,11 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from inference.errors import ConflictError, NotReadyError, RookeryError, RowsError
+from inference.web.header import error_headers
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/v2"
-_RETRY_AFTER = ("Retry-After", "1")
 
 
 class Refusal(NamedTuple):
@@ -57,9 +57,7 @@ def describe(error: Exception) -> tuple[int, str]:
 def refuse(error: Exception, **more: object) -> Refusal:
     """Spell an error; ``more`` goes into the same document."""
     status, message = describe(error)
-    headers = list((error.headers or {}).items()) if isinstance(error, HTTPException) else []
-    if isinstance(error, NotReadyError):
-        headers.append(_RETRY_AFTER)
+    headers = list(error_headers(error).items())
     return Refusal(status, msgspec.json.encode({"error": message, **more}), headers)
 
 

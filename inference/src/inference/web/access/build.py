@@ -1,0 +1,47 @@
+"""The gate that the settings ask for, and whether they may go without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.errors import SettingError
+from inference.web.access.gate import Gate
+from inference.web.access.keyring import Keyring
+from inference.web.access.rate import Rates
+
+if TYPE_CHECKING:
+    from inference.serving.book import Book
+    from inference.serving.ledger import Place
+    from inference.settings import Settings
+
+
+def build_gate(settings: Settings, book: Book, place: Place | None) -> Gate | None:
+    """Make the gate; ``None`` where no keys are asked for.
+
+    Raises:
+        SettingError: There is no such file, or nothing of use in it.
+    """
+    if settings.api_keys_file is None:
+        return None
+    rates = None
+    if settings.rate_limit:
+        rates = Rates(settings.rate_limit, settings.rate_burst, place)
+    return Gate(Keyring(settings.api_keys_file), rates, book.callers)
+
+
+def check_exposure(settings: Settings) -> None:
+    """Check that strangers are kept out, or let in on purpose.
+
+    Raises:
+        SettingError: Other machines reach the address, and there are no keys.
+    """
+    if settings.api_keys_file is not None:
+        Keyring(settings.api_keys_file)
+        return
+    if settings.is_loopback or settings.allow_anonymous:
+        return
+    raise SettingError(
+        f"INFERENCE_HOST={settings.host} lets other machines in, and there are no API keys: name a "
+        "file of them in INFERENCE_API_KEYS_FILE ('inference key NAME' makes one), or let "
+        "everybody in with INFERENCE_ALLOW_ANONYMOUS=true"
+    )

@@ -1,0 +1,102 @@
+"""API keys: how one is made, and how the file of keys spells it.
+
+A line of the file is ``NAME SCOPES sha256:HEX``, the scopes with commas between them::
+
+    # made by 'inference key', without the keys themselves
+    ci      predict        sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    ops     predict,admin  sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+
+A key has 256 random bits, so its plain SHA-256 gives nothing away and costs nothing: slow hashes
+are for passwords, which people choose and which can therefore be guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from inference.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SCOPES = ("predict", "admin")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_PREFIX = "rk_"  # lets scanners of source code find a key that was committed
+
+
+class Caller(NamedTuple):
+    """Whom a key belongs to.
+
+    Attributes:
+        name: The key's id, told in logs and metrics.
+        scopes: What it may do.
+        digest: SHA-256 of the key.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    digest: bytes
+
+
+def make_key(name: str, scopes: Iterable[str]) -> tuple[str, str]:
+    """Make a key.
+
+    Returns:
+        The key, and its line for the file.
+
+    Raises:
+        SettingError: The name or a scope is none.
+    """
+    key = _PREFIX + secrets.token_urlsafe(32)
+    line = f"{name} {','.join(scopes)} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    read_line(line)
+    return key, line
+
+
+def read_line(line: str) -> Caller:
+    """Read one line of the file.
+
+    Raises:
+        SettingError: It is not of the form; says what is wrong, and not what the line holds.
+    """
+    parts = line.split()
+    if len(parts) != 3:
+        raise SettingError("a line has to be 'NAME SCOPES sha256:HEX'")
+    name, scopes, digest = parts
+    if _NAME.fullmatch(name) is None:
+        raise SettingError("a key's name has letters, digits, '.', '_' and '-', at most 64 of them")
+    asked = scopes.split(",")
+    if not set(asked) <= set(SCOPES):
+        raise SettingError(f"the scopes are {' and '.join(SCOPES)}, with a comma between them")
+    found = _DIGEST.fullmatch(digest)
+    if found is None:
+        raise SettingError("the third part has to be 'sha256:' and 64 hexadecimal digits")
+    return Caller(name, frozenset(asked), bytes.fromhex(found[1]))
+
+
+def read_lines(text: str) -> dict[bytes, Caller]:
+    """Read a file's content; ``#`` begins a comment.
+
+    Returns:
+        The callers by digest.
+
+    Raises:
+        SettingError: A line is wrong, or a name or a key stands twice; names the line's number.
+    """
+    callers: dict[bytes, Caller] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        content = line.partition("#")[0].strip()
+        if not content:
+            continue
+        try:
+            caller = read_line(content)
+        except SettingError as error:
+            raise SettingError(f"line {number}: {error}") from None
+        if caller.digest in callers or caller.name in {c.name for c in callers.values()}:
+            raise SettingError(f"line {number}: its name or its key stands in the file twice")
+        callers[caller.digest] = caller
+    return callers

@@ -1,0 +1,36 @@
+"""The headers that belong to an error, whatever form its body has."""
+
+from __future__ import annotations
+
+import math
+
+from starlette.exceptions import HTTPException
+
+from inference.errors import ForbiddenError, NotReadyError, RateError, UnknownCallerError
+
+_RETRY_SECONDS = "1"
+_CHALLENGE = 'Bearer realm="rookery"'
+
+
+def error_headers(error: Exception) -> dict[str, str]:
+    """Give the headers that tell a client what to do next.
+
+    Source: RFC 6750, section 3, for ``WWW-Authenticate``; RFC 9110, section 10.2.3, for
+    ``Retry-After``.
+
+    >>> error_headers(RateError("too often", 0.2))
+    {'Retry-After': '1'}
+    """
+    match error:
+        case HTTPException():
+            return dict(error.headers or {})
+        case UnknownCallerError():
+            return {"WWW-Authenticate": _CHALLENGE}
+        case ForbiddenError():
+            return {"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope"'}
+        case RateError():
+            return {"Retry-After": str(math.ceil(error.wait_seconds))}
+        case NotReadyError():
+            return {"Retry-After": _RETRY_SECONDS}
+        case _:
+            return {}

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.cli import main
+from inference.errors import RateError, SettingError
+from inference.serving.ledger import Place
+from inference.web.access.gate import presented_key
+from inference.web.access.key import Caller, make_key, read_line, read_lines
+from inference.web.access.need import Need, need_of
+from inference.web.access.rate import Rates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIGEST = "sha256:" + "0" * 64
+
+
+def test_a_made_key_is_read_again() -> None:
+    key, line = make_key("ci", ["predict", "admin"])
+    caller = read_line(line)
+    assert (caller.name, caller.scopes) == ("ci", {"predict", "admin"})
+    assert caller.digest == hashlib.sha256(key.encode()).digest()
+    assert key not in line
+
+
+def test_keys_are_never_made_twice() -> None:
+    assert len({make_key("x", ["predict"])[0] for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a predict",
+        f"a predict {DIGEST} more",
+        f"a/b predict {DIGEST}",
+        f"a root {DIGEST}",
+        f"a predict, {DIGEST}",
+        f"a predict {DIGEST[:-1]}",
+        f"a predict {DIGEST.upper()}",
+        f"a predict {DIGEST}\nb predict {DIGEST}",
+        f"a predict {DIGEST}\na predict {DIGEST[:-1]}1",
+    ],
+)
+def test_a_wrong_line_is_refused(line: str) -> None:
+    with pytest.raises(SettingError, match=r"^line [12]: "):
+        read_lines(line)
+
+
+def test_the_command_prints_a_key_once_and_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "ops", "--scope", "predict,admin"]) == 0
+    key, line = capsys.readouterr().out.splitlines()
+    assert read_line(line).digest == hashlib.sha256(key.encode()).digest()
+
+
+@pytest.mark.parametrize("arguments", [["a/b"], ["a", "--scope", "root"], ["a", "--scope", ""]])
+def test_the_command_refuses_what_the_file_could_not_hold(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["key", *arguments]) == 2
+    assert capsys.readouterr().err.startswith("inference: ")
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ([], None),
+        ([(b"authorization", b"Bearer k")], b"k"),
+        ([(b"authorization", b"BEARER  k ")], b"k"),
+        ([(b"authorization", b"Basic k")], None),
+        ([(b"x-api-key", b"k")], b"k"),
+        ([(b"x-api-key", b"other"), (b"authorization", b"Bearer k")], b"k"),
+    ],
+)
+def test_a_key_is_found_in_the_headers(
+    headers: list[tuple[bytes, bytes]], key: bytes | None
+) -> None:
+    assert presented_key(headers) == key
+
+
+def test_what_is_not_listed_needs_the_most() -> None:
+    assert need_of("POST", "/anything/new") is Need.ADMIN
+    assert need_of("DELETE", "/healthz") is Need.ADMIN
+    assert need_of("GET", "/anything/new") is Need.ANY_KEY
+    assert need_of("GET", "//healthz") is Need.ANY_KEY
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _caller(number: int) -> Caller:
+    return Caller(f"k{number}", frozenset({"predict"}), bytes([number]) * 32)
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+    clock = Clock()
+    rates = Rates(10, 3, clock=clock)
+    for _ in range(3):
+        rates.take(_caller(1))
+    with pytest.raises(RateError, match="key 'k1' makes more than 10 requests a second") as caught:
+        rates.take(_caller(1))
+    assert caught.value.wait_seconds == pytest.approx(0.1)
+    rates.take(_caller(2))
+    clock.now += 0.1001
+    rates.take(_caller(1))
+    with pytest.raises(RateError):
+        rates.take(_caller(1))
+    clock.now += 3600
+    for _ in range(3):
+        rates.take(_caller(1))
+    with pytest.raises(RateError):
+        rates.take(_caller(1))
+
+
+def test_workers_share_the_buckets(tmp_path: Path) -> None:
+    clock = Clock()
+    first, second = (Rates(1, 2, Place(tmp_path, n), clock=clock) for n in (0, 1))
+    first.take(_caller(1))
+    second.take(_caller(1))
+    for rates in (first, second):
+        with pytest.raises(RateError):
+            rates.take(_caller(1))
