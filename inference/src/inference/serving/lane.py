@@ -105,17 +105,14 @@ class Lane:
                 }
                 results = await self._in_thread(first.servable, first.outputs, joined)
                 parts = _split(results, [waiting.rows for waiting in batch])
-        except InferenceError as error:
+        except Exception as error:  # noqa: BLE001 - the lane must outlive whatever a batch does to it
             if len(batch) == 1:
                 _fail(first, error)
                 return
             for waiting in batch:
-                await self._run([waiting])
+                if not waiting.result.done():
+                    await self._run([waiting])
             return
-        except BaseException as error:
-            for waiting in batch:
-                _fail(waiting, error)
-            raise
         for waiting, part in zip(batch, parts, strict=True):
             waiting.timing.run_ended()
             waiting.timing.run_rows = total
