@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from inference.web.body import ClientGoneError, read_body
 from inference.web.exchange import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import Coroutine, MutableMapping, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -139,7 +140,32 @@ class HotRoutes:
         except Exception as error:  # noqa: BLE001 - the family says how it is told
             return family.refuse(exchange, error)
         exchange.complete(body)
-        return family.answer_now(exchange) or await family.answer(exchange)
+        return family.answer_now(exchange) or await _unless_gone(family.answer(exchange), receive)
+
+
+async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) -> Response:
+    """Wait for an answer for as long as there is somebody to wait for it.
+
+    Raises:
+        ClientGoneError: The client has left; the answer is given up.
+    """
+    answering = asyncio.current_task()
+    leaving = asyncio.ensure_future(receive())  # all has been received but the client's leave
+
+    def give_up(_: object) -> None:
+        if answering is not None:
+            answering.cancel()
+
+    leaving.add_done_callback(give_up)
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if leaving.done():
+            raise ClientGoneError from None
+        raise
+    finally:
+        leaving.remove_done_callback(give_up)
+        leaving.cancel()
 
 
 def wrong_method() -> HTTPException:
