@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,32 +14,13 @@ if TYPE_CHECKING:
     from service_process import Service
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
-REQUIREMENTS = HERE / "kserve.txt"
 
 
 @pytest.fixture(scope="module")
-def python() -> Path:
-    """Make the client's environment once, in the project's folder for tools."""
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    home = ROOT / ".tools" / f"kserve-{digest}"
-    interpreter = home / "bin" / "python"
-    if not (home / "complete").exists():
-        uv = os.environ.get("UV") or shutil.which("uv") or ROOT / ".tools" / "bin" / "uv"
-        if not Path(uv).exists():
-            pytest.skip("uv is not there to make the environment of KServe's client")
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", home], check=True)
-        install = [uv, "pip", "install", "--quiet", "--python", interpreter, "-r", REQUIREMENTS]
-        subprocess.run(install, check=True)
-        (home / "complete").touch()
-    return interpreter
-
-
-@pytest.fixture(scope="module")
-def answers(python: Path, filled: Service) -> dict[str, Any]:
+def answers(kserve_python: Path, filled: Service) -> dict[str, Any]:
     """Give what the client was answered."""
     run = subprocess.run(
-        [python, HERE / "kserve_client.py", str(filled.client.base_url)],
+        [kserve_python, HERE / "kserve_client.py", str(filled.client.base_url)],
         capture_output=True,
         timeout=100,
         text=True,
