@@ -75,7 +75,11 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
                 from inference.web.grpc.service import InferenceService  # noqa: PLC0415
 
                 service = InferenceService(
-                    repository, state_file, inferrer=inferrer, meter=meter, statistics=statistics
+                    repository,
+                    state_file,
+                    inferrer=inferrer,
+                    book=book,
+                    gate=gate,
                 )
                 await stack.enter_async_context(serving(service, repository, settings))
             yield

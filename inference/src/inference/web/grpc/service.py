@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf import json_format
 
-from inference.errors import ConflictError, NotFoundError, NotReadyError, RequestError
+from inference.errors import ClientError, ConflictError, NotFoundError, NotReadyError, RequestError
 from inference.repository.switch import load_model, unload_model
 from inference.serving.infer import is_small
+from inference.serving.statistics import collect_statistics
 from inference.serving.tensors.response import pick_results
 from inference.serving.timing import Timing
+from inference.web.access.gate import log_denied
+from inference.web.access.need import Need
 from inference.web.grpc import protocol_pb2 as pb
 from inference.web.grpc.messages import read_message, write_message
 from inference.web.oip import describe
@@ -28,9 +31,9 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
     from inference.repository.state import StateFile
+    from inference.serving.book import Book
     from inference.serving.infer import Inferrer
-    from inference.serving.meter import Meter
-    from inference.serving.statistics import ModelStatistics
+    from inference.web.access.gate import Gate
 
 NAME = "inference.GRPCInferenceService"
 _ROUTE = "grpc"
@@ -40,9 +43,21 @@ _INLINE_BYTES = 16 * 1024
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
     404: grpc.StatusCode.NOT_FOUND,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     503: grpc.StatusCode.UNAVAILABLE,
+}
+# What a call needs that is not listed: any key.
+_NEEDS = {
+    "ServerLive": Need.NOTHING,
+    "ServerReady": Need.NOTHING,
+    "ModelInfer": Need.PREDICT,
+    "ModelStreamInfer": Need.PREDICT,
+    "RepositoryModelLoad": Need.ADMIN,
+    "RepositoryModelUnload": Need.ADMIN,
 }
 
 
@@ -53,8 +68,8 @@ class InferenceService:
         repository: Where the models are.
         state_file: Where unloaded models are noted.
         inferrer: What answers for them.
-        meter: Told of every inference.
-        statistics: Adds up the numbers of every version.
+        book: Told of every inference, and adds up the numbers of every version.
+        gate: Asked before each call; ``None`` lets everybody in.
     """
 
     def __init__(
@@ -63,14 +78,15 @@ class InferenceService:
         state_file: StateFile,
         *,
         inferrer: Inferrer,
-        meter: Meter,
-        statistics: Callable[[], dict[tuple[str, int], ModelStatistics]],
+        book: Book,
+        gate: Gate | None = None,
     ) -> None:
         self._repository = repository
         self._state_file = state_file
         self._inferrer = inferrer
-        self._meter = meter
-        self._statistics = statistics
+        self._book = book
+        self._meter = book.meter
+        self._gate = gate
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """Give the calls as gRPC wants them."""
@@ -89,7 +105,7 @@ class InferenceService:
         }
         methods = {
             name: grpc.unary_unary_rpc_method_handler(
-                _answering(call),
+                self._answering(name, call),
                 request_deserializer=request.FromString,
                 response_serializer=_serialize,
             )
@@ -149,7 +165,9 @@ class InferenceService:
         """Tell how many requests there were, and what they spent where."""
         version = read_version(request.version) if request.version else None
         asked = describe.ready_versions(self._repository.current(), request.name or None, version)
-        described = describe.describe_statistics(asked, self._statistics())
+        described = describe.describe_statistics(
+            asked, collect_statistics(self._book.requests.items(), self._book.runs.items())
+        )
         filled = [_fill(pb.ModelStatistics(), one) for one in described]
         return pb.ModelStatisticsResponse(model_stats=filled)
 
@@ -192,11 +210,14 @@ class InferenceService:
         return response
 
     async def stream_infer(
-        self, requests: AsyncIterator[pb.ModelInferRequest], _: Any
+        self,
+        requests: AsyncIterator[pb.ModelInferRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[pb.ModelStreamInferResponse]:
         """Ask one model after another; what is refused is told and does not end the stream."""
         async for request in requests:
             try:
+                self._admit("ModelStreamInfer", context)
                 answer = pb.ModelStreamInferResponse(infer_response=await self.infer(request))
             except Exception as error:  # noqa: BLE001 - every error becomes a message
                 answer = pb.ModelStreamInferResponse(error_message=describe_error(error)[1])
@@ -220,23 +241,38 @@ class InferenceService:
 
         return write() if is_small(values) else await asyncio.to_thread(write)
 
+    def _answering(
+        self, name: str, call: Callable[[Any], Awaitable[Any]]
+    ) -> Callable[[Any, Any], Awaitable[Any]]:
+        """Ask the gate first, and turn our errors into gRPC's."""
+
+        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            try:
+                self._admit(name, context)
+                return await call(request)
+            except Exception as error:  # noqa: BLE001 - every error becomes a status
+                status, message = describe_error(error)
+                await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), message)
+
+        return answer
+
+    def _admit(self, name: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        if self._gate is None:
+            return
+        metadata = [
+            (key.encode(), value if isinstance(value, bytes) else value.encode())
+            for key, value in context.invocation_metadata() or ()
+        ]
+        try:
+            self._gate.admit(metadata, _NEEDS.get(name, Need.ANY_KEY))
+        except ClientError as error:
+            log_denied(f"gRPC {name}", error)
+            raise
+
     async def _find(self, name: str, version: str) -> Servable:
         return await self._repository.find(
             lambda snapshot: find_servable(snapshot, name, version or None)
         )
-
-
-def _answering(call: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
-    """Turn our errors into gRPC's."""
-
-    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            return await call(request)
-        except Exception as error:  # noqa: BLE001 - every error becomes a status
-            status, message = describe_error(error)
-            await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), message)
-
-    return answer
 
 
 def _serialize(message: Any) -> bytes:
