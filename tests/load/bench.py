@@ -10,6 +10,7 @@ import argparse
 import datetime as dt
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -51,6 +52,7 @@ SECONDS, ROUNDS = 1, 5
 def main() -> None:
     """Measure, print the ratios, write the page."""
     options = _read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended, too
     facts: dict[str, Any] = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "rounds": options.rounds,

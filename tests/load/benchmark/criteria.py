@@ -122,14 +122,14 @@ def _latency() -> Iterator[Criterion]:
     group = "A cheap model beside a costly one under full load: times its p99 alone"
     for place, where in _PLACES.items():
         for other in ("forest-1000-rows", "neighbours"):
-            for connections in (1, 16):
+            for connections in _COUNTS[place]:
                 name = f"beside/{place}/{connections}"
                 values = _ratio(f"{name}/{other}", f"{name}/alone", "p99_ms")
                 what = f"{_SAID[other]}, {_count(connections)}, {where}"
                 yield Criterion(group, what, "at most", 3, "", values)
     group = "During continuous republishing: times the p99 at rest"
     for place, where in _PLACES.items():
-        for connections in (1, 16):
+        for connections in _COUNTS[place]:
             name = f"republishing/{place}/{connections}"
             values = _ratio(f"{name}/republished", f"{name}/at-rest", "p99_ms")
             yield Criterion(group, f"{_count(connections)}, {where}", "at most", 3, "", values)
@@ -157,6 +157,7 @@ def _count(connections: int) -> str:
     return "1 connection" if connections == 1 else f"{connections} connections"
 
 
+_COUNTS = {"one-core": (1, 16), "all-cores": (16,)}
 _PLACES = {"one-core": "server on one core", "all-cores": "server on all cores"}
 _SAID = {
     LOGISTIC: "logistic regression",

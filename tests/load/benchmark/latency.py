@@ -18,7 +18,7 @@ from .server import service
 from .stage import warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from .figures import Figures
@@ -44,14 +44,13 @@ def beside(stage: Stage) -> Iterator[dict[str, Measure]]:
     }
     asked = [cheap, *(request for request, _ in costly.values())]
     folder = stage.new_folder("beside")
-    places = {"one-core": [stage.core], "all-cores": stage.cores}
     with contextlib.ExitStack() as stack:
         measures: dict[str, Measure] = {}
-        for place, cores in places.items():
+        for place, cores, counts in _places(stage):
             server = stack.enter_context(
                 stage.ours(folder, *asked, models=material.crowd, cores=cores)
             )
-            for connections in (1, 16):
+            for connections in counts:
                 alone = stage.load(server, cheap, connections, times=TIMES)
                 name = f"beside/{place}/{connections}"
                 measures[f"{name}/alone"] = alone
@@ -66,21 +65,26 @@ def beside(stage: Stage) -> Iterator[dict[str, Measure]]:
 def republishing(stage: Stage) -> Iterator[dict[str, Measure]]:
     """One model at rest, and while it is published again as soon as it is live."""
     one = stage.material.one(LOGISTIC)
-    places = {"one-core": [stage.core], "all-cores": stage.cores}
     with contextlib.ExitStack() as stack:
         measures: dict[str, Measure] = {}
-        for place, cores in places.items():
+        for place, cores, counts in _places(stage):
             folder = stage.new_folder("republishing")
             models = folder / "models"
             shutil.copytree(stage.material.models, models)
             server = stack.enter_context(service(cores, folder, models))
             warm_up(server, [one])
-            for connections in (1, 16):
+            for connections in counts:
                 rest = stage.load(server, one, connections, times=TIMES)
                 name = f"republishing/{place}/{connections}"
                 measures[f"{name}/at-rest"] = rest
                 measures[f"{name}/republished"] = partial(_republish, server, models, one, rest)
         yield measures
+
+
+def _places(stage: Stage) -> Iterator[tuple[str, Sequence[int], Sequence[int]]]:
+    """Give where a server runs, and over how many connections it is asked there."""
+    yield "one-core", [stage.core], (1, 16)
+    yield "all-cores", stage.cores, (16,)
 
 
 def _meanwhile(
