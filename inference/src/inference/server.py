@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -26,12 +27,14 @@ from inference.model.plan import granted_cpus
 from inference.serving.ledger import Place
 from inference.settings import Settings
 from inference.web.access.build import check_exposure
+from inference.web.bounds import Bounds, bounded
 from inference.web.direct import DirectProtocol
 from inference.web.protocol import Protocol
 
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 2048
+_OTHER_FILES = 256  # what a process opens beside connections
 _MOST_WORKERS = 8  # where nobody has said how many: each takes some 100 MB
 # How long a thread that loads a model may keep the loop from its requests; Python's own is 5 ms.
 _SWITCH_SECONDS = 0.0005
@@ -165,7 +168,7 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
     sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
         create_app(settings, place),
-        http=DirectProtocol if settings.direct else Protocol,
+        http=bounded(DirectProtocol if settings.direct else Protocol, _bounds(settings)),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -184,6 +187,21 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
 
 def _leave(*_: object) -> None:
     raise SystemExit
+
+
+def _bounds(settings: Settings) -> Bounds:
+    """Give the limits, and make room for as many connections as they allow."""
+    wanted = settings.max_connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return Bounds(
+        settings.max_header_bytes,
+        settings.head_seconds,
+        settings.body_seconds,
+        settings.max_connections,
+    )
 
 
 def _configure_logging(settings: Settings) -> None:

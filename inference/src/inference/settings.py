@@ -100,6 +100,26 @@ class Settings(BaseSettings):
     ] = 4096 * MIB
     max_body_bytes: Annotated[int, Field(ge=1, description="The largest request body.")] = 64 * MIB
     max_rows: Annotated[int, Field(ge=1, description="The most rows in one request.")] = 100_000
+    max_header_bytes: Annotated[
+        int,
+        Field(ge=1024, description="The largest head of a request: request line and headers."),
+    ] = 32 * 1024
+    head_seconds: Annotated[
+        float,
+        Field(gt=0, le=3600, description="How long a client may take to send a request's head."),
+    ] = 10
+    body_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=86_400,
+            description="How long a client may take to send a request's body, and to begin to read "
+            "an answer that waits.",
+        ),
+    ] = 60
+    max_connections: Annotated[
+        int, Field(ge=1, description="Most connections at a time, in each worker process.")
+    ] = 4096
     api_keys_file: Annotated[
         Path | None,
         Field(

@@ -42,6 +42,7 @@ async def serving(
         options=[
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
+            ("grpc.max_metadata_size", settings.max_header_bytes),
             ("grpc.so_reuseport", int(several)),
         ]
     )
