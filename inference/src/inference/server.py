@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -109,13 +111,19 @@ class Supervisor:
 
     def _start(self, index: int) -> None:
         listening = self._sockets[index].fileno()
+        if listening < 0:  # a signal has come meanwhile
+            return
         told = {_WORKER: str(index), _SOCKET: str(listening), _LEDGERS: str(self._ledgers)}
         worker = subprocess.Popen(
             [sys.executable, "-P", "-m", "inference.server"],
             env=os.environ | told,
+            stdin=subprocess.PIPE,  # its end tells the worker that nobody looks after it any more
             pass_fds=[listening],
+            process_group=0,  # Ctrl-C is for the supervisor, which tells the workers
         )
         self._workers[worker.pid] = (index, worker, time.monotonic())
+        if self._stopping:
+            self._signal(signal.SIGTERM)
 
     def _replace(self, pid: int, status: int) -> None:
         index, worker, started = self._workers.pop(pid)
@@ -137,14 +145,18 @@ class Supervisor:
             signal.signal(signal.SIGALRM, self._kill)
             signal.alarm(int(self._shutdown_seconds) + 5)
         self._stopping = True
-        for _index, worker, _started in self._workers.values():
-            with contextlib.suppress(ProcessLookupError):
-                worker.terminate()
+        for listening in self._sockets:
+            listening.close()  # or else clients would go on connecting to nobody
+        self._signal(signal.SIGTERM)
 
     def _kill(self, *_: object) -> None:
-        for _index, worker, _started in self._workers.values():
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        # Not by Popen's methods: they wait for who has ended, which then os.wait() never tells.
+        for pid in self._workers:
             with contextlib.suppress(ProcessLookupError):
-                worker.kill()
+                os.kill(pid, number)
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
@@ -152,6 +164,11 @@ def _listen(settings: Settings) -> list[socket.socket]:
     port = settings.port
     sockets: list[socket.socket] = []
     workers = settings.workers or min(granted_cpus(), _MOST_WORKERS)
+    if workers > 1:
+        # Another service's port is in use, but sockets that share ports would share it.
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, port))
     for _ in range(workers):
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -175,7 +192,7 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.shutdown_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
     server = uvicorn.Server(config)
     # It logs why it cannot start, and raises a signal again once it has shut down.
@@ -219,7 +236,13 @@ def _work() -> None:
     _configure_logging(settings)
     listening = socket.socket(fileno=int(os.environ[_SOCKET]))
     place = Place(Path(os.environ[_LEDGERS]), int(os.environ[_WORKER]))
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
     sys.exit(0 if _run(settings, listening, place=place) else 1)
+
+
+def _end_with_supervisor() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
