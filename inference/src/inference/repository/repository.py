@@ -76,6 +76,7 @@ class Repository:
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._scans_begun = self._scans_ended = 0
+        self._look: asyncio.Task[None] | None = None
         self._looked = -math.inf
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -147,11 +148,16 @@ class Repository:
         return look(self.current())
 
     async def _look_again(self) -> None:
-        """Rescan, unless that has only just been done: many wrong names must not cost one each."""
-        now = time.monotonic()
-        if now - self._looked >= _LOOK_SECONDS:
-            self._looked = now
-            await self.rescan()
+        """Wait for a scan that begins from now on; many wrong names at once share one."""
+        if self._look is None:
+            self._look = asyncio.create_task(self._look_soon())
+        await asyncio.shield(self._look)
+
+    async def _look_soon(self) -> None:
+        await asyncio.sleep(self._looked + _LOOK_SECONDS - time.monotonic())
+        self._look = None  # who asks from here on may know of more than this scan sees
+        self._looked = time.monotonic()
+        await self.rescan()
 
     async def rescan(self) -> None:
         """Look at the folder now; returns when what is there has been taken note of."""
