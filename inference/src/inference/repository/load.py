@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.errors import ArtefactError
-from inference.model.plan import make_plan, override_plan
+from inference.model.plan import granted_cpus, make_plan, override_plan
 from inference.model.replay import replay_samples
 from inference.model.servable import Servable
 
@@ -31,6 +31,7 @@ def load_servable(
     name, version = key
     asked = [settings.plans[wanted] for wanted in ("*", name) if wanted in settings.plans]
     threads = next((a.threads for a in reversed(asked) if a.threads), report.threads)
+    threads = min(threads, granted_cpus())  # the report may stem from a larger machine
     plan = make_plan(report.cost_us, batchable=report.batchable, threads=threads)
     servable = Servable(name, version, data, plan=plan)
     if servable.digest != report.digest:
