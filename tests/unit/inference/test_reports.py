@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.repository.report import Report
+from inference.repository.reports import Reports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIGEST = "ab" * 32
+REPORT = Report(admitted=True, digest=DIGEST, cost_us={1: 5.0, 128: 9.0}, threads=2)
+
+
+def test_a_report_outlives_the_process(tmp_path: Path) -> None:
+    Reports(tmp_path / "reports").put(REPORT)
+    assert Reports(tmp_path / "reports").get(DIGEST) == REPORT
+    assert Reports(tmp_path / "reports").get("cd" * 32) is None
+
+
+@pytest.mark.parametrize("package", ["inference", "onnxruntime"])
+def test_a_report_of_other_versions_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    Reports(tmp_path).put(REPORT)
+    monkeypatch.setattr(
+        "inference.repository.reports.version", lambda name: "9" if name == package else "1"
+    )
+    later = Reports(tmp_path)
+    assert later.get(DIGEST) is None
+    later.put(REPORT)
+    assert Reports(tmp_path).get(DIGEST) == REPORT
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"made_by": "x"}', b"null"])
+def test_a_corrupt_file_is_no_report(tmp_path: Path, content: bytes) -> None:
+    Reports(tmp_path).put(REPORT)
+    (tmp_path / f"{DIGEST}.json").write_bytes(content)
+    reports = Reports(tmp_path)
+    assert reports.get(DIGEST) is None
+    reports.put(REPORT)
+    assert Reports(tmp_path).get(DIGEST) == REPORT
+
+
+def test_a_report_under_another_name_is_not_believed(tmp_path: Path) -> None:
+    Reports(tmp_path).put(REPORT)
+    other = "cd" * 32
+    (tmp_path / f"{DIGEST}.json").rename(tmp_path / f"{other}.json")
+    assert Reports(tmp_path).get(other) is None
+
+
+def test_a_folder_that_cannot_be_written_costs_no_more_than_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    reports = Reports(tmp_path / "file" / "reports")  # not even root can make it
+    with reports.turn(DIGEST):
+        reports.put(REPORT)
+    assert reports.get(DIGEST) == REPORT
+
+
+def test_only_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.repository.reports._KEPT", 3)
+    reports = Reports(tmp_path)
+    digests = [f"{n:064d}" for n in range(6)]
+    for age, digest in enumerate(digests):
+        reports.put(Report(admitted=True, digest=digest))
+        os.utime(tmp_path / f"{digest}.json", (age, age))
+    assert {path.stem for path in tmp_path.glob("*.json")} == set(digests[-3:])
+    assert len(reports._known) == 3
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_one_content_is_one_turn_at_a_time(tmp_path: Path) -> None:
+    entered, others = threading.Event(), threading.Event()
+
+    def wait_for_turn() -> None:
+        with Reports(tmp_path).turn(DIGEST):  # a file of its own, as another process has
+            entered.set()
+
+    thread = threading.Thread(target=wait_for_turn)
+    with Reports(tmp_path).turn(DIGEST):
+        thread.start()
+        with Reports(tmp_path).turn("cd" * 32):
+            others.set()  # another content does not wait
+        assert not entered.wait(0.05)
+    thread.join(10)
+    assert entered.is_set()
+    assert others.is_set()
