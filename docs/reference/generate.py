@@ -61,6 +61,8 @@ def _settings() -> str:
         "|---|---|---|---|",
         "| `EXPORTER_MODELS_DIR` | `models_dir` | `models` | where `publish()` writes |",
         "| `EXPORTER_URL` | `url` | `http://127.0.0.1:8000` | where the service answers |",
+        "| `EXPORTER_API_KEY` | | none | the key that is shown to it |",
+        "| `EXPORTER_SIGN_WITH` | `sign_with` | none | file of the key that signs |",
     ]
     return "\n".join(lines) + "\n"
 

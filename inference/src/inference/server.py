@@ -26,6 +26,7 @@ import uvicorn
 from inference import log
 from inference.app import create_app
 from inference.model.plan import granted_cpus
+from inference.repository.trust import Trust
 from inference.serving.ledger import Place
 from inference.settings import Settings
 from inference.web.access.build import check_exposure
@@ -56,6 +57,8 @@ def serve(settings: Settings) -> bool:
         SettingError: The settings do not go together.
     """
     check_exposure(settings)
+    if settings.trusted_keys_file is not None:
+        Trust(settings.trusted_keys_file)
     _configure_logging(settings)
     try:
         sockets = _listen(settings)

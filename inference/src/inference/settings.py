@@ -150,6 +150,13 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="The key that 'inference models' shows to the running service."),
     ] = None
+    trusted_keys_file: Annotated[
+        Path | None,
+        Field(
+            description="The file of public keys, one of which must have signed a model; "
+            "'exporter keygen' makes them. Needs the extra inference[signing]."
+        ),
+    ] = None
     max_queued: Annotated[
         int, Field(ge=1, description="Most requests that wait for a costly run, over all models.")
     ] = 1024

@@ -1,4 +1,4 @@
-"""The command: ``exporter publish MODEL --name NAME --sample DATA.csv``."""
+"""The commands: ``exporter publish MODEL --name NAME --sample CSV``, ``exporter keygen NAME``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from exporter.errors import ArgumentError, DataError, ExporterError, ModelError, OptionError
 from exporter.publish import publish
+from exporter.signing import make_key
 
 if TYPE_CHECKING:
     from exporter.publication import Publication
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        if options.command == "keygen":
+            return _make_key(options.name, options.out)
         publication = _publish(options)
         sys.stdout.write(f"{publication}\n")
         if options.wait is not None:
@@ -120,8 +123,22 @@ def _publish(options: argparse.Namespace) -> Publication:
         models_dir=options.models_dir,
         url=options.url,
         tolerance=options.tolerance,
+        sign_with=options.sign_with,
         progress=False if options.quiet else None,
     )
+
+
+def _make_key(name: str, out: Path | None) -> int:
+    if not name or any(c.isspace() or c in "#/" for c in name):
+        raise OptionError(f"{name!r} is no name: leave blanks, '/' and '#' out")
+    path = out or Path(f"{name}.key")
+    signer = make_key(path)
+    sys.stderr.write(
+        f"exporter: the private key is in {path}: keep it secret, and sign with sign_with={path}\n"
+        "exporter: this line belongs into the file that INFERENCE_TRUSTED_KEYS_FILE names:\n"
+    )
+    sys.stdout.write(f"{signer.trusted_line(name)}\n")
+    return _OK
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,7 +179,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--wait", type=float, metavar="SECONDS", help="wait until the service serves it"
     )
+    command.add_argument(
+        "--sign-with", type=Path, metavar="KEY", help="sign it; default: EXPORTER_SIGN_WITH"
+    )
     command.add_argument("--quiet", action="store_true", help="show no progress")
+    keygen = commands.add_parser("keygen", help="make a key pair to sign models with")
+    keygen.add_argument("name", metavar="NAME", help="whose key it is")
+    keygen.add_argument("--out", type=Path, metavar="FILE", help="default: NAME.key")
     return parser
 
 

@@ -22,6 +22,7 @@ from exporter.progress import Progress
 from exporter.publication import Publication
 from exporter.search import find_conversion
 from exporter.settings import resolve_link_url, resolve_models_dir, resolve_url
+from exporter.signing import resolve_signer
 from inference.model.contract import METADATA_KEY, encode_contract
 from inference.repository.admission import examine
 
@@ -49,6 +50,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     models_dir: str | os.PathLike[str] | None = None,
     url: str | None = None,
     tolerance: float | None = None,
+    sign_with: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Publication:
     """Publish a fitted scikit-learn model as the next version of ``name``.
@@ -76,6 +78,8 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         url: Where the service answers; by default ``EXPORTER_URL``, or ``http://127.0.0.1:8000``.
         tolerance: Largest absolute difference accepted of a probability or value; by default 1e-5,
             for a regression times the largest value.
+        sign_with: File of the private key to sign with, which ``exporter keygen`` makes; by default
+            ``EXPORTER_SIGN_WITH``, or none.
         progress: Whether to show what is being done; by default in a notebook or a terminal.
 
     Returns:
@@ -92,6 +96,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     service = resolve_url(url)
     folder = resolve_models_dir(models_dir)
     _check_tolerance(tolerance)
+    signer = resolve_signer(sign_with)
     original = Original(model)
     with Progress(name, shown=progress) as steps:
         steps.begin("reading the rows")
@@ -107,7 +112,8 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         timings = speed.measure(original, conversion, data.given.table)
         with Stage(folder) as stage:
             steps.begin("admission", "the service's own examination")
-            report = _admit(stage, conversion, contract, name)
+            file = _finish(conversion, contract, name)
+            report = _admit(stage, file if signer is None else signer.seal(file, name))
             steps.begin("placing")
             version = stage.place(name)
             path = stage.models_dir / name / str(version) / stage.file.name
@@ -133,14 +139,19 @@ def _check_tolerance(tolerance: float | None) -> None:
         raise OptionError(f"tolerance has to be a number from 0 on, not {tolerance!r}")
 
 
-def _admit(stage: Stage, conversion: Conversion, contract: Contract, name: str) -> Report:
+def _finish(conversion: Conversion, contract: Contract, name: str) -> bytes:
     model = conversion.model
     model.producer_name, model.producer_version = "rookery-exporter", ""
     model.doc_string = contract.training.description or ""
     model.graph.name = name
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, encode_contract(contract)
-    stage.write(model.SerializeToString())
+    file: bytes = model.SerializeToString()
+    return file
+
+
+def _admit(stage: Stage, file: bytes) -> Report:
+    stage.write(file)
     report = examine(stage.file)
     if not report.admitted:
         raise NotAdmittedError(

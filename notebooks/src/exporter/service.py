@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -100,6 +101,8 @@ class Service:
     def _call(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if key := os.environ.get("EXPORTER_API_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
         request = Request(self.url + path, data=data, headers=headers)  # noqa: S310 - settings check it
         try:
             with self._opener.open(request, timeout=_SECONDS) as response:

@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from inference.errors import SealError
 from inference.repository.admission import Limits
 from inference.repository.layout import fingerprint
 from inference.repository.load import load_servable
 from inference.repository.report import Report
 from inference.repository.reports import Reports
+from inference.repository.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,6 +54,9 @@ class Intake:
         settings: Limits, settle time, plans, where reports are kept.
         examiner: Says whether an artefact may be served.
         events: Told of examinations and loads.
+
+    Raises:
+        SettingError: The file of trusted keys is of no use.
     """
 
     def __init__(
@@ -64,6 +69,8 @@ class Intake:
         self._examine = examiner
         self._events = events
         self._limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
+        trusted = settings.trusted_keys_file
+        self._trust = None if trusted is None else Trust(trusted)
         self._reports = Reports(settings.state_dir / "reports")
         self._threads = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="repository")
 
@@ -98,6 +105,11 @@ class Intake:
         digest = await self.in_thread(_sha256, data)
         if live is not None and live.digest == digest:
             return Arrival(None, live)
+        if self._trust is not None:
+            try:
+                await self.in_thread(self._trust.check, data, candidate.name)
+            except SealError as error:
+                return Arrival(Report(admitted=False, reason=str(error)), None)
         report = await self._report(candidate, digest)
         if report.digest and report.digest != digest:
             return None

@@ -1,0 +1,135 @@
+"""The seal: an Ed25519 signature at the very end of an artefact.
+
+A sealed file is the content followed by one metadata entry of a fixed length, whose value names the
+key and holds the signature of all before it. Protobuf reads a message with a field appended like
+one that had it from the start, so a sealed file is an ONNX file as any other, and the content is
+what is left when the entry is cut off: nothing has to be serialized anew, and nothing can be put
+before, behind or in between unnoticed.
+
+What is signed is the content's SHA-256 with the model's name, so that a file cannot be passed off
+as another model's. It is not signed with its version, which a file gets only when it is placed: who
+can write to the models folder can put an older sealed file back.
+
+Source: RFC 8032 for Ed25519; https://protobuf.dev/programming-guides/encoding/#last-one-wins for
+appended fields.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import NamedTuple
+
+from inference.errors import SealError
+
+SEAL_KEY = "rookery.seal"
+PUBLIC_BYTES = 32
+_CONTEXT = b"rookery seal 1\0"
+_SIGNATURE_BYTES = 64
+_METADATA_PROPS = 14 << 3 | 2  # ModelProto.metadata_props in onnx.proto, a message
+_KEY, _VALUE = 1 << 3 | 2, 2 << 3 | 2  # StringStringEntryProto's fields
+
+
+class Seal(NamedTuple):
+    """What the end of a sealed file says.
+
+    Attributes:
+        key_id: Of the public key.
+        signature: Of :func:`signed_message`.
+    """
+
+    key_id: str
+    signature: bytes
+
+
+def key_id(public: bytes) -> str:
+    """Give a public key's id: the beginning of its SHA-256.
+
+    >>> key_id(bytes(32))
+    '66687aadf862bd77'
+    """
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def signed_message(content: bytes, name: str) -> bytes:
+    """Give what is to be signed.
+
+    Args:
+        content: The artefact without a seal.
+        name: The model's name.
+    """
+    return _CONTEXT + name.encode() + b"\0" + hashlib.sha256(content).digest()
+
+
+def append_seal(content: bytes, seal: Seal) -> bytes:
+    """Seal a content that has no seal."""
+    return content + _spell(seal)
+
+
+def split_seal(data: bytes) -> tuple[bytes, Seal | None]:
+    """Take a file apart into its content and its seal, ``None`` where it does not end in one."""
+    end = data[-SEAL_BYTES:]
+    head, colon, spelt = end[-_VALUE_BYTES:].partition(b":")
+    identity, colon2, signature = spelt.partition(b":")
+    if head != b"ed25519" or not colon or not colon2:
+        return data, None
+    try:
+        seal = Seal(identity.decode("ascii"), base64.b64decode(signature, validate=True))
+    except ValueError:
+        return data, None
+    # Base64 can spell the same bytes in several ways; only ours is a seal.
+    if len(seal.signature) != _SIGNATURE_BYTES or _spell(seal) != end:
+        return data, None
+    return data[:-SEAL_BYTES], seal
+
+
+def check_seal(data: bytes, name: str, trusted: dict[str, bytes]) -> str:
+    """Check that a file is sealed by somebody who is trusted; needs the extra ``signing``.
+
+    Args:
+        data: The whole file.
+        name: The model's name.
+        trusted: Public keys by their ids.
+
+    Returns:
+        The id of the key that sealed it.
+
+    Raises:
+        SealError: It is not; says why.
+    """
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - an extra
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PublicKey,
+    )
+
+    content, seal = split_seal(data)
+    if seal is None:
+        if SEAL_KEY.encode() in data:
+            raise SealError("its signature is not at its end: it was altered after it was signed")
+        raise SealError("it is not signed, and only signed models are served here")
+    if seal.key_id not in trusted:
+        raise SealError(f"it is signed with the key {seal.key_id}, which is not trusted here")
+    public = Ed25519PublicKey.from_public_bytes(trusted[seal.key_id])
+    try:
+        public.verify(seal.signature, signed_message(content, name))
+    except InvalidSignature:
+        raise SealError(
+            "its signature does not fit: it was altered after it was signed, or it was signed as "
+            f"another model than '{name}'"
+        ) from None
+    return seal.key_id
+
+
+def _spell(seal: Seal) -> bytes:
+    value = f"ed25519:{seal.key_id}:{base64.b64encode(seal.signature).decode()}".encode()
+    key = SEAL_KEY.encode()
+    entry = bytes([_KEY, len(key)]) + key + bytes([_VALUE, len(value)]) + value
+    return bytes([_METADATA_PROPS]) + _varint(len(entry)) + entry
+
+
+def _varint(value: int) -> bytes:
+    return bytes([value & 127 | 128, value >> 7]) if value > 127 else bytes([value])
+
+
+SEAL_BYTES = len(_spell(Seal("0" * 16, bytes(_SIGNATURE_BYTES))))
+_VALUE_BYTES = len("ed25519:") + 16 + 1 + len(base64.b64encode(bytes(_SIGNATURE_BYTES)))
