@@ -3,6 +3,7 @@ from __future__ import annotations
 import concurrent.futures
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 import artefacts
@@ -126,3 +127,30 @@ def test_says_why_a_refused_file_cannot_be_loaded(own: Service) -> None:
 @pytest.mark.parametrize("verb", ["load", "unload"])
 def test_says_that_there_is_no_such_model(own: Service, verb: str) -> None:
     assert "Did you mean 'penguins'" in post(own, f"/models/penguin/{verb}", 404)["error"]
+
+
+def test_what_one_worker_answered_holds_in_all(tmp_path: Path) -> None:
+    service = Service(tmp_path, workers=2)
+    service.put("penguins/1/model.onnx", artefacts.penguins(1))
+    try:
+        service.start(within=120)
+        service.client.post("/select-model/", params={"model": "penguins"}).raise_for_status()
+        for _ in range(4):
+            _ask_anew(service, "POST", "/v2/repository/models/penguins/unload", {200})
+            for path in ("/v2/models/penguins/ready", "/v2/models/penguins"):
+                _ask_anew(service, "GET", path, {503}, times=12)
+            _ask_anew(service, "POST", "/predict/", {409}, times=12)
+            _ask_anew(service, "POST", "/v2/repository/models/penguins/load", {200})
+            _ask_anew(service, "GET", "/v2/models/penguins/versions/1/ready", {200}, times=12)
+            _ask_anew(service, "POST", "/predict/", {200}, times=12)
+    finally:
+        service.stop()
+
+
+def _ask_anew(service: Service, method: str, path: str, expected: set[int], times: int = 1) -> None:
+    """Ask over connections of their own, since the kernel spreads connections over workers."""
+    body = ROW if path == "/predict/" else None
+    for _ in range(times):
+        url = service.client.base_url.join(path)
+        answer = httpx.request(method, url, json=body, timeout=30, trust_env=False)
+        assert answer.status_code in expected, answer.text
