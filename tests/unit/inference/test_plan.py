@@ -9,6 +9,7 @@ from artefacts import SPECIES, classifier_graph, contract, measurements, with_co
 from inference.model import plan as plan_module
 from inference.model.contract import Serving
 from inference.model.plan import Plan, granted_cpus, make_plan, override_plan
+from inference.model.signature import Signature, TensorSpec
 from inference.repository.load import load_servable
 from inference.repository.report import Report
 from inference.settings import Settings
@@ -117,3 +118,24 @@ def test_processors_are_those_of_affinity_and_quota(
     monkeypatch.setattr(plan_module, "_CGROUP_QUOTA", file)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(affinity)), raising=False)
     assert granted_cpus() == granted
+
+
+@pytest.mark.parametrize(
+    ("shapes", "follows"),
+    [
+        ([(-1, 4)], True),
+        ([(-1,), (-1, 2)], True),
+        ([(-1, 3, -1, -1)], False),
+        ([(-1, 4), (-1, -1)], False),
+        ([()], False),
+    ],
+)
+def test_cost_follows_from_rows_where_nothing_else_varies(
+    shapes: list[tuple[int, ...]], *, follows: bool
+) -> None:
+    """A graph that takes images of any size was timed on one pixel: it must not run on the loop."""
+    inputs = tuple(
+        TensorSpec.from_onnx(f"x{i}", "tensor(float)", list(shape))
+        for i, shape in enumerate(shapes)
+    )
+    assert Signature(inputs, ()).costs_by_rows is follows

@@ -66,6 +66,11 @@ class Signature:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
+    @property
+    def costs_by_rows(self) -> bool:
+        """Whether a run's cost follows from the row count: nothing else about the inputs varies."""
+        return all(spec.shape and -1 not in spec.shape[1:] for spec in self.inputs)
+
     def input(self, name: str) -> TensorSpec | None:
         """Find an input by name."""
         return next((spec for spec in self.inputs if spec.name == name), None)

@@ -36,6 +36,8 @@ def load_servable(
     servable = Servable(name, version, data, plan=plan)
     if servable.digest != report.digest:
         raise ArtefactError("the file changed while it was examined")
+    if not servable.signature.costs_by_rows:
+        plan = override_plan(plan, mode="thread")  # it was timed at a size that says little
     serving = servable.contract.serving if servable.contract else None
     if serving is not None:
         plan = override_plan(plan, mode=serving.mode, max_batch_rows=serving.max_batch_rows)
