@@ -17,6 +17,7 @@ from inference.repository.state import StateFile
 from inference.serving.book import Book
 from inference.serving.dispatch import Dispatcher
 from inference.serving.infer import Inferrer
+from inference.serving.ledger import share_number
 from inference.serving.predict import Predictors
 from inference.serving.statistics import collect_statistics
 from inference.web import problem
@@ -55,7 +56,7 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
         SettingError: The file of keys is of no use.
     """
     book = Book(place)
-    state_file = StateFile(settings.state_dir, book.events)
+    state_file = StateFile(settings.state_dir, book.events, share_number(place))
     repository = Repository(settings, state_file, events=book.events)
     gate = build_gate(settings, book, place)
     dispatcher = Dispatcher(settings, book.waiting)

@@ -10,6 +10,7 @@ import pytest
 
 from inference.errors import StateError
 from inference.repository.state import Selection, State, StateFile
+from inference.serving.ledger import share_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,7 @@ from pathlib import Path
 import msgspec
 
 from inference.repository.state import Selection, StateFile
+from inference.serving.ledger import share_number
 
 state_file = StateFile(Path(sys.argv[1]))
 mine = sys.argv[2]
@@ -134,3 +136,16 @@ def test_changes_of_equal_size_within_one_tick_of_the_clock_are_seen(tmp_path: P
         assert theirs.current() == wanted
         ours.update(lambda _: select("yyy"))
         assert theirs.current() == select("yyy")
+
+
+def test_processes_that_share_a_number_see_each_others_changes_at_once(tmp_path: Path) -> None:
+    """And a change by hand with the next refresh: without a change counted there is no look."""
+    shared = share_number(None)
+    one, other = (StateFile(tmp_path, changes=shared) for _ in range(2))
+    assert other.current() == State()
+    one.update(lambda state: msgspec.structs.replace(state, pins={"m": 2}))
+    assert other.current().pins == {"m": 2}
+    (tmp_path / "state.json").write_bytes(msgspec.json.encode(State(pins={"m": 3})))
+    assert other.current().pins == {"m": 2}
+    assert other.refresh().pins == {"m": 3}
+    assert other.current().pins == {"m": 3}

@@ -218,7 +218,7 @@ class Repository:
         else:
             self._scan = scan
             self._follow(scan.candidates)
-        state = self.state
+        state = self._state_file.refresh()
         for name in {name for name, _ in self._slots}:
             self._start_and_stop(name, state)
         self._publish()

@@ -19,8 +19,10 @@ from inference.errors import StateError
 from inference.repository.events import Events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, MutableSequence
     from pathlib import Path
+
+    Changes = MutableSequence[float] | memoryview[float]
 
 logger = logging.getLogger(__name__)
 
@@ -55,22 +57,38 @@ class StateFile:
     Args:
         folder: Where ``state.json`` lies; created when missing.
         events: Told of every change made here.
+        changes: A number that all processes share, one more with each change: while it is the same
+            there is nothing to look at, but for an edit by hand, which :meth:`refresh` finds.
+            Without it every look is a stat.
     """
 
-    def __init__(self, folder: Path, events: Events | None = None) -> None:
+    def __init__(
+        self, folder: Path, events: Events | None = None, changes: Changes | None = None
+    ) -> None:
         self._folder = folder
         self._events = events or Events()
         self._path = folder / "state.json"
         self._path_text = str(self._path)  # a stat of a string costs half of that of a Path
+        self._changes = changes
+        self._known_changes = -1.0
         self._seen: tuple[int, int, int] | None = None
         self._state = State()
 
     def current(self) -> State:
         """Give the state as it is on disk now.
 
-        A stat when nothing changed. A file that cannot be read counts as what was read last, one
-        that is not a state as an empty one; both are logged once.
+        A file that cannot be read counts as what was read last, one that is not a state as an empty
+        one; both are logged once.
         """
+        if self._changes is not None:
+            changes = self._changes[0]
+            if changes == self._known_changes:
+                return self._state
+            self._known_changes = changes
+        return self.refresh()
+
+    def refresh(self) -> State:
+        """Look at the file itself; a stat when nothing changed."""
         try:
             status = os.stat(self._path_text)  # noqa: PTH116 - once per request
             seen = (status.st_ino, status.st_size, status.st_mtime_ns)
@@ -98,15 +116,17 @@ class StateFile:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
-                before = self.current()
+                before = self.refresh()
                 state = change(before)
                 self._write(state)
+                if self._changes is not None:
+                    self._changes[0] += 1
         except OSError as error:
             raise StateError(
                 f"the state cannot be written to '{self._path}': {error.strerror}; nothing changed"
             ) from error
         self._tell(before, state)
-        return self.current()
+        return self.refresh()
 
     def _tell(self, before: State, after: State) -> None:
         for choice in State.__struct_fields__:

@@ -11,7 +11,7 @@ servable, predict, respond. :mod:`inference.web.openapi` describes them in the d
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RookeryError
@@ -49,7 +49,7 @@ class PredictRoutes:
 
     def takes(self, path: str) -> bool:
         """Tell whether a path is one of these routes."""
-        return _PATH.fullmatch(path) is not None
+        return _parse(path) is not None
 
     def answer_now(self, exchange: Exchange) -> Response | None:
         """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
@@ -93,8 +93,14 @@ class PredictRoutes:
 
     @staticmethod
     def _find(path: str, snapshot: Snapshot) -> Servable:
-        match = _PATH.fullmatch(path)
-        name, version = match.groups() if match else (None, None)
+        name, version = _parse(path) or (None, None)
         if name is None:
             return snapshot.selected()
         return find_servable(snapshot, name, version)
+
+
+@lru_cache(maxsize=1024)
+def _parse(path: str) -> tuple[str | None, str | None] | None:
+    """Give the model and the version that a path names; ``None`` for other routes' paths."""
+    match = _PATH.fullmatch(path)
+    return None if match is None else (match[1], match[2])
