@@ -8,6 +8,7 @@ a dead worker had not yet accepted waits for its successor instead of being refu
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import math
 import os
@@ -197,6 +198,8 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
+    # What stands now stands for good: the collector need not look at it again and again.
+    gc.freeze()
     server = uvicorn.Server(config)
     # It logs why it cannot start, and raises a signal again once it has shut down.
     signal.signal(signal.SIGTERM, _leave)
