@@ -31,10 +31,13 @@ def _failing() -> bytes:
     return model(spelt)
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=[True, False], ids=["direct", "asgi"])
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     with Service(
         tmp_path_factory.mktemp("bad-requests"),
+        direct=request.param,
         max_rows=50,
         max_body_bytes=20_000,
         admission_timeout_seconds=60,

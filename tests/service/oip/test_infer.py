@@ -9,14 +9,25 @@ import numpy as np
 import pytest
 
 from inference.serving.tensors.binary import to_binary
-from oip_models import ELEMENTS, pack, sample, tensor, unpack
+from oip_models import ELEMENTS, fill, pack, sample, tensor, unpack
+from service_process import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import httpx
 
-    from service_process import Service
-
 ROWS = [[39.1, 18.7, 181.0, 3750.0], [46.5, 17.9, 192.0, 3500.0], [50.0, 16.3, 230.0, 5700.0]]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["direct", "asgi"])
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Serve every kind of model, answering from the parser and without it."""
+    settings = {"max_rows": 1000, "max_body_bytes": 1_000_000, "direct": request.param}
+    with fill(Service(tmp_path_factory.mktemp("infer"), **settings)) as service:
+        yield service.start(within=120)
 
 
 def infer(service: Service, model: str, /, version: int | None = None, **document: Any) -> Any:
