@@ -96,17 +96,17 @@ def resident_mib(service: Service) -> float:
 def test_a_hundred_republications_fail_no_request(published: Service) -> None:
     """The whole of it: new versions, corrupt ones, wrong ones, and a deletion.
 
-    Every version is published as ``publish()`` does: twenty times one, which is waited for, and
-    then four at once.
+    Every version is published as ``publish()`` does: ten times one, which is waited for, and
+    then nine at once.
     """
     with Caller(published, "/predict/") as caller:
         number, memory = 1, 0.0
-        for burst in [1, 4] * 20:
+        for burst in [1, 9] * 10:
             for _ in range(burst):
                 number += 1
                 published.put(f"m/{number}/model.onnx", penguins(note=str(number)))
             eventually(lambda n=number: n in caller.answers, within=60, what=f"version {number}")
-            if number == 31:
+            if number == 41:
                 memory = resident_mib(published)
         assert resident_mib(published) - memory < 60, "memory grows with every swap"
         latest = number
