@@ -102,13 +102,14 @@ def test_beside_all_of_that_a_good_model_appears(service: Service) -> None:
 
 
 def _copy_slowly(service: Service, place: Path, content: bytes) -> None:
-    """Write in ten parts over a second, checking that nothing of it is ever served."""
+    """Write in ten parts over a second, checking that nothing is served before the last."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    part = len(content) // 10 + 1
     with place.open("wb", buffering=0) as file:
-        for begin in range(0, len(content), len(content) // 10 + 1):
-            file.write(content[begin : begin + len(content) // 10 + 1])
+        for begin in range(0, len(content), part):
             with pytest.raises(AssertionError):
-                eventually(lambda: answers(service, "slow"), within=0.1)
+                eventually(lambda: service.model("slow").get("state") == "ready", within=0.1)
+            file.write(content[begin : begin + part])
 
 
 @pytest.mark.parametrize("place", ["slow.onnx", "slow/1/model.onnx"])
