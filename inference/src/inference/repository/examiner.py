@@ -1,12 +1,14 @@
 """The child process that tries one artefact: ``python -m inference.repository.examiner FILE ...``.
 
-It may crash, loop or run out of memory: that is what it is for. It limits itself before it loads
-anything, reads the file, refuses external data, loads it, replays the golden samples, times it, and
-writes one :class:`~inference.repository.report.Report` as JSON to standard output.
+It may crash, loop or run out of memory: that is what it is for. It limits itself and leaves the
+network before it reads the file, and gives up opening anything before it looks into it: then it
+refuses external data, loads the file, replays the golden samples, times it, and writes one
+:class:`~inference.repository.report.Report` as JSON to standard output.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import resource
@@ -21,6 +23,8 @@ from inference.errors import ArtefactError, ContractError, RookeryError
 from inference.repository.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.model.servable import Servable
 
 
@@ -29,6 +33,12 @@ _NICENESS = 5
 _THREADS_WORTH_US = 5_000.0
 _THREADS_GAIN = 1.5
 
+
+# CLONE_NEWUSER and CLONE_NEWNET, linux/sched.h; os.unshare() is there from Python 3.12 on.
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+# LC_ALL_MASK, locale.h of glibc; the second is onnxruntime's default.
+_ALL_CATEGORIES = 0x1FBF
+_LOCALES = (b"C.UTF-8", b"en_US.UTF-8", b"en_US.utf8", b"C.utf8")
 
 # How onnxruntime says it; the processes that serve have no such limit.
 _OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")
@@ -46,15 +56,41 @@ def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
-def examine_here(path: Path) -> Report:
-    """Examine one artefact in this process; see :func:`inference.repository.admission.examine`."""
+def leave_network() -> bool:
+    """Go where there is no network; false where an unprivileged process may not.
+
+    It is a second lock: :func:`give_up_files` holds everywhere but for root.
+    """
+    unshare = ctypes.CDLL(None).unshare
+    return any(unshare(spaces) == 0 for spaces in (_NEW_USER | _NEW_NETWORK, _NEW_NETWORK))
+
+
+def give_up_files() -> None:
+    """Open nothing any more, neither files nor sockets; what is open stays so.
+
+    Locales are files, too: those that text models commonly name are loaded before, and stay.
+    """
+    libc = ctypes.CDLL(None)
+    libc.newlocale.restype = ctypes.c_void_p
+    for name in _LOCALES:
+        libc.newlocale(_ALL_CATEGORIES, name, None)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def examine_here(path: Path, confine: Callable[[], None] | None = None) -> Report:
+    """Examine one artefact in this process; see :func:`inference.repository.admission.examine`.
+
+    Args:
+        path: The file.
+        confine: Called when all is imported and nothing of the file has been looked at.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         return Report(admitted=False, reason=f"the file cannot be read: {error.strerror}")
     report = Report(admitted=False, digest=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
     try:
-        return _try(data, report)
+        return _try(data, report, confine)
     except ContractError as error:
         return msgspec.structs.replace(report, reason=str(error))
     except RookeryError as error:
@@ -65,12 +101,17 @@ def examine_here(path: Path) -> Report:
         )
 
 
-def _try(data: bytes, report: Report) -> Report:
+def _try(data: bytes, report: Report, confine: Callable[[], None] | None) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
+    from inference.model.cost import measure_cost  # noqa: PLC0415, F401 - see _measure
+    from inference.model.plan import granted_cpus  # noqa: PLC0415
     from inference.model.proto import read_metadata  # noqa: PLC0415
     from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
 
+    granted = granted_cpus()
+    if confine is not None:
+        confine()
     read_metadata(data)
     begin = time.perf_counter()
     servable = Servable("examined", 1, data)
@@ -83,7 +124,7 @@ def _try(data: bytes, report: Report) -> Report:
     if contract is None:
         warnings.append("the file has no contract: its features are positional, nothing is known")
     try:
-        cost, threads = _measure(servable, data)
+        cost, threads = _measure(servable, data, granted)
         batchable = is_batch_exact(servable)
     except ArtefactError:
         raise
@@ -108,19 +149,24 @@ def _try(data: bytes, report: Report) -> Report:
     )
 
 
-def _measure(servable: Servable, data: bytes) -> tuple[dict[int, float], int]:
+def _measure(servable: Servable, data: bytes, granted: int) -> tuple[dict[int, float], int]:
     """Measure the cost curve, and whether more threads are worth it.
+
+    Args:
+        servable: The artefact, loaded for one thread.
+        data: The same.
+        granted: The most threads.
 
     Returns:
         The curve, and the number of threads that it was measured with.
     """
     from inference.model.cost import measure_cost  # noqa: PLC0415
-    from inference.model.plan import Plan, granted_cpus  # noqa: PLC0415
+    from inference.model.plan import Plan  # noqa: PLC0415
 
     serving = servable.contract.serving if servable.contract else None
     alone = measure_cost(servable)
     wanted = serving.threads if serving and serving.threads else None
-    threads = min(wanted or granted_cpus(), granted_cpus())
+    threads = min(wanted or granted, granted)
     largest = max(alone)
     if threads == 1 or (wanted is None and alone[largest] < _THREADS_WORTH_US):
         return alone, 1
@@ -135,7 +181,8 @@ def main() -> None:
     """Examine the file named on the command line, within the limits named after it."""
     path, memory_bytes, cpu_seconds = sys.argv[1:4]
     limit_resources(int(memory_bytes), int(cpu_seconds))
-    report = examine_here(Path(path))
+    leave_network()
+    report = examine_here(Path(path), give_up_files)
     sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
     sys.stdout.buffer.flush()
 

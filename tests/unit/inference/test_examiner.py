@@ -1,0 +1,75 @@
+"""What the examination's child can still do once it looks into a file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from artefacts import FIXTURES, penguins
+from inference.repository.admission import examine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TRY = """
+import os, socket, sys
+from pathlib import Path
+from inference.repository import examiner
+def attempt(what, call):
+    try:
+        call()
+        print(what)
+    except OSError:
+        pass
+def look():
+    examiner.give_up_files()
+    attempt("reads", lambda: open("/etc/passwd").read())
+    attempt("writes", lambda: open(sys.argv[1] + ".stolen", "w"))
+    attempt("connects", lambda: socket.create_connection(("127.0.0.1", 9)))
+    attempt("opens a socket", socket.socket)
+    os.close(0)
+    attempt("reads in place of what was open", lambda: os.open("/etc/passwd", os.O_RDONLY))
+examiner.limit_resources(4 * 1024**3, 30)
+report = examiner.examine_here(Path(sys.argv[1]), look)
+print("admitted" if report.admitted else report.reason)
+"""
+LEAVE = """
+import ctypes, socket
+from inference.repository.examiner import leave_network
+if leave_network():
+    names = [name for _, name in socket.if_nameindex()]
+    try:
+        socket.create_connection(("127.0.0.1", 9), timeout=5)
+    except OSError as error:
+        print(names, error.errno)
+else:
+    print("not permitted")
+"""
+
+
+def _run(program: str, *arguments: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_nothing_can_be_opened_while_a_file_is_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(penguins())
+    assert _run(TRY, str(tmp_path / "m.onnx")) == ["admitted"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "m.onnx"]
+
+
+def test_the_network_is_left_where_that_is_permitted() -> None:
+    """Nothing but a loopback that is down (ENETUNREACH)."""
+    assert _run(LEAVE) in (["['lo'] 101"], ["not permitted"])
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
+def test_what_converters_write_needs_nothing_more(path: Path) -> None:
+    report = examine(path)
+    assert report.admitted, report.reason
+    assert report.cost_us
