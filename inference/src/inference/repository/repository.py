@@ -135,6 +135,8 @@ class Repository:
         Raises:
             RookeryError: What the look-up raises in the end.
         """
+        with contextlib.suppress(RookeryError):
+            return look(self.current())
         deadline = asyncio.get_running_loop().time() + _CATCH_UP_SECONDS
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
