@@ -21,7 +21,7 @@ export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help tools sync serve lab up down test test-lean test-stack test-browser check format bench load \
-	pictures stubs clean
+	pictures stubs audit sbom clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,6 +113,42 @@ stubs: sync ## Remake the gRPC messages from protocol.proto
 	$(RUN) --group stubs python -m grpc_tools.protoc -I $(STUBS) \
 		--python_out=$(STUBS) --pyi_out=$(STUBS) protocol.proto
 	sed -i 's/_descriptor_pool\.Default()/_descriptor_pool.DescriptorPool()/' $(STUBS)/protocol_pb2.py
+
+# The package whose dependencies an image holds, after the image's name.
+IMAGES := inference:inference jupyter:notebooks
+PIP_AUDIT := pip-audit==2.10.1
+CYCLONEDX := cyclonedx-bom==7.5.0
+
+# Two things that look alike are told apart: no known hole, and an index that cannot be asked.
+audit: tools reports/locked ## Look for known holes in what the images hold
+	@failed=0; for image in $(IMAGES); do \
+		name=$${image%%:*}; log=reports/audit-$$name.txt; \
+		if $(UV) tool run --quiet --from $(PIP_AUDIT) pip-audit --strict --no-deps --disable-pip \
+			--progress-spinner off --requirement reports/locked/$$name.txt >$$log 2>&1; then \
+			echo "$$name: no known holes"; \
+		elif grep -q '^Found .*known vulnerabilit' $$log; then \
+			cat $$log; failed=1; \
+		else \
+			echo "$$name: NOT AUDITED: the index of known holes cannot be asked from here:"; \
+			tail -n 1 $$log | cut -c 1-200; failed=1; \
+		fi; \
+	done; exit $$failed
+
+sbom: tools reports/locked ## List what the images hold, as CycloneDX in reports/sbom-*.json
+	@for image in $(IMAGES); do \
+		name=$${image%%:*}; package=$${image##*:}; \
+		PYTHONWARNINGS=ignore $(UV) tool run --quiet --from $(CYCLONEDX) cyclonedx-py requirements reports/locked/$$name.txt \
+			--pyproject $$package/pyproject.toml --mc-type application --output-reproducible \
+			--output-format JSON --output-file reports/sbom-$$name.json || exit; \
+		echo "reports/sbom-$$name.json"; \
+	done
+
+.PHONY: reports/locked
+reports/locked: tools
+	@mkdir -p $@; for image in $(IMAGES); do \
+		$(UV) export --quiet --locked --no-dev --no-emit-workspace --package $${image##*:} \
+			--format requirements.txt --output-file $@/$${image%%:*}.txt || exit; \
+	done
 
 clean: ## Remove caches and reports; models and environments stay
 	rm -rf .coverage .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist reports

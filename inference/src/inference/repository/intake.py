@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.errors import SealError
+from inference.log import fields
 from inference.repository.admission import Limits
 from inference.repository.layout import fingerprint
 from inference.repository.load import load_servable
@@ -105,9 +106,10 @@ class Intake:
         digest = await self.in_thread(_sha256, data)
         if live is not None and live.digest == digest:
             return Arrival(None, live)
+        signer = None
         if self._trust is not None:
             try:
-                await self.in_thread(self._trust.check, data, candidate.name)
+                signer = await self.in_thread(self._trust.check, data, candidate.name)
             except SealError as error:
                 return Arrival(Report(admitted=False, reason=str(error)), None)
         report = await self._report(candidate, digest)
@@ -118,7 +120,11 @@ class Intake:
         begin = time.perf_counter()
         key = (candidate.name, candidate.version)
         servable = await self.in_thread(load_servable, key, data, report, self._settings)
-        self._events.loaded(candidate.name, time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        self._events.loaded(candidate.name, seconds)
+        told = fields("load", model=key[0], version=key[1], ms=round(seconds * 1e3, 1), by=signer)
+        by = f", signed by {signer}" if signer else ""
+        logger.info("model %s version %d was loaded in %g s%s", *key, seconds, by, extra=told)
         return Arrival(report, servable)
 
     async def in_thread(self, call: Callable[..., T], *args: Any) -> T:

@@ -14,9 +14,10 @@ import logging
 import math
 import time
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import NotReadyError, RookeryError
+from inference.log import fields
 from inference.repository.admission import examine_aside
 from inference.repository.events import Events
 from inference.repository.intake import AT_ONCE, Intake
@@ -231,7 +232,9 @@ class Repository:
             slot = self._slots.pop(key)
             if slot.task:
                 slot.task.cancel()
-            logger.info("model %s version %d was removed from the folder", *key)
+            logger.info(
+                "model %s version %d was removed from the folder", *key, extra=_event("remove", key)
+            )
         for key, candidate in found.items():
             slot = self._slots.setdefault(key, Slot(candidate))
             slot.candidate = candidate
@@ -256,7 +259,9 @@ class Repository:
         spared = self._settings.keep_versions if pending else 0
         for key in sorted(older, reverse=True)[spared:]:
             self._slots[key].release()
-            logger.info("model %s version %d is no longer kept loaded", *key)
+            logger.info(
+                "model %s version %d is no longer kept loaded", *key, extra=_event("release", key)
+            )
 
     def _wanted(self, name: str, state: State) -> set[Key]:
         """Decide which versions are to be loaded: the highest good ones, and those asked for."""
@@ -351,7 +356,9 @@ class Repository:
         slot.report = arrival.report
         self._events.swapped(key[0])
         verb = "was replaced and is live" if before else "is live"
-        logger.info("model %s version %d %s (%s)", *key, verb, arrival.servable.digest[:12])
+        digest = arrival.servable.digest
+        told = _event("swap", key, digest=digest, replaced=before is not None)
+        logger.info("model %s version %d %s (%s)", *key, verb, digest[:12], extra=told)
 
     async def _refuse(self, key: Key, slot: Slot, candidate: Candidate, reason: str) -> None:
         age = time.time() - candidate.fingerprint.modified_ns / 1e9
@@ -367,4 +374,9 @@ class Repository:
         slot.judged = slot.candidate.fingerprint
         self._events.quarantined(key[0])
         stays = "; what was admitted before goes on serving" if slot.servable else ""
-        logger.warning("model %s version %d is quarantined: %s%s", *key, reason, stays)
+        told = _event("quarantine", key, reason=reason)
+        logger.warning("model %s version %d is quarantined: %s%s", *key, reason, stays, extra=told)
+
+
+def _event(name: str, key: Key, **more: object) -> dict[str, Any]:
+    return fields(name, model=key[0], version=key[1], **more)

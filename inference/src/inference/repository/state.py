@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.errors import StateError
+from inference.log import fields
 from inference.repository.events import Events
 
 if TYPE_CHECKING:
@@ -133,7 +134,9 @@ class StateFile:
             was, now = getattr(before, choice), getattr(after, choice)
             if was != now:
                 self._events.chosen(choice)
-                logger.info("the %s changed from %s to %s", choice, was, now)
+                spelt = msgspec.to_builtins({"before": was, "after": now})
+                told = fields("choice", choice=choice, **spelt)
+                logger.info("the %s changed from %s to %s", choice, was, now, extra=told)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
