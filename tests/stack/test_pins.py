@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PINNED = ("ARG PYTHON_IMAGE", "ARG UV_IMAGE", "FROM ", "USER ")
 IMAGES = Path(__file__).resolve().parents[2] / "images"
 
 
@@ -12,7 +13,7 @@ def test_all_images_pin_the_same_bases_and_the_same_user() -> None:
     pins = []
     for image in ("inference", "jupyter", "load"):
         lines = (IMAGES / image / "Dockerfile").read_text().splitlines()
-        pins.append([line for line in lines if line.startswith(("ARG ", "FROM ", "USER "))])
+        pins.append([line for line in lines if line.startswith(PINNED)])
 
     assert pins[0] == pins[1] == pins[2]
     assert all(":" in pin for pin in pins[0] if pin.startswith("ARG "))
