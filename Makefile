@@ -59,10 +59,11 @@ down: ## Stop both containers; models, selection and notebooks are kept
 
 # ---------------------------------------------------------------- testing
 
+# The lean suite holds the service's own tests, so that they run once, where they prove the most.
 test: sync ## Run the fast tests and the docstrings' examples with coverage, then the lean suite
 	$(UV) run --no-sync pytest --cov --cov-branch --cov-report=term:skip-covered \
 		--cov-report=html:reports/coverage --doctest-modules \
-		inference/src notebooks/src tests/unit tests/contract tests/service
+		inference/src notebooks/src tests/unit tests/contract
 	@$(MAKE) --no-print-directory test-lean
 
 test-lean: export UV_PROJECT_ENVIRONMENT := .tools/lean
