@@ -1,7 +1,8 @@
-"""Publish scikit-learn models from a notebook as ONNX files that describe themselves.
+"""Publish scikit-learn models from a notebook as ONNX files that describe themselves::
 
->>> from exporter import publish  # doctest: +SKIP
->>> publish(model, "penguins", X, evaluate=(X_test, y_test)).wait()  # doctest: +SKIP
+from exporter import publish
+
+publish(model, "penguins", X, evaluate=(X_test, y_test)).wait()
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from artefacts import penguins
-from inference.errors import ConflictError, NotFoundError
+from inference.errors import NotFoundError, NotReadyError
 from inference.repository.report import Report
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
@@ -84,7 +84,7 @@ async def test_a_pin_made_elsewhere_is_followed_by_all_who_ask_at_once(
         await repository.wait_until(lambda s: s.complete and s.models["m"].ready_versions == [2, 3])
         await wrong_name(repository)
         elsewhere.update(lambda state: msgspec.structs.replace(state, pins={"m": 1}))
-        with pytest.raises(ConflictError):
+        with pytest.raises(NotReadyError):
             active(repository.current())  # it lies on disk only, and is now loaded
         found = await asyncio.gather(*(repository.find(active) for _ in range(10)))
         assert {servable.version for servable in found} == {1}

@@ -70,7 +70,9 @@ class Model:
             return "ready"
         if self.unloaded:
             return "unloaded"
-        states = {version.state for version in self.versions.values()}
+        # With a pin nothing but the pinned version can answer, whatever else is on its way.
+        awaited = [v for v in self.versions.values() if self.pinned in (None, v.number)]
+        states = {version.state for version in awaited}
         # While nothing is live, what merely lies on disk is about to be loaded.
         waits = "loading" in states or ("unloaded" in states and "ready" not in states)
         return "loading" if waits else "quarantined"
