@@ -1,4 +1,6 @@
-"""Publish scikit-learn models from a notebook as ONNX files that describe themselves::
+"""Publish scikit-learn models from a notebook as ONNX files that describe themselves.
+
+The whole of it, where ``model`` is fitted::
 
 from exporter import publish
 
