@@ -99,9 +99,9 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
             version = change.version
             await _within(repository.ensure(name, version))
             state_file.update(lambda state: _pin(state, name, version))
-        servable = repository.current().servable(name)
-        pinned = repository.state.pins.get(name)
-        return ActiveAnswer(model=name, active_version=servable.version, pinned_version=pinned)
+        model = repository.current().model(name)
+        active = model.active.version if model.active else None
+        return ActiveAnswer(model=name, active_version=active, pinned_version=model.pinned)
 
     return router
 

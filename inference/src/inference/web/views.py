@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -86,7 +86,7 @@ class SelectionAnswer(BaseModel):
 class ActiveChange(BaseModel):
     """The version to pin."""
 
-    version: int | Literal["latest"] = Field(
+    version: Annotated[int, Field(strict=True, ge=1)] | Literal["latest"] = Field(
         description="A version in the models folder, or 'latest' for the highest good one.",
         examples=["latest"],
     )
@@ -96,7 +96,7 @@ class ActiveAnswer(BaseModel):
     """What is active now."""
 
     model: str
-    active_version: int
+    active_version: int | None = Field(description="Null when no version is good.")
     pinned_version: int | None
 
 
