@@ -623,3 +623,20 @@ async def test_stops_at_once_while_an_examination_hangs(tmp_path: Path) -> None:
         await bench.until(lambda _: bench.examiner.seen)
         begin = time.monotonic()
     assert time.monotonic() - begin < 5
+
+
+@scenario
+async def test_a_file_taken_away_during_its_examination_is_not_quarantined(tmp_path: Path) -> None:
+    """That the child found no file is no verdict on the model."""
+    bench = Bench(tmp_path)
+    content = bench.version(1)
+    bench.examiner.refuses[content] = "the file cannot be read: No such file or directory"
+    bench.examiner.holds[content] = asyncio.Event()
+    quarantined = []
+    bench.repository._events.quarantined = quarantined.append  # type: ignore[method-assign]
+    async with live(bench):
+        await bench.until(lambda _: bench.examiner.seen)
+        shutil.rmtree(bench.models / "m")
+        bench.examiner.holds[content].set()
+        await bench.until(lambda s: "m" not in s.models)
+    assert quarantined == []

@@ -116,7 +116,9 @@ class Intake:
         if report.digest and report.digest != digest:
             return None
         if not report.admitted:
-            return Arrival(report, None)
+            # What was taken away or written to meanwhile is not what was refused.
+            seen = await self.in_thread(fingerprint, candidate.path)
+            return Arrival(report, None) if seen == candidate.fingerprint else None
         begin = time.perf_counter()
         key = (candidate.name, candidate.version)
         servable = await self.in_thread(load_servable, key, data, report, self._settings)

@@ -323,6 +323,8 @@ class Repository:
                         await self._take(key, slot, candidate)
                     else:  # newer versions have come while it waited for its turn
                         slot.stage = "idle" if slot.servable is None else "ready"
+        except FileNotFoundError:
+            slot.stage = "idle" if slot.servable is None else "ready"  # the next scan will miss it
         except OSError as error:
             self._quarantine(key, slot, f"the file cannot be read: {error.strerror}")
             self._publish()
