@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import os
+import shutil
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from inference.errors import ConflictError, NotFoundError
+from inference.repository.report import Report
+from inference.repository.repository import Repository
+from repository_bench import Bench, FakeExaminer, active_of, live, note, scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.repository.admission import Limits
+
+
+# -- replacement and removal -----------------------------------------------------------------------
+
+
+@scenario
+async def test_a_file_replaced_in_place_is_swapped_and_the_old_one_freed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.version(1)
+    async with live(bench):
+        snapshot = await bench.active(1)
+        old = weakref.ref(snapshot.servable("m"))
+        del snapshot
+        bench.version(1, note(2))
+        digest = hashlib.sha256(note(2)).hexdigest()
+        await bench.until(lambda s: s.servable("m").digest == digest)
+        await asyncio.sleep(0)
+        gc.collect()
+        assert old() is None
+
+
+@scenario
+async def test_a_bad_file_in_place_of_a_good_one_changes_nothing_for_callers(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    good = bench.version(1)
+    bench.examiner.refuses[b"corrupt"] = "not ONNX"
+    async with live(bench):
+        await bench.active(1)
+        bench.version(1, b"corrupt")
+        snapshot = await bench.until(lambda s: s.models["m"].versions[1].quarantined)
+        assert snapshot.servable("m").digest == hashlib.sha256(good).hexdigest()
+        assert "was refused (not ONNX); what was admitted before goes on" in bench.here(1).reason
+        bench.version(1, good)
+        await bench.until(lambda s: not s.models["m"].versions[1].quarantined)
+        assert bench.here(1).reason == ""
+
+
+@scenario
+async def test_a_touched_file_is_not_examined_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.version(1)
+    async with live(bench):
+        await bench.active(1)
+        bench.version(1, age=30)
+        bench.version(2)
+        await bench.active(2)
+        assert bench.examiner.seen == [note(1), note(2)]
+
+
+@scenario
+async def test_a_removed_model_is_gone_and_comes_back(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.version(1)
+    bench.put("other.onnx", note(5))
+    async with live(bench):
+        await bench.until(lambda s: s.ready_names == ["m", "other"])
+        shutil.rmtree(bench.models / "m")
+        snapshot = await bench.until(lambda s: "m" not in s.models)
+        with pytest.raises(NotFoundError, match=r"no model 'm'.*Live are: other"):
+            snapshot.servable("m")
+        bench.version(1)
+        await bench.active(1)
+
+
+@scenario
+async def test_a_version_removed_while_it_is_examined_is_forgotten(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.examiner.holds[bench.version(1)] = asyncio.Event()
+    async with live(bench):
+        await bench.until(lambda s: "m" in s.models and bench.examiner.seen)
+        shutil.rmtree(bench.models / "m")
+        await bench.until(lambda s: "m" not in s.models)
+        await bench.until(lambda s: s.complete)
+
+
+@scenario
+async def test_what_is_live_stays_live_while_the_folder_is_away(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.version(1)
+    async with live(bench):
+        await bench.active(1)
+        bench.models.rename(tmp_path / "away")
+        bench.state_file.update(lambda s: msgspec.structs.replace(s, pins={"x": 1}))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await bench.repository.wait_until(lambda s: "m" not in s.models)
+        assert active_of(bench.repository.current()) == 1
+        bench.models.mkdir()
+        await bench.until(lambda s: "m" not in s.models)
+        bench.version(3)
+        await bench.active(3)
+
+
+@scenario
+async def test_an_unloaded_model_is_released_and_loaded_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.version(1)
+    async with live(bench):
+        old = weakref.ref((await bench.active(1)).servable("m"))
+        bench.choose(unloaded=["m"])
+        snapshot = bench.repository.current()
+        with pytest.raises(ConflictError, match="unloaded"):
+            snapshot.servable("m")
+        with pytest.raises(ConflictError, match="unloaded"):
+            snapshot.servable("m", 1)
+        del snapshot
+        async with asyncio.timeout(5):
+            while old() is not None:
+                await asyncio.sleep(0.02)
+                gc.collect()
+        bench.choose(unloaded=[])
+        await bench.active(1)
+        assert len(bench.examiner.seen) == 1
+
+
+# -- files that are not there yet ------------------------------------------------------------------
+
+
+@scenario
+async def test_a_file_is_examined_only_once_it_has_settled(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, settle_ms=400)
+    async with live(bench):
+        await bench.until(lambda s: s.complete)
+        target = bench.models / "m" / "1" / "model.onnx"
+        target.parent.mkdir(parents=True)
+        with target.open("wb") as file:
+            for part in range(0, len(note(1)), 200):
+                file.write(note(1)[part : part + 200])
+                file.flush()
+                await asyncio.sleep(0.05)
+        await bench.active(1)
+        assert bench.examiner.seen == [note(1)]
+
+
+@scenario
+async def test_a_file_refused_right_after_a_write_may_still_be_growing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.examiner.refuses[b"half"] = "truncated"
+    async with live(bench):
+        bench.version(1, b"half", age=0)
+        await bench.until(
+            lambda s: "m" in s.models and "still be being written" in bench.here(1).reason
+        )
+        assert bench.here(1).state == "loading"
+        bench.version(1, note(1), age=0)
+        await bench.active(1)
+
+
+@scenario
+async def test_a_refused_file_is_quarantined_when_it_grows_no_more(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.examiner.refuses[b"half"] = "truncated"
+    async with live(bench):
+        bench.version(1, b"half", age=1.5)
+        await bench.until(lambda s: "m" in s.models and bench.here(1).state == "quarantined")
+        assert bench.here(1).reason == "truncated"
+        assert bench.examiner.seen == [b"half"]
+
+
+@scenario
+async def test_a_file_that_changes_while_it_is_examined_is_examined_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    gate = bench.examiner.holds[bench.version(1)] = asyncio.Event()
+    async with live(bench):
+        await bench.until(lambda _: bench.examiner.seen)
+        bench.version(1, note(2))
+        gate.set()
+        digest = hashlib.sha256(note(2)).hexdigest()
+        await bench.until(lambda s: s.models["m"].active and s.servable("m").digest == digest)
+
+
+# -- trouble ---------------------------------------------------------------------------------------
+
+
+@scenario
+async def test_an_examination_that_hangs_delays_no_other_model(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.examiner.holds[bench.version(1)] = asyncio.Event()
+    async with live(bench):
+        await bench.until(lambda _: bench.examiner.seen)
+        bench.put("other.onnx", note(2))
+        await bench.until(lambda s: "other" in s.ready_names)
+        assert bench.here(1).state == "loading"
+
+
+@scenario
+async def test_an_examiner_that_fails_quarantines_the_file_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(path: Path, limits: Limits) -> Report:
+        if path.parent.parent.name == "m":
+            raise ZeroDivisionError
+        return await FakeExaminer()(path, limits)
+
+    bench = Bench(tmp_path)
+    bench.repository = Repository(bench.settings, bench.state_file, examiner=fail)
+    bench.version(1)
+    bench.put("other.onnx", note(2))
+    async with live(bench):
+        await bench.until(lambda s: "other" in s.ready_names and s.complete)
+        assert bench.here(1).state == "quarantined"
+        assert "ZeroDivisionError" in caplog.text
+
+
+@scenario
+async def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    path = bench.models / "m.onnx"
+    with path.open("wb") as file:
+        file.truncate(1 << 42)
+    os.utime(path, (1, 1))
+    async with live(bench):
+        await bench.until(lambda s: s.complete)
+        assert bench.here(1).state == "quarantined"
+        assert "it has 4,398,046,511,104 bytes" in bench.here(1).reason
+        assert bench.examiner.seen == []
+
+
+@scenario
+async def test_what_may_have_been_chance_is_tried_again_when_the_file_is_put_again(
+    tmp_path: Path,
+) -> None:
+    """A child that was killed wrote no digest; a busy machine or another process may be why."""
+    answers = [Report(admitted=False, reason="it crashes the runtime (SIGKILL)")]
+
+    async def examine(path: Path, limits: Limits) -> Report:
+        return answers.pop() if answers else await FakeExaminer()(path, limits)
+
+    bench = Bench(tmp_path)
+    bench.repository = Repository(bench.settings, bench.state_file, examiner=examine)
+    bench.version(1)
+    async with live(bench):
+        await bench.until(lambda s: "m" in s.models and bench.here(1).state == "quarantined")
+        bench.version(1, age=30)
+        await bench.active(1)
+
+
+@scenario
+async def test_stops_at_once_while_an_examination_hangs(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.examiner.holds[bench.version(1)] = asyncio.Event()
+    async with live(bench):
+        await bench.until(lambda _: bench.examiner.seen)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 5
+
+
+@scenario
+async def test_a_file_taken_away_during_its_examination_is_not_quarantined(tmp_path: Path) -> None:
+    """That the child found no file is no verdict on the model."""
+    bench = Bench(tmp_path)
+    content = bench.version(1)
+    bench.examiner.refuses[content] = "the file cannot be read: No such file or directory"
+    bench.examiner.holds[content] = asyncio.Event()
+    quarantined = []
+    bench.repository._events.quarantined = quarantined.append  # type: ignore[method-assign]
+    async with live(bench):
+        await bench.until(lambda _: bench.examiner.seen)
+        shutil.rmtree(bench.models / "m")
+        bench.examiner.holds[content].set()
+        await bench.until(lambda s: "m" not in s.models)
+    assert quarantined == []
