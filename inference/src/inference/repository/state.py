@@ -1,8 +1,8 @@
 """What the operator has chosen: the selection, pinned versions, unloaded models.
 
-One small JSON file that is replaced atomically. It is the only thing the service writes, and the
-one thing that all worker processes share: a change that was answered is on disk, and everyone
-stats the file before relying on what it read last.
+One small JSON file that is replaced atomically. It is the one thing that all worker processes
+share: a change that was answered is on disk, and a number in shared memory tells everyone that
+there is something new to read.
 """
 
 from __future__ import annotations
