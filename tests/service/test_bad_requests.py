@@ -257,7 +257,9 @@ def test_a_selection_that_cannot_be_is_refused_and_changes_nothing(
     ("content", "status"),
     [
         (b'{"version": 9}', 404),
-        (b'{"version": -1}', 404),
+        (b'{"version": -1}', 422),
+        (b'{"version": true}', 422),
+        (b'{"version": "1"}', 422),
         (b'{"version": "newest"}', 422),
         (b'{"version": 1.5}', 422),
         (b"{}", 422),
