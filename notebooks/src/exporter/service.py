@@ -95,7 +95,7 @@ class Service:
                 return last
             if time.monotonic() + pause > deadline:
                 return last
-            time.sleep(pause)
+            time.sleep(pause)  # the service has no way to call a notebook back
             pause = min(pause * 1.5, 0.5)
 
     def _call(self, path: str, body: Any = None) -> Any:

@@ -45,7 +45,6 @@ class Servable:
         self.name = name
         self.version = version
         self.digest = hashlib.sha256(data).hexdigest()
-        self.size_bytes = len(data)
         self.plan = plan or Plan()
         self._session = Session(data, threads=self.plan.threads)
         self.signature = self._session.signature

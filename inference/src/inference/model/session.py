@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ort.disable_telemetry_events()
-RUNTIME_VERSION: str = ort.__version__
 
 
 class Session:

@@ -126,7 +126,7 @@ class Intake:
         self._events.loaded(candidate.name, seconds)
         told = fields("load", model=key[0], version=key[1], ms=round(seconds * 1e3, 1), by=signer)
         by = f", signed by {signer}" if signer else ""
-        logger.info("model %s version %d was loaded in %g s%s", *key, seconds, by, extra=told)
+        logger.info("model %s version %d was loaded in %.3f s%s", *key, seconds, by, extra=told)
         return Arrival(report, servable)
 
     async def in_thread(self, call: Callable[..., T], *args: Any) -> T:
