@@ -81,12 +81,17 @@ class BoundedProtocol(Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, and bound what is still to come."""
-        self._packet_bytes = len(data)
         ended = self._ended_message
-        super().data_received(data)
-        if self.headers is not self._ended_message:
-            self._bound_rest(alone=ended is self._ended_message)
-        elif self._timer is not None:
+        begins = self.headers is ended
+        if not (begins and self.answer_known(data)):
+            self._packet_bytes = len(data)
+            super().data_received(data)
+            if self.headers is not self._ended_message:
+                self._bound_rest(alone=ended is self._ended_message)
+                return
+            if begins:
+                self.note_whole(data)
+        if self._timer is not None:
             self._stop_timer()
 
     def on_headers_complete(self) -> None:

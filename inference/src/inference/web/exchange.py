@@ -18,11 +18,45 @@ _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 class Response(NamedTuple):
-    """A whole response."""
+    """A whole response.
+
+    Attributes:
+        status: The status.
+        media_type: What the body is.
+        body: The body.
+        request_id: The id of the request.
+        timing: Where its time went, as ``Server-Timing`` says it.
+        further: Headers beside those that follow from the rest; in lower case.
+    """
 
     status: int
-    headers: Headers
+    media_type: bytes
     body: bytes
+    request_id: bytes
+    timing: bytes
+    further: Headers
+
+    @property
+    def headers(self) -> Headers:
+        """All headers, as ASGI wants them."""
+        return [
+            (b"content-type", self.media_type),
+            (b"content-length", b"%d" % len(self.body)),
+            (b"x-request-id", self.request_id),
+            (b"server-timing", self.timing),
+            *self.further,
+        ]
+
+    @property
+    def head(self) -> bytes:
+        """All headers, as HTTP/1.1 spells them."""
+        head = (
+            b"content-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\nserver-timing: %s\r\n"
+            % (self.media_type, len(self.body), self.request_id, self.timing)
+        )
+        if self.further:
+            head += b"".join(b"%s: %s\r\n" % pair for pair in self.further)
+        return head
 
 
 class Exchange:
@@ -32,6 +66,7 @@ class Exchange:
         path: Decoded path.
         headers: Names in lower case.
         body: The whole body.
+        made_id: The request's id, where it is known that the caller gives none.
 
     Attributes:
         timing: When each phase ended; begins now.
@@ -40,12 +75,14 @@ class Exchange:
 
     __slots__ = ("body", "headers", "path", "request_id", "timing")
 
-    def __init__(self, path: str, headers: Headers, body: bytes) -> None:
+    def __init__(
+        self, path: str, headers: Headers, body: bytes, made_id: bytes | None = None
+    ) -> None:
         self.timing = Timing()
         self.path = path
         self.headers = headers
         self.body = body
-        self.request_id = request_id(headers)
+        self.request_id = made_id or request_id(headers)
 
     def complete(self, body: bytes) -> None:
         """Add the body where it has come after the rest; the clock begins anew."""
@@ -54,13 +91,7 @@ class Exchange:
 
     def respond(self, status: int, media_type: bytes, body: bytes) -> Response:
         """Make the response, with the request's id and timing."""
-        headers = [
-            (b"content-type", media_type),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", self.request_id),
-            (b"server-timing", self.timing.header),
-        ]
-        return Response(status, headers, body)
+        return Response(status, media_type, body, self.request_id, self.timing.header, [])
 
 
 def request_id(headers: Headers) -> bytes:
@@ -68,4 +99,9 @@ def request_id(headers: Headers) -> bytes:
     for name, value in headers:
         if name == b"x-request-id" and _ACCEPTABLE_ID.fullmatch(value):
             return value
+    return make_id()
+
+
+def make_id() -> bytes:
+    """Make an id that no other request has."""
     return b"%s-%x" % (_PREFIX, next(_COUNTER))

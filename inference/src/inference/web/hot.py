@@ -14,6 +14,7 @@ from inference.web.access.guard import log_request
 from inference.web.access.need import Need
 from inference.web.body import ClientGoneError, read_body
 from inference.web.exchange import Exchange
+from inference.web.heads import Heads
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, MutableMapping, Sequence
@@ -56,6 +57,7 @@ class HotRoutes:
         max_body_bytes: The same.
         gate: The same.
         log_requests: The same.
+        heads: Heads of requests for these routes.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class HotRoutes:
         self.max_body_bytes = max_body_bytes
         self.gate = gate
         self.log_requests = log_requests
+        self.heads = Heads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -99,7 +102,7 @@ class HotRoutes:
         """Ask the gate, once for each request; what it raises is given back.
 
         Args:
-            scope: The request's, in which the answer is kept.
+            scope: The request's, or what will go into it; the answer is kept there.
             headers: The request's.
         """
         if self.gate is None:

@@ -83,9 +83,7 @@ class PredictRoutes:
         status, body, extra = encode_problem(error)
         exchange.timing.finish()
         self._meter.observe(self.name, servable, status, exchange.timing)
-        response = exchange.respond(status, _PROBLEM, body)
-        response.headers.extend(extra)
-        return response
+        return exchange.respond(status, _PROBLEM, body)._replace(further=extra)
 
     def _succeed(self, exchange: Exchange, servable: Servable, body: bytes) -> Response:
         self._meter.observe(self.name, servable, 200, exchange.timing)

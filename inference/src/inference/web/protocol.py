@@ -34,6 +34,13 @@ class Protocol(HttpToolsProtocol):
         self._skipped = False
         self._running: Any = None
 
+    def answer_known(self, message: bytes) -> bool:  # noqa: ARG002 - there is no short cut here
+        """Answer what has come between two messages, if it is a message that is known."""
+        return False
+
+    def note_whole(self, messages: bytes) -> None:
+        """Take note that what came between two messages was whole messages."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a flow control that knows what waits."""
         super().connection_made(transport)

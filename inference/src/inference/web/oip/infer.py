@@ -99,17 +99,15 @@ class InferRoutes:
         status, body, headers = refuse(error)
         exchange.timing.finish()
         self._meter.observe(self.name, servable, status, exchange.timing)
-        response = exchange.respond(status, _JSON, body)
-        response.headers.extend((n.lower().encode(), v.encode()) for n, v in headers)
-        return response
+        further = [(n.lower().encode(), v.encode()) for n, v in headers]
+        return exchange.respond(status, _JSON, body)._replace(further=further)
 
     def _succeed(self, exchange: Exchange, servable: Servable, answer: Answer) -> Response:
         self._meter.observe(self.name, servable, 200, exchange.timing)
         if answer.json_bytes is None:
             return exchange.respond(200, _JSON, answer.body)
         response = exchange.respond(200, _BINARY, answer.body)
-        response.headers.append((_JSON_BYTES, b"%d" % answer.json_bytes))
-        return response
+        return response._replace(further=[(_JSON_BYTES, b"%d" % answer.json_bytes)])
 
     @staticmethod
     def _find(path: str, snapshot: Snapshot) -> Servable:
@@ -134,10 +132,5 @@ def _compressed(response: Response, headers: Headers) -> Response:
     body = None if coding is None else compress(response.body, coding)
     if coding is None or body is None:
         return response
-    kept = [pair for pair in response.headers if pair[0] != b"content-length"]
-    kept += [
-        (b"content-length", b"%d" % len(body)),
-        (b"content-encoding", coding.encode()),
-        (b"vary", b"accept-encoding"),
-    ]
-    return response._replace(headers=kept, body=body)
+    told = [(b"content-encoding", coding.encode()), (b"vary", b"accept-encoding")]
+    return response._replace(body=body, further=[*response.further, *told])

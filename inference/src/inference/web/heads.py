@@ -1,0 +1,73 @@
+"""Heads of requests that have been parsed before: clients send the same one again and again.
+
+What a head says follows from its bytes alone, so a connection that is between two messages, and
+receives a head it knows with a body of the length that head announces, has nothing left to parse.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from inference.web.exchange import Headers
+    from inference.web.hot import Routes
+
+_END = b"\r\n\r\n"
+_LARGEST = 2048
+# Where every request has a head of its own, none is known, and all that costs is one look.
+_MOST = 256
+
+
+class Head(NamedTuple):
+    """What one head says.
+
+    Attributes:
+        family: The routes that it asks.
+        path: Its path, decoded.
+        headers: Its headers; names in lower case.
+        body_bytes: How long a body it announces.
+    """
+
+    family: Routes
+    path: str
+    headers: Headers
+    body_bytes: int
+
+
+class Heads:
+    """The heads that are known; they are forgotten together when there are too many."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Head] = {}
+
+    def find(self, message: bytes) -> tuple[Head, bytes] | None:
+        """Find the head of a message, and its body.
+
+        Args:
+            message: What has come, from the beginning of a message.
+
+        Returns:
+            ``None`` when the head is not known, or when this is not one whole message.
+        """
+        end = message.find(_END) + len(_END)
+        head = self._known.get(message[:end])
+        if head is None or len(message) - end != head.body_bytes:
+            return None
+        return head, message[end:]
+
+    def note(self, message: bytes, head: Head) -> None:
+        """Remember a head.
+
+        Args:
+            message: One message or several, from the beginning of the first.
+            head: What the last one's says; it is remembered only if that is the first one's, too.
+        """
+        end = message.find(_END) + len(_END)
+        # Anything in front of the head, behind the body or in between makes the lengths differ.
+        if end > _LARGEST or len(message) - end != head.body_bytes:
+            return
+        if any(name == b"x-request-id" for name, _ in head.headers):
+            return  # it will not come again
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[message[:end]] = head
