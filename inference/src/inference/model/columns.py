@@ -23,6 +23,9 @@ class Columns:
     Args:
         features: In the order of the rows' values.
         signature: The graph that the arrays are for.
+
+    Attributes:
+        is_matrix: Whether the rows are one matrix of numbers as they are.
     """
 
     def __init__(self, features: Sequence[Feature], signature: Signature) -> None:
@@ -33,7 +36,7 @@ class Columns:
             (spec.name, spec.dtype, len(spec.shape), places[spec.name]) for spec in signature.inputs
         ]
         only = self._inputs[0]
-        self._is_matrix = len(self._inputs) == 1 and only[2] == 2 and only[1] != np.object_
+        self.is_matrix = len(self._inputs) == 1 and only[2] == 2 and only[1] != np.object_
 
     def to_feeds(self, rows: Sequence[Sequence[Scalar]]) -> dict[str, np.ndarray[Any, Any]]:
         """Build the arrays.
@@ -45,7 +48,7 @@ class Columns:
         Returns:
             An array per input, of shape ``[rows, columns]``, or ``[rows]`` where the graph says so.
         """
-        if self._is_matrix:
+        if self.is_matrix:
             name, dtype, _, _ = self._inputs[0]
             return {name: np.array(rows, dtype=dtype)}
         columns = list(zip(*rows, strict=True))

@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from inference.errors import InferenceError
 from inference.model.columns import Columns
 from inference.model.contract import METADATA_KEY, Contract, decode_contract, label_key
 from inference.model.features import check_against, positional_features
@@ -18,7 +21,12 @@ from inference.model.session import Session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference.model.binding import RowBinding
     from inference.model.contract import Feature, Label, Scalar
+
+
+# As many samples as are worth the loop's time.
+_COMPARED = 4
 
 
 class Servable:
@@ -63,11 +71,45 @@ class Servable:
         """Run the graph once; see :meth:`inference.model.session.Session.run`."""
         return self._session.run(outputs, feeds)
 
+    def bind_row(self, outputs: Sequence[str] | None) -> RowBinding | None:
+        """Prepare runs of one row that give exactly what :meth:`run` gives.
+
+        Args:
+            outputs: Names of the outputs wanted, ``None`` for all.
+
+        Returns:
+            ``None`` where the graph is not made for it, or where it gives anything else.
+        """
+        samples = self.contract.samples[:_COMPARED] if self.contract else []
+        if not samples or self.columns is None or not self.columns.is_matrix:
+            return None
+        try:
+            feeds = [self.to_feeds([sample.row]) for sample in samples]
+            expected = [self.run(outputs, feed) for feed in feeds]
+            binding = self._session.bind_row(outputs, self.to_feeds([samples[0].row]))
+            if binding is None:
+                return None
+            for sample, results in zip(samples, expected, strict=True):
+                bound = binding.run(sample.row)
+                if not all(map(_is_same, results, bound)):
+                    return None
+        except (InferenceError, TypeError, ValueError):
+            return None
+        return binding
+
     def to_feeds(self, rows: Sequence[Sequence[Scalar]]) -> dict[str, Any]:
         """Build the input arrays from rows in feature order; only where there are ``features``."""
         if self.columns is None:
             raise ValueError(f"model '{self.name}' takes tensors, not rows")
         return self.columns.to_feeds(rows)
+
+
+def _is_same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype == np.object_:
+        return bool(one.tolist() == other.tolist())
+    return one.tobytes() == other.tobytes()
 
 
 def _classes(

@@ -8,6 +8,7 @@ default onnxruntime sizes its pool to the host and spins while idle (onnxruntime
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -15,6 +16,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from inference.errors import ArtefactError, InferenceError
+from inference.model.binding import RowBinding
 from inference.model.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -86,6 +88,28 @@ class Session:
         except Exception as error:  # noqa: BLE001 - likewise
             raise InferenceError(f"onnxruntime: {_explain(error)}") from None
         return results
+
+    def bind_row(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> RowBinding | None:
+        """Prepare runs of one row; ``None`` where its outputs are no arrays.
+
+        Args:
+            outputs: Names of the outputs wanted, ``None`` for all.
+            feeds: One row for the only input, a matrix of numbers; kept and written to.
+
+        Raises:
+            InferenceError: The graph fails on this row.
+        """
+        names = list(outputs or self._outputs)
+        examples = dict(zip(names, self.run(names, feeds), strict=True))
+        if not all(hasattr(example, "dtype") for example in examples.values()):
+            return None
+        ((name, matrix),) = feeds.items()
+        io = self._session.io_binding()
+        run = partial(self._session._sess.run_with_iobinding, io._iobinding, None)  # noqa: SLF001
+        try:
+            return RowBinding(io, run, name, matrix, examples)
+        except Exception as error:  # noqa: BLE001 - likewise
+            raise InferenceError(f"onnxruntime: {_explain(error)}") from None
 
 
 def _specs(arguments: list[Any]) -> list[TensorSpec]:

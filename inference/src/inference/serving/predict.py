@@ -11,6 +11,7 @@ import msgspec
 from inference.errors import ConflictError, InferenceError
 from inference.serving.answer import AnswerBuilder
 from inference.serving.rows import RowReader
+from inference.serving.usual import UsualRequest
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
@@ -50,6 +51,7 @@ class Predictor:
         self._dispatcher = dispatcher
         self._reader = RowReader(servable, max_rows=max_rows)
         self._builder = AnswerBuilder(servable)
+        self._usual = UsualRequest.of(servable)
 
     def predict_now(self, servable: Servable, body: bytes, timing: Timing) -> bytes | None:
         """Answer one request at once, where both the request and the run are cheap.
@@ -70,6 +72,9 @@ class Predictor:
         """
         if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
             return None
+        answer = None if self._usual is None else self._usual.answer(body, timing)
+        if answer is not None:
+            return answer
         batch = self._reader.read(body)
         if not self._dispatcher.is_inline(servable, batch.rows):
             return None

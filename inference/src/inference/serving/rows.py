@@ -17,6 +17,7 @@ import numpy as np
 from inference.errors import RequestError, TooLargeError
 from inference.serving.faults import read_carefully
 from inference.serving.range import TrainingRange
+from inference.serving.usual import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,11 +63,7 @@ class RowReader:
         self._range = TrainingRange(self._features)
         self._max_rows = max_rows
         types = [_type_of(feature) for feature in self._features]
-        fields = [
-            (f"f{i}", kind, msgspec.field(name=feature.name))
-            for i, (feature, kind) in enumerate(zip(self._features, types, strict=True))
-        ]
-        record = msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
+        record = record_of(self._features, types)
         row: Any = tuple[tuple(types)]  # type: ignore[misc]
         self._one_record = msgspec.json.Decoder(record).decode
         self._records = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]

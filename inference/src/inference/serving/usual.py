@@ -1,0 +1,123 @@
+"""The usual request, in half of the time: one record, inside the training range.
+
+Its decoder knows the range, its run uses arrays that are made once, and its answer is spelt by a
+record type of its own. Each of these gives up where something is not usual; the ordinary way then
+begins anew, and says what is wrong if anything is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from inference.errors import InferenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference.model.binding import RowBinding
+    from inference.model.contract import Contract, Feature
+    from inference.model.servable import Servable
+    from inference.serving.timing import Timing
+
+_encode = msgspec.json.Encoder().encode
+_astuple = msgspec.structs.astuple
+
+
+class UsualRequest:
+    """Answers the usual request of one classifier, on the loop.
+
+    Args:
+        servable: The model that is asked; parts of it are kept, and not itself.
+        contract: Its contract.
+        binding: Runs its label and its probabilities.
+
+    Raises:
+        ValueError: The model is not of the kind that this is for.
+        TypeError: Likewise.
+    """
+
+    def __init__(self, servable: Servable, contract: Contract, binding: RowBinding) -> None:
+        self._binding = binding
+        self._decode = _decoder(contract.features)
+        self._start = servable.name, servable.version
+        self._by_code = servable.classes_by_code
+        keys = servable.class_keys or []
+        table = [(f"p{i}", float, msgspec.field(name=key)) for i, key in enumerate(keys)]
+        self._table = msgspec.defstruct("Probabilities", table, gc=False)
+        fields = [("model", str), ("version", int), ("label", Any), ("probabilities", self._table)]
+        self._answer = msgspec.defstruct("Answer", fields, gc=False)
+        self._spell(binding.run(contract.samples[0].row))
+
+    @classmethod
+    def of(cls, servable: Servable) -> UsualRequest | None:
+        """Make it for a servable, where that is cheap enough for the loop and of the right kind."""
+        contract = servable.contract
+        if contract is None or contract.outputs.probabilities is None or not servable.class_keys:
+            return None
+        if servable.plan.inline_rows < 1:
+            return None
+        binding = servable.bind_row([contract.outputs.label, contract.outputs.probabilities])
+        try:
+            return None if binding is None else cls(servable, contract, binding)
+        except (ValueError, TypeError):
+            return None
+
+    def answer(self, body: bytes, timing: Timing) -> bytes | None:
+        """Answer a request.
+
+        Args:
+            body: The request's body.
+            timing: Told when each phase ended.
+
+        Returns:
+            The answer as JSON; ``None`` for whatever is not usual.
+        """
+        if body[:1] != b"{":
+            return None
+        try:
+            row = _astuple(self._decode(body))
+            timing.parse_ended()
+            results = self._binding.run(row)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InferenceError):
+            return None
+        timing.run_ended()
+        encoded = self._spell(results)
+        timing.finish()
+        return encoded
+
+    def _spell(self, results: list[Any]) -> bytes:
+        label = results[0].item()
+        if self._by_code is not None:
+            label = self._by_code.get(label, label)
+        (row,) = results[1].tolist()
+        return _encode(self._answer(*self._start, label, self._table(*row)))
+
+
+def record_of(features: Sequence[Feature], types: Sequence[Any]) -> type[msgspec.Struct]:
+    """Make the type of a record of these features."""
+    fields = [
+        (f"f{i}", kind, msgspec.field(name=feature.name))
+        for i, (feature, kind) in enumerate(zip(features, types, strict=True))
+    ]
+    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
+
+
+def _decoder(features: Sequence[Feature]) -> Callable[[bytes], msgspec.Struct]:
+    """Make a decoder of records in the training range, whose numbers thus fit the input's type.
+
+    Raises:
+        ValueError: Not every feature is a number with a range.
+    """
+    types: list[Any] = []
+    for feature in features:
+        low, high = feature.minimum, feature.maximum
+        if feature.kind not in {"number", "integer"} or low is None or high is None:
+            raise ValueError(f"feature '{feature.name}' has no range")
+        kind: type = float
+        if feature.kind == "integer":
+            kind, low, high = int, math.ceil(low), math.floor(high)
+        types.append(Annotated[kind, msgspec.Meta(ge=low, le=high)])
+    return msgspec.json.Decoder(record_of(features, types)).decode
