@@ -5,9 +5,10 @@ Nothing happens at import; :func:`create_app` wires, and the lifespan starts and
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
@@ -35,7 +36,7 @@ from inference.web.paths import TrailingSlash
 from inference.web.predict import PredictRoutes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from fastapi import FastAPI
     from starlette.types import ASGIApp
@@ -55,7 +56,7 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
     Raises:
         SettingError: The file of keys is of no use.
     """
-    book = Book(place)
+    book = Book(place, _later)
     state_file = StateFile(settings.state_dir, book.events, share_number(place))
     repository = Repository(settings, state_file, events=book.events)
     gate = build_gate(settings, book, place)
@@ -123,3 +124,7 @@ def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
         gate=gate,
         log_requests=settings.log_requests,
     )
+
+
+def _later(seconds: float, call: Callable[[], Any]) -> None:
+    asyncio.get_running_loop().call_later(seconds, call)

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from fake_transport import FakeTransport
 from inference.web.direct import DirectProtocol
 from inference.web.hot import HotRoutes
 from inference.web.protocol import Protocol
@@ -16,37 +17,6 @@ from raw_http import request
 
 if TYPE_CHECKING:
     from inference.web.exchange import Exchange, Response
-
-
-class FakeTransport(asyncio.Transport):
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.closed = False
-        self.gone = asyncio.Event()
-        self.reading = True
-
-    def write(self, data: Any) -> None:
-        assert not self.closed, "written after it was closed"
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-        self.gone.set()
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_extra_info(self, _: str, default: Any = None) -> Any:
-        return default
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
 
 
 class Routes:

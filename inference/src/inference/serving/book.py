@@ -11,6 +11,7 @@ from inference.serving.statistics import STRIDE, Runs
 
 if TYPE_CHECKING:
     from inference.serving.ledger import Place
+    from inference.serving.meter import Later
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
 
@@ -56,6 +57,7 @@ class Book:
 
     Args:
         place: Where other workers' ledgers are; ``None`` for the only process.
+        later: Calls a function after so many seconds, see :class:`inference.serving.meter.Meter`.
 
     Attributes:
         requests: By route, model, version and status, see :mod:`inference.serving.meter`.
@@ -67,11 +69,11 @@ class Book:
         events: Counts events.
     """
 
-    def __init__(self, place: Place | None = None) -> None:
+    def __init__(self, place: Place | None = None, later: Later | None = None) -> None:
         self.requests = Ledger("requests", SIZE, place)
         self.runs = Ledger("runs", STRIDE, place)
         self.happened = Ledger("happened", EVENT_STRIDE, place)
         self.waiting = Ledger("waiting", 1, place, volatile=True)
         self.callers = Ledger("callers", 1, place)
-        self.meter = Meter(self.requests, Runs(self.runs))
+        self.meter = Meter(self.requests, Runs(self.runs), later)
         self.events = CountedEvents(self.happened)

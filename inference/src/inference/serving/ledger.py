@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 _DOUBLE = 8
@@ -41,11 +41,13 @@ class Ledger:
 
     Attributes:
         values: All numbers; ``values[find(key) + i]`` is the ``i``-th of a series.
+        on_read: Called before the items are read here.
     """
 
     def __init__(
         self, kind: str, stride: int, place: Place | None = None, *, volatile: bool = False
     ) -> None:
+        self.on_read: Callable[[], None] = _nothing
         self._kind = kind
         self._stride = stride
         self._places: dict[Key, int] = {}
@@ -71,6 +73,7 @@ class Ledger:
 
     def items(self) -> Iterator[Series]:
         """Give every series of every process; a key may come once from each."""
+        self.on_read()
         if self._folder is None:
             for key, place in list(self._places.items()):
                 yield key, self.values[place : place + self._stride].tolist()
@@ -85,6 +88,10 @@ class Ledger:
         if self._table is not None:
             self._table.write(msgspec.json.encode(key) + b"\n")
         return place
+
+
+def _nothing() -> None:
+    pass
 
 
 def share_number(place: Place | None) -> memoryview[float]:

@@ -7,8 +7,10 @@ buckets and its sum. The array may be shared memory, so that workers' numbers ad
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from inference.serving.timing import PHASES
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from inference.serving.ledger import Ledger
     from inference.serving.statistics import Runs
     from inference.serving.timing import Timing
+
+Later = Callable[[float, Callable[[], Any]], Any]
 
 # Seconds; the smallest models answer in some 20 microseconds.
 BOUNDS = (
@@ -29,28 +33,58 @@ WIDTH = _BUCKETS + 1
 SIZE = WIDTH * len(HISTOGRAMS)
 
 
+# What is observed is counted together: one by one would cost as much as a small model's run.
+FOLD_SECONDS = 0.05
+_MOST_PENDING = 256
+_EDGES = np.array(BOUNDS)
+_PLACES = np.arange(len(HISTOGRAMS)) * WIDTH
+_SUMS = _PLACES + _BUCKETS
+
+# Route, servable and status.
+Kind = tuple[str, "Servable | None", int]
+
+
 class Meter:
     """Observes requests.
 
     Args:
-        ledger: Where the numbers are.
+        ledger: Where the numbers are; they are complete whenever its items are read here, and
+            elsewhere ``FOLD_SECONDS`` later.
         runs: Told of the runs behind what was answered.
+        later: Calls a function after so many seconds; by default there and then.
     """
 
-    def __init__(self, ledger: Ledger, runs: Runs | None = None) -> None:
+    def __init__(self, ledger: Ledger, runs: Runs, later: Later | None = None) -> None:
         self._ledger = ledger
         self._runs = runs
-        self._values = ledger.values
+        self._values = np.asarray(ledger.values)
+        self._later = later or (lambda _, fold: fold())
+        self._pending: list[tuple[Kind, Timing]] = []
+        ledger.on_read = runs.ledger.on_read = self.fold
 
     def observe(self, route: str, servable: Servable | None, status: int, timing: Timing) -> None:
         """Count one answered request; ``servable`` is ``None`` when none was found."""
-        name, version = (servable.name, str(servable.version)) if servable else ("", "")
-        if servable is not None and status == 200 and self._runs is not None:
-            self._runs.observe(servable, timing)
-        place = self._ledger.find((route, name, version, str(status)))
-        values = self._values
-        parse, queue, infer, encode = timing.seconds
-        for seconds in (timing.done - timing.started, parse, queue, infer, encode):
-            values[place + bisect_left(BOUNDS, seconds)] += 1.0
-            values[place + _BUCKETS] += seconds
-            place += WIDTH
+        pending = self._pending
+        pending.append(((route, servable, status), timing))
+        if len(pending) == 1:
+            self._later(FOLD_SECONDS, self.fold)
+        elif len(pending) >= _MOST_PENDING:
+            self.fold()
+
+    def fold(self) -> None:
+        """Count what is pending."""
+        pending, self._pending = self._pending, []
+        kinds: dict[Kind, list[Timing]] = {}
+        for kind, timing in pending:
+            kinds.setdefault(kind, []).append(timing)
+        for (route, servable, status), timings in kinds.items():
+            name, version = (servable.name, str(servable.version)) if servable else ("", "")
+            place = self._ledger.find((route, name, version, str(status)))
+            phases = np.array([timing.seconds for timing in timings])
+            seconds = np.column_stack((phases.sum(axis=1), phases))
+            buckets = np.searchsorted(_EDGES, seconds) + _PLACES
+            series = self._values[place : place + SIZE]
+            series += np.bincount(buckets.ravel(), minlength=SIZE)
+            series[_SUMS] += seconds.sum(axis=0)
+            if servable is not None and status == 200:
+                self._runs.count(servable, timings)

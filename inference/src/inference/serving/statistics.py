@@ -34,23 +34,30 @@ class Runs:
 
     Args:
         ledger: Where the numbers are; of stride :data:`STRIDE`.
+
+    Attributes:
+        ledger: The same.
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._values = ledger.values
+        self.ledger = ledger
 
-    def observe(self, servable: Servable, timing: Timing) -> None:
-        """Count one request's part of the run that answered it."""
-        rows, run_rows = timing.rows, max(timing.rows, timing.run_rows)
-        size = run_rows if run_rows <= _EXACT_SIZES else 1 << (run_rows - 1).bit_length()
-        place = self._ledger.find((servable.name, str(servable.version), str(size)))
-        share = rows / run_rows if run_rows else 1.0
-        values = self._values
-        values[place] += share
-        values[place + 1] += share * (timing.ended - timing.began)
-        values[place + 2] += rows
-        values[place + 3] = time()
+    def count(self, servable: Servable, timings: Iterable[Timing]) -> None:
+        """Count each of some requests' part of the run that answered it."""
+        values = self.ledger.values
+        alike: dict[tuple[int, int], list[float]] = {}
+        for timing in timings:
+            lasted = timing.ended - timing.began
+            alike.setdefault((timing.rows, timing.run_rows), []).append(lasted)
+        for (rows, run_rows), seconds in alike.items():
+            most = max(rows, run_rows)
+            size = most if most <= _EXACT_SIZES else 1 << (most - 1).bit_length()
+            place = self.ledger.find((servable.name, str(servable.version), str(size)))
+            share = rows / most if most else 1.0
+            values[place] += share * len(seconds)
+            values[place + 1] += share * sum(seconds)
+            values[place + 2] += rows * len(seconds)
+            values[place + 3] = time()
 
 
 @dataclass(slots=True)

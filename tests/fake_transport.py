@@ -1,0 +1,37 @@
+"""A transport that is none: what is written stays where a test can see it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+        self.gone = asyncio.Event()
+        self.reading = True
+
+    def write(self, data: Any) -> None:
+        assert not self.closed, "written after it was closed"
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+        self.gone.set()
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, _: str, default: Any = None) -> Any:
+        return default
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
