@@ -2,10 +2,9 @@
 
 Between uvicorn's parser and an ASGI application stand a scope, a task and two awaited messages,
 which together cost more than a small model. This subclass answers a hot route from the parser's own
-callback where the answer can be had at once, and without the parser where the request's head is
-known. Everything else it hands to uvicorn unchanged, by replaying the callbacks that it has held
-back: every other route, a request that has to wait, a large body, a pipelined request, a client
-that reads too slowly.
+callback, and without the parser where the request's head is known. Everything else it hands to
+uvicorn unchanged, by replaying the callbacks that it has held back: every other route, a large
+body, a pipelined request, a client that reads too slowly.
 
 ``INFERENCE_DIRECT=false`` turns it off; both ways pass the same tests.
 """
@@ -22,6 +21,7 @@ from inference.log import REQUEST_ID
 from inference.web.access.guard import log_request
 from inference.web.exchange import Exchange, make_id
 from inference.web.heads import Head
+from inference.web.later import Later
 from inference.web.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -46,50 +46,29 @@ class DirectProtocol(Protocol):
         self._path = ""
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._answered: Head | None = None
-        # What came of a known head that could not be answered at once: the gate's answer, if any.
-        self._declined: dict[str, Any] | None = None
+        self._head: Head | None = None
         self._quiet_since = 0.0
 
     def answer_known(self, message: bytes) -> bool:
-        """Answer a request whose head is known, if that can be done at once."""
-        hot = self._hot
-        found = hot.heads.find(message)
-        if found is None or not self._is_free() or self.closing:
+        """Answer a request whose head is known."""
+        found = self._hot.heads.find(message)
+        if found is None or not self._is_free():
             return False
         (family, path, headers, _), body = found
-        if hot.gate is not None:
-            asked: dict[str, Any] = {}
-            if hot.ask_gate(asked, headers) is not None:
-                self._declined = asked
-                return False
-            self._declined = asked
         exchange = Exchange(path, headers, body, make_id())
-        REQUEST_ID.set(exchange.request_id)
-        response = family.answer_now(exchange)
-        if response is None:
-            self._declined = self._declined or {}
-            return False
-        self._declined = None
-        self._write(response, b"\r\n")
-        self.server_state.total_requests += 1
-        # uvicorn sets its timer anew for each request; here it looks at this when it rings.
-        self._quiet_since = exchange.timing.done
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_handler()
-        if hot.log_requests:
-            self._log(exchange, response)
+        self._answer(family, exchange, keep_alive=not self.closing)
         return True
 
     def note_whole(self, messages: bytes) -> None:
         """Remember the head of what was answered."""
-        if self._answered is not None:
-            self._hot.heads.note(messages, self._answered)
-        self._declined = None
+        if self._head is not None:
+            self._hot.heads.note(messages, self._head)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection, if it has been quiet for as long as that."""
+        """Close the connection, if nothing has been answered for as long as that."""
         left = self._quiet_since + self.timeout_keep_alive - perf_counter()
+        if not (self.cycle is None or self.cycle.response_complete):
+            left = self.timeout_keep_alive
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(
                 left, self.timeout_keep_alive_handler
@@ -99,18 +78,11 @@ class DirectProtocol(Protocol):
 
     def on_headers_complete(self) -> None:
         """Hold a hot request back until it is complete, or let uvicorn begin with it."""
-        self._family = self._answered = None
-        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-        declined, self._declined = self._declined, None
-        if declined is not None:
-            scope.update(declined)
-        elif self._may_answer():
+        self._family = self._head = None
+        if self._may_answer():
             path = self.url.partition(b"?")[0].decode("latin-1")
             self._path = unquote(path) if "%" in path else path
             self._family = self._hot.family(self._path)
-            if self._family is not None and self._hot.ask_gate(scope, self.headers) is not None:
-                # Who is denied is told so by the way through uvicorn.
-                self._family = None
         if self._family is None:
             super().on_headers_complete()
         else:
@@ -127,29 +99,16 @@ class DirectProtocol(Protocol):
             self._hand_over()
 
     def on_message_complete(self) -> None:
-        """Answer at once, or let uvicorn have it."""
-        family = self._family
+        """Answer, or tell uvicorn that it can."""
+        family, self._family = self._family, None
         if family is None:
             super().on_message_complete()
             return
+        keep_alive = self.parser.should_keep_alive() and not self.closing
+        if keep_alive:
+            self._head = Head(family, self._path, self.headers, self._held_bytes)
         exchange = Exchange(self._path, self.headers, b"".join(self._held))
-        REQUEST_ID.set(exchange.request_id)
-        response = family.answer_now(exchange)
-        if response is None:
-            self._hand_over()
-            super().on_message_complete()
-            return
-        self._family = None
-        if self.parser.should_keep_alive() and not self.closing:
-            self._write(response, b"\r\n")
-            self._answered = Head(family, self._path, self.headers, self._held_bytes)
-        else:
-            self._write(response, b"connection: close\r\n\r\n")
-            self.transport.close()
-        # What uvicorn does at the end of a response: count it, arm the keep-alive timer.
-        self.on_response_complete()
-        if self._hot.log_requests:
-            self._log(exchange, response)
+        self._answer(family, exchange, keep_alive=keep_alive)
 
     def shutdown(self) -> None:
         """Let a request that is being received still be answered, by uvicorn, which then closes."""
@@ -168,7 +127,7 @@ class DirectProtocol(Protocol):
         )
 
     def _is_free(self) -> bool:
-        """Tell whether nothing stands between a response and the client."""
+        """Tell whether nothing stands between an answer and the client."""
         return (
             (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
@@ -182,16 +141,49 @@ class DirectProtocol(Protocol):
         for body in held:
             super().on_body(body)
 
-    def _write(self, response: Response, end: bytes) -> None:
+    def _answer(self, family: Routes, exchange: Exchange, *, keep_alive: bool) -> None:
+        REQUEST_ID.set(exchange.request_id)
+        response = self._hot.refuse_denied(family, exchange) or family.answer_now(exchange)
+        if response is None:
+            later = Later(exchange.headers, keep_alive=keep_alive)
+            later.task = self.loop.create_task(self._answer_later(family, exchange, later))
+            later.task.add_done_callback(self.tasks.discard)
+            self.tasks.add(later.task)
+            cycle: Any = later
+            self.cycle = self._running = cycle
+            return
+        self._write(exchange, response, keep_alive=keep_alive)
+        self.server_state.total_requests += 1
+        # uvicorn sets its timer anew for each request; here it looks at this when it rings.
+        self._quiet_since = exchange.timing.done
+        if self.timeout_keep_alive_task is None and keep_alive:
+            self.timeout_keep_alive_handler()
+
+    async def _answer_later(self, family: Routes, exchange: Exchange, later: Later) -> None:
+        try:
+            response = await family.answer(exchange)
+            if not self.transport.is_closing():
+                self._write(exchange, response, keep_alive=later.keep_alive)
+        except BaseException:
+            self.transport.close()  # nothing can be told any more
+            raise
+        finally:
+            later.response_complete = True
+        # What uvicorn does at the end of a response: go on with the next, or set its timer.
+        self.on_response_complete()
+
+    def _write(self, exchange: Exchange, response: Response, *, keep_alive: bool) -> None:
         headers = self.server_state.default_headers
         made_of, default = DirectProtocol._default
         if made_of is not headers:
             default = b"".join(b"%s: %s\r\n" % pair for pair in headers)
             DirectProtocol._default = (headers, default)
+        end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
         self.transport.write(
             b"".join((STATUS_LINE[response.status], default, response.head, end, response.body))
         )
-
-    def _log(self, exchange: Exchange, response: Response) -> None:
-        timing = exchange.timing
-        log_request("POST", exchange.path, response.status, timing.done - timing.started)
+        if not keep_alive:
+            self.transport.close()
+        if self._hot.log_requests:
+            timing = exchange.timing
+            log_request("POST", exchange.path, response.status, timing.done - timing.started)

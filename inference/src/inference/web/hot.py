@@ -17,14 +17,12 @@ from inference.web.exchange import Exchange
 from inference.web.heads import Heads
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, MutableMapping, Sequence
+    from collections.abc import Coroutine, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from inference.web.access.gate import Gate
-    from inference.web.exchange import Headers, Response
-
-_ASKED = "rookery.asked"
+    from inference.web.exchange import Response
 
 
 class Routes(Protocol):
@@ -98,23 +96,18 @@ class HotRoutes:
                 return family
         return None
 
-    def ask_gate(self, scope: MutableMapping[str, Any], headers: Headers) -> ClientError | None:
-        """Ask the gate, once for each request; what it raises is given back.
-
-        Args:
-            scope: The request's, or what will go into it; the answer is kept there.
-            headers: The request's.
-        """
+    def refuse_denied(
+        self, family: Routes, exchange: Exchange, method: str = "POST"
+    ) -> Response | None:
+        """Ask the gate, and answer whom it denies; to be called once for each request."""
         if self.gate is None:
             return None
-        if _ASKED not in scope:
-            try:
-                self.gate.admit(headers, Need.PREDICT)
-                scope[_ASKED] = None
-            except ClientError as error:
-                scope[_ASKED] = error
-        denied: ClientError | None = scope[_ASKED]
-        return denied
+        try:
+            self.gate.admit(exchange.headers, Need.PREDICT)
+        except ClientError as error:
+            log_denied(f"{method} {exchange.path}", error)
+            return family.refuse(exchange, error)
+        return None
 
     async def _serve(self, family: Routes, scope: Scope, receive: Receive) -> Response:
         exchange = Exchange(scope["path"], scope["headers"], b"")
@@ -130,10 +123,9 @@ class HotRoutes:
     async def _answer(
         self, family: Routes, exchange: Exchange, scope: Scope, receive: Receive
     ) -> Response:
-        denied = self.ask_gate(scope, exchange.headers)
+        denied = self.refuse_denied(family, exchange, scope["method"])
         if denied is not None:
-            log_denied(f"{scope['method']} {exchange.path}", denied)
-            return family.refuse(exchange, denied)
+            return denied
         if scope["method"] != "POST":
             return family.refuse(exchange, wrong_method())
         try:
