@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -160,6 +163,26 @@ def test_ends_quickly_while_an_examination_hangs(
     found = socket.socket()
     with found:
         assert found.connect_ex(("127.0.0.1", service.client.base_url.port or 0)) != 0
+
+
+def test_an_examination_ends_with_the_process_that_asked(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(admission_timeout_seconds=300).start()
+    artefact = service.put("m/1/model.onnx", endless())
+    eventually(lambda: examinations(artefact), what="an examination")
+    service.stop(signal.SIGKILL)
+    eventually(lambda: not examinations(artefact), what="nobody examines any more")
+
+
+def examinations(artefact: Path) -> list[str]:
+    """List the processes that examine a file."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(artefact) in (process / "cmdline").read_bytes().split(b"\0"):
+                found.append(process.name)
+    return found
 
 
 def test_a_port_in_use_is_told(make_service: Callable[..., Service]) -> None:
