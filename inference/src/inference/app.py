@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
+from inference.repository.admission import examine_aside
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
 from inference.serving.book import Book
@@ -41,24 +42,28 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
+    from inference.repository.admission import Examiner
     from inference.serving.ledger import Place
     from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
 
 
-def create_app(settings: Settings, place: Place | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings, place: Place | None = None, examiner: Examiner = examine_aside
+) -> ASGIApp:
     """Make the service; it begins to watch the models folder when its lifespan starts.
 
     Args:
         settings: What the operator can choose.
         place: Where the workers' numbers are; ``None`` for the only process.
+        examiner: Says whether an artefact may be served.
 
     Raises:
         SettingError: The file of keys is of no use.
     """
     book = Book(place, _later)
     state_file = StateFile(settings.state_dir, book.events, share_number(place))
-    repository = Repository(settings, state_file, events=book.events)
+    repository = Repository(settings, state_file, examiner=examiner, events=book.events)
     gate = build_gate(settings, book, place)
     dispatcher = Dispatcher(settings, book.waiting)
     meter = book.meter

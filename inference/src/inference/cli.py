@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -62,6 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
+    # The service multiplies no matrices: numpy's library need not map memory for a thread per core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported late, so that the other commands start at once.
     from inference.server import serve  # noqa: PLC0415
 

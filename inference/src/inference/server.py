@@ -27,6 +27,7 @@ import uvicorn
 from inference import log
 from inference.app import create_app
 from inference.model.plan import granted_cpus
+from inference.repository.forkserver import ForkServer
 from inference.repository.trust import Trust
 from inference.serving.ledger import Place
 from inference.settings import Settings
@@ -73,7 +74,7 @@ def serve(settings: Settings) -> bool:
     logger.info("models: %s", settings.models_dir.absolute())
     logger.info("Swagger: http://%s:%d/docs", settings.url_host, port)
     if len(sockets) == 1:
-        return _run(settings, sockets[0], place=None)
+        return _run(settings, sockets[0], ForkServer(), place=None)
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
         return Supervisor(sockets, Path(folder), settings.shutdown_seconds).run()
 
@@ -185,10 +186,12 @@ def _listen(settings: Settings) -> list[socket.socket]:
     return sockets
 
 
-def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -> bool:
+def _run(
+    settings: Settings, listening: socket.socket, forks: ForkServer, *, place: Place | None
+) -> bool:
     sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
-        create_app(settings, place),
+        create_app(settings, place, forks.examine),
         http=bounded(DirectProtocol if settings.direct else Protocol, _bounds(settings)),
         ws="none",
         lifespan="on",
@@ -205,6 +208,7 @@ def _run(settings: Settings, listening: socket.socket, *, place: Place | None) -
     signal.signal(signal.SIGTERM, _leave)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listening])
+    forks.close()
     return server.started
 
 
@@ -240,10 +244,11 @@ def _work() -> None:
     """Be the worker that the supervisor has started."""
     settings = Settings()
     _configure_logging(settings)
+    forks = ForkServer()
     listening = socket.socket(fileno=int(os.environ[_SOCKET]))
     place = Place(Path(os.environ[_LEDGERS]), int(os.environ[_WORKER]))
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    sys.exit(0 if _run(settings, listening, place=place) else 1)
+    sys.exit(0 if _run(settings, listening, forks, place=place) else 1)
 
 
 def _end_with_supervisor() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import artefacts
-from inference.repository.admission import Limits, _read, examine, examine_aside
+from inference.repository.admission import Limits, examine, examine_aside, explain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +133,7 @@ def test_an_examination_aside_is_bounded_in_time(path: Path) -> None:
     ],
 )
 def test_a_child_that_dies_is_explained(status: int, stderr: bytes, reason: str) -> None:
-    report = _read(status, b"", stderr, Limits())
+    report = explain(status, b"", stderr, Limits())
     assert not report.admitted
     assert report.reason.startswith(reason)
     assert len(report.reason) < 400

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Limits:
 
 
 _DEFAULT = Limits()
+Examiner = Callable[["Path", Limits], Awaitable[Report]]
 
 
 def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
@@ -58,8 +60,8 @@ def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
             env=_environment(),
         )
     except subprocess.TimeoutExpired:
-        return _too_slow(limits)
-    return _read(child.returncode, child.stdout, child.stderr, limits)
+        return too_slow(limits)
+    return explain(child.returncode, child.stdout, child.stderr, limits)
 
 
 async def examine_aside(path: Path, limits: Limits = _DEFAULT) -> Report:
@@ -75,17 +77,17 @@ async def examine_aside(path: Path, limits: Limits = _DEFAULT) -> Report:
         async with asyncio.timeout(limits.seconds):
             stdout, stderr = await child.communicate()
     except TimeoutError:
-        return _too_slow(limits)
+        return too_slow(limits)
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
-    return _read(child.returncode or 0, stdout, stderr, limits)
+    return explain(child.returncode or 0, stdout, stderr, limits)
 
 
 def _command(path: Path, limits: Limits) -> list[str]:
     module = [sys.executable, "-P", "-m", "inference.repository.examiner", str(path.absolute())]
-    return [*module, str(limits.memory_bytes), str(int(limits.seconds) + 1)]
+    return [*module, str(limits.memory_bytes), str(limits.seconds)]
 
 
 def _environment() -> dict[str, str]:
@@ -94,18 +96,27 @@ def _environment() -> dict[str, str]:
     return os.environ | one | {"ORT_DISABLE_TELEMETRY": "1"}
 
 
-def _too_slow(limits: Limits) -> Report:
+def too_slow(limits: Limits) -> Report:
+    """Refuse what was not done in time."""
     return Report(admitted=False, reason=f"its examination took over {limits.seconds:g} seconds")
 
 
-def _read(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report:
+def explain(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report:
+    """Read the child's report, or say what it died of.
+
+    Args:
+        status: Its exit status; negative for the signal that ended it.
+        stdout: What it wrote to standard output.
+        stderr: What it wrote to standard error.
+        limits: What it was allowed.
+    """
     try:
         return decode_report(stdout.splitlines()[-1])
     except (IndexError, msgspec.DecodeError):
-        return Report(admitted=False, reason=_explain(status, stderr, limits))
+        return Report(admitted=False, reason=_cause(status, stderr, limits))
 
 
-def _explain(status: int, stderr: bytes, limits: Limits) -> str:
+def _cause(status: int, stderr: bytes, limits: Limits) -> str:
     last = stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     if any("MemoryError" in line or "bad_alloc" in line for line in last):
         return f"it needs more than {limits.memory_bytes // 1024**2} MiB of memory"

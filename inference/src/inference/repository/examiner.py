@@ -35,6 +35,7 @@ _THREADS_WORTH_US = 5_000.0
 _THREADS_GAIN = 1.5
 
 
+_STANDARD_OUTPUT = 1
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 # CLONE_NEWUSER and CLONE_NEWNET, linux/sched.h; os.unshare() is there from Python 3.12 on.
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
@@ -46,13 +47,18 @@ _LOCALES = (b"C.UTF-8", b"en_US.UTF-8", b"en_US.utf8", b"C.utf8")
 _OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")
 
 
+def end_with_parent() -> None:
+    """Be killed when the process that started this one ends, however it does."""
+    ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
+
+
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
     """Bound this process: address space, processor time, no core dump, no file written.
 
     It also steps back: whoever serves meanwhile comes first; and it ends with whoever asked.
     """
     os.nice(_NICENESS)
-    ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
@@ -180,15 +186,19 @@ def _measure(servable: Servable, data: bytes, granted: int) -> tuple[dict[int, f
     return (together, threads) if wanted or gain >= _THREADS_GAIN else (alone, 1)
 
 
-def main() -> None:
-    """Examine the file named on the command line, within the limits named after it."""
-    path, memory_bytes, cpu_seconds = sys.argv[1:4]
-    limit_resources(int(memory_bytes), int(cpu_seconds))
+def tell(path: str, memory_bytes: int, seconds: float) -> None:
+    """Examine a file within limits, and write the report to standard output; for once in a process.
+
+    Args:
+        path: The file.
+        memory_bytes: Address space.
+        seconds: Processor time, rounded up to whole seconds.
+    """
+    limit_resources(memory_bytes, int(seconds) + 1)
     leave_network()
     report = examine_here(Path(path), give_up_files)
-    sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
-    sys.stdout.buffer.flush()
+    os.write(_STANDARD_OUTPUT, msgspec.json.encode(report) + b"\n")
 
 
 if __name__ == "__main__":
-    main()
+    tell(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

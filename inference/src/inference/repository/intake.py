@@ -20,10 +20,10 @@ from inference.repository.reports import Reports
 from inference.repository.trust import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Callable
 
     from inference.model.servable import Servable
+    from inference.repository.admission import Examiner
     from inference.repository.events import Events
     from inference.repository.layout import Candidate
     from inference.settings import Settings
@@ -63,7 +63,7 @@ class Intake:
     def __init__(
         self,
         settings: Settings,
-        examiner: Callable[[Path, Limits], Awaitable[Report]],
+        examiner: Examiner,
         events: Events,
     ) -> None:
         self._settings = settings

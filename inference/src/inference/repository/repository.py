@@ -28,11 +28,10 @@ from inference.repository.snapshot import Model, Snapshot
 from inference.repository.watch import ticks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable
 
     from inference.model.servable import Servable
-    from inference.repository.admission import Limits
+    from inference.repository.admission import Examiner
     from inference.repository.state import State, StateFile
     from inference.settings import Settings
 
@@ -60,7 +59,7 @@ class Repository:
         settings: Settings,
         state_file: StateFile,
         *,
-        examiner: Callable[[Path, Limits], Awaitable[Report]] = examine_aside,
+        examiner: Examiner = examine_aside,
         events: Events | None = None,
     ) -> None:
         self._settings = settings

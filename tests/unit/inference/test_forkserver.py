@@ -1,0 +1,184 @@
+"""The fork server examines as a fresh process does, and outlives whatever is in a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+import artefacts
+from artefacts import FIXTURES, penguins
+from inference.repository.admission import Limits, examine
+from inference.repository.forkserver import ForkServer
+from service_process import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inference.repository.report import Report
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    server = ForkServer()
+    yield server
+    assert is_alive(server.pid), "it died of a file"
+    server.close()
+    assert not is_alive(server.pid)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "m.onnx"
+
+
+def ask(server: ForkServer, path: Path, limits: Limits | None = None) -> Report:
+    return asyncio.run(server.examine(path, limits or Limits()))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def children(pid: int) -> set[int]:
+    """List the processes that a process has begun, theirs included."""
+    try:
+        own = {int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    except FileNotFoundError:
+        return set()
+    return own.union(*(children(child) for child in own))
+
+
+def comparable(report: Report) -> dict[str, Any]:
+    """Leave out what is measured."""
+    measured = {"load_ms", "cost_us", "threads"}
+    return {k: v for k, v in msgspec.structs.asdict(report).items() if k not in measured}
+
+
+@pytest.mark.parametrize("file", sorted(FIXTURES.glob("*.onnx")), ids=lambda file: file.stem)
+def test_it_reports_what_a_fresh_process_does(forks: ForkServer, file: Path) -> None:
+    report = ask(forks, file)
+    assert comparable(report) == comparable(examine(file))
+    assert report.cost_us.keys() == {1, 8, 32, 128}
+
+
+@pytest.mark.parametrize(
+    ("content", "limits", "reason"),
+    [
+        (b"no model", Limits(), "not an ONNX model"),
+        (penguins()[:800], Limits(), "truncated"),
+        (penguins(wrong=True), Limits(), "golden sample"),
+        (artefacts.with_external_data(), Limits(), "external data"),
+        (artefacts.greedy(), Limits(), "memory"),
+        (artefacts.endless(), Limits(seconds=1), "took over 1 seconds"),
+        (artefacts.endless(), Limits(seconds=0.3), "took over 0.3 seconds"),
+    ],
+)
+def test_it_refuses_with_the_reason(
+    forks: ForkServer, path: Path, content: bytes, limits: Limits, reason: str
+) -> None:
+    path.write_bytes(content)
+    report = ask(forks, path, limits)
+    assert not report.admitted
+    assert reason in report.reason
+    eventually(lambda: not children(forks.pid), what="nobody is left")
+
+
+def test_a_path_can_be_any_bytes(forks: ForkServer, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a b\xff\n.onnx")
+    path.write_bytes(penguins())
+    assert ask(forks, path).admitted
+    assert "No such file" in ask(forks, tmp_path / "missing.onnx").reason
+
+
+def test_examinations_run_side_by_side(forks: ForkServer, tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.onnx").write_bytes(penguins(number))
+
+    async def ask_all() -> list[Report]:
+        (tmp_path / "endless.onnx").write_bytes(artefacts.endless())
+        files = [tmp_path / "endless.onnx", *(tmp_path / f"{n}.onnx" for n in range(4))]
+        return await asyncio.gather(*(forks.examine(file, Limits(seconds=5)) for file in files))
+
+    endless, *others = asyncio.run(ask_all())
+    assert not endless.admitted
+    assert all(report.admitted for report in others)
+    assert len({report.digest for report in others}) == 4
+
+
+def test_a_cancelled_examination_ends_its_processes(forks: ForkServer, path: Path) -> None:
+    path.write_bytes(artefacts.endless())
+
+    async def cancel() -> None:
+        task = asyncio.create_task(forks.examine(path, Limits(seconds=60)))
+        await asyncio.to_thread(eventually, lambda: len(children(forks.pid)) == 2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(cancel(), 30))
+    eventually(lambda: not children(forks.pid), what="nobody is left")
+
+
+@pytest.mark.parametrize("whom", ["the child", "the keeper"])
+def test_a_killed_process_costs_one_examination_at_most(
+    forks: ForkServer, path: Path, whom: str
+) -> None:
+    path.write_bytes(artefacts.endless())
+
+    async def kill() -> Report:
+        task = asyncio.create_task(forks.examine(path, Limits(seconds=3)))
+        await asyncio.to_thread(eventually, lambda: len(children(forks.pid)) == 2)
+        (keeper,) = children(forks.pid) - set().union(*map(children, children(forks.pid)))
+        (child,) = children(keeper)
+        os.kill(child if whom == "the child" else keeper, signal.SIGKILL)
+        eventually(lambda: not is_alive(child), what="the child ends with its keeper")
+        return await task
+
+    report = asyncio.run(asyncio.wait_for(kill(), 30))
+    expected = "(SIGKILL)" if whom == "the child" else "took over 3 seconds"
+    assert expected in report.reason
+    path.write_bytes(penguins())
+    assert ask(forks, path).admitted
+
+
+def test_without_it_a_fresh_process_examines(path: Path) -> None:
+    path.write_bytes(penguins())
+    server = ForkServer()
+    os.kill(server.pid, signal.SIGKILL)
+    eventually(lambda: not is_alive(server.pid))
+    assert ask(server, path).admitted
+    server.close()
+
+
+LOOK = """
+import asyncio, os, socket, sys
+from pathlib import Path
+from inference.repository import examiner, forkserver
+held = [socket.create_server(("127.0.0.1", 0)), open(sys.argv[1], "rb")]
+kept = examiner.tell
+def look(*_):
+    names = [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")[:-1]]
+    raise SystemExit(" ".join(sorted(name.split(":")[0] for name in names)))
+forkserver.tell = look
+forks = forkserver.ForkServer()
+print(asyncio.run(forks.examine(Path(sys.argv[1]), forkserver.Limits())).reason)
+"""
+
+
+def test_the_child_inherits_nothing_that_is_open(path: Path) -> None:
+    path.write_bytes(b"")
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().endswith("SystemExit: /dev/null pipe pipe")
