@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import MEASUREMENTS, penguins
+from artefacts import MEASUREMENTS, endless, penguins
 from raw_http import Raw, request
 from service_process import Service, environment, eventually
 
@@ -74,14 +74,19 @@ def pids(service: Service, count: int = 2) -> set[int]:
 
     def all_seen() -> bool:
         with connect(service) as raw:
-            answer = raw.ask(request("/metrics", method="GET"))
-        found = re.search(r"^inference_worker_pid (\S+)", answer.body.decode(), re.MULTILINE)
-        assert found
-        seen.add(int(float(found[1])))
+            seen.add(worker_of(raw))
         return len(seen) == count
 
     eventually(all_seen, within=30, what="all workers have answered")
     return seen
+
+
+def worker_of(raw: Raw) -> int:
+    """Ask which process is at the other end."""
+    answer = raw.ask(request("/metrics", method="GET"))
+    found = re.search(r"^inference_worker_pid (\S+)", answer.body.decode(), re.MULTILINE)
+    assert found
+    return int(float(found[1]))
 
 
 # -- what was answered holds everywhere ------------------------------------------------------------
@@ -239,6 +244,25 @@ def test_the_death_of_a_worker_fails_only_what_it_had_begun(
         client.join(20)
         assert len(client.failed) <= 1, client.failed
         assert not client.refused
+
+
+def test_a_successor_knows_every_model_from_its_first_answer_on(
+    make_service: Callable[..., Service],
+) -> None:
+    """A file whose examination hangs does not keep it from its work."""
+    service = put_many(make_service(workers=2)).start()
+    service.put("endless.onnx", endless())
+    service.wait_for("endless", state="loading")
+    for _ in range(2):
+        before = pids(service)
+        os.kill(min(before), signal.SIGKILL)
+        seen: set[int] = set()
+        while not seen - before:
+            with connect(service) as raw:
+                listed = raw.ask(request("/models", method="GET")).json()["models"]
+                assert {m["name"] for m in listed if m["state"] == "ready"} == {"m", "n"}
+                assert raw.ask(request("/select-model/?model=n")).status == 200
+                seen.add(worker_of(raw))
 
 
 @pytest.mark.parametrize(("workers", "direct"), [(1, True), (1, False), (2, True)])

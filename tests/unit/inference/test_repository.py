@@ -40,6 +40,20 @@ async def test_is_not_complete_before_what_was_found_has_been_examined(tmp_path:
 
 
 @scenario
+async def test_has_caught_up_once_all_but_examinations_is_done(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.version(1)
+    async with live(bench):
+        await bench.active(1)
+    again = Bench(tmp_path)
+    again.examiner.holds[again.version(2)] = asyncio.Event()
+    async with live(again):
+        snapshot = await again.until(lambda s: s.caught_up)
+        assert snapshot.servable("m").version == 1
+        assert not snapshot.complete
+
+
+@scenario
 async def test_a_missing_folder_is_waited_for(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.models.rmdir()

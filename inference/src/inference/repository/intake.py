@@ -84,12 +84,15 @@ class Intake:
             await asyncio.sleep(min(settle_seconds, settle_seconds - max(0.0, age)))
         return await self.in_thread(fingerprint, candidate.path) == candidate.fingerprint
 
-    async def take(self, candidate: Candidate, live: Servable | None) -> Arrival | None:
+    async def take(
+        self, candidate: Candidate, live: Servable | None, examining: Callable[[], None]
+    ) -> Arrival | None:
         """Read, examine and load an artefact.
 
         Args:
             candidate: The artefact on disk.
             live: What answers for the same version now.
+            examining: Called when it is not known yet, so that it has to be examined.
 
         Returns:
             How far it came; ``None`` when the file changed meanwhile.
@@ -112,7 +115,10 @@ class Intake:
                 signer = await self.in_thread(self._trust.check, data, candidate.name)
             except SealError as error:
                 return Arrival(Report(admitted=False, reason=str(error)), None)
-        report = await self._report(candidate, digest)
+        report = self._reports.get(digest)
+        if report is None:
+            examining()
+            report = await self._report(candidate, digest)
         if report.digest and report.digest != digest:
             return None
         if not report.admitted:
@@ -138,9 +144,6 @@ class Intake:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _report(self, candidate: Candidate, digest: str) -> Report:
-        known = self._reports.get(digest)
-        if known is not None:
-            return known
         turn = self._reports.turn(digest)
         await self.in_thread(turn.__enter__)
         try:

@@ -299,10 +299,11 @@ class Repository:
                 pinned=pinned,
                 unloaded=unloaded,
             )
-        busy = any(slot.stage == "loading" for slot in self._slots.values())
+        busy = [slot for slot in self._slots.values() if slot.stage == "loading"]
         complete = self._snapshot.complete or (self._scanned and not busy)
+        caught_up = complete or (self._scanned and all(slot.examining for slot in busy))
         self._snapshot = Snapshot(
-            MappingProxyType(models), state, tuple(self._scan.ignored), complete
+            MappingProxyType(models), state, tuple(self._scan.ignored), complete, caught_up
         )
         self._built_for = state
         self._notify()
@@ -336,13 +337,17 @@ class Repository:
             logger.exception("model %s version %d could not be brought up", *key)
             self._quarantine(key, slot, f"it could not be loaded: {error}")
         finally:
-            slot.task = None
+            slot.task, slot.examining = None, False
             if not self._stop.is_set():
                 self._publish()
                 self._wake.set()
 
     async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> None:
-        arrival = await self._intake.take(candidate, slot.servable)
+        def examining() -> None:
+            slot.examining = True
+            self._publish()
+
+        arrival = await self._intake.take(candidate, slot.servable, examining)
         if arrival is None:
             return  # the file changed while it was examined; the next scan sees the new one
         if arrival.servable is None:

@@ -29,6 +29,7 @@ class Slot:
         servable: What answers; may stem from the content that was there before.
         report: What the examination of that content found.
         task: The one that brings it up now.
+        examining: Whether that task waits for an examination.
     """
 
     candidate: Candidate
@@ -38,6 +39,7 @@ class Slot:
     servable: Servable | None = None
     report: Report | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    examining: bool = False
 
     @property
     def is_judged(self) -> bool:

@@ -112,12 +112,15 @@ class Snapshot:
         state: The operator's choices that it was made for.
         ignored: What lies in the folder and is no artefact.
         complete: Whether everything found by the first scan has been examined.
+        caught_up: Whether all that is known of earlier examinations answers: what is left to do
+            may take as long as examinations do.
     """
 
     models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
     state: State = field(default_factory=State)
     ignored: tuple[Ignored, ...] = ()
     complete: bool = False
+    caught_up: bool = False
 
     @property
     def ready_names(self) -> list[str]:
