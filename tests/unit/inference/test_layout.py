@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,19 @@ def test_reads_both_shapes_in_order_of_name_and_number(tmp_path: Path) -> None:
     assert found(scan) == [("a.b-c_1", 1), ("b", 1), ("b", 9), ("b", 10), ("c", 1)]
     assert scan.present
     assert scan.ignored == []
+
+
+def test_an_empty_folder_on_another_filesystem_is_what_an_unmounted_one_leaves(
+    tmp_path: Path,
+) -> None:
+    empty = scan_models(tmp_path)
+    place(tmp_path, "m.onnx")
+    before = scan_models(tmp_path)
+    elsewhere = replace(empty, device=before.device + 1)
+    assert elsewhere.is_mount_point_of(before)
+    assert not empty.is_mount_point_of(before), "everything was deleted"
+    assert not elsewhere.is_mount_point_of(empty), "there was nothing"
+    assert not replace(before, device=elsewhere.device).is_mount_point_of(before)
 
 
 def test_a_missing_folder_is_told_from_an_empty_one(tmp_path: Path) -> None:

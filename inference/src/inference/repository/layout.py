@@ -58,13 +58,20 @@ class Scan:
 
     Attributes:
         present: False when the folder itself is not there.
+        device: The filesystem that it is on.
         candidates: At most one per name and version.
         ignored: Everything else but hidden and temporary entries.
     """
 
     present: bool = True
+    device: int = 0
     candidates: list[Candidate] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
+
+    def is_mount_point_of(self, before: Scan) -> bool:
+        """Tell what an unmounted folder leaves: nothing, on another filesystem than before."""
+        found = self.candidates or self.ignored
+        return bool(before.candidates) and not found and self.device != before.device
 
 
 def fingerprint(path: Path) -> Fingerprint | None:
@@ -82,8 +89,8 @@ def fingerprint(path: Path) -> Fingerprint | None:
 
 def scan_models(models_dir: Path) -> Scan:
     """List the artefacts of a models folder, in the order of their names and versions."""
-    scan = Scan()
     try:
+        scan = Scan(device=models_dir.stat().st_dev)
         entries = sorted(os.scandir(models_dir), key=lambda entry: entry.name)
     except OSError:
         return Scan(present=False)

@@ -211,11 +211,13 @@ class Repository:
     async def _reconcile(self) -> None:
         scan = await self._intake.in_thread(scan_models, self._settings.models_dir)
         self._scanned = True
-        if not scan.present:
+        is_unmounted = scan.is_mount_point_of(self._scan)
+        if is_unmounted or not scan.present:
             if self._scan.present:
-                logger.warning(
-                    "%s is not there; what is live stays live", self._settings.models_dir
-                )
+                how = "is empty and looks unmounted" if is_unmounted else "is not there"
+                told = fields("folder-gone")
+                folder = self._settings.models_dir
+                logger.warning("%s %s; what is live stays live", folder, how, extra=told)
             self._scan.present = False
         else:
             self._scan = scan

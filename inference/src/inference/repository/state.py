@@ -123,9 +123,9 @@ class StateFile:
                 if self._changes is not None:
                     self._changes[0] += 1
         except OSError as error:
-            raise StateError(
-                f"the state cannot be written to '{self._path}': {error.strerror}; nothing changed"
-            ) from error
+            reason = f"the state cannot be written to '{self._path}': {error.strerror}"
+            logger.error("%s", reason, extra=fields("state-unwritable"))  # noqa: TRY400 - says all
+            raise StateError(f"{reason}; nothing changed") from error
         self._tell(before, state)
         return self.refresh()
 
