@@ -15,13 +15,14 @@ LOAD_P95_MS ?= 50
 BENCH ?=
 export BENCH_SECONDS ?= 1
 export BENCH_ROUNDS ?= 5
+export SOAK_SECONDS ?= 1800
 
 # onnxruntime reports its use to its maker unless it is told not to.
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help tools sync serve lab up down test test-lean test-stack test-browser check format bench load \
-	pictures stubs audit sbom clean
+	soak pictures stubs audit sbom clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +92,10 @@ load: tools ## Load a running service at LOAD_URL until its knee is found; repor
 	$(RUN) --group load locust --locustfile tests/load/locustfile.py,tests/load/ramp.py \
 		--headless --only-summary --host $(LOAD_URL) --html reports/load.html \
 		--largest-users $(LOAD_USERS) --step-seconds $(LOAD_SECONDS) --bound-p95-ms $(LOAD_P95_MS)
+
+# Ends with an error when a request was lost, a worker came back late, or memory has grown.
+soak: sync ## Hold a mixed load for half an hour while faults are injected; report in reports/soak.md
+	PYTHONPATH=tests $(UV) run --no-sync python -m soak
 
 # ---------------------------------------------------------------- keeping
 

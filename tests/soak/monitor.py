@@ -1,0 +1,80 @@
+"""The monitor: how much memory every process holds, over time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from .site import children, descriptors, resident_bytes
+
+if TYPE_CHECKING:
+    from .site import Site
+
+
+class Reading(NamedTuple):
+    """One look.
+
+    Attributes:
+        at: Seconds since the beginning.
+        workers: Resident bytes of each worker, by process.
+        others: Resident bytes of the supervisor and of examinations.
+        open: Descriptors of each worker.
+    """
+
+    at: float
+    workers: dict[int, int]
+    others: int
+    open: dict[int, int]
+
+    @property
+    def total(self) -> int:
+        """Resident bytes of all; pages that processes share count in each."""
+        return sum(self.workers.values()) + self.others
+
+
+class Monitor(threading.Thread):
+    """Looks every so often, within the ``with`` block.
+
+    Args:
+        site: The service.
+        seconds: From one look to the next.
+
+    Attributes:
+        begun: When it began, on the monotonic clock.
+        readings: What was seen.
+    """
+
+    def __init__(self, site: Site, seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._site, self._seconds = site, seconds
+        self._ended = threading.Event()
+        self.begun = time.monotonic()
+        self.readings: list[Reading] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join(10)
+
+    def run(self) -> None:
+        """Look until the end."""
+        while True:
+            self.readings.append(self.look())
+            if self._ended.wait(self._seconds):
+                return
+
+    def look(self) -> Reading:
+        """Look once."""
+        supervisor = self._site.supervisor
+        workers = children(supervisor)
+        examined = [child for worker in workers for child in children(worker)]
+        return Reading(
+            time.monotonic() - self.begun,
+            {pid: size for pid in workers if (size := resident_bytes(pid))},
+            sum(map(resident_bytes, [supervisor, *examined])),
+            {pid: descriptors(pid) for pid in workers},
+        )
