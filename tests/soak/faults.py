@@ -16,7 +16,7 @@ from raw_http import Raw, request
 from service_process import eventually
 
 from .expected import BLOCKS
-from .site import asked_worker, freeze
+from .site import WORKERS, asked_worker, freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,8 +139,10 @@ class Faults:
         away = self._service.root / "away"
         told = self._service.log.count("is not there")
         self._service.models.rename(away)
-        eventually(lambda: self._service.log.count("is not there") > told, within=30)
-        away.rename(self._service.models)
+        try:
+            eventually(lambda: self._service.log.count("is not there") >= told + WORKERS, within=30)
+        finally:
+            away.rename(self._service.models)
         self.publish()
 
     def lose_state_folder(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from inference.repository.layout import fingerprint, scan_models
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from inference.repository.layout import Scan
@@ -47,7 +48,25 @@ def test_an_empty_folder_on_another_filesystem_is_what_an_unmounted_one_leaves(
     assert elsewhere.is_mount_point_of(before)
     assert not empty.is_mount_point_of(before), "everything was deleted"
     assert not elsewhere.is_mount_point_of(empty), "there was nothing"
+    assert not scan_models(tmp_path / "missing").is_mount_point_of(before), "it is gone itself"
     assert not replace(before, device=elsewhere.device).is_mount_point_of(before)
+
+
+def test_a_folder_that_goes_away_during_the_scan_is_missing_and_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    place(models, "m/1/model.onnx", "n/1/model.onnx")
+    scandir = os.scandir
+
+    def scan_and_lose(path: Path) -> Iterator[os.DirEntry[str]]:
+        entries = scandir(path)
+        if path == models:
+            models.rename(tmp_path / "away")
+        return entries
+
+    monkeypatch.setattr(os, "scandir", scan_and_lose)
+    assert not scan_models(models).present
 
 
 def test_a_missing_folder_is_told_from_an_empty_one(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ class Scan:
 
     def is_mount_point_of(self, before: Scan) -> bool:
         """Tell what an unmounted folder leaves: nothing, on another filesystem than before."""
-        found = self.candidates or self.ignored
-        return bool(before.candidates) and not found and self.device != before.device
+        is_empty = self.present and not self.candidates and not self.ignored
+        return is_empty and bool(before.candidates) and self.device != before.device
 
 
 def fingerprint(path: Path) -> Fingerprint | None:
@@ -90,10 +90,11 @@ def fingerprint(path: Path) -> Fingerprint | None:
 def scan_models(models_dir: Path) -> Scan:
     """List the artefacts of a models folder, in the order of their names and versions."""
     try:
-        scan = Scan(device=models_dir.stat().st_dev)
+        begun = models_dir.stat()
         entries = sorted(os.scandir(models_dir), key=lambda entry: entry.name)
     except OSError:
         return Scan(present=False)
+    scan = Scan(device=begun.st_dev)
     visible = [entry for entry in entries if not _is_hidden(entry.name)]
     folders = [entry for entry in visible if _is_folder(entry) and entry.name[-5:] != ".onnx"]
     for entry in folders:
@@ -102,9 +103,18 @@ def scan_models(models_dir: Path) -> Scan:
     for entry in visible:
         if entry not in folders:
             _scan_flat(Path(entry.path), versioned, scan)
+    if not _is_same(models_dir, begun):  # what it lacks may have gone with the folder
+        return Scan(present=False)
     scan.ignored = [Ignored(_spell(ignored.path), ignored.reason) for ignored in scan.ignored]
     scan.candidates.sort(key=lambda candidate: (candidate.name, candidate.version))
     return scan
+
+
+def _is_same(folder: Path, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), status)
+    except OSError:
+        return False
 
 
 def _is_hidden(name: str) -> bool:
