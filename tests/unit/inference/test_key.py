@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,6 +116,19 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     clock.now += 3600
     for _ in range(3):
         rates.take(_caller(1))
+    with pytest.raises(RateError):
+        rates.take(_caller(1))
+
+
+@pytest.mark.parametrize("jump", [1e9, -1e9])
+def test_a_clock_that_jumps_neither_fills_nor_empties_a_bucket(
+    monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    now = time.time()
+    rates = Rates(0.001, 2)
+    rates.take(_caller(1))
+    monkeypatch.setattr(time, "time", lambda: now + jump)
+    rates.take(_caller(1))
     with pytest.raises(RateError):
         rates.take(_caller(1))
 
