@@ -343,6 +343,27 @@ def test_gives_up_when_workers_die_as_they_start(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_worker_that_fails_later_is_started_after_a_pause_that_a_signal_ends(
+    make_service: Callable[..., Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, threading\n"
+        "if os.environ.get('ROOKERY_WORKER') == '0':\n"
+        "    timer = threading.Timer(2.2, os._exit, [3])\n"
+        "    timer.daemon = True\n"
+        "    timer.start()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    service = make_service(workers=2)
+    process = service.run()
+    eventually(lambda: "it is replaced in 2 s" in service.log, within=60)
+    assert service.log.count("ended with 3; it is replaced\n") == 2
+    assert service.log.count("ended with 3; it is replaced in 1 s\n") == 1
+    process.terminate()
+    assert process.wait(15) == 0
+    assert "giving up" not in service.log
+
+
 def test_choices_outlive_a_restart_in_every_worker(make_service: Callable[..., Service]) -> None:
     service = put_many(make_service(workers=2)).start()
     assert service.client.post("/select-model/?model=m").status_code == 200

@@ -45,6 +45,12 @@ _MOST_WORKERS = 8  # where nobody has said how many: each takes some 100 MB
 _SWITCH_SECONDS = 0.0005
 _QUICK_SECONDS = 2.0  # a worker that dies this soon did not get to work
 _QUICK_DEATHS = 5
+# Who dies again and again a little later is started after a pause, twice as long each time; a death
+# now and then is made good at once.
+_SHORT_SECONDS = 10.0
+_FREE_DEATHS = 2
+_LONGEST_PAUSE_SECONDS = 30.0
+_STEP_SECONDS = 0.05
 # What a worker is told by its supervisor.
 _WORKER, _SOCKET, _LEDGERS = "ROOKERY_WORKER", "ROOKERY_SOCKET", "ROOKERY_LEDGERS"
 
@@ -96,6 +102,8 @@ class Supervisor:
         self._shutdown_seconds = shutdown_seconds
         self._workers: dict[int, tuple[int, subprocess.Popen[bytes], float]] = {}
         self._quick_deaths = 0
+        self._short_lives = [0] * len(sockets)
+        self._due: dict[int, float] = {}
         self._stopping = False
 
     def run(self) -> bool:
@@ -108,11 +116,23 @@ class Supervisor:
             signal.signal(number, self._stop)
         for index in range(len(self._sockets)):
             self._start(index)
-        while self._workers:
-            pid, status = os.wait()
+        while self._workers or self._due:
+            pid, status = self._wait()
             if pid in self._workers:
                 self._replace(pid, os.waitstatus_to_exitcode(status))
         return self._quick_deaths < _QUICK_DEATHS
+
+    def _wait(self) -> tuple[int, int]:
+        """Wait until a process ends, and start those workers meanwhile whose pause is over."""
+        while self._due:
+            pid, status = os.waitpid(-1, os.WNOHANG) if self._workers else (0, 0)
+            if pid:
+                return pid, status
+            for index in [i for i, due in self._due.items() if due <= time.monotonic()]:
+                self._due.pop(index, None)  # a signal may have come meanwhile
+                self._start(index)
+            time.sleep(_STEP_SECONDS)
+        return os.wait() if self._workers else (0, 0)
 
     def _start(self, index: int) -> None:
         listening = self._sockets[index].fileno()
@@ -141,8 +161,22 @@ class Supervisor:
             logger.error("the workers die as soon as they start; giving up")
             self._stop()
             return
-        logger.warning("worker %d (process %d) ended with %d; it is replaced", index, pid, status)
-        self._start(index)
+        pause = self._pause(index, time.monotonic() - started)
+        when = f" in {pause:g} s" if pause else ""
+        said = (index, pid, status, when)
+        logger.warning("worker %d (process %d) ended with %d; it is replaced%s", *said)
+        if pause:
+            self._due[index] = time.monotonic() + pause
+        else:
+            self._start(index)
+
+    def _pause(self, index: int, lived_seconds: float) -> float:
+        """Give the seconds to wait before a worker is started again."""
+        short = lived_seconds < _SHORT_SECONDS
+        self._short_lives[index] = lives = self._short_lives[index] + 1 if short else 0
+        if lives <= _FREE_DEATHS:
+            return 0.0
+        return min(_LONGEST_PAUSE_SECONDS, 2.0 ** (lives - _FREE_DEATHS - 1))
 
     def _stop(self, *_: object) -> None:
         if not self._stopping:
@@ -150,6 +184,7 @@ class Supervisor:
             signal.signal(signal.SIGALRM, self._kill)
             signal.alarm(int(self._shutdown_seconds) + 5)
         self._stopping = True
+        self._due.clear()
         for listening in self._sockets:
             listening.close()  # or else clients would go on connecting to nobody
         self._signal(signal.SIGTERM)
