@@ -12,7 +12,7 @@ from artefacts import penguins
 from exporter import publish
 from exporter.signing import make_key
 from inference.model.seal import SEAL_BYTES
-from service_process import Service
+from service_process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     """A service that trusts the key in ``me.key``."""
     signer = make_key(tmp_path / "me.key")
     (tmp_path / "trusted").write_text(signer.trusted_line("me"))
-    made = Service(tmp_path, trusted_keys_file=tmp_path / "trusted", settle_ms=0)
+    made = Service(tmp_path, trusted_keys_file=tmp_path / "trusted", settle_ms=0, rescan_seconds=1)
     yield made.start()
     made.stop(signal.SIGKILL)
 
@@ -64,6 +64,31 @@ def test_only_what_is_signed_is_served(service: Service, split: Any, tmp_path: P
     }
     assert "signature does not fit" in reasons[3]
     assert "not at its end" in reasons[4]
+
+
+def test_a_change_of_the_trusted_keys_holds_without_a_restart(
+    service: Service, tmp_path: Path
+) -> None:
+    other = make_key(tmp_path / "other.key")
+    service.put("theirs.onnx", other.seal(penguins(), "theirs"))
+    service.wait_for("theirs", state="quarantined")
+    trusted = tmp_path / "trusted"
+    before = trusted.read_text()
+
+    trusted.write_text(before + "\n" + other.trusted_line("other"))
+    service.wait_for("theirs", state="ready")
+    assert "the trusted keys were read: me, other" in service.log
+
+    trusted.write_text("no file of keys")
+    eventually(lambda: "the trusted keys stay as they were" in service.log)
+    service.put("more.onnx", other.seal(penguins(seed=1), "more"))
+    service.wait_for("more", state="ready")
+
+    trusted.write_text(before)
+    eventually(lambda: service.log.count("the trusted keys were read: me\n") == 1)
+    service.put("late.onnx", other.seal(penguins(seed=2), "late"))
+    service.wait_for("late", state="quarantined")
+    assert service.model("theirs")["state"] == "ready", "what is live stays live"
 
 
 _UNSIGNED = "it is not signed, and only signed models are served here"

@@ -153,8 +153,9 @@ class Settings(BaseSettings):
     trusted_keys_file: Annotated[
         Path | None,
         Field(
-            description="The file of public keys, one of which must have signed a model; "
-            "'exporter keygen' makes them. Needs the extra inference[signing]."
+            description="The file of public keys, one of which must have signed a model, read "
+            "again when it changes; 'exporter keygen' makes them. Needs the extra "
+            "inference[signing]."
         ),
     ] = None
     max_queued: Annotated[

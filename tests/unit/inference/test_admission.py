@@ -89,6 +89,7 @@ def test_an_artefact_that_never_ends_is_refused_in_time(path: Path) -> None:
     assert time.monotonic() - begin < 10
     assert not report.admitted
     assert "took over 2 seconds" in report.reason
+    assert report.was_cut_short
 
 
 def test_an_artefact_that_eats_memory_is_refused(path: Path) -> None:
@@ -117,6 +118,7 @@ def test_an_examination_aside_is_bounded_in_time(path: Path) -> None:
     path.write_bytes(artefacts.endless())
     report = asyncio.run(examine_aside(path, Limits(seconds=1)))
     assert "took over 1 seconds" in report.reason
+    assert report.was_cut_short
 
 
 @pytest.mark.parametrize(

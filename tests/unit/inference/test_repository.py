@@ -180,7 +180,7 @@ async def test_a_pinned_version_that_is_gone_is_not_replaced_silently(tmp_path: 
         bench.version(number)
     bench.choose(pins={"m": 1})
     async with live(bench):
-        await bench.active(1)
+        await bench.settled([1, 2], active=1)
         shutil.rmtree(bench.models / "m" / "1")
         snapshot = await bench.active(None)
         with pytest.raises(ConflictError, match="1 is pinned, but: it is not in the models folder"):

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from inference.errors import ConflictError, NotFoundError
+from inference.repository import slot
 from inference.repository.report import Report
 from inference.repository.repository import Repository
 from repository_bench import Bench, FakeExaminer, active_of, live, note, scenario
@@ -286,3 +287,78 @@ async def test_a_file_taken_away_during_its_examination_is_not_quarantined(tmp_p
         bench.examiner.holds[content].set()
         await bench.until(lambda s: "m" not in s.models)
     assert quarantined == []
+
+
+# -- examinations that are cut short ---------------------------------------------------------------
+
+
+class BusyMachine(FakeExaminer):
+    """Cuts so many examinations short before it finds the time."""
+
+    def __init__(self, cut_short: int) -> None:
+        super().__init__()
+        self.left = cut_short
+
+    async def __call__(self, path: Path, limits: Limits) -> Report:
+        report = await super().__call__(path, limits)
+        self.left -= 1
+        if self.left >= 0:
+            return Report(admitted=False, reason="it took too long", was_cut_short=True)
+        return report
+
+
+def on_busy_machine(root: Path, cut_short: int) -> tuple[Bench, BusyMachine]:
+    bench = Bench(root, rescan_seconds=0.05)
+    examiner = BusyMachine(cut_short)
+    bench.repository = Repository(bench.settings, bench.state_file, examiner=examiner)
+    return bench, examiner
+
+
+@scenario
+async def test_a_file_whose_examination_was_cut_short_is_examined_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot, "RETRY_SECONDS", (0.3, 0.3, 0.3))
+    bench, examiner = on_busy_machine(tmp_path, 2)
+    bench.version(1)
+    async with live(bench):
+        snapshot = await bench.until(lambda s: "m" in s.models and bench.here(1).quarantined)
+        assert snapshot.models["m"].reason.endswith(
+            "it took too long; it is examined again in 0.3 s"
+        )
+        await bench.active(1)
+        assert len(examiner.seen) == 3
+
+
+@scenario
+async def test_a_file_whose_examinations_are_all_cut_short_is_given_up_until_it_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot, "RETRY_SECONDS", (0.05, 0.05, 0.05))
+    bench, examiner = on_busy_machine(tmp_path, 5)
+    bench.version(1)
+    async with live(bench):
+        await bench.until(
+            lambda s: "m" in s.models and s.models["m"].reason.endswith("it took too long")
+        )
+        assert len(examiner.seen) == 4
+        for _ in range(3):
+            await bench.repository.rescan()
+        assert len(examiner.seen) == 4
+        bench.version(1, age=30)
+        await bench.active(1)
+
+
+@scenario
+async def test_a_file_that_was_refused_for_itself_is_not_examined_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    bench = Bench(tmp_path)
+    bench.examiner.refuses[bench.version(1)] = "bad"
+    async with live(bench):
+        snapshot = await bench.until(lambda s: "m" in s.models and bench.here(1).quarantined)
+        for _ in range(3):
+            await bench.repository.rescan()
+        assert len(bench.examiner.seen) == 1
+        assert snapshot.models["m"].reason.endswith("bad")

@@ -98,7 +98,8 @@ def _environment() -> dict[str, str]:
 
 def too_slow(limits: Limits) -> Report:
     """Refuse what was not done in time."""
-    return Report(admitted=False, reason=f"its examination took over {limits.seconds:g} seconds")
+    reason = f"its examination took over {limits.seconds:g} seconds"
+    return Report(admitted=False, reason=reason, was_cut_short=True)
 
 
 def explain(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report:
@@ -113,7 +114,9 @@ def explain(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report
     try:
         return decode_report(stdout.splitlines()[-1])
     except (IndexError, msgspec.DecodeError):
-        return Report(admitted=False, reason=_cause(status, stderr, limits))
+        # Killed: by whoever looks after the machine's memory, most likely.
+        reason, killed = _cause(status, stderr, limits), status == -signal.SIGKILL
+        return Report(admitted=False, reason=reason, was_cut_short=killed)
 
 
 def _cause(status: int, stderr: bytes, limits: Limits) -> str:

@@ -135,6 +135,10 @@ class Intake:
         logger.info("model %s version %d was loaded in %.3f s%s", *key, seconds, by, extra=told)
         return Arrival(report, servable)
 
+    def has_other_keys(self) -> bool:
+        """Whether other keys are trusted than before, so that refused files may be, too."""
+        return self._trust is not None and self._trust.refresh()
+
     async def in_thread(self, call: Callable[..., T], *args: Any) -> T:
         """Do what blocks."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)

@@ -21,6 +21,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         threads: Threads of one run that serve it best.
         batchable: Whether rows of several requests may share a run.
         warnings: What a person should know although it is admitted.
+        was_cut_short: Whether the examination was ended from outside, so that another one, on a
+            machine that is less busy, may find otherwise.
     """
 
     admitted: bool
@@ -35,6 +37,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     threads: int = 1
     batchable: bool = False
     warnings: list[str] = []
+    was_cut_short: bool = False
 
 
 # Made at import, see inference.model.contract: reports are read in threads.

@@ -222,6 +222,9 @@ class Repository:
         else:
             self._scan = scan
             self._follow(scan.candidates)
+        if self._intake.has_other_keys():
+            for slot in self._slots.values():
+                slot.reconsider()
         state = self._state_file.refresh()
         for name in {name for name, _ in self._slots}:
             self._start_and_stop(name, state)
@@ -248,7 +251,8 @@ class Repository:
             if not slot.is_judged:
                 pending = True
                 if slot.task is None:
-                    slot.stage = "loading"
+                    if slot.judged != slot.candidate.fingerprint:  # else it is tried once more
+                        slot.stage = "loading"
                     slot.task = asyncio.create_task(self._bring_up(key, slot))
         older = [
             key
@@ -355,7 +359,7 @@ class Repository:
         if arrival.servable is None:
             refused = arrival.report or Report(admitted=False)
             slot.report = slot.report if slot.servable is not None else refused
-            await self._refuse(key, slot, candidate, refused.reason)
+            await self._refuse(key, slot, candidate, refused)
             return
         slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
         if arrival.report is None:
@@ -368,22 +372,22 @@ class Repository:
         told = _event("swap", key, digest=digest, replaced=before is not None)
         logger.info("model %s version %d %s (%s)", *key, verb, digest[:12], extra=told)
 
-    async def _refuse(self, key: Key, slot: Slot, candidate: Candidate, reason: str) -> None:
+    async def _refuse(self, key: Key, slot: Slot, candidate: Candidate, refused: Report) -> None:
         age = time.time() - candidate.fingerprint.modified_ns / 1e9
         if 0 <= age < _GRACE_SECONDS:
-            slot.reason = f"it may still be being written: {reason}"
+            slot.reason = f"it may still be being written: {refused.reason}"
             self._publish()
             await asyncio.sleep(min(_GRACE_SECONDS / 8, _GRACE_SECONDS - age))
         else:
-            self._quarantine(key, slot, reason)
+            self._quarantine(key, slot, refused.reason, by_chance=refused.was_cut_short)
 
-    def _quarantine(self, key: Key, slot: Slot, reason: str) -> None:
-        slot.stage, slot.reason = "quarantined", reason
-        slot.judged = slot.candidate.fingerprint
+    def _quarantine(self, key: Key, slot: Slot, reason: str, *, by_chance: bool = False) -> None:
+        slot.quarantine(reason, by_chance=by_chance)
         self._events.quarantined(key[0])
         stays = "; what was admitted before goes on serving" if slot.servable else ""
-        told = _event("quarantine", key, reason=reason)
-        logger.warning("model %s version %d is quarantined: %s%s", *key, reason, stays, extra=told)
+        told = _event("quarantine", key, reason=slot.reason)
+        said = (*key, slot.reason, stays)
+        logger.warning("model %s version %d is quarantined: %s%s", *said, extra=told)
 
 
 def _event(name: str, key: Key, **more: object) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 Stage = Literal["idle", "loading", "ready", "quarantined"]
 
+# When a file is examined again whose examination was cut short: the machine may have been busy. A
+# file that is at fault itself is given up after these.
+RETRY_SECONDS = (30.0, 120.0, 600.0)
+
 
 @dataclass(slots=True)
 class Slot:
@@ -26,6 +32,8 @@ class Slot:
         stage: How far that artefact has come.
         judged: The content that ``stage`` speaks of; when the file on disk is another, it is new.
         reason: Why it was quarantined, or what keeps it loading.
+        tries: How often that content was quarantined.
+        retry_at: When it is examined again, on the monotonic clock.
         servable: What answers; may stem from the content that was there before.
         report: What the examination of that content found.
         task: The one that brings it up now.
@@ -36,6 +44,8 @@ class Slot:
     stage: Stage = "idle"
     judged: Fingerprint | None = None
     reason: str = ""
+    tries: int = 0
+    retry_at: float = math.inf
     servable: Servable | None = None
     report: Report | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -45,7 +55,30 @@ class Slot:
     def is_judged(self) -> bool:
         """Whether the content now on disk is live or quarantined."""
         settled = self.stage == "quarantined" or self.servable is not None
-        return settled and self.judged == self.candidate.fingerprint
+        known = settled and self.judged == self.candidate.fingerprint
+        return known and (self.stage != "quarantined" or time.monotonic() < self.retry_at)
+
+    def quarantine(self, reason: str, *, by_chance: bool = False) -> None:
+        """Refuse the content now on disk.
+
+        Args:
+            reason: Why.
+            by_chance: Whether it may be another time's or another machine's fault, not the file's.
+        """
+        same = self.judged == self.candidate.fingerprint
+        self.tries = self.tries + 1 if same else 1
+        self.stage, self.judged = "quarantined", self.candidate.fingerprint
+        self.retry_at = math.inf
+        if by_chance and self.tries <= len(RETRY_SECONDS):
+            wait = RETRY_SECONDS[self.tries - 1]
+            self.retry_at = time.monotonic() + wait
+            reason = f"{reason}; it is examined again in {wait:g} s"
+        self.reason = reason
+
+    def reconsider(self) -> None:
+        """Judge a refused file anew."""
+        if self.stage == "quarantined":
+            self.judged = None
 
     def release(self) -> None:
         """Let the servable go; what is known of a quarantined file stays known."""

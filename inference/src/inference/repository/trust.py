@@ -6,20 +6,28 @@ A line of the file is ``NAME ed25519:BASE64``; ``exporter keygen`` prints it.
 from __future__ import annotations
 
 import base64
+import logging
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from inference.errors import SettingError
+from inference.log import fields
 from inference.model.seal import PUBLIC_BYTES, check_seal, key_id
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
 _SETTING = "INFERENCE_TRUSTED_KEYS_FILE"
 
 
 class Trust:
-    """The public keys that are trusted.
+    """The public keys that are trusted, read again when their file changes.
+
+    A file that is changed to something that is no file of keys, or that is gone, changes nothing,
+    as with API keys. What is live already is not judged again.
 
     Args:
         path: The file of public keys.
@@ -34,20 +42,26 @@ class Trust:
             raise SettingError(
                 f"{_SETTING} needs the extra inference[signing], which is not installed"
             )
+        self._path = path
+        self._seen = self._look()
+        self._trusted = _read(path)
+
+    def refresh(self) -> bool:
+        """Read the file again if it has changed; tell whether other keys are trusted now."""
+        seen = self._look()
+        if seen == self._seen:
+            return False
+        self._seen, before = seen, self._trusted
         try:
-            lines = path.read_text().splitlines()
-        except OSError as error:
-            raise SettingError(f"{_SETTING}: {path} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise SettingError(f"{_SETTING}: {path} is no text") from None
-        self._names: dict[str, str] = {}
-        self._keys: dict[str, bytes] = {}
-        for number, line in enumerate(lines, 1):
-            content = line.partition("#")[0].split()
-            if content:
-                self._add(content, f"{_SETTING}: {path}: line {number}")
-        if not self._keys:
-            raise SettingError(f"{_SETTING}: {path} holds no key: 'exporter keygen' makes them")
+            self._trusted = _read(self._path)
+        except SettingError as error:
+            told = fields("trust-unreadable")
+            logger.error("the trusted keys stay as they were: %s", error, extra=told)  # noqa: TRY400
+            return False
+        names = sorted(name for name, _ in self._trusted.values())
+        told = fields("trust", keys=names)
+        logger.info("the trusted keys were read: %s", ", ".join(names), extra=told)
+        return before != self._trusted
 
     def check(self, data: bytes, name: str) -> str:
         """Check that an artefact is signed by somebody who is trusted.
@@ -62,16 +76,44 @@ class Trust:
         Raises:
             SealError: Nobody has; says what is wrong.
         """
-        return self._names[check_seal(data, name, self._keys)]
+        trusted = self._trusted  # the file may be read again meanwhile
+        signer = check_seal(data, name, {key: public for key, (_, public) in trusted.items()})
+        return trusted[signer][0]
 
-    def _add(self, content: list[str], where: str) -> None:
+    def _look(self) -> tuple[int, int, int] | None:
         try:
-            name, spelt = content
-            kind, _, encoded = spelt.partition(":")
-            public = base64.b64decode(encoded, validate=True)
-        except ValueError:
-            kind, public, name = "", b"", ""
-        if kind != "ed25519" or len(public) != PUBLIC_BYTES:
-            raise SettingError(f"{where}: it has to be 'NAME ed25519:BASE64' with a public key")
-        self._names[key_id(public)] = name
-        self._keys[key_id(public)] = public
+            status = os.stat(self._path)  # noqa: PTH116 - with every scan
+        except OSError:
+            return None
+        return (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _read(path: Path) -> dict[str, tuple[str, bytes]]:
+    """Read the file: each key's name and the key itself, by its id."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise SettingError(f"{_SETTING}: {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingError(f"{_SETTING}: {path} is no text") from None
+    trusted: dict[str, tuple[str, bytes]] = {}
+    for number, line in enumerate(lines, 1):
+        content = line.partition("#")[0].split()
+        if content:
+            name, public = _parse(content, f"{_SETTING}: {path}: line {number}")
+            trusted[key_id(public)] = (name, public)
+    if not trusted:
+        raise SettingError(f"{_SETTING}: {path} holds no key: 'exporter keygen' makes them")
+    return trusted
+
+
+def _parse(content: list[str], where: str) -> tuple[str, bytes]:
+    try:
+        name, spelt = content
+        kind, _, encoded = spelt.partition(":")
+        public = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        kind, public, name = "", b"", ""
+    if kind != "ed25519" or len(public) != PUBLIC_BYTES:
+        raise SettingError(f"{where}: it has to be 'NAME ed25519:BASE64' with a public key")
+    return name, public
