@@ -104,7 +104,7 @@ def configure(form: str, level: str, *, worker: str = "", values: bool = False) 
     formatter = JsonFormatter if form == "json" else TextFormatter
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(worker=worker, values=values))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 

@@ -3,6 +3,9 @@
 Each worker listens on a socket of its own for the same port, between which the kernel spreads
 connections (``SO_REUSEPORT``). The supervisor opens these sockets and keeps them open, so that what
 a dead worker had not yet accepted waits for its successor instead of being refused.
+
+Workers are forked from the supervisor, which has imported everything and does nothing with it: it
+has one thread, and no loop or session. So a successor is there at once, not after a second or two.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ import os
 import resource
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
@@ -30,11 +34,13 @@ from inference.model.plan import granted_cpus
 from inference.repository.forkserver import ForkServer
 from inference.repository.trust import Trust
 from inference.serving.ledger import Place
-from inference.settings import Settings
 from inference.web.access.build import check_exposure
 from inference.web.bounds import Bounds, bounded
 from inference.web.direct import DirectProtocol
 from inference.web.protocol import Protocol
+
+if TYPE_CHECKING:
+    from inference.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +57,7 @@ _SHORT_SECONDS = 10.0
 _FREE_DEATHS = 2
 _LONGEST_PAUSE_SECONDS = 30.0
 _STEP_SECONDS = 0.05
-# What a worker is told by its supervisor.
-_WORKER, _SOCKET, _LEDGERS = "ROOKERY_WORKER", "ROOKERY_SOCKET", "ROOKERY_LEDGERS"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 
 
 def serve(settings: Settings) -> bool:
@@ -82,25 +87,25 @@ def serve(settings: Settings) -> bool:
     if len(sockets) == 1:
         return _run(settings, sockets[0], ForkServer(), place=None)
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
-        return Supervisor(sockets, Path(folder), settings.shutdown_seconds).run()
+        return Supervisor(settings, sockets, Path(folder)).run()
 
 
 class Supervisor:
     """Keeps one worker process per socket alive.
 
     Args:
+        settings: The workers' settings.
         sockets: One listening socket per worker.
         ledgers: Folder where the workers' numbers are.
-        shutdown_seconds: How long workers may take to finish what is under way.
     """
 
-    def __init__(
-        self, sockets: list[socket.socket], ledgers: Path, shutdown_seconds: float
-    ) -> None:
+    def __init__(self, settings: Settings, sockets: list[socket.socket], ledgers: Path) -> None:
+        self._settings = settings
         self._sockets = sockets
         self._ledgers = ledgers
-        self._shutdown_seconds = shutdown_seconds
-        self._workers: dict[int, tuple[int, subprocess.Popen[bytes], float]] = {}
+        # Its end tells the workers that nobody looks after them any more.
+        self._lifeline = os.pipe()
+        self._workers: dict[int, tuple[int, float]] = {}
         self._quick_deaths = 0
         self._short_lives = [0] * len(sockets)
         self._due: dict[int, float] = {}
@@ -114,6 +119,7 @@ class Supervisor:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        gc.freeze()  # what workers share stays shared
         for index in range(len(self._sockets)):
             self._start(index)
         while self._workers or self._due:
@@ -135,24 +141,44 @@ class Supervisor:
         return os.wait() if self._workers else (0, 0)
 
     def _start(self, index: int) -> None:
-        listening = self._sockets[index].fileno()
-        if listening < 0:  # a signal has come meanwhile
-            return
-        told = {_WORKER: str(index), _SOCKET: str(listening), _LEDGERS: str(self._ledgers)}
-        worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "inference.server"],
-            env=os.environ | told,
-            stdin=subprocess.PIPE,  # its end tells the worker that nobody looks after it any more
-            pass_fds=[listening],
-            process_group=0,  # Ctrl-C is for the supervisor, which tells the workers
-        )
-        self._workers[worker.pid] = (index, worker, time.monotonic())
-        if self._stopping:
-            self._signal(signal.SIGTERM)
+        # What is a signal to stop here would be none to a worker that is not one yet.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            if self._stopping:
+                return
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(index)
+            self._workers[pid] = (index, time.monotonic())
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+    def _become_worker(self, index: int) -> NoReturn:
+        """Serve, and end: nothing that waits for the supervisor's end is done in its child."""
+        status = 1
+        try:
+            os.setpgid(0, 0)  # Ctrl-C is for the supervisor, which tells the workers
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            lifeline, held = self._lifeline
+            os.close(held)
+            for other in self._sockets:
+                if other is not self._sockets[index]:
+                    other.close()
+            _configure_logging(self._settings, worker=str(index))
+            forks = ForkServer()  # before there are threads
+            threading.Thread(target=_end_with_supervisor, args=[lifeline], daemon=True).start()
+            place = Place(self._ledgers, index)
+            status = 0 if _run(self._settings, self._sockets[index], forks, place=place) else 1
+        except BaseException:  # noqa: BLE001 - it is told, and there is nobody to pass it on to
+            traceback.print_exc()
+        finally:
+            logging.shutdown()
+            os._exit(status)
 
     def _replace(self, pid: int, status: int) -> None:
-        index, worker, started = self._workers.pop(pid)
-        worker.returncode = status  # it has been waited for
+        index, started = self._workers.pop(pid)
         if self._stopping:
             return
         quick = time.monotonic() - started < _QUICK_SECONDS
@@ -182,7 +208,7 @@ class Supervisor:
         if not self._stopping:
             # Whoever hangs longer than that would never end.
             signal.signal(signal.SIGALRM, self._kill)
-            signal.alarm(int(self._shutdown_seconds) + 5)
+            signal.alarm(int(self._settings.shutdown_seconds) + 5)
         self._stopping = True
         self._due.clear()
         for listening in self._sockets:
@@ -193,7 +219,6 @@ class Supervisor:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
-        # Not by Popen's methods: they wait for who has ended, which then os.wait() never tells.
         for pid in self._workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -266,30 +291,12 @@ def _bounds(settings: Settings) -> Bounds:
     )
 
 
-def _configure_logging(settings: Settings) -> None:
+def _configure_logging(settings: Settings, worker: str = "") -> None:
     log.configure(
-        settings.log_format,
-        settings.log_level,
-        worker=os.environ.get(_WORKER, ""),
-        values=settings.log_values,
+        settings.log_format, settings.log_level, worker=worker, values=settings.log_values
     )
 
 
-def _work() -> None:
-    """Be the worker that the supervisor has started."""
-    settings = Settings()
-    _configure_logging(settings)
-    forks = ForkServer()
-    listening = socket.socket(fileno=int(os.environ[_SOCKET]))
-    place = Place(Path(os.environ[_LEDGERS]), int(os.environ[_WORKER]))
-    threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    sys.exit(0 if _run(settings, listening, forks, place=place) else 1)
-
-
-def _end_with_supervisor() -> None:
-    os.read(sys.stdin.fileno(), 1)
+def _end_with_supervisor(lifeline: int) -> None:
+    os.read(lifeline, 1)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    _work()

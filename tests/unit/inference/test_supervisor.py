@@ -4,6 +4,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from inference.server import Supervisor
+from inference.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +14,7 @@ def test_a_worker_that_dies_again_and_again_is_started_after_ever_longer_pauses(
     tmp_path: Path,
 ) -> None:
     with socket.socket() as first, socket.socket() as second:
-        supervisor = Supervisor([first, second], tmp_path, 1)
+        supervisor = Supervisor(Settings(), [first, second], tmp_path)
         pauses = [supervisor._pause(0, lived_seconds=5) for _ in range(9)]
         assert pauses == [0, 0, 1, 2, 4, 8, 16, 30, 30]
         assert supervisor._pause(1, lived_seconds=5) == 0, "the other one is without fault"

@@ -11,8 +11,6 @@ from inference.serving.timing import Timing
 
 Headers = list[tuple[bytes, bytes]]
 
-# Ids that are made here: unique over processes by their beginning, cheap by their end.
-_PREFIX = os.urandom(6).hex().encode()
 _COUNTER = itertools.count(1)
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -102,6 +100,20 @@ def request_id(headers: Headers) -> bytes:
     return make_id()
 
 
+class _Process:
+    """Ids are unique over processes by their beginning, and cheap by their end."""
+
+    prefix = b""
+
+    @classmethod
+    def begin(cls) -> None:
+        cls.prefix = os.urandom(6).hex().encode()
+
+
+_Process.begin()
+os.register_at_fork(after_in_child=_Process.begin)
+
+
 def make_id() -> bytes:
     """Make an id that no other request has."""
-    return b"%s-%x" % (_PREFIX, next(_COUNTER))
+    return b"%s-%x" % (_Process.prefix, next(_COUNTER))
