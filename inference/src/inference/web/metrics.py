@@ -20,6 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from inference.serving.meter import BOUNDS, HISTOGRAMS, WIDTH
+from inference.web.fold import fold_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -61,8 +62,8 @@ class _Collector(Collector):
         self._aliases = aliases
 
     def collect(self) -> Iterator[Metric]:
-        requests = _add_up(self._book.requests)
-        runs = _add_up(self._book.runs)
+        requests = fold_versions(_add_up(self._book.requests), 1)
+        runs = fold_versions(_add_up(self._book.runs), 0)
         yield from _requests(requests)
         yield from _batches(runs)
         yield from _happened(_add_up(self._book.happened))
