@@ -16,10 +16,12 @@ from raw_http import Raw, request
 from service_process import eventually
 
 from .expected import BLOCKS
-from .site import WORKERS, asked_worker, freeze
+from .site import WORKERS, answered_by, freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from raw_http import Answer
 
     from .expected import Expected
     from .question import Questions
@@ -164,12 +166,12 @@ class Faults:
 
     def kill(self) -> None:
         """Kill a worker with SIGKILL: the younger, once one is to be spared."""
-        workers = self._site.workers()
+        before, workers = self._site.answering(), self._site.workers()
         victim = workers[-1] if self.spare in workers else workers[0]
         death = freeze(victim)
         self._tally.kill(death)
         os.kill(victim, signal.SIGKILL)
-        self.recoveries.append(self._recover(set(workers)) - death.at)
+        self.recoveries.append(self._recover(before) - death.at)
 
     def kill_examining(self) -> None:
         """Kill a worker while a new version is examined."""
@@ -220,7 +222,7 @@ class Faults:
                     raw.send(_ASKED[begin : begin + size])
                 _PAUSE.wait(_PIECE_SECONDS)
             for raw in slow:
-                self._check(raw)
+                self._judge(raw.answer())
 
     def flood(self) -> None:
         """Open many connections at once, and ask on each."""
@@ -229,7 +231,7 @@ class Faults:
             for raw in flood:
                 raw.send(_ASKED)
             for raw in flood:
-                self._check(raw)
+                self._judge(raw.answer())
 
     # -- how ---------------------------------------------------------------------------------------
 
@@ -261,24 +263,22 @@ class Faults:
         self._site.everywhere("/models/moving", is_refused, within=90)
         shutil.rmtree(place.parent)
 
-    def _recover(self, before: set[int]) -> float:
+    def _recover(self, before: set[str]) -> float:
         """Wait for a prediction by a worker that was not there before; give the time of it."""
         recovered = 0.0
 
         def has_recovered() -> bool:
             nonlocal recovered
             with Raw(self._site.url) as raw:
-                if asked_worker(raw) in before:
-                    return False
-                self._check(raw.send(_ASKED))
-                recovered = time.monotonic()
-                return True
+                answer = raw.ask(_ASKED)
+            recovered = time.monotonic()
+            self._judge(answer)
+            return answered_by(answer) not in before
 
         eventually(has_recovered, within=30, what="the successor answers")
         return recovered
 
-    def _check(self, raw: Raw) -> None:
-        answer = raw.answer()
+    def _judge(self, answer: Answer) -> None:
         assert answer.status == 200, answer.body
         told = answer.json()
         found = [list(told["probabilities"].values())]

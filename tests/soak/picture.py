@@ -44,7 +44,8 @@ def draw(run: Run, file: Path) -> None:
         for fault in run.faults:
             row = kinds.index(fault.kind)
             colour = "#a23b4a" if fault.failure or fault.kind == "kill" else "#1b6b93"
-            below.plot([fault.at, fault.at + fault.seconds], [row, row], color=colour, linewidth=4)
+            end = fault.at + max(fault.seconds, run.seconds / 300)  # so that the short ones show
+            below.plot([fault.at, end], [row, row], color=colour, linewidth=4)
         below.set_yticks(range(len(kinds)), kinds, fontsize=7)
         below.set_ylim(len(kinds) - 0.4, -0.6)
         below.set_xlabel("seconds")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import time
 from pathlib import Path
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from raw_http import Answer
     from service_process import Service
 
 WORKERS = 2
-_PID = re.compile(rb"^inference_worker_pid (\S+)", re.MULTILINE)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -56,28 +55,37 @@ class Site:
         """Give the workers' ids, the eldest first."""
         return sorted(children(self.supervisor), key=_started)
 
+    def answering(self) -> set[str]:
+        """Tell which workers answer."""
+        seen: set[str] = set()
+
+        def all_seen() -> bool:
+            with Raw(self.url) as raw:
+                seen.add(answered_by(raw.ask(request("/healthz", method="GET"))))
+            return len(seen) == WORKERS
+
+        eventually(all_seen, what="every worker answers")
+        return seen
+
     def everywhere(self, path: str, holds: Callable[[Any], object], *, within: float = 60) -> None:
         """Wait until every worker answers a GET such that something holds."""
-        good: set[int] = set()
+        good: set[str] = set()
 
         def hold() -> bool:
             with contextlib.suppress(OSError, AssertionError), Raw(self.url) as raw:
-                worker = asked_worker(raw)
                 answer = raw.ask(request(path, method="GET"))
                 if answer.status == 200 and holds(answer.json()):
-                    good.add(worker)
+                    good.add(answered_by(answer))
                 else:
-                    good.discard(worker)
-            return len(good & set(self.workers())) == WORKERS
+                    good.discard(answered_by(answer))
+            return len(good) == WORKERS
 
         eventually(hold, within=within, what=f"{path} in every worker")
 
 
-def asked_worker(raw: Raw) -> int:
-    """Give the process at the other end of a connection."""
-    found = _PID.search(raw.ask(request("/metrics", method="GET")).body)
-    assert found
-    return int(float(found[1]))
+def answered_by(answer: Answer) -> str:
+    """Tell the worker that answered from others: each makes ids with a beginning of its own."""
+    return str(answer.headers["x-request-id"]).partition("-")[0]
 
 
 def freeze(worker: int) -> Death:
