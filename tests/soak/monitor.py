@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from .site import children, descriptors, resident_bytes
+from .site import children, descendants, resident_bytes, share_bytes
 
 if TYPE_CHECKING:
     from .site import Site
@@ -17,20 +17,13 @@ class Reading(NamedTuple):
 
     Attributes:
         at: Seconds since the beginning.
-        workers: Resident bytes of each worker, by process.
-        others: Resident bytes of the supervisor and of examinations.
-        open: Descriptors of each worker.
+        workers: Resident bytes of each worker, by process; with what it shares with others.
+        total: Bytes of all processes, supervisor and examinations too; what is shared counts once.
     """
 
     at: float
     workers: dict[int, int]
-    others: int
-    open: dict[int, int]
-
-    @property
-    def total(self) -> int:
-        """Resident bytes of all; pages that processes share count in each."""
-        return sum(self.workers.values()) + self.others
+    total: int
 
 
 class Monitor(threading.Thread):
@@ -71,10 +64,8 @@ class Monitor(threading.Thread):
         """Look once."""
         supervisor = self._site.supervisor
         workers = children(supervisor)
-        examined = [child for worker in workers for child in children(worker)]
         return Reading(
             time.monotonic() - self.begun,
             {pid: size for pid in workers if (size := resident_bytes(pid))},
-            sum(map(resident_bytes, [supervisor, *examined])),
-            {pid: descriptors(pid) for pid in workers},
+            sum(map(share_bytes, [supervisor, *descendants(supervisor)])),
         )

@@ -109,6 +109,20 @@ def children(process: int) -> list[int]:
     return []
 
 
+def descendants(process: int) -> list[int]:
+    """Give a process's children, theirs, and so on."""
+    return [pid for child in children(process) for pid in (child, *descendants(child))]
+
+
+def share_bytes(process: int) -> int:
+    """Give the memory that a process holds, a page that others share with it in equal parts."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def resident_bytes(process: int) -> int:
     """Give the memory that a process holds; 0 when it has ended."""
     with contextlib.suppress(OSError):

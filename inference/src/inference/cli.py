@@ -63,8 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    # The service multiplies no matrices: numpy's library need neither map memory for a thread per core
-    # nor start it. What forks has to have one thread.
+    # The service multiplies no matrices: numpy's library need not map memory for a thread per core,
+    # and start it, since what forks has to have one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported late, so that the other commands start at once.
     from inference.server import serve  # noqa: PLC0415

@@ -22,8 +22,7 @@ def run(**changes: Any) -> Run:
     for _ in range(100):
         tally.answer("predict, row", 0.001)
     readings = [
-        Reading(float(at), {1: 100 * MIB, 2 + at // 50: 90 * MIB}, 50 * MIB, {1: 20})
-        for at in range(100)
+        Reading(float(at), {1: 100 * MIB, 2 + at // 50: 90 * MIB}, 250 * MIB) for at in range(100)
     ]
     held: dict[str, Any] = {
         "seconds": 10.0,
@@ -69,7 +68,7 @@ def test_whatever_does_not_hold_fails_the_run(changes: dict[str, Any], what: str
 def test_memory_is_judged_by_the_worker_that_lived_longest() -> None:
     """A young worker's growth is its start."""
     readings = [
-        Reading(float(at), {1: (100 + at) * MIB} | ({2: at * MIB} if at > 50 else {}), 0, {})
+        Reading(float(at), {1: (100 + at) * MIB} | ({2: at * MIB} if at > 50 else {}), 0)
         for at in range(100)
     ]
     assert growth_mib(readings) == pytest.approx(65)
