@@ -14,6 +14,9 @@ from service_process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
 
 GOOD = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 
@@ -151,3 +154,26 @@ def test_a_state_file_that_is_overwritten_with_rubbish_is_told_and_kept_aside(
     assert file.with_suffix(".corrupt").read_bytes() == b"\x00rubbish"
     assert service.client.post("/select-model/?model=m").status_code == 200
     assert service.client.post("/predict/", json=GOOD).status_code == 200
+
+
+# -- temporary files -------------------------------------------------------------------------------
+
+
+def test_a_full_disk_of_temporary_files_stops_no_prediction(
+    make_service: Callable[..., Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What workers share lies in memory, so that there is always room for another count."""
+    temporary = tmp_path / "tmp"
+    with mounted(temporary):
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        service = make_service(workers=2)
+        service.put("m/1/model.onnx", penguins())
+        service.start()
+        fill(temporary)
+        for version in (1, 2, 3):
+            service.put(f"m/{version}/model.onnx", penguins(seed=version))
+            eventually(lambda version=version: version_of(service) == version)
+            assert {version_of(service, f"/models/m/versions/{version}/predict/")} == {version}
+        assert 'version="3"' in service.client.get("/metrics").text
+        assert "it is replaced" not in service.log
+        service.stop()

@@ -313,8 +313,12 @@ def test_an_interrupt_ends_the_workers_cleanly(make_service: Callable[..., Servi
 def test_workers_end_when_their_supervisor_is_killed(make_service: Callable[..., Service]) -> None:
     service = filled(make_service(workers=2))
     workers = pids(service)
+    maps = Path(f"/proc/{min(workers)}/maps").read_text()
+    found = re.search(r"(/\S+/rookery-[^/\s]+)/worker-", maps)
+    assert found
     service.stop(signal.SIGKILL)
     eventually(lambda: not any(is_alive(pid) for pid in workers), what="the workers have ended")
+    assert not Path(found[1]).exists(), "what they shared is gone, too"
 
 
 def is_alive(pid: int) -> bool:

@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -57,6 +58,7 @@ _SHORT_SECONDS = 10.0
 _FREE_DEATHS = 2
 _LONGEST_PAUSE_SECONDS = 30.0
 _STEP_SECONDS = 0.05
+_MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a folder of its own is made there, for us alone
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 
 
@@ -86,8 +88,13 @@ def serve(settings: Settings) -> bool:
     logger.info("Swagger: http://%s:%d/docs", settings.url_host, port)
     if len(sockets) == 1:
         return _run(settings, sockets[0], ForkServer(), place=None)
-    with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
+    with tempfile.TemporaryDirectory(prefix="rookery-", dir=_memory_folder()) as folder:
         return Supervisor(settings, sockets, Path(folder)).run()
+
+
+def _memory_folder() -> str | None:
+    """Give where files are memory: a page mapped from a full disk ends whoever writes to it."""
+    return _MEMORY_FOLDER if os.access(_MEMORY_FOLDER, os.W_OK | os.X_OK) else None
 
 
 class Supervisor:
@@ -168,7 +175,8 @@ class Supervisor:
                     other.close()
             _configure_logging(self._settings, worker=str(index))
             forks = ForkServer()  # before there are threads
-            threading.Thread(target=_end_with_supervisor, args=[lifeline], daemon=True).start()
+            held_by = (lifeline, self._ledgers)
+            threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
             place = Place(self._ledgers, index)
             status = 0 if _run(self._settings, self._sockets[index], forks, place=place) else 1
         except BaseException:  # noqa: BLE001 - it is told, and there is nobody to pass it on to
@@ -297,6 +305,7 @@ def _configure_logging(settings: Settings, worker: str = "") -> None:
     )
 
 
-def _end_with_supervisor(lifeline: int) -> None:
+def _end_with_supervisor(lifeline: int, ledgers: Path) -> None:
     os.read(lifeline, 1)
+    shutil.rmtree(ledgers, ignore_errors=True)  # it was killed, and cannot do it any more
     os.kill(os.getpid(), signal.SIGTERM)
