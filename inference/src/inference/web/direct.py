@@ -25,8 +25,8 @@ from inference.web.later import Later
 from inference.web.protocol import Protocol
 
 if TYPE_CHECKING:
-    from inference.web.exchange import Response
-    from inference.web.hot import HotRoutes, Routes
+    from inference.web.exchange import Response, Routes
+    from inference.web.hot import HotRoutes
 
 # Larger bodies are uvicorn's, which stops reading while the application does not keep up.
 _LARGEST_BODY = 64 * 1024

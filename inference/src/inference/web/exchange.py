@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from inference.serving.timing import Timing
 
@@ -90,6 +90,22 @@ class Exchange:
     def respond(self, status: int, media_type: bytes, body: bytes) -> Response:
         """Make the response, with the request's id and timing."""
         return Response(status, media_type, body, self.request_id, self.timing.header, [])
+
+
+class Routes(Protocol):
+    """A family of hot routes; all of them take POST."""
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is one of these routes."""
+
+    def answer_now(self, exchange: Exchange) -> Response | None:
+        """Answer at once; ``None`` when the request has to wait."""
+
+    async def answer(self, exchange: Exchange) -> Response:
+        """Answer, whatever it takes; raises nothing."""
+
+    def refuse(self, exchange: Exchange, error: Exception) -> Response:
+        """Answer with an error in the family's own form."""
 
 
 def request_id(headers: Headers) -> bytes:

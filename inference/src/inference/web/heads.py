@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from inference.web.exchange import Headers
-    from inference.web.hot import Routes
+    from inference.web.exchange import Headers, Routes
 
 _END = b"\r\n\r\n"
 _LARGEST = 2048

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
@@ -22,23 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from inference.web.access.gate import Gate
-    from inference.web.exchange import Response
-
-
-class Routes(Protocol):
-    """A family of hot routes; all of them take POST."""
-
-    def takes(self, path: str) -> bool:
-        """Tell whether a path is one of these routes."""
-
-    def answer_now(self, exchange: Exchange) -> Response | None:
-        """Answer at once; ``None`` when the request has to wait."""
-
-    async def answer(self, exchange: Exchange) -> Response:
-        """Answer, whatever it takes; raises nothing."""
-
-    def refuse(self, exchange: Exchange, error: Exception) -> Response:
-        """Answer with an error in the family's own form."""
+    from inference.web.exchange import Response, Routes
 
 
 class HotRoutes:
