@@ -207,7 +207,7 @@ def test_refuses_what_is_too_large(filled: Service) -> None:
 
 def test_survives_whatever_is_sent(filled: Service) -> None:
     """Mutate good requests at random, headers, lengths, shapes, datatypes and bytes alike."""
-    chance = random.Random(7)  # noqa: S311 - it makes tests, not keys
+    chance = random.Random(7)
     described = BUFFERED | {"parameters": {"binary_data_size": 8}}
     asked = {"inputs": [described], "outputs": [{"name": "y", "parameters": {"binary_data": True}}]}
     seen: dict[int, int] = {}

@@ -75,6 +75,8 @@ def test_what_a_later_release_adds_is_passed_over() -> None:
         ([measurements()[0]] * 2, SPECIES, {}, "two features have the same name"),
         ([Feature("", "number", "X")], SPECIES, {}, "a feature has an empty name"),
         ([Feature("c", "category", "X")], SPECIES, {}, "category 'c' lists no categories"),
+        ([Feature("c", "category", "X", categories=[1, "a"])], SPECIES, {}, "both strings and int"),
+        ([Feature("c", "category", "X", categories=[2**63])], SPECIES, {}, "beyond 64 bits"),
         (measurements(), [], {}, "lists no classes"),
         (measurements(), ["1", 1], {}, "two classes are spelt the same"),
         (measurements(), SPECIES, {"outputs": Outputs("l", None, [0])}, "1 encoded classes"),
@@ -130,6 +132,22 @@ def test_null_is_refused_for_an_input_that_holds_none() -> None:
     features = [msgspec.structs.replace(f, nullable=True) if f.name == "age" else f for f in MIXED]
     described = contract(features, ["big", "small"])
     with pytest.raises(ArtefactError, match="feature 'age' may be null, but input 'age'"):
+        Servable("m", 1, _described(mixed(), encode_contract(described)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Feature("age", "number", "age"),
+        Feature("wild", "category", "wild", categories=["yes", "no"]),
+        Feature("mass", "category", "mass", categories=["light", "heavy"]),
+        Feature("island", "boolean", "island"),
+    ],
+    ids=lambda feature: f"{feature.name} as {feature.kind}",
+)
+def test_a_feature_is_refused_where_its_input_cannot_hold_it(wrong: Feature) -> None:
+    described = contract([wrong if f.name == wrong.name else f for f in MIXED], ["big", "small"])
+    with pytest.raises(ArtefactError, match=f"which input '{wrong.name}' cannot hold"):
         Servable("m", 1, _described(mixed(), encode_contract(described)))
 
 

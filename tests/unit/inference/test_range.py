@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from inference.model.contract import Feature
@@ -36,6 +37,16 @@ def test_a_number_outside_the_training_range_is_warned_of(
     assert [(w["row"], w["feature"]) for w in found] == [(1, feature) for feature, _ in warned]
     for warning, (_, said) in zip(found, warned, strict=True):
         assert said in warning["reason"]
+
+
+def test_a_category_has_no_range_whatever_its_contract_says() -> None:
+    words = Feature("sex", "category", "b", minimum=0.0, maximum=1.0, categories=["female"])
+    assert TrainingRange([words]).warnings([("female",)]) == []
+
+
+def test_a_bound_beyond_the_inputs_type_is_none() -> None:
+    known = TrainingRange([Feature("mass", "number", "a", minimum=-1e300, maximum=1e300)])
+    assert known.covers_matrix(np.array([[3e38]], dtype=np.float32))
 
 
 def test_the_warnings_of_one_answer_are_bounded() -> None:

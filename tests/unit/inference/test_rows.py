@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artefacts import MEASUREMENTS, contract, graph, mixed, node, penguins, value, with_contract
+from artefacts import (
+    MEASUREMENTS,
+    SPECIES,
+    classifier_graph,
+    contract,
+    graph,
+    mixed,
+    node,
+    penguins,
+    value,
+    with_contract,
+)
 from inference.errors import RequestError, RowsError, TooLargeError
 from inference.model.contract import Feature
 from inference.model.servable import Servable
@@ -228,6 +239,25 @@ def test_a_name_that_is_no_text_can_be_told(of_penguins: RowReader) -> None:
     for _, feature, reason in faults(of_penguins, PENGUIN | {"\ud800": 1, "y" * 5000: 2}):
         assert feature is not None
         assert len(f"{feature}{reason}".encode()) < 1000
+
+
+def test_a_feature_may_have_any_name(of_penguins: RowReader) -> None:
+    """JSON spells these with a backslash; what is wrong is still told by name."""
+    names = ['bill "length"', "bill\\depth", "flipper\nlength", "\x00"]
+    features = [Feature(name, "number", "X") for name in names]
+    spelt = classifier_graph(SPECIES)
+    reader = RowReader(
+        Servable("m", 1, with_contract(spelt, contract(features, SPECIES))), max_rows=5
+    )
+    values = list(PENGUIN.values())
+    record = dict(zip(names, values, strict=True))
+    expected = of_penguins.read(json.dumps(values).encode()).feeds["X"]
+    for document in (record, [record], values, [values]):
+        batch = reader.read(json.dumps(document).encode())
+        np.testing.assert_array_equal(batch.feeds["X"], expected)
+    assert faults(reader, record | {names[0]: "long"}) == [
+        (0, names[0], "expected a number, got the string 'long'")
+    ]
 
 
 def test_many_misspelt_features_cost_little() -> None:

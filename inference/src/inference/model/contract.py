@@ -29,6 +29,7 @@ from inference.errors import ContractError
 
 METADATA_KEY = "rookery.contract"
 CONTRACT_VERSION = 1
+_BEYOND_INT64 = 2**63
 
 Scalar = str | int | float | bool | None
 Label = str | int | float | bool
@@ -293,7 +294,7 @@ def check_contract(contract: Contract) -> None:
     _require(all(names), "a feature has an empty name")
     for feature in contract.features:
         if feature.kind == "category":
-            _require(bool(feature.categories), f"category '{feature.name}' lists no categories")
+            _check_categories(feature)
     if contract.task == "classification":
         _check_classes(contract)
     for index, sample in enumerate(contract.samples):
@@ -302,6 +303,15 @@ def check_contract(contract: Contract) -> None:
             f"sample {index} has {len(sample.row)} values for {len(names)} features",
         )
     _require(math.isfinite(contract.parity.tolerance), "the parity's tolerance is not finite")
+
+
+def _check_categories(feature: Feature) -> None:
+    categories = feature.categories or []
+    _require(len(categories) > 0, f"category '{feature.name}' lists no categories")
+    kinds = {type(value) for value in categories}
+    _require(len(kinds) == 1, f"category '{feature.name}' lists both strings and integers")
+    small = all(isinstance(c, str) or abs(c) < _BEYOND_INT64 for c in categories)
+    _require(small, f"category '{feature.name}' lists an integer beyond 64 bits")
 
 
 def _check_classes(contract: Contract) -> None:

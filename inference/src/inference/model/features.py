@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from inference.model.signature import Signature, TensorSpec
 
 _ROW_RANKS = (1, 2)
+# NumPy's kinds of the inputs that each kind of feature can feed: the contract's table.
+_FED: dict[str, str] = {"number": "f", "integer": "iuf", "boolean": "biuf"}
+_FED_BY_STRINGS, _FED_BY_CODES = "O", "Oiuf"
 MAX_POSITIONAL = 10_000
 
 
@@ -64,7 +67,7 @@ def check_against(contract: Contract, signature: Signature) -> None:
     """Check that a contract speaks of the graph it travels in.
 
     Raises:
-        ArtefactError: An input or output is not there, not fed, or of another width.
+        ArtefactError: An input or output is not there, not fed, or of another width or type.
     """
     fed: dict[str, int] = {}
     for feature in contract.features:
@@ -84,13 +87,29 @@ def check_against(contract: Contract, signature: Signature) -> None:
                 f"the contract has {width} features for input '{spec.name}', "
                 f"which has {columns} columns"
             )
-    floats = {spec.name for spec in signature.inputs if spec.dtype and spec.dtype.kind in "fO"}
+    kinds = {spec.name: spec.dtype.kind for spec in signature.inputs if spec.dtype}
     for feature in contract.features:
-        if feature.nullable and feature.input not in floats:
-            raise ArtefactError(
-                f"feature '{feature.name}' may be null, but input '{feature.input}' holds no null"
-            )
+        _check_feature(feature, kinds[feature.input])
     named = [contract.outputs.label, contract.outputs.probabilities]
     for name in filter(None, named):
         if signature.output(name) is None:
             raise ArtefactError(f"the contract names the output '{name}', which the graph lacks")
+
+
+def _check_feature(feature: Feature, kind: str) -> None:
+    """Check that an input of that NumPy kind holds the feature's values, and null where allowed."""
+    if feature.kind != "category":
+        fed = _FED[feature.kind]
+    elif any(isinstance(value, str) for value in feature.categories or ()):
+        fed = _FED_BY_STRINGS
+    else:
+        fed = _FED_BY_CODES
+    if kind not in fed:
+        raise ArtefactError(
+            f"feature '{feature.name}' is a {feature.kind}, which input '{feature.input}' "
+            "cannot hold"
+        )
+    if feature.nullable and kind not in "fO":
+        raise ArtefactError(
+            f"feature '{feature.name}' may be null, but input '{feature.input}' holds no null"
+        )

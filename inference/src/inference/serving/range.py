@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from inference.model.contract import Feature, Scalar
 
 MAX_WARNINGS = 100
+_NUMERIC = ("number", "integer")
 
 
 class TrainingRange:
@@ -25,9 +26,11 @@ class TrainingRange:
         self._bounds = [
             (place, feature.name, feature.minimum, feature.maximum)
             for place, feature in enumerate(features)
-            if feature.minimum is not None and feature.maximum is not None
+            if feature.kind in _NUMERIC
+            and feature.minimum is not None
+            and feature.maximum is not None
         ]
-        numeric = sum(feature.kind in ("number", "integer") for feature in features)
+        numeric = sum(feature.kind in _NUMERIC for feature in features)
         self._is_known = len(self._bounds) == numeric
         self._is_whole = self._is_known and numeric == len(features)
         self._lows = np.array([low for _, _, low, _ in self._bounds], dtype=np.float64)
@@ -47,7 +50,8 @@ class TrainingRange:
         """Tell whether all of a matrix, shape ``[rows, features]``, lies inside."""
         if not self._is_whole or matrix.shape[1:] != self._lows.shape:
             return False
-        lows, highs = self._lows.astype(matrix.dtype), self._highs.astype(matrix.dtype)
+        with np.errstate(over="ignore"):  # a bound beyond the type becomes infinite: none at all
+            lows, highs = self._lows.astype(matrix.dtype), self._highs.astype(matrix.dtype)
         inside = (matrix.min(axis=0) >= lows) & (matrix.max(axis=0) <= highs)
         return bool(inside.all())
 
