@@ -135,7 +135,10 @@ class BoundedProtocol(Protocol):
         self.refuse(RequestError(msg))
 
     def refuse(self, error: RookeryError) -> None:
-        """Answer with an error, unless another answer is under way, and close the connection."""
+        """Answer with an error, unless another answer is under way, and close the connection.
+
+        Requests before the one that is refused get their answers first.
+        """
         if self.transport.is_closing():
             return
         now = time.monotonic()
@@ -143,18 +146,16 @@ class BoundedProtocol(Protocol):
             BoundedProtocol._logged = now
             told = fields("refused", status=error.status, client=self.client and self.client[0])
             logger.warning("refused with %d: %s", error.status, error, extra=told)
-        if not self._is_answering():
-            self.transport.write(_spell(error, getattr(self, "url", b"")))
-        self.transport.close()
-
-    def _is_answering(self) -> bool:
-        """Tell whether bytes of ours would fall into another answer."""
         cycle: Any = self.cycle
-        if cycle is None:
-            return False
-        if cycle.scope["headers"] is self.headers:  # the answer to this very message
-            return cycle.response_started or bool(self.pipeline)
-        return not cycle.response_complete
+        if cycle is not None and cycle.scope["headers"] is not self.headers:
+            if not cycle.response_complete:
+                cycle.keep_alive = False  # uvicorn closes behind its answer, the last one
+                return
+        elif cycle is not None and (cycle.response_started or self.pipeline):
+            self.transport.close()  # bytes of ours would fall into another answer
+            return
+        self.transport.write(_spell(error, getattr(self, "url", b"")))
+        self.transport.close()
 
     def _bound_rest(self, *, alone: bool) -> None:
         """Count, and start the timer.
