@@ -289,7 +289,8 @@ class Client:
             expected |= route.statuses
         expected.discard(500)
         if not fitting:
-            expected |= {405} if here else {404, 405}
+            # The hot routes end in one slash at most.
+            expected |= {405} if here and not path.endswith("//") else {404, 405}
         if PAGES.fullmatch(path):
             expected |= {200, 206, 304, 307, 404, 405, 416}
         assert answer.status in expected, (asked, answer)
@@ -340,8 +341,10 @@ def test_every_route_answers_whatever_is_asked(
             error.add_note(f"the request: {asked.data[:3000]!r}")
             raise
 
-    ask()
-    client.close()
+    try:
+        ask()
+    finally:
+        client.close()
     assert client.told.total() >= REQUESTS
     assert client.told[200] > REQUESTS / 10, f"too few were taken: {client.told}"
     for name in MODELS[:2]:

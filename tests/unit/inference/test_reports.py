@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import os
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inference.repository.report import Report
 from inference.repository.reports import Reports
+from repository_bench import scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,10 +54,11 @@ def test_a_report_under_another_name_is_not_believed(tmp_path: Path) -> None:
     assert Reports(tmp_path).get(other) is None
 
 
-def test_a_folder_that_cannot_be_written_costs_no_more_than_memory(tmp_path: Path) -> None:
+@scenario
+async def test_a_folder_that_cannot_be_written_costs_no_more_than_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     reports = Reports(tmp_path / "file" / "reports")  # not even root can make it
-    with reports.turn(DIGEST):
+    async with reports.turn(DIGEST):
         reports.put(REPORT)
     assert reports.get(DIGEST) == REPORT
 
@@ -73,19 +75,19 @@ def test_only_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_one_content_is_one_turn_at_a_time(tmp_path: Path) -> None:
-    entered, others = threading.Event(), threading.Event()
+@scenario
+async def test_one_content_is_one_turn_at_a_time(tmp_path: Path) -> None:
+    entered = asyncio.Event()
 
-    def wait_for_turn() -> None:
-        with Reports(tmp_path).turn(DIGEST):  # a file of its own, as another process has
+    async def wait_for_turn() -> None:
+        async with Reports(tmp_path).turn(DIGEST):  # a file of its own, as another process has
             entered.set()
 
-    thread = threading.Thread(target=wait_for_turn)
-    with Reports(tmp_path).turn(DIGEST):
-        thread.start()
-        with Reports(tmp_path).turn("cd" * 32):
-            others.set()  # another content does not wait
-        assert not entered.wait(0.05)
-    thread.join(10)
+    async with Reports(tmp_path).turn(DIGEST):
+        waiting = asyncio.create_task(wait_for_turn())
+        async with Reports(tmp_path).turn("cd" * 32):
+            pass  # another content does not wait
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(entered.wait(), 0.2)
+    await waiting
     assert entered.is_set()
-    assert others.is_set()

@@ -211,6 +211,28 @@ async def test_an_examination_that_hangs_delays_no_other_model(tmp_path: Path) -
 
 
 @scenario
+async def test_many_examinations_that_hang_delay_no_other_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that can hang on, the others make way, and are tried again when these are done."""
+    monkeypatch.setattr("inference.repository.intake._PATIENCE_SECONDS", 0.05)
+    bench = Bench(tmp_path)
+    gate = asyncio.Event()
+    names = [f"hangs-{number}" for number in range(7)]
+    for number, name in enumerate(names):
+        bench.examiner.holds[note(number)] = gate
+        bench.put(f"{name}.onnx", note(number))
+    async with live(bench):
+        await bench.until(lambda _: len(bench.examiner.seen) >= len(names))
+        bench.put("good.onnx", note(100))
+        await bench.until(lambda s: "good" in s.ready_names)
+        shown = bench.repository.current().models
+        assert {shown[name].versions[1].state for name in names} == {"loading"}
+        gate.set()
+        await bench.until(lambda s: set(names) < set(s.ready_names))
+
+
+@scenario
 async def test_an_examiner_that_fails_quarantines_the_file_only(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,6 +15,7 @@ from inference.log import fields
 from inference.repository.admission import Limits
 from inference.repository.layout import fingerprint
 from inference.repository.load import load_servable
+from inference.repository.pace import Pace
 from inference.repository.report import Report
 from inference.repository.reports import Reports
 from inference.repository.trust import Trust
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 3  # artefacts side by side; more would only fight for the processor
+_PATIENCE_SECONDS = 5.0  # few examinations of good files take as long, and none of them is lost
 
 T = TypeVar("T")
 
@@ -56,6 +58,9 @@ class Intake:
         examiner: Says whether an artefact may be served.
         events: Told of examinations and loads.
 
+    Attributes:
+        pace: Gives the places to take artefacts in.
+
     Raises:
         SettingError: The file of trusted keys is of no use.
     """
@@ -70,6 +75,8 @@ class Intake:
         self._examine = examiner
         self._events = events
         self._limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
+        patience_seconds = min(_PATIENCE_SECONDS, self._limits.seconds / 3)
+        self.pace = Pace(AT_ONCE, patience_seconds)
         trusted = settings.trusted_keys_file
         self._trust = None if trusted is None else Trust(trusted)
         self._reports = Reports(settings.state_dir / "reports")
@@ -85,20 +92,27 @@ class Intake:
         return await self.in_thread(fingerprint, candidate.path) == candidate.fingerprint
 
     async def take(
-        self, candidate: Candidate, live: Servable | None, examining: Callable[[], None]
+        self,
+        candidate: Candidate,
+        live: Servable | None,
+        examining: Callable[[], None],
+        *,
+        is_long: bool,
     ) -> Arrival | None:
-        """Read, examine and load an artefact.
+        """Read, examine and load an artefact, in a place that :attr:`pace` has given.
 
         Args:
             candidate: The artefact on disk.
             live: What answers for the same version now.
             examining: Called when it is not known yet, so that it has to be examined.
+            is_long: Whether its examination has made way before.
 
         Returns:
             How far it came; ``None`` when the file changed meanwhile.
 
         Raises:
             ArtefactError: It was admitted, and cannot be loaded here all the same.
+            MakesWayError: Its examination takes long, and has made way for others.
             OSError: It cannot be read.
         """
         size, most = candidate.fingerprint.size, self._limits.memory_bytes
@@ -118,7 +132,7 @@ class Intake:
         report = self._reports.get(digest)
         if report is None:
             examining()
-            report = await self._report(candidate, digest)
+            report = await self.pace.run(self._report(candidate, digest), is_long=is_long)
         if report.digest and report.digest != digest:
             return None
         if not report.admitted:
@@ -148,9 +162,7 @@ class Intake:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _report(self, candidate: Candidate, digest: str) -> Report:
-        turn = self._reports.turn(digest)
-        await self.in_thread(turn.__enter__)
-        try:
+        async with self._reports.turn(digest):
             known = self._reports.get(digest)  # another process may have had its turn before
             if known is not None:
                 return known
@@ -160,8 +172,6 @@ class Intake:
             if report.digest == digest:  # without one the child did not live to tell: maybe chance
                 self._reports.put(report)
             return report
-        finally:
-            turn.__exit__(None, None, None)
 
 
 def _sha256(data: bytes) -> str:

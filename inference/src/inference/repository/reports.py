@@ -7,6 +7,7 @@ folder that can be written they are kept in memory only.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import logging
@@ -19,12 +20,14 @@ import msgspec
 from inference.repository.report import Report  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
+    from typing import IO
 
 logger = logging.getLogger(__name__)
 
 _KEPT = 1000
+_LOCK_SECONDS = 0.05
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -76,9 +79,12 @@ class Reports:
         except OSError as error:
             logger.debug("the report %s is kept in memory only: %s", path, error)
 
-    @contextlib.contextmanager
-    def turn(self, digest: str) -> Iterator[None]:
-        """Hold every other process off the same content, so that only one examines it."""
+    @contextlib.asynccontextmanager
+    async def turn(self, digest: str) -> AsyncIterator[None]:
+        """Hold every other process off the same content, so that only one examines it.
+
+        To wait costs no thread, and can be given up.
+        """
         lock = self._folder / f".{digest[:2]}.lock"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +93,8 @@ class Reports:
             yield
             return
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while not _try_lock(file):  # noqa: ASYNC110 - another process sets no event
+                await asyncio.sleep(_LOCK_SECONDS)
             yield
 
     def _path(self, digest: str) -> Path:
@@ -97,3 +104,11 @@ class Reports:
         kept = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in kept[:-_KEPT]:
             path.unlink(missing_ok=True)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

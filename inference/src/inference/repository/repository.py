@@ -20,8 +20,9 @@ from inference.errors import NotReadyError, RookeryError
 from inference.log import fields
 from inference.repository.admission import examine_aside
 from inference.repository.events import Events
-from inference.repository.intake import AT_ONCE, Intake
+from inference.repository.intake import Arrival, Intake
 from inference.repository.layout import Candidate, Scan, scan_models
+from inference.repository.pace import MakesWayError
 from inference.repository.report import Report
 from inference.repository.slot import Slot
 from inference.repository.snapshot import Model, Snapshot
@@ -78,7 +79,6 @@ class Repository:
         self._scans_begun = self._scans_ended = 0
         self._look: asyncio.Task[None] | None = None
         self._looked = -math.inf
-        self._turns = asyncio.Semaphore(AT_ONCE)
 
     # -- what others ask ---------------------------------------------------------------------------
 
@@ -324,11 +324,11 @@ class Repository:
         try:
             candidate = slot.candidate
             if await self._intake.settle(candidate):
-                async with self._turns:
-                    if key in self._wanted(key[0], self.state):
-                        await self._take(key, slot, candidate)
-                    else:  # newer versions have come while it waited for its turn
-                        slot.stage = "idle" if slot.servable is None else "ready"
+                arrival = await self._take(key, slot, candidate)
+                if arrival is not None:
+                    await self._judge(key, slot, candidate, arrival)
+        except MakesWayError:
+            slot.made_way = candidate.fingerprint
         except FileNotFoundError:
             slot.stage = "idle" if slot.servable is None else "ready"  # the next scan will miss it
         except OSError as error:
@@ -348,14 +348,21 @@ class Repository:
                 self._publish()
                 self._wake.set()
 
-    async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> None:
+    async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> Arrival | None:
         def examining() -> None:
             slot.examining = True
             self._publish()
 
-        arrival = await self._intake.take(candidate, slot.servable, examining)
-        if arrival is None:
-            return  # the file changed while it was examined; the next scan sees the new one
+        long = slot.made_way == candidate.fingerprint
+        async with self._intake.pace.place(is_long=long):
+            if key in self._wanted(key[0], self.state):
+                # None: the file changed while it was examined; the next scan sees the new one.
+                return await self._intake.take(candidate, slot.servable, examining, is_long=long)
+        # Newer versions have come while it waited.
+        slot.stage = "idle" if slot.servable is None else "ready"
+        return None
+
+    async def _judge(self, key: Key, slot: Slot, candidate: Candidate, arrival: Arrival) -> None:
         if arrival.servable is None:
             refused = arrival.report or Report(admitted=False)
             slot.report = slot.report if slot.servable is not None else refused

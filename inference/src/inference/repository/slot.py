@@ -38,6 +38,7 @@ class Slot:
         report: What the examination of that content found.
         task: The one that brings it up now.
         examining: Whether that task waits for an examination.
+        made_way: The content whose examination takes long and has made way for others.
     """
 
     candidate: Candidate
@@ -50,6 +51,7 @@ class Slot:
     report: Report | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     examining: bool = False
+    made_way: Fingerprint | None = None
 
     @property
     def is_judged(self) -> bool:
