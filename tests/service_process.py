@@ -39,6 +39,9 @@ class Service:
     Args:
         root: Holds ``models``, ``state`` and the log.
         settings: Without the prefix, such as ``max_rows=10``.
+
+    Attributes:
+        under: A command that runs it, and that leaves it this process's child.
     """
 
     def __init__(self, root: Path, **settings: object) -> None:
@@ -50,6 +53,7 @@ class Service:
             "state_dir": root / "state",
             "port": 0,
         } | settings
+        self.under: list[str] = []
         self.log_file = root / "service.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(trust_env=False)
@@ -73,7 +77,7 @@ class Service:
         """Start it, and wait for nothing."""
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "inference.cli", "serve"],
+                [*self.under, sys.executable, "-m", "inference.cli", "serve"],
                 env=environment(**self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

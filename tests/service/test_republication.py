@@ -3,73 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import mmap
 import shutil
-import threading
-from typing import TYPE_CHECKING, Any, Self
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
 import pytest
 
+from amount import amount
 from artefacts import penguins
+from caller import Caller
 from service_process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ROW = [39.1, 18.7, 181.0, 3750.0]
-CLIENTS = 2
-
-
-class Caller:
-    """Predicts without pause, on connections that are kept alive, and keeps what comes back.
-
-    Attributes:
-        answers: How often each version answered.
-        order: The versions that the first connection saw, each change of them.
-        failures: Everything that was no prediction.
-    """
-
-    def __init__(self, service: Service, path: str) -> None:
-        self._service = service
-        self._path = path
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._call, args=(i,)) for i in range(CLIENTS)]
-        self.answers: dict[int, int] = {}
-        self.order: list[int] = []
-        self.failures: list[tuple[int, str, str]] = []
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        eventually(lambda: self.answers or self.failures)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _call(self, number: int) -> None:
-        with httpx.Client(base_url=self._service.client.base_url, trust_env=False) as client:
-            while not self._stop.is_set():
-                try:
-                    answer = client.post(self._path, json=ROW, timeout=10)
-                except httpx.HTTPError as error:
-                    self._fail(0, "", repr(error))
-                    continue
-                if answer.status_code != 200:
-                    self._fail(answer.status_code, answer.headers["content-type"], answer.text)
-                    continue
-                version = answer.json()["version"]
-                with self._lock:
-                    self.answers[version] = self.answers.get(version, 0) + 1
-                    if number == 0 and self.order[-1:] != [version]:
-                        self.order.append(version)
-
-    def _fail(self, *failure: Any) -> None:
-        with self._lock:
-            self.failures.append(failure)
+REPUBLICATIONS = amount("REPUBLICATIONS", 60)
+WARM_UP = min(100, REPUBLICATIONS // 2)
 
 
 @pytest.fixture
@@ -84,11 +35,21 @@ def published(make_service: Callable[..., Service]) -> Iterator[Service]:
     assert service.stop() in (0, -15)
 
 
-def resident_mib(service: Service) -> float:
-    """Read how much memory the service's process holds."""
-    assert service.process is not None
-    with open(f"/proc/{service.process.pid}/statm") as file:  # noqa: PTH123 - no file at all
-        return int(file.read().split()[1]) * 4096 / 2**20
+class Held(NamedTuple):
+    """What the service's process holds while nothing is on its way."""
+
+    resident_mib: float
+    files: int
+    threads: int
+
+    @classmethod
+    def by(cls, service: Service) -> Held:
+        """Look at the process."""
+        assert service.process is not None
+        here = Path(f"/proc/{service.process.pid}")
+        pages = int((here / "statm").read_text().split()[1])
+        files, threads = (sum(1 for _ in (here / kind).iterdir()) for kind in ("fd", "task"))
+        return cls(round(pages * mmap.PAGESIZE / 2**20, 1), files, threads)
 
 
 @pytest.mark.slow
@@ -100,15 +61,12 @@ def test_a_hundred_republications_fail_no_request(published: Service) -> None:
     then nine at once.
     """
     with Caller(published, "/predict/") as caller:
-        number, memory = 1, 0.0
+        number = 1
         for burst in [1, 9] * 10:
             for _ in range(burst):
                 number += 1
                 published.put(f"m/{number}/model.onnx", penguins(note=str(number)))
             eventually(lambda n=number: n in caller.answers, within=60, what=f"version {number}")
-            if number == 41:
-                memory = resident_mib(published)
-        assert resident_mib(published) - memory < 60, "memory grows with every swap"
         latest = number
 
         published.put(f"m/{number + 1}/model.onnx", penguins()[:800])
@@ -170,3 +128,32 @@ def test_a_burst_of_versions_ends_with_the_last_one(published: Service) -> None:
         eventually(lambda: 61 in caller.answers)
     assert caller.failures == []
     assert caller.order == sorted(caller.order)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180 + 3 * REPUBLICATIONS)
+def test_republications_leave_nothing_behind(
+    published: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is waited for; every tenth content is new, and examined, the others have been before."""
+    contents = [penguins(note=f"kept {number}") for number in range(20)]
+    first = Held(0.0, 0, 0)
+    with Caller(published, "/predict/") as caller:
+        for number in range(2, REPUBLICATIONS + 2):
+            content = penguins(note=str(number)) if number % 10 == 0 else contents[number % 20]
+            published.put(f"m/{number}/model.onnx", content)
+            eventually(lambda n=number: n in caller.answers, within=60, what=f"version {number}")
+            if number == WARM_UP + 1:
+                first = Held.by(published)
+        eventually(lambda: Held.by(published).files <= first.files, within=15, what="files closed")
+        last = Held.by(published)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nafter {WARM_UP} republications {first}\nafter {REPUBLICATIONS} {last}, "
+            f"{sum(caller.answers.values())} predictions beside them\n"
+        )
+    assert caller.failures == []
+    assert caller.order == list(range(1, REPUBLICATIONS + 2))
+    assert last.resident_mib < first.resident_mib * 1.1
+    assert last.files == first.files
+    assert last.threads == first.threads
