@@ -21,8 +21,8 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-lean test-stack test-browser check format bench load \
-	soak pictures stubs audit sbom clean
+.PHONY: help tools sync serve lab up down test test-lean test-stack test-browser endure soak check format \
+	bench load pictures stubs audit sbom clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,15 @@ test-stack: sync ## Build the containers, bring them up and test the loop throug
 
 test-browser: sync ## Test the pages in Chromium (Debian's package, /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser
+
+# The same tests run shortly in `make test`; any of these numbers can be given on the command line.
+endure: export FUZZ_INPUTS ?= 100000
+endure: export FUZZ_REQUESTS ?= 10000
+endure: export FUZZ_FILES ?= 500
+endure: export REPUBLICATIONS ?= 1000
+endure: sync ## Fuzz decoders, routes and files, and republish, at full length (about an hour)
+	$(UV) run --no-sync pytest tests/unit/inference/test_fuzz.py tests/contract/endurance \
+		tests/service/test_republication.py
 
 # On a machine that does nothing else: the server has one core, the generator another.
 bench: sync ## Measure the service beside its peers, with wrk; writes docs/reference/benchmarks.md

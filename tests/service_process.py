@@ -22,15 +22,24 @@ _START_SECONDS = 30
 _PAUSE = threading.Event()  # never set: waits without the process-wide sleep that ruff forbids us
 
 
-def eventually(holds: Callable[[], Any], *, within: float = 15, what: str = "") -> Any:
-    """Ask until the answer is true, and give it; fail when it is not within so many seconds."""
+def eventually(
+    holds: Callable[[], Any], *, within: float = 15, what: str = "", every: float = 0.02
+) -> Any:
+    """Ask until the answer is true, and give it; fail when it is not within so many seconds.
+
+    Args:
+        holds: The question.
+        within: Seconds.
+        what: What is waited for, told when it does not come.
+        every: Seconds between two questions; more where the question is itself a load.
+    """
     deadline = time.monotonic() + within
     while True:
         answer = holds()
         if answer:
             return answer
         assert time.monotonic() < deadline, f"not within {within} s: {what or holds}"
-        _PAUSE.wait(0.02)
+        _PAUSE.wait(every)
 
 
 class Service:
