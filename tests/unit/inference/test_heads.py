@@ -188,7 +188,7 @@ def make_stream(chance: random.Random) -> list[bytes]:
 
 def test_what_is_known_changes_no_answer() -> None:
     """Two services are sent the same streams; one of them never knows a head."""
-    chance = random.Random(7)  # noqa: S311 - no secret
+    chance = random.Random(7)
     heads = CountingHeads()
 
     async def compare(packets: list[bytes]) -> None:

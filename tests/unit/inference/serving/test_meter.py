@@ -38,7 +38,7 @@ class Bench:
 
 
 def test_every_bucket_and_sum_is_that_of_counting_one_by_one() -> None:
-    chance = random.Random(5)  # noqa: S311 - no secret
+    chance = random.Random(5)
     bench, servable = Bench(), FakeServable()
     expected = [0.0] * SIZE
     for _ in range(700):

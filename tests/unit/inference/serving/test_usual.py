@@ -75,7 +75,7 @@ def test_it_answers_byte_for_byte_as_the_ordinary_way(content: bytes) -> None:
     usual, other = UsualRequest.of(servable), ordinary(servable)
     assert usual is not None
     assert servable.contract is not None
-    chance = random.Random(3)  # noqa: S311 - no secret
+    chance = random.Random(3)
     features = servable.contract.features
     for _ in range(200):
         row = {f.name: chance.uniform(f.minimum or 0, f.maximum or 0) for f in features}
