@@ -14,16 +14,15 @@ import logging
 import math
 import time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference.errors import NotReadyError, RookeryError
 from inference.log import fields
 from inference.repository.admission import examine_aside
+from inference.repository.bringup import BringUp, Key, event
 from inference.repository.events import Events
-from inference.repository.intake import Arrival, Intake
+from inference.repository.intake import Intake
 from inference.repository.layout import Candidate, Scan, scan_models
-from inference.repository.pace import MakesWayError
-from inference.repository.report import Report
 from inference.repository.slot import Slot
 from inference.repository.snapshot import Model, Snapshot
 from inference.repository.watch import ticks
@@ -40,9 +39,6 @@ logger = logging.getLogger(__name__)
 
 _CATCH_UP_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
-_GRACE_SECONDS = 2.0  # a file that was refused this soon after a write may still be growing
-
-Key = tuple[str, int]
 
 
 class Repository:
@@ -65,8 +61,15 @@ class Repository:
     ) -> None:
         self._settings = settings
         self._state_file = state_file
-        self._events = events or Events()
-        self._intake = Intake(settings, examiner, self._events)
+        events = events or Events()
+        self._intake = Intake(settings, examiner, events)
+        self._bringing_up = BringUp(
+            self._intake,
+            events,
+            rescan_seconds=settings.rescan_seconds,
+            is_wanted=lambda key: key in self._wanted(key[0], self.state),
+            publish=self._publish,
+        )
         self._slots: dict[Key, Slot] = {}
         self._asked: set[Key] = set()
         self._scan = Scan()
@@ -237,7 +240,7 @@ class Repository:
             if slot.task:
                 slot.task.cancel()
             logger.info(
-                "model %s version %d was removed from the folder", *key, extra=_event("remove", key)
+                "model %s version %d was removed from the folder", *key, extra=event("remove", key)
             )
         for key, candidate in found.items():
             slot = self._slots.setdefault(key, Slot(candidate))
@@ -265,7 +268,7 @@ class Repository:
         for key in sorted(older, reverse=True)[spared:]:
             self._slots[key].release()
             logger.info(
-                "model %s version %d is no longer kept loaded", *key, extra=_event("release", key)
+                "model %s version %d is no longer kept loaded", *key, extra=event("release", key)
             )
 
     def _wanted(self, name: str, state: State) -> set[Key]:
@@ -318,84 +321,11 @@ class Repository:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    # -- one artefact's way ------------------------------------------------------------------------
-
     async def _bring_up(self, key: Key, slot: Slot) -> None:
         try:
-            candidate = slot.candidate
-            if await self._intake.settle(candidate):
-                arrival = await self._take(key, slot, candidate)
-                if arrival is not None:
-                    await self._judge(key, slot, candidate, arrival)
-        except MakesWayError:
-            slot.made_way = candidate.fingerprint
-        except FileNotFoundError:
-            slot.stage = "idle" if slot.servable is None else "ready"  # the next scan will miss it
-        except OSError as error:
-            self._quarantine(key, slot, f"the file cannot be read: {error.strerror}")
-            self._publish()
-            # It may be the mount's fault and not the file's, so it is not judged: try again.
-            slot.judged = None
-            await asyncio.sleep(self._settings.rescan_seconds)
-        except RookeryError as error:
-            self._quarantine(key, slot, str(error))
-        except Exception as error:
-            logger.exception("model %s version %d could not be brought up", *key)
-            self._quarantine(key, slot, f"it could not be loaded: {error}")
+            await self._bringing_up.run(key, slot)
         finally:
             slot.task, slot.examining = None, False
             if not self._stop.is_set():
                 self._publish()
                 self._wake.set()
-
-    async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> Arrival | None:
-        def examining() -> None:
-            slot.examining = True
-            self._publish()
-
-        long = slot.made_way == candidate.fingerprint
-        async with self._intake.pace.place(is_long=long):
-            if key in self._wanted(key[0], self.state):
-                # None: the file changed while it was examined; the next scan sees the new one.
-                return await self._intake.take(candidate, slot.servable, examining, is_long=long)
-        # Newer versions have come while it waited.
-        slot.stage = "idle" if slot.servable is None else "ready"
-        return None
-
-    async def _judge(self, key: Key, slot: Slot, candidate: Candidate, arrival: Arrival) -> None:
-        if arrival.servable is None:
-            refused = arrival.report or Report(admitted=False)
-            slot.report = slot.report if slot.servable is not None else refused
-            await self._refuse(key, slot, candidate, refused)
-            return
-        slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
-        if arrival.report is None:
-            return  # the same content as before
-        before, slot.servable = slot.servable, arrival.servable
-        slot.report = arrival.report
-        self._events.swapped(key[0])
-        verb = "was replaced and is live" if before else "is live"
-        digest = arrival.servable.digest
-        told = _event("swap", key, digest=digest, replaced=before is not None)
-        logger.info("model %s version %d %s (%s)", *key, verb, digest[:12], extra=told)
-
-    async def _refuse(self, key: Key, slot: Slot, candidate: Candidate, refused: Report) -> None:
-        age = time.time() - candidate.fingerprint.modified_ns / 1e9
-        if 0 <= age < _GRACE_SECONDS:
-            slot.reason = f"it may still be being written: {refused.reason}"
-            self._publish()
-            await asyncio.sleep(min(_GRACE_SECONDS / 8, _GRACE_SECONDS - age))
-        else:
-            self._quarantine(key, slot, refused.reason, by_chance=refused.was_cut_short)
-
-    def _quarantine(self, key: Key, slot: Slot, reason: str, *, by_chance: bool = False) -> None:
-        slot.quarantine(reason, by_chance=by_chance)
-        self._events.quarantined(key[0])
-        stays = "; what was admitted before goes on serving" if slot.servable else ""
-        told = _event("quarantine", key, reason=slot.reason)
-        said = (*key, slot.reason, stays)
-        logger.warning("model %s version %d is quarantined: %s%s", *said, extra=told)
-
-
-def _event(name: str, key: Key, **more: object) -> dict[str, Any]:
-    return fields(name, model=key[0], version=key[1], **more)
