@@ -265,7 +265,10 @@ def test_a_selection_that_cannot_be_is_refused_and_changes_nothing(
         (b"{}", 422),
         (b"[]", 422),
         (b"", 422),
+        (b"\xff", 400),
+        (b"[" * 100_000, 400),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_a_pin_that_cannot_be_is_refused_and_changes_nothing(
     service: Service, content: bytes, status: int
@@ -274,6 +277,8 @@ def test_a_pin_that_cannot_be_is_refused_and_changes_nothing(
     answer = service.client.put("/models/penguins/active", content=content, headers=headers)
     problem(answer, status)
     assert service.model("penguins")["pinned_version"] is None
+    paths = service.client.get("/openapi.json").json()["paths"]
+    assert str(status) in paths["/models/{name}/active"]["put"]["responses"]
 
 
 def test_no_value_of_a_caller_is_logged(service: Service) -> None:

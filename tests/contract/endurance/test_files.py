@@ -66,7 +66,7 @@ def spell(signer: Signer, number: int) -> tuple[str, bytes]:
     """Make a mutant, sealed; one in ten is not, and one in ten was altered behind its seal."""
     kind, content = make_mutant(number)
     name = f"mutant-{number}"
-    match number % 10:
+    match (number + number // 15) % 10:  # so that each kind comes in each way
         case 3:
             return f"{kind}, not sealed", content
         case 6:
