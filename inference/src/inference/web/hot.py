@@ -12,7 +12,7 @@ from inference.log import REQUEST_ID
 from inference.web.access.gate import log_denied
 from inference.web.access.guard import log_request
 from inference.web.access.need import Need
-from inference.web.body import ClientGoneError, read_body
+from inference.web.body import ClientGoneError, check_announced, read_body, whole_body
 from inference.web.exchange import Exchange
 from inference.web.heads import Heads
 
@@ -64,10 +64,20 @@ class HotRoutes:
         if family is None:
             await self._app(scope, receive, send)
             return
-        try:
-            response = await self._serve(family, scope, receive)
-        except ClientGoneError:
-            return
+        exchange = Exchange(scope["path"], scope["headers"], b"")
+        REQUEST_ID.set(exchange.request_id)
+        method = scope["method"]
+        response = self.refuse_denied(family, exchange, method)
+        if response is None and method != "POST":
+            response = family.refuse(exchange, wrong_method())
+        if response is None:
+            try:
+                response = await self._answer(family, exchange, receive)
+            except ClientGoneError:
+                return
+        if self.log_requests:
+            timing = exchange.timing
+            log_request(method, exchange.path, response.status, timing.done - timing.started)
         await send(
             {"type": "http.response.start", "status": response.status, "headers": response.headers}
         )
@@ -93,27 +103,14 @@ class HotRoutes:
             return family.refuse(exchange, error)
         return None
 
-    async def _serve(self, family: Routes, scope: Scope, receive: Receive) -> Response:
-        exchange = Exchange(scope["path"], scope["headers"], b"")
-        REQUEST_ID.set(exchange.request_id)
-        response = await self._answer(family, exchange, scope, receive)
-        if self.log_requests:
-            timing = exchange.timing
-            log_request(
-                scope["method"], exchange.path, response.status, timing.done - timing.started
-            )
-        return response
-
-    async def _answer(
-        self, family: Routes, exchange: Exchange, scope: Scope, receive: Receive
-    ) -> Response:
-        denied = self.refuse_denied(family, exchange, scope["method"])
-        if denied is not None:
-            return denied
-        if scope["method"] != "POST":
-            return family.refuse(exchange, wrong_method())
+    async def _answer(self, family: Routes, exchange: Exchange, receive: Receive) -> Response:
+        headers, max_bytes = exchange.headers, self.max_body_bytes
         try:
-            body = await read_body(exchange.headers, receive, max_bytes=self.max_body_bytes)
+            check_announced(headers, max_bytes=max_bytes)
+            message = await receive()
+            body = whole_body(message, max_bytes=max_bytes)
+            if body is None:
+                body = await read_body(headers, receive, max_bytes=max_bytes, first=message)
         except ClientGoneError:
             raise
         except Exception as error:  # noqa: BLE001 - the family says how it is told
