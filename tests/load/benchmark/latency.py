@@ -39,10 +39,10 @@ def beside(stage: Stage) -> Iterator[dict[str, Measure]]:
     material = stage.material
     cheap = material.one(LOGISTIC)
     costly = {
-        "forest-1000-rows": (material.many(FOREST, 1000), 4),
-        "neighbours": (material.one(SCAN), 64),
+        "forest-1000-rows": (FOREST, material.many(FOREST, 1000), 4),
+        "neighbours": (SCAN, material.one(SCAN), 64),
     }
-    asked = [cheap, *(request for request, _ in costly.values())]
+    asked = [cheap, *(request for _, request, _ in costly.values())]
     folder = stage.new_folder("beside")
     with contextlib.ExitStack() as stack:
         measures: dict[str, Measure] = {}
@@ -54,9 +54,10 @@ def beside(stage: Stage) -> Iterator[dict[str, Measure]]:
                 alone = stage.load(server, cheap, connections, times=TIMES)
                 name = f"beside/{place}/{connections}"
                 measures[f"{name}/alone"] = alone
-                for other, (request, others) in costly.items():
+                for other, (model, request, others) in costly.items():
+                    counted = _count(server, model, alone)
                     measures[f"{name}/{other}"] = partial(
-                        _meanwhile, stage, server, request, others, alone
+                        _meanwhile, stage, server, request, others, counted
                     )
         yield measures
 
@@ -94,6 +95,18 @@ def _meanwhile(
     with stage.wrk.background(server.url, request, connections=connections, seconds=seconds):
         _PAUSE.wait(_SETTLE_SECONDS)
         return measure()
+
+
+def _count(server: Server, model: str, measure: Measure) -> Measure:
+    """Add how many answers of another model there were a second meanwhile."""
+
+    def counted() -> Figures:
+        before, begin = server.answered(model), time.perf_counter()
+        figures = measure()
+        after, seconds = server.answered(model), time.perf_counter() - begin
+        return figures | {"beside_rate": (after - before) / seconds}
+
+    return counted
 
 
 def _republish(server: Server, models: Path, request: Request, measure: Measure) -> Figures:

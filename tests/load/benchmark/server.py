@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -92,6 +93,12 @@ class Server:
         """Processor time that the process has taken so far, in all its threads."""
         stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    def answered(self, model: str) -> float:
+        """Count what our service has answered for a model."""
+        text = self._client.get("/metrics").text
+        line = rf'^inference_requests_total{{model="{re.escape(model)}",.*status="200".*}} (\S+)$'
+        return sum(float(number) for number in re.findall(line, text, re.MULTILINE))
 
     def ask(self, request: Request) -> httpx.Response | None:
         """Ask once; ``None`` when it does not listen yet."""

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +18,8 @@ from inference.repository.pace import Pace
 from inference.repository.report import Report
 from inference.repository.reports import Reports
 from inference.repository.trust import Trust
+from inference.threads import make_threads
+from inference.threads import make_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ class Intake:
         trusted = settings.trusted_keys_file
         self._trust = None if trusted is None else Trust(trusted)
         self._reports = Reports(settings.state_dir / "reports")
-        self._threads = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="repository")
+        self._threads = make_threads(AT_ONCE + 1, "repository")
 
     async def settle(self, candidate: Candidate) -> bool:
         """Wait until the file has not changed for a while; false when it did meanwhile."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import OverloadedError
 from inference.model.plan import granted_cpus
 from inference.serving.lane import Lane
 from inference.serving.timing import Timing
+from inference.threads import make_threads
+from inference.threads import make_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Dispatcher:
         self._max_queued = settings.max_queued
         self._max_queued_per_model = settings.max_queued_per_model
         self._deadline_seconds = settings.deadline_seconds
-        self._threads = ThreadPoolExecutor(granted_cpus(), thread_name_prefix="inference")
+        self._threads = make_threads(granted_cpus(), "inference")
         self._lanes: weakref.WeakKeyDictionary[Servable, Lane] = weakref.WeakKeyDictionary()
         self._waiting = waiting
         self._in_all = 0
