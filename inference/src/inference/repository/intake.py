@@ -19,7 +19,6 @@ from inference.repository.report import Report
 from inference.repository.reports import Reports
 from inference.repository.trust import Trust
 from inference.threads import make_threads
-from inference.threads import make_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

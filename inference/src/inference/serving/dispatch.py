@@ -15,7 +15,6 @@ from inference.model.plan import granted_cpus
 from inference.serving.lane import Lane
 from inference.serving.timing import Timing
 from inference.threads import make_threads
-from inference.threads import make_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
