@@ -113,3 +113,27 @@ def test_the_golden_samples_of_what_the_converter_writes_are_answered(path: Any)
             )
         else:
             assert prediction["value"] == pytest.approx(sample.label, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        penguins(),
+        integers(),
+        booleans(),
+        mixed(),
+        regressor(),
+        (FIXTURES / "zipmap.onnx").read_bytes(),
+        (FIXTURES / "foreign.onnx").read_bytes(),
+    ],
+)
+def test_records_encode_as_predictions_do(content: bytes) -> None:
+    servable = Servable("m", 1, content)
+    builder = AnswerBuilder(servable)
+    samples = servable.contract.samples if servable.contract else []
+    rows: list[Any] = [sample.row for sample in samples] or ROWS
+    if servable.features and len(servable.features) != len(rows[0]):
+        rows = [[feature.example for feature in servable.features]] * 2
+    results = servable.run(builder.outputs, servable.to_feeds(rows))
+    spelt = msgspec.json.encode(builder.records(results))
+    assert spelt == msgspec.json.encode(builder.predictions(results))

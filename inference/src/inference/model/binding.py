@@ -75,6 +75,7 @@ class RowBinding:
             self._run()
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
             raise InferenceError(f"onnxruntime: {error}") from None
+        results = self._results
         for place, text in self._texts:
-            self._results[place] = text.numpy()
-        return self._results
+            results[place] = text.numpy()
+        return results

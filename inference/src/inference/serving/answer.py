@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class AnswerBuilder:
         self._by_code = servable.classes_by_code
         self.notes: list[Any] = []
         self.outputs: list[str] | None
+        self._prediction: tuple[Any, Any] | None = None
         contract = servable.contract
         self._build: Callable[[list[Any]], list[dict[str, Any]]]
         if contract is None:
@@ -41,6 +43,7 @@ class AnswerBuilder:
             probabilities = contract.outputs.probabilities
             self.outputs = [contract.outputs.label, *([probabilities] if probabilities else [])]
             self._build = self._classified
+            self._prediction = _prediction_of(servable.class_keys)
         else:
             self.outputs = [contract.outputs.label]
             self._targets = contract.targets
@@ -54,12 +57,24 @@ class AnswerBuilder:
         """
         return self._build(results)
 
+    def records(self, results: list[Any]) -> list[Any]:
+        """Build the same in less time for many rows, as records that encode alike."""
+        if self._prediction is None or len(results) == 1 or isinstance(results[1], list):
+            return self.predictions(results)
+        prediction, table = self._prediction
+        rows = zip(self._labels(results[0]), results[1].tolist(), strict=True)
+        return [prediction(label, table(*row)) for label, row in rows]
+
+    def _labels(self, values: Any) -> list[Any]:
+        labels: list[Any] = _flat(values).tolist()
+        if self._by_code is not None:
+            labels = [self._by_code.get(code, code) for code in labels]
+        return labels
+
     def _classified(self, results: list[Any]) -> list[dict[str, Any]]:
         if len(results[0]) == 1 and self._keys and len(results) > 1:
             return [self._classified_one(results)]
-        labels = _flat(results[0]).tolist()
-        if self._by_code is not None:
-            labels = [self._by_code.get(code, code) for code in labels]
+        labels = self._labels(results[0])
         if len(results) == 1:
             return [{"label": label, "probabilities": None} for label in labels]
         return [
@@ -93,6 +108,27 @@ class AnswerBuilder:
             {"outputs": dict(zip(self._names, row, strict=True))}
             for row in zip(*columns, strict=True)
         ]
+
+
+def table_of(keys: Sequence[str]) -> type[msgspec.Struct]:
+    """Make the type of a record of a number for each class.
+
+    Raises:
+        ValueError: The classes cannot be names of fields.
+    """
+    fields = [(f"p{i}", float, msgspec.field(name=key)) for i, key in enumerate(keys)]
+    return msgspec.defstruct("Probabilities", fields, gc=False)
+
+
+def _prediction_of(keys: Sequence[str] | None) -> tuple[Any, Any] | None:
+    if not keys:
+        return None
+    try:
+        table = table_of(keys)
+    except ValueError:
+        return None
+    fields = [("label", Any), ("probabilities", table)]
+    return msgspec.defstruct("Prediction", fields, gc=False), table
 
 
 def _is_classifier(servable: Servable) -> bool:

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from inference.errors import OverloadedError
 from inference.model.plan import granted_cpus
 from inference.serving.lane import Lane
-from inference.serving.timing import Timing
 from inference.threads import make_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from inference.model.servable import Servable
     from inference.serving.ledger import Ledger
+    from inference.serving.timing import Timing
     from inference.settings import Settings
+
+# To encode as many takes longer than a thread hop.
+_INLINE_ELEMENTS = 4 * 1024
+
+T = TypeVar("T")
 
 
 class Dispatcher:
@@ -63,32 +70,32 @@ class Dispatcher:
         servable: Servable,
         outputs: Sequence[str] | None,
         feeds: dict[str, Any],
-        rows: int,
-        timing: Timing | None = None,
-    ) -> list[Any]:
+        timing: Timing,
+        finish: Callable[[list[Any]], T],
+    ) -> T:
         """Run a servable.
 
         Args:
             servable: What is asked.
             outputs: Names of the outputs wanted, ``None`` for all.
             feeds: An array per input.
-            rows: Length of the first axis; 1 where that is no batch.
-            timing: Told when the run began and ended.
+            timing: Knows how many rows; told when the run began and ended.
+            finish: Makes the answer of one value per output; called where these came about, on the
+                loop when they are few, else in the thread.
 
         Returns:
-            One value per output.
+            The answer.
 
         Raises:
             InferenceError: The model failed.
             OverloadedError: Too many requests wait, or this one has waited too long.
         """
-        timing = timing or Timing()
-        if self.is_inline(servable, rows):
-            return self.run_inline(servable, outputs, feeds, timing)
+        if self.is_inline(servable, timing.rows):
+            return await _finish(finish, self.run_inline(servable, outputs, feeds, timing))
         self._enter(servable.name)
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                return await self._wait(servable, outputs, feeds, rows, timing)
+                return await self._wait(servable, outputs, feeds, timing, finish)
         except TimeoutError:
             raise OverloadedError(
                 f"model '{servable.name}' did not answer within {self._deadline_seconds:g} seconds "
@@ -106,30 +113,31 @@ class Dispatcher:
         servable: Servable,
         outputs: Sequence[str] | None,
         feeds: dict[str, Any],
-        rows: int,
         timing: Timing,
-    ) -> list[Any]:
+        finish: Callable[[list[Any]], T],
+    ) -> T:
         most = servable.plan.max_batch_rows
-        if rows < most:
+        if timing.rows < most:
             lane = self._lanes.get(servable)
             if lane is None:
                 lane = self._lanes[servable] = Lane(most, self._in_thread)
-            return await lane.submit(servable, outputs, feeds, rows, timing)
-        results, timing.began = await self._timed_in_thread(servable, outputs, feeds)
-        timing.run_ended()
-        return results
+            return await _finish(
+                finish, await lane.submit(servable, outputs, feeds, timing.rows, timing)
+            )
+
+        def run() -> T:
+            timing.run_began()
+            results = servable.run(outputs, feeds)
+            timing.run_ended()
+            return finish(results)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     async def _in_thread(
         self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any]
     ) -> list[Any]:
-        results, _ = await self._timed_in_thread(servable, outputs, feeds)
-        return results
-
-    async def _timed_in_thread(
-        self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any]
-    ) -> tuple[list[Any], float]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _run_timed, servable, outputs, feeds)
+        return await loop.run_in_executor(self._threads, servable.run, outputs, feeds)
 
     def _enter(self, model: str) -> None:
         place = self._waiting.find((model,))
@@ -147,8 +155,10 @@ class Dispatcher:
         self._waiting.values[self._waiting.find((model,))] -= 1
 
 
-def _run_timed(
-    servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any]
-) -> tuple[list[Any], float]:
-    began = Timing().started
-    return servable.run(outputs, feeds), began
+def is_small(values: list[Any]) -> bool:
+    """Tell whether results can be encoded on the loop."""
+    return sum(value.size for value in values if isinstance(value, np.ndarray)) <= _INLINE_ELEMENTS
+
+
+async def _finish(finish: Callable[[list[Any]], T], results: list[Any]) -> T:
+    return finish(results) if is_small(results) else await asyncio.to_thread(finish, results)

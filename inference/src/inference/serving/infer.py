@@ -1,20 +1,22 @@
 """One inference request of the Open Inference Protocol, whatever carried it: run, and pick results.
 
-What is small is read, run and written on the loop; what is large is read and written in a thread.
+What is small is read, run and written on the loop; what is large is read in a thread, and written
+where it was run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.errors import InferenceError, RequestError
+from inference.serving.dispatch import is_small
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import pick_results, write_response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.model.servable import Servable
     from inference.serving.dispatch import Dispatcher
     from inference.serving.tensors.query import Query
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 # To read or write as much takes longer than a thread hop.
 _INLINE_BYTES = 16 * 1024
-_INLINE_ELEMENTS = 4 * 1024
+# Numbers that are taken as they are cost one copy at most.
+_COPIED_BYTES = 1024 * 1024
+
+T = TypeVar("T")
 
 
 class Inferrer:
@@ -92,32 +97,48 @@ class Inferrer:
         def read() -> Query:
             return read_request(servable.signature, body, json_bytes, max_rows=self.max_rows)
 
-        small = len(body) <= _INLINE_BYTES
-        query = read() if small else await asyncio.to_thread(read)
+        light = len(body) <= _INLINE_BYTES or _is_light(servable, body, json_bytes)
+        query = read() if light else await asyncio.to_thread(read)
         timing.parse_ended()
         timing.rows = query.rows
-        values = await self.run(servable, query, timing)
 
-        def write() -> Response:
+        def write(values: list[Any]) -> Response:
             return write_response(servable, query, pick_results(servable, query, values))
 
-        response = write() if is_small(values) else await asyncio.to_thread(write)
+        response = await self.run(servable, query, write, timing)
         timing.finish()
         return response
 
-    async def run(self, servable: Servable, query: Query, timing: Timing) -> list[Any]:
-        """Run a query, and give the value of each output that it asks for."""
+    async def run(
+        self,
+        servable: Servable,
+        query: Query,
+        finish: Callable[[list[Any]], T],
+        timing: Timing,
+    ) -> T:
+        """Run a query, and have the answer made of the value of each output that it asks for."""
+        unfit: list[InferenceError] = []
+
+        def guarded(values: list[Any]) -> T:
+            try:
+                return finish(values)
+            except InferenceError as error:
+                unfit.append(error)
+                raise
+
         try:
-            return await self._dispatcher.run(
-                servable, query.names, query.feeds, query.rows, timing
-            )
+            return await self._dispatcher.run(servable, query.names, query.feeds, timing, guarded)
         except InferenceError as error:
+            if error in unfit:  # the run itself went well
+                raise
             raise _explain(servable, error) from error
 
 
-def is_small(values: list[Any]) -> bool:
-    """Tell whether results can be encoded on the loop."""
-    return sum(value.size for value in values if isinstance(value, np.ndarray)) <= _INLINE_ELEMENTS
+def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
+    """Tell whether a body is little JSON, and numbers that are taken as they are."""
+    if json_bytes is None or json_bytes > _INLINE_BYTES or len(body) > _COPIED_BYTES:
+        return False
+    return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)
 
 
 def _explain(servable: Servable, error: InferenceError) -> Exception:

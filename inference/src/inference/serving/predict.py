@@ -98,25 +98,29 @@ class Predictor:
         )
         timing.parse_ended()
         timing.rows = batch.rows
-        results = await self._dispatcher.run(
-            servable, self._builder.outputs, batch.feeds, batch.rows, timing
-        )
-        if small:
+
+        def finish(results: list[Any]) -> bytes:
             return self._encode(servable, batch, results, timing)
-        return await asyncio.to_thread(self._encode, servable, batch, results, timing)
+
+        return await self._dispatcher.run(
+            servable, self._builder.outputs, batch.feeds, timing, finish
+        )
 
     def _encode(
         self, servable: Servable, batch: Batch, results: list[Any], timing: Timing
     ) -> bytes:
         try:
-            predictions = self._builder.predictions(results)
+            if batch.single:
+                (prediction,) = self._builder.predictions(results)
+            else:
+                predictions = self._builder.records(results)
         except (ValueError, TypeError, IndexError) as error:
             raise InferenceError(
                 f"the outputs of model '{servable.name}' are not one row per input row: {error}"
             ) from error
         answer: dict[str, Any] = {"model": servable.name, "version": servable.version}
         if batch.single:
-            answer |= predictions[0]
+            answer |= prediction
         else:
             answer["predictions"] = predictions
         warnings = self._builder.notes + batch.warnings

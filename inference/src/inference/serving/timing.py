@@ -61,10 +61,10 @@ class Timing:
 
         Source: W3C Server Timing, https://www.w3.org/TR/server-timing/
         """
-        parse, queue, infer, encode = self.seconds
+        parsed, began, ended = self.parsed, self.began, self.ended
         return b"parse;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f, encode;dur=%.3f" % (
-            parse * 1e3,
-            queue * 1e3,
-            infer * 1e3,
-            encode * 1e3,
+            (parsed - self.started) * 1e3,
+            (began - parsed) * 1e3,
+            (ended - began) * 1e3,
+            (self.done - ended) * 1e3,
         )

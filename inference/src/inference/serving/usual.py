@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from inference.errors import InferenceError
+from inference.serving.answer import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,9 +45,7 @@ class UsualRequest:
         self._decode = _decoder(contract.features)
         self._start = servable.name, servable.version
         self._by_code = servable.classes_by_code
-        keys = servable.class_keys or []
-        table = [(f"p{i}", float, msgspec.field(name=key)) for i, key in enumerate(keys)]
-        self._table = msgspec.defstruct("Probabilities", table, gc=False)
+        self._table = table_of(servable.class_keys or ())
         fields = [("model", str), ("version", int), ("label", Any), ("probabilities", self._table)]
         self._answer = msgspec.defstruct("Answer", fields, gc=False)
         self._spell(binding.run(contract.samples[0].row))

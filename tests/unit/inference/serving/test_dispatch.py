@@ -54,7 +54,9 @@ class Bench:
     ) -> asyncio.Task[list[Any]]:
         asked = servable or self.servable
         given = feeds(*values, width=width)
-        return asyncio.create_task(self.dispatcher.run(asked, outputs, given, len(values), timing))
+        timing = timing or Timing()
+        timing.rows = len(values)
+        return asyncio.create_task(self.dispatcher.run(asked, outputs, given, timing, list))
 
     async def begin(self, *values: float, **more: Any) -> asyncio.Task[list[Any]]:
         """Ask, and wait until the run has begun."""
@@ -313,10 +315,10 @@ async def test_batched_answers_are_bit_for_bit_those_of_a_run_alone() -> None:
     inputs = [servable.to_feeds([sample.row]) for sample in servable.contract.samples]
     alone = [servable.run(None, given) for given in inputs]
     timings = [Timing() for _ in inputs]
-    first = bench.dispatcher.run(servable, None, inputs[0], 1)
+    first = bench.dispatcher.run(servable, None, inputs[0], Timing(), list)
     asked = [
-        bench.dispatcher.run(servable, None, *given_and_timing)
-        for given_and_timing in zip(inputs, [1] * len(inputs), timings, strict=True)
+        bench.dispatcher.run(servable, None, given, timing, list)
+        for given, timing in zip(inputs, timings, strict=True)
     ]
     answers = (await asyncio.gather(first, *asked))[1:]
     assert max(timing.run_rows for timing in timings) > 1

@@ -11,7 +11,6 @@ from google.protobuf import json_format
 
 from inference.errors import ClientError, ConflictError, NotFoundError, NotReadyError, RequestError
 from inference.repository.switch import load_model, unload_model
-from inference.serving.infer import is_small
 from inference.serving.statistics import collect_statistics
 from inference.serving.tensors.response import pick_results
 from inference.serving.timing import Timing
@@ -234,12 +233,11 @@ class InferenceService:
         query = read() if small else await asyncio.to_thread(read)
         timing.parse_ended()
         timing.rows = query.rows
-        values = await self._inferrer.run(servable, query, timing)
 
-        def write() -> pb.ModelInferResponse:
+        def write(values: list[Any]) -> pb.ModelInferResponse:
             return write_message(servable, query, pick_results(servable, query, values))
 
-        return write() if is_small(values) else await asyncio.to_thread(write)
+        return await self._inferrer.run(servable, query, write, timing)
 
     def _answering(
         self, name: str, call: Callable[[Any], Awaitable[Any]]
