@@ -8,6 +8,7 @@ begins anew, and says what is wrong if anything is.
 from __future__ import annotations
 
 import math
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -78,13 +79,13 @@ class UsualRequest:
             return None
         try:
             row = _astuple(self._decode(body))
-            timing.parse_ended()
+            timing.parsed = timing.began = perf_counter()
             results = self._binding.run(row)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InferenceError):
             return None
-        timing.run_ended()
+        timing.ended = perf_counter()
         encoded = self._spell(results)
-        timing.finish()
+        timing.done = perf_counter()
         return encoded
 
     def _spell(self, results: list[Any]) -> bytes:

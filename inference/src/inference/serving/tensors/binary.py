@@ -87,11 +87,13 @@ def _strings(buffer: memoryview, count: int) -> Array:
 
 
 def _join(strings: list[Any]) -> bytes:
-    pieces: list[bytes] = []
-    for string in strings:
-        encoded = string if isinstance(string, bytes) else str(string).encode()
-        pieces += (len(encoded).to_bytes(_LENGTH_BYTES, "little"), encoded)
-    return b"".join(pieces)
+    spelt = {string: _spell(string) for string in dict.fromkeys(strings)}  # labels come often
+    return b"".join(map(spelt.__getitem__, strings))
+
+
+def _spell(string: Any) -> bytes:
+    encoded = string if isinstance(string, bytes) else str(string).encode()
+    return len(encoded).to_bytes(_LENGTH_BYTES, "little") + encoded
 
 
 def _reshape(array: Array, shape: Sequence[int]) -> Array:
