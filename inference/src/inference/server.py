@@ -144,7 +144,7 @@ class Supervisor:
             for index in [i for i, due in self._due.items() if due <= time.monotonic()]:
                 self._due.pop(index, None)  # a signal may have come meanwhile
                 self._start(index)
-            time.sleep(_STEP_SECONDS)
+            time.sleep(_STEP_SECONDS)  # no call waits for a child and for a time at once
         return os.wait() if self._workers else (0, 0)
 
     def _start(self, index: int) -> None:

@@ -72,8 +72,6 @@ class AnswerBuilder:
         return labels
 
     def _classified(self, results: list[Any]) -> list[dict[str, Any]]:
-        if len(results[0]) == 1 and self._keys and len(results) > 1:
-            return [self._classified_one(results)]
         labels = self._labels(results[0])
         if len(results) == 1:
             return [{"label": label, "probabilities": None} for label in labels]
@@ -81,14 +79,6 @@ class AnswerBuilder:
             {"label": label, "probabilities": table}
             for label, table in zip(labels, self._tables(results[1]), strict=True)
         ]
-
-    def _classified_one(self, results: list[Any]) -> dict[str, Any]:
-        """Do the same for the most frequent case, one row, in a third of the time."""
-        label = results[0].item()
-        if self._by_code is not None:
-            label = self._by_code.get(label, label)
-        (row,) = results[1].tolist()
-        return {"label": label, "probabilities": dict(zip(self._keys or (), row, strict=True))}
 
     def _tables(self, probabilities: Any) -> Sequence[dict[Any, float]]:
         if isinstance(probabilities, list):  # ZipMap's

@@ -18,7 +18,6 @@ import numpy as np
 from inference.errors import RequestError, TooLargeError
 from inference.serving.faults import read_carefully
 from inference.serving.range import TrainingRange
-from inference.serving.usual import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,6 +134,15 @@ class RowReader:
             if np.isinf(array).any() if self._nullable else not np.isfinite(array).all():
                 return False
         return True
+
+
+def record_of(features: Sequence[Feature], types: Sequence[Any]) -> type[msgspec.Struct]:
+    """Make the type of a record of these features."""
+    fields = [
+        (f"f{i}", kind, msgspec.field(name=feature.name))
+        for i, (feature, kind) in enumerate(zip(features, types, strict=True))
+    ]
+    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
 
 
 def _leave(_: bytes) -> Any:

@@ -15,6 +15,7 @@ import msgspec
 
 from inference.errors import InferenceError
 from inference.serving.answer import table_of
+from inference.serving.rows import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,15 +95,6 @@ class UsualRequest:
             label = self._by_code.get(label, label)
         (row,) = results[1].tolist()
         return _encode(self._answer(*self._start, label, self._table(*row)))
-
-
-def record_of(features: Sequence[Feature], types: Sequence[Any]) -> type[msgspec.Struct]:
-    """Make the type of a record of these features."""
-    fields = [
-        (f"f{i}", kind, msgspec.field(name=feature.name))
-        for i, (feature, kind) in enumerate(zip(features, types, strict=True))
-    ]
-    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
 
 
 def _decoder(features: Sequence[Feature]) -> Callable[[bytes], msgspec.Struct]:

@@ -12,7 +12,7 @@ from inference.log import REQUEST_ID
 from inference.web.access.gate import log_denied
 from inference.web.access.guard import log_request
 from inference.web.access.need import Need
-from inference.web.body import ClientGoneError, check_announced, read_body, whole_body
+from inference.web.body import ClientGoneError, read_body
 from inference.web.exchange import Exchange
 from inference.web.heads import Heads
 
@@ -104,13 +104,8 @@ class HotRoutes:
         return None
 
     async def _answer(self, family: Routes, exchange: Exchange, receive: Receive) -> Response:
-        headers, max_bytes = exchange.headers, self.max_body_bytes
         try:
-            check_announced(headers, max_bytes=max_bytes)
-            message = await receive()
-            body = whole_body(message, max_bytes=max_bytes)
-            if body is None:
-                body = await read_body(headers, receive, max_bytes=max_bytes, first=message)
+            body = await read_body(exchange.headers, receive, max_bytes=self.max_body_bytes)
         except ClientGoneError:
             raise
         except Exception as error:  # noqa: BLE001 - the family says how it is told
