@@ -1,0 +1,69 @@
+"""A service of several workers, asked so that each of them answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from artefacts import MEASUREMENTS, penguins
+from raw_http import Raw, request
+from service_process import Service, eventually
+
+if TYPE_CHECKING:
+    from raw_http import Answer
+
+GOOD = json.dumps(dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))).encode()
+HOT = "/models/m/predict"
+
+
+def put_many(service: Service) -> Service:
+    """Put three versions of ``m``, two of which will be kept loaded, and a model ``n``."""
+    for version in (1, 2, 3):
+        service.put(f"m/{version}/model.onnx", penguins(note=f"version {version}"))
+    service.put("n/1/model.onnx", penguins(seed=1))
+    return service
+
+
+def filled(service: Service) -> Service:
+    """Start a service with one model."""
+    service.put("m/1/model.onnx", penguins())
+    return service.start()
+
+
+def connect(service: Service) -> Raw:
+    return Raw(str(service.client.base_url))
+
+
+def fresh(service: Service, path: str, body: bytes = GOOD) -> Answer:
+    """Ask on a connection of its own, which any worker may get."""
+    with connect(service) as raw:
+        return raw.ask(request(path, body, "Connection: close"))
+
+
+def everywhere(service: Service, path: str, count: int = 40) -> list[Answer]:
+    """Ask from many connections at once, so that every worker is asked several times at a time."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda _: fresh(service, path), range(count)))
+
+
+def pids(service: Service, count: int = 2) -> set[int]:
+    """Give so many workers, by asking until each of them has answered."""
+    seen: set[int] = set()
+
+    def all_seen() -> bool:
+        with connect(service) as raw:
+            seen.add(worker_of(raw))
+        return len(seen) == count
+
+    eventually(all_seen, within=30, what="all workers have answered")
+    return seen
+
+
+def worker_of(raw: Raw) -> int:
+    """Ask which process is at the other end."""
+    answer = raw.ask(request("/metrics", method="GET"))
+    found = re.search(r"^inference_worker_pid (\S+)", answer.body.decode(), re.MULTILINE)
+    assert found
+    return int(float(found[1]))
