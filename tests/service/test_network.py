@@ -106,8 +106,8 @@ def test_the_service_connects_to_nobody(tmp_path: Path, monkeypatch: pytest.Monk
             assert client.get(path).status_code == 200
         assert service.stop() in (0, -15)
         assert service.process is not None
-        told = f"\n{service.process.pid} +++ "
-    eventually(lambda: told in output.read_text(), what="the end of the trace")
+        end = re.compile(rf"^{service.process.pid} +\+\+\+ ", re.MULTILINE)
+    eventually(lambda: end.search(output.read_text()), what="the end of the trace")
     trace = Trace(output.read_text())
     assert trace.listening == {"127.0.0.1"}, "the calls that there must be were not seen"
     assert len(trace.processes) > 1, "the examinations' processes were not seen"

@@ -14,6 +14,8 @@ import pytest
 from amount import amount
 from artefacts import penguins
 from caller import Caller
+from inference.model.plan import granted_cpus
+from inference.repository.intake import AT_ONCE
 from service_process import Service, eventually
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 REPUBLICATIONS = amount("REPUBLICATIONS", 60)
 WARM_UP = min(100, REPUBLICATIONS // 2)
+POOLED = AT_ONCE + 1 + granted_cpus()  # made when first needed, which may be after the warm-up
 
 
 @pytest.fixture
@@ -156,4 +159,4 @@ def test_republications_leave_nothing_behind(
     assert caller.order == list(range(1, REPUBLICATIONS + 2))
     assert last.resident_mib < first.resident_mib * 1.1
     assert last.files == first.files
-    assert last.threads == first.threads
+    assert last.threads <= first.threads + POOLED
