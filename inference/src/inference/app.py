@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
 
-_CATCH_UP_SECONDS = 5.0
-
 
 def create_app(
     settings: Settings, place: Place | None = None, examiner: Examiner = examine_aside
@@ -78,7 +76,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(repository.running())
-            await _catch_up(repository)
+            await repository.catch_up()
             if settings.grpc_port is not None:
                 # Imported late: without the extra there is no grpc.
                 from inference.web.grpc.server import serving  # noqa: PLC0415
@@ -136,14 +134,3 @@ def create_app(
 
 def _later(seconds: float, call: Callable[[], Any]) -> None:
     asyncio.get_running_loop().call_later(seconds, call)
-
-
-async def _catch_up(repository: Repository) -> None:
-    """Take no request before what was served by whoever was here before is served again.
-
-    The listening socket is open all the while, so that clients wait instead of being told of models
-    that are not there. New files are not waited for, since their examination may take long.
-    """
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CATCH_UP_SECONDS):
-            await repository.wait_until(lambda snapshot: snapshot.caught_up)

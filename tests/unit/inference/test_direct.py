@@ -12,11 +12,12 @@ from uvicorn.server import ServerState
 from fake_transport import FakeTransport
 from inference.web.direct import DirectProtocol
 from inference.web.hot import HotRoutes
-from inference.web.protocol import Protocol
+from inference.web.plain import PlainProtocol
 from raw_http import request
 
 if TYPE_CHECKING:
     from inference.web.exchange import Exchange, Response
+    from inference.web.protocol import Protocol
 
 
 class Routes:
@@ -133,7 +134,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, Protocol])
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_connection(case: Any, protocol: type[Protocol]) -> None:
     asyncio.run(case(protocol))

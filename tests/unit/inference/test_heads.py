@@ -18,12 +18,14 @@ from inference.web.bounds import Bounds, bounded
 from inference.web.direct import DirectProtocol
 from inference.web.heads import Head, Heads
 from inference.web.hot import HotRoutes
+from inference.web.plain import PlainProtocol
 
 if TYPE_CHECKING:
     from inference.web.exchange import Exchange, Response
+    from inference.web.protocol import Protocol
 
 HEAD = b"POST /hot HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n"
-KNOWN: Any = Head(family=None, path="/hot", headers=[], body_bytes=4)  # type: ignore[arg-type]
+KNOWN: Any = Head(family=None, path="/hot", headers=[], body_bytes=4, scope={})  # type: ignore[arg-type]
 
 
 class Echo:
@@ -64,9 +66,17 @@ class Connection:
     Args:
         heads: ``None`` for none that is ever known.
         gate: As of :class:`HotRoutes`.
+        keep_alive: Seconds after which it is closed.
+        protocol: The protocol.
     """
 
-    def __init__(self, heads: Heads | None, gate: Any = None, keep_alive: Any = 60) -> None:
+    def __init__(
+        self,
+        heads: Heads | None,
+        gate: Any = None,
+        keep_alive: Any = 60,
+        protocol: type[Protocol] = DirectProtocol,
+    ) -> None:
         async def nothing(*_: Any) -> None:
             pytest.fail("a route that is not hot")
 
@@ -76,7 +86,7 @@ class Connection:
             hot, log_config=None, proxy_headers=False, timeout_keep_alive=keep_alive
         )
         self.transport = FakeTransport()
-        self.protocol = bounded(DirectProtocol, Bounds())(config, ServerState(), {})
+        self.protocol = bounded(protocol, Bounds())(config, ServerState(), {})
         self.protocol.connection_made(self.transport)
 
     def send(self, data: bytes) -> None:
@@ -186,13 +196,14 @@ def make_stream(chance: random.Random) -> list[bytes]:
     return [whole[a:b] for a, b in itertools.pairwise([0, *cuts, len(whole)])]
 
 
-def test_what_is_known_changes_no_answer() -> None:
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_what_is_known_changes_no_answer(protocol: type[Protocol]) -> None:
     """Two services are sent the same streams; one of them never knows a head."""
     chance = random.Random(7)
     heads = CountingHeads()
 
     async def compare(packets: list[bytes]) -> None:
-        knowing, ignorant = Connection(heads), Connection(None)
+        knowing, ignorant = (Connection(h, protocol=protocol) for h in (heads, None))
         for packet in packets:
             knowing.send(packet)
             ignorant.send(packet)
@@ -211,24 +222,27 @@ def test_what_is_known_changes_no_answer() -> None:
     assert heads.found > 500, "the streams do not test what they are for"
 
 
-def test_a_head_cut_out_of_another_is_not_believed() -> None:
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_a_head_cut_out_of_another_is_not_believed(protocol: type[Protocol]) -> None:
     """The second packet looks like a request, and is the end of a header and more."""
 
     async def run() -> None:
         heads = Heads()
-        connection = Connection(heads)
+        connection = Connection(heads, protocol=protocol)
         connection.send(b"POST /hot HTTP/1.1\r\nX-Api-Key: mine\r\nX: ")
         connection.send(HEAD + b"body")
+        await settle()
         assert b"mine" in connection.transport.written
         assert heads.find(HEAD + b"body") is None
 
     asyncio.run(run())
 
 
-def test_the_gate_is_asked_once_for_each_request() -> None:
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_the_gate_is_asked_once_for_each_request(protocol: type[Protocol]) -> None:
     async def run() -> None:
         gate, heads = Gate(), CountingHeads()
-        connection = Connection(heads, gate)
+        connection = Connection(heads, gate, protocol=protocol)
         keyed = HEAD.replace(b"Host", b"X-Api-Key: monday\r\nHost")
         for count, body in enumerate([b"body", b"soul", b"wait", b"soul"], 1):
             connection.send(keyed + body)
@@ -260,12 +274,17 @@ def test_a_connection_is_closed_when_it_has_been_quiet_since_a_known_head() -> N
     asyncio.run(run())
 
 
-def test_a_known_head_is_answered_at_the_end_and_the_connection_closed() -> None:
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_a_known_head_is_answered_at_the_end_and_the_connection_closed(
+    protocol: type[Protocol],
+) -> None:
     async def run() -> None:
-        connection = Connection(Heads())
+        connection = Connection(Heads(), protocol=protocol)
         connection.send(HEAD + b"body")
+        await settle()
         connection.protocol.shutdown()
         connection.send(HEAD + b"body")
+        await settle()
         assert connection.transport.written.count(b"HTTP/1.1 200 OK") == 2
         assert b"connection: close" in connection.transport.written
         assert connection.transport.closed

@@ -3,8 +3,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from inference.server import Supervisor
 from inference.settings import Settings
+from inference.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,6 +5,8 @@ To make arrays of what goes in and what comes out takes about as long as a small
 
 from __future__ import annotations
 
+from functools import partial
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +41,10 @@ class RowBinding:
         examples: dict[str, np.ndarray[Any, Any]],
     ) -> None:
         self._run = run
-        self._row = matrix[0]
+        # The letters of numpy's types are those of the machine's types in struct.
+        self._write = partial(
+            Struct(f"{matrix.size}{matrix.dtype.char}").pack_into, matrix.data.cast("B"), 0
+        )
         io.bind_input(name, *_CPU, matrix.dtype.type, matrix.shape, matrix.ctypes.data)
         for output in examples:
             io.bind_output(output, *_CPU)
@@ -70,8 +75,8 @@ class RowBinding:
         Raises:
             InferenceError: onnxruntime failed on it.
         """
-        self._row[:] = row
         try:
+            self._write(*row)
             self._run()
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
             raise InferenceError(f"onnxruntime: {error}") from None

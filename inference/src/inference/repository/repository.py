@@ -125,6 +125,16 @@ class Repository:
             await self._changed.wait()
         return self.current()
 
+    async def catch_up(self) -> None:
+        """Wait a little until what was served before, by whoever was here, is served again.
+
+        Clients wait for that at the listening socket instead of being told of models that are not
+        there. New files are not waited for, since their examination may take long.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CATCH_UP_SECONDS):
+                await self.wait_until(lambda snapshot: snapshot.caught_up)
+
     async def find(self, look: Callable[[Snapshot], Servable]) -> Servable:
         """Look a servable up, and wait a little where it may be about to appear.
 

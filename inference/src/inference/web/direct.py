@@ -11,7 +11,6 @@ body, a pipelined request, a client that reads too slowly.
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 
@@ -19,12 +18,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from inference.log import REQUEST_ID
 from inference.web.access.guard import log_request
+from inference.web.cycle import Cycle
 from inference.web.exchange import Exchange, make_id
 from inference.web.heads import Head
-from inference.web.later import Later
 from inference.web.protocol import Protocol
 
 if TYPE_CHECKING:
+    import asyncio
+
     from inference.web.exchange import Response, Routes
     from inference.web.hot import HotRoutes
 
@@ -47,14 +48,13 @@ class DirectProtocol(Protocol):
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._head: Head | None = None
-        self._quiet_since = 0.0
 
     def answer_known(self, message: bytes) -> bool:
         """Answer a request whose head is known."""
         found = self._hot.heads.find(message)
         if found is None or not self._is_free():
             return False
-        (family, path, headers, _), body = found
+        (family, path, headers, _, _), body = found
         exchange = Exchange(path, headers, body, make_id())
         self._answer(family, exchange, keep_alive=not self.closing)
         return True
@@ -63,18 +63,6 @@ class DirectProtocol(Protocol):
         """Remember the head of what was answered."""
         if self._head is not None:
             self._hot.heads.note(messages, self._head)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close the connection, if nothing has been answered for as long as that."""
-        left = self._quiet_since + self.timeout_keep_alive - perf_counter()
-        if not (self.cycle is None or self.cycle.response_complete):
-            left = self.timeout_keep_alive
-        if left > 0:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                left, self.timeout_keep_alive_handler
-            )
-        else:
-            super().timeout_keep_alive_handler()
 
     def on_headers_complete(self) -> None:
         """Hold a hot request back until it is complete, or let uvicorn begin with it."""
@@ -106,7 +94,7 @@ class DirectProtocol(Protocol):
             return
         keep_alive = self.parser.should_keep_alive() and not self.closing
         if keep_alive:
-            self._head = Head(family, self._path, self.headers, self._held_bytes)
+            self._head = Head(family, self._path, self.headers, self._held_bytes, self.scope)
         exchange = Exchange(self._path, self.headers, b"".join(self._held))
         self._answer(family, exchange, keep_alive=keep_alive)
 
@@ -145,7 +133,7 @@ class DirectProtocol(Protocol):
         REQUEST_ID.set(exchange.request_id)
         response = self._hot.refuse_denied(family, exchange) or family.answer_now(exchange)
         if response is None:
-            later = Later(exchange.headers, keep_alive=keep_alive)
+            later = _Later({"headers": exchange.headers}, keep_alive=keep_alive)
             later.task = self.loop.create_task(self._answer_later(family, exchange, later))
             later.task.add_done_callback(self.tasks.discard)
             self.tasks.add(later.task)
@@ -154,12 +142,10 @@ class DirectProtocol(Protocol):
             return
         self._write(exchange, response, keep_alive=keep_alive)
         self.server_state.total_requests += 1
-        # uvicorn sets its timer anew for each request; here it looks at this when it rings.
-        self._quiet_since = exchange.timing.done
-        if self.timeout_keep_alive_task is None and keep_alive:
-            self.timeout_keep_alive_handler()
+        if keep_alive:
+            self.rest(exchange.timing.done)
 
-    async def _answer_later(self, family: Routes, exchange: Exchange, later: Later) -> None:
+    async def _answer_later(self, family: Routes, exchange: Exchange, later: _Later) -> None:
         try:
             response = await family.answer(exchange)
             if not self.transport.is_closing():
@@ -187,3 +173,15 @@ class DirectProtocol(Protocol):
         if self._hot.log_requests:
             timing = exchange.timing
             log_request("POST", exchange.path, response.status, timing.done - timing.started)
+
+
+class _Later(Cycle):
+    """An answer that is still to come; given up when the client leaves."""
+
+    __slots__ = ("task",)
+    task: asyncio.Task[None]
+
+    def set(self) -> None:
+        """Look at the news."""
+        if self.disconnected:
+            self.task.cancel()

@@ -7,10 +7,15 @@ import os
 import re
 from typing import NamedTuple, Protocol
 
-from inference.serving.timing import Timing
+from inference.serving.timing import SERVER_TIMING, Timing
 
 Headers = list[tuple[bytes, bytes]]
 
+_HEAD = (
+    b"content-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\nserver-timing: "
+    + SERVER_TIMING
+    + b"\r\n"
+)
 _COUNTER = itertools.count(1)
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -23,7 +28,7 @@ class Response(NamedTuple):
         media_type: What the body is.
         body: The body.
         request_id: The id of the request.
-        timing: Where its time went, as ``Server-Timing`` says it.
+        timing: Where its time went.
         further: Headers beside those that follow from the rest; in lower case.
     """
 
@@ -31,7 +36,7 @@ class Response(NamedTuple):
     media_type: bytes
     body: bytes
     request_id: bytes
-    timing: bytes
+    timing: Timing
     further: Headers
 
     @property
@@ -41,16 +46,18 @@ class Response(NamedTuple):
             (b"content-type", self.media_type),
             (b"content-length", b"%d" % len(self.body)),
             (b"x-request-id", self.request_id),
-            (b"server-timing", self.timing),
+            (b"server-timing", SERVER_TIMING % self.timing.milliseconds),
             *self.further,
         ]
 
     @property
     def head(self) -> bytes:
         """All headers, as HTTP/1.1 spells them."""
-        head = (
-            b"content-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\nserver-timing: %s\r\n"
-            % (self.media_type, len(self.body), self.request_id, self.timing)
+        head = _HEAD % (
+            self.media_type,
+            len(self.body),
+            self.request_id,
+            *self.timing.milliseconds,
         )
         if self.further:
             head += b"".join(b"%s: %s\r\n" % pair for pair in self.further)
@@ -89,7 +96,7 @@ class Exchange:
 
     def respond(self, status: int, media_type: bytes, body: bytes) -> Response:
         """Make the response, with the request's id and timing."""
-        return Response(status, media_type, body, self.request_id, self.timing.header, [])
+        return Response(status, media_type, body, self.request_id, self.timing, [])
 
 
 class Routes(Protocol):

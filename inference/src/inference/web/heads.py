@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
+
     from inference.web.exchange import Headers, Routes
 
 _END = b"\r\n\r\n"
@@ -25,12 +27,14 @@ class Head(NamedTuple):
         path: Its path, decoded.
         headers: Its headers; names in lower case.
         body_bytes: How long a body it announces.
+        scope: What ASGI makes of it, on one of the connections that it came on.
     """
 
     family: Routes
     path: str
     headers: Headers
     body_bytes: int
+    scope: HTTPScope
 
 
 class Heads:

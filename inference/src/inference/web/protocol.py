@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -33,6 +34,7 @@ class Protocol(HttpToolsProtocol):
         self.closing = False
         self._skipped = False
         self._running: Any = None
+        self._quiet_since = 0.0
 
     def answer_known(self, message: bytes) -> bool:  # noqa: ARG002 - there is no short cut here
         """Answer what has come between two messages, if it is a message that is known."""
@@ -83,6 +85,38 @@ class Protocol(HttpToolsProtocol):
         """Tell the application that the body is complete."""
         if not self._skipped:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or rest."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.rest(perf_counter())
+
+    def rest(self, since: float) -> None:
+        """Note that everything is answered, at a time by :func:`time.perf_counter`.
+
+        uvicorn sets its timer anew for each request; here it looks at this when it rings.
+        """
+        self._quiet_since = since
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_handler()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection, if nothing has been answered for as long as that."""
+        left = self._quiet_since + self.timeout_keep_alive - perf_counter()
+        if not (self.cycle is None or self.cycle.response_complete):
+            left = self.timeout_keep_alive
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                left, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
         """Answer what is under way or comes within a moment, then close."""

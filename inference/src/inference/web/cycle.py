@@ -1,44 +1,40 @@
-"""An answer that is still to come, on a connection whose requests uvicorn counts."""
+"""A request and its answer, as uvicorn keeps one for each connection."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from inference.web.exchange import Headers
+from typing import Any, Self
 
 
-class Later:
+class Cycle:
     """What uvicorn takes for one of its own request-response cycles.
 
     It queues what is asked meanwhile behind it, and tells it when the client leaves or when the
     connection is to be closed.
 
     Args:
-        headers: The request's.
+        scope: What ASGI says of the request, or as much of it as uvicorn's subclasses look at.
         keep_alive: Whether the connection stays open after the answer.
 
     Attributes:
-        task: Answers; cancelled when the client leaves.
+        scope: The same.
         keep_alive: The same.
         response_started: Whether bytes of the answer may be on their way.
         response_complete: Whether the answer was given, or given up.
         disconnected: Whether the client has left.
-        scope: As much of an ASGI scope as uvicorn's subclasses look at.
-        message_event: What is set when there is news: this.
     """
 
-    task: asyncio.Task[None]
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "response_started", "scope")
 
-    def __init__(self, headers: Headers, *, keep_alive: bool) -> None:
+    def __init__(self, scope: Any, *, keep_alive: bool) -> None:
+        self.scope = scope
         self.keep_alive = keep_alive
         self.response_started = self.response_complete = self.disconnected = False
-        self.scope = {"headers": headers}
-        self.message_event = self
+
+    @property
+    def message_event(self) -> Self:
+        """What is set when there is news."""
+        return self
 
     def set(self) -> None:
         """Look at the news."""
-        if self.disconnected:
-            self.task.cancel()
+        raise NotImplementedError

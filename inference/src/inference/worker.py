@@ -1,0 +1,85 @@
+"""One serving process: the event loop, the protocol on it, and the application."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import resource
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from inference.app import create_app
+from inference.web.bounds import Bounds, bounded
+from inference.web.direct import DirectProtocol
+from inference.web.plain import PlainProtocol
+
+if TYPE_CHECKING:
+    import socket
+
+    from inference.repository.forkserver import ForkServer
+    from inference.serving.ledger import Place
+    from inference.settings import Settings
+
+_OTHER_FILES = 256  # what a process opens beside connections
+# How long a thread that loads a model may keep the loop from its requests; Python's own is 5 ms.
+_SWITCH_SECONDS = 0.0005
+
+
+def run_worker(
+    settings: Settings, listening: socket.socket, forks: ForkServer, *, place: Place | None
+) -> bool:
+    """Serve until a signal comes.
+
+    Args:
+        settings: What the operator can choose.
+        listening: Where connections come from.
+        forks: Examines files.
+        place: Where the workers' numbers are; ``None`` for the only process.
+
+    Returns:
+        Whether it ever served; otherwise the log says why not.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    config = uvicorn.Config(
+        create_app(settings, place, forks.examine),
+        http=bounded(DirectProtocol if settings.direct else PlainProtocol, _bounds(settings)),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
+    )
+    # What stands now stands for good: the collector need not look at it again and again.
+    gc.freeze()
+    server = uvicorn.Server(config)
+    # It logs why it cannot start, and raises a signal again once it has shut down.
+    signal.signal(signal.SIGTERM, _leave)
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        server.run(sockets=[listening])
+    forks.close()
+    return server.started
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit
+
+
+def _bounds(settings: Settings) -> Bounds:
+    """Give the limits, and make room for as many connections as they allow."""
+    wanted = settings.max_connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return Bounds(
+        settings.max_header_bytes,
+        settings.head_seconds,
+        settings.body_seconds,
+        settings.max_connections,
+    )
