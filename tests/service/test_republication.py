@@ -158,5 +158,5 @@ def test_republications_leave_nothing_behind(
     assert caller.failures == []
     assert caller.order == list(range(1, REPUBLICATIONS + 2))
     assert last.resident_mib < first.resident_mib * 1.1
-    assert last.files == first.files
+    assert last.files <= first.files
     assert last.threads <= first.threads + POOLED
