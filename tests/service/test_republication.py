@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 REPUBLICATIONS = amount("REPUBLICATIONS", 60)
 WARM_UP = min(100, REPUBLICATIONS // 2)
-POOLED = AT_ONCE + 1 + granted_cpus()  # made when first needed, which may be after the warm-up
+# Threads that are made when they are first needed, which may be after the warm-up.
+POOLED = min(AT_ONCE + 1 + granted_cpus(), REPUBLICATIONS // 4)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import threading
 import time
@@ -126,11 +125,7 @@ def _republish(server: Server, models: Path, request: Request, measure: Measure)
 def _publish_until(
     stop: threading.Event, server: Server, models: Path, request: Request, lived: list[float]
 ) -> None:
-    """Publish new content again and again, each time once the last has become live.
-
-    The generator shares its core with this thread, and must not wait for it.
-    """
-    os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
+    """Publish new content again and again, each time once the last has become live."""
     newest = max(int(folder.name) for folder in (models / LOGISTIC).glob("[0-9]*"))
     model = onnx.load(models / LOGISTIC / str(newest) / "model.onnx")
     while not stop.is_set():

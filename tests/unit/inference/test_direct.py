@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from fake_transport import FakeTransport
+from inference.web.bounds import Bounds, bounded
 from inference.web.direct import DirectProtocol
 from inference.web.hot import HotRoutes
 from inference.web.plain import PlainProtocol
@@ -54,7 +57,12 @@ async def nothing(*_: Any) -> None:
 class Bench:
     """One connection; made within a running loop."""
 
-    def __init__(self, protocol: type[Protocol] = DirectProtocol, keep_alive: float = 60) -> None:
+    def __init__(
+        self,
+        protocol: type[Protocol] = DirectProtocol,
+        keep_alive: float = 60,
+        bounds: Bounds = Bounds(),  # noqa: B008 - it cannot be changed
+    ) -> None:
         self.routes = Routes()
         hot = HotRoutes(nothing, [self.routes], max_body_bytes=1000)
         # The second is less than an int may say, which is what a test needs.
@@ -63,7 +71,7 @@ class Bench:
             hot, log_config=None, proxy_headers=False, timeout_keep_alive=seconds
         )
         self.transport = FakeTransport()
-        self.protocol = protocol(config, ServerState(), {})
+        self.protocol = bounded(protocol, bounds)(config, ServerState(), {})
         self.protocol.connection_made(self.transport)
 
     def send(self, *paths: str) -> None:
@@ -77,6 +85,13 @@ class Bench:
                 if len(answers) == count and not answers[-1].endswith(b"\r\n\r\n"):
                     return [answer.rpartition(b"\r\n\r\n")[2] for answer in answers]
                 await asyncio.sleep(0)
+
+
+async def pass_time(seconds: float) -> None:
+    """Let the timers ring that are due until then."""
+    rung = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, rung.set)
+    await rung.wait()
 
 
 async def answers_in_order(protocol: type[Protocol]) -> None:
@@ -93,9 +108,7 @@ async def is_not_idle(protocol: type[Protocol]) -> None:
     bench = Bench(protocol, keep_alive=0.02)
     bench.send("/now", "/later")
     await bench.routes.began.wait()
-    expired = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.1, expired.set)
-    await expired.wait()
+    await pass_time(0.1)
     assert not bench.transport.closed
     bench.routes.may_answer.set()
     await bench.bodies(2)
@@ -126,10 +139,62 @@ async def is_answered_at_the_end(protocol: type[Protocol]) -> None:
     bench.protocol.shutdown()
 
 
+async def leaves_no_timer(protocol: type[Protocol]) -> None:
+    """Three times, so that heads are known; the client resets while the last answer is to come."""
+    bench = Bench(protocol, keep_alive=0.02)
+    for count in (1, 2):
+        bench.send("/now")
+        await bench.bodies(count)
+    bench.routes.may_answer.set()
+    bench.send("/later")
+    await bench.bodies(3)
+    bench.routes.began.clear()
+    bench.routes.may_answer.clear()
+    bench.send("/later")
+    await bench.routes.began.wait()
+    bench.transport.close()
+    bench.protocol.connection_lost(ConnectionResetError())
+    async with asyncio.timeout(10):
+        await bench.routes.given_up.wait()
+    await pass_time(0.1)
+    assert bench.protocol.timeout_keep_alive_task is None
+    gone = weakref.ref(bench.protocol)
+    del bench
+    gc.collect()
+    await asyncio.sleep(0)
+    assert gone() is None
+
+
+async def is_closed_after_blank_lines(protocol: type[Protocol]) -> None:
+    quiet = Bench(protocol, bounds=Bounds(head_seconds=0.1))
+    quiet.protocol.data_received(b"\r\n")
+    await asyncio.wait_for(quiet.transport.gone.wait(), 10)
+    rested = Bench(protocol, keep_alive=0.1)
+    rested.send("/now")
+    await rested.bodies(1)
+    rested.protocol.data_received(b"\r\n\r\n")
+    await asyncio.wait_for(rested.transport.gone.wait(), 10)
+
+
+async def is_not_idle_while_a_body_comes(protocol: type[Protocol]) -> None:
+    """Its head has come together with the request before."""
+    bench = Bench(protocol, keep_alive=0.02)
+    following = request("/now", b"body")
+    bench.protocol.data_received(request("/now") + following[:-2])
+    await bench.bodies(1)
+    await pass_time(0.1)
+    assert not bench.transport.closed
+    bench.protocol.data_received(following[-2:])
+    await bench.bodies(2)
+
+
 CASES = {
     "answers in order, and reads nothing while a request waits": answers_in_order,
     "does not close a connection as idle while an answer is under way": is_not_idle,
     "gives up the running request of a client that has left": is_given_up,
+    "leaves no timer behind a client that is gone": leaves_no_timer,
+    "is closed in time when nothing but blank lines comes": is_closed_after_blank_lines,
+    "does not close a connection as idle while a body comes": is_not_idle_while_a_body_comes,
     "answers what comes in the moment after a shutdown": is_answered_at_the_end,
 }
 

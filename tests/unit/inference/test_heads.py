@@ -135,6 +135,7 @@ def test_only_one_whole_message_is_found() -> None:
         HEAD + b"body and more",
         HEAD[:-2] + b"X-Long: " + b"x" * 3000 + b"\r\n\r\nbody",
         b"no head at all",
+        b"\r\n" * 4,
     ],
 )
 def test_what_is_not_one_message_is_not_noted(packet: bytes) -> None:
@@ -189,6 +190,8 @@ def make_stream(chance: random.Random) -> list[bytes]:
             fields.append(b"Content-Length: %d" % len(body))
         head = b"\r\n".join([chance.choice(LINES), *fields, b"", b""])
         messages.append(chance.choice([b"", b"", b"", b"\r\n"]) + head + body)
+        if chance.random() < 0.1:
+            messages.append(b"\r\n" * chance.randint(1, 6))
     if chance.random() < 0.6:
         return messages
     whole = b"".join(messages)
@@ -234,6 +237,20 @@ def test_a_head_cut_out_of_another_is_not_believed(protocol: type[Protocol]) -> 
         await settle()
         assert b"mine" in connection.transport.written
         assert heads.find(HEAD + b"body") is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("lines", range(1, 9))
+def test_blank_lines_are_no_head(protocol: type[Protocol], lines: int) -> None:
+    async def run() -> None:
+        heads = Heads()
+        connection = Connection(heads, protocol=protocol)
+        for packet in (HEAD + b"body", b"\r\n" * lines, HEAD + b"body"):
+            connection.send(packet)
+            await settle()
+        assert list(heads._known) == [HEAD]
 
     asyncio.run(run())
 

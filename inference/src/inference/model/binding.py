@@ -73,7 +73,7 @@ class RowBinding:
             One array per output, of one row; the next run overwrites them.
 
         Raises:
-            InferenceError: onnxruntime failed on it.
+            InferenceError: onnxruntime failed on it, or it is not within that range.
         """
         try:
             self._write(*row)

@@ -80,7 +80,8 @@ class Servable:
         Returns:
             ``None`` where the graph is not made for it, or where it gives anything else.
         """
-        samples = self.contract.samples[:_COMPARED] if self.contract else []
+        samples = self.contract.samples if self.contract else []
+        samples = [sample for sample in samples if None not in sample.row][:_COMPARED]
         if not samples or self.columns is None or not self.columns.is_matrix:
             return None
         try:

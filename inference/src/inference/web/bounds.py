@@ -65,6 +65,11 @@ class BoundedProtocol(Protocol):
         self._timed = ""
         self._reading: asyncio.TimerHandle | None = None
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message has begun to come and has not ended."""
+        return self.headers is not self._ended_message
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections."""
         super().connection_made(transport)
@@ -86,9 +91,11 @@ class BoundedProtocol(Protocol):
         if not (begins and self.answer_known(data)):
             self._packet_bytes = len(data)
             super().data_received(data)
-            if self.headers is not self._ended_message:
+            if self.is_receiving:
                 self._bound_rest(alone=ended is self._ended_message)
                 return
+            if ended is self._ended_message:
+                return  # blank lines, which are part of no message
             if begins:
                 self.note_whole(data)
         if self._timer is not None:
@@ -147,7 +154,7 @@ class BoundedProtocol(Protocol):
             told = fields("refused", status=error.status, client=self.client and self.client[0])
             logger.warning("refused with %d: %s", error.status, error, extra=told)
         cycle: Any = self.cycle
-        if cycle is not None and cycle.scope["headers"] is not self.headers:
+        if cycle is not None and cycle.scope is not self.scope:  # it is an earlier request's
             if not cycle.response_complete:
                 cycle.keep_alive = False  # uvicorn closes behind its answer, the last one
                 return

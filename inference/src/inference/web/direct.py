@@ -94,7 +94,7 @@ class DirectProtocol(Protocol):
             return
         keep_alive = self.parser.should_keep_alive() and not self.closing
         if keep_alive:
-            self._head = Head(family, self._path, self.headers, self._held_bytes, self.scope)
+            self._head = Head(family, self._path, self.headers, self._held_bytes)
         exchange = Exchange(self._path, self.headers, b"".join(self._held))
         self._answer(family, exchange, keep_alive=keep_alive)
 

@@ -6,13 +6,12 @@ receives a head it knows with a body of the length that head announces, has noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from uvicorn._types import HTTPScope
-
     from inference.web.exchange import Headers, Routes
 
+_METHOD = b"POST "  # all hot routes take this one; what begins otherwise begins with blank lines
 _END = b"\r\n\r\n"
 _LARGEST = 2048
 # Where every request has a head of its own, none is known, and all that costs is one look.
@@ -27,14 +26,14 @@ class Head(NamedTuple):
         path: Its path, decoded.
         headers: Its headers; names in lower case.
         body_bytes: How long a body it announces.
-        scope: What ASGI makes of it, on one of the connections that it came on.
+        scope: What ASGI makes of it, but for the connection; only where requests go that way.
     """
 
     family: Routes
     path: str
     headers: Headers
     body_bytes: int
-    scope: HTTPScope
+    scope: dict[str, Any] | None = None
 
 
 class Heads:
@@ -66,8 +65,10 @@ class Heads:
             head: What the last one's says; it is remembered only if that is the first one's, too.
         """
         end = message.find(_END) + len(_END)
-        # Anything in front of the head, behind the body or in between makes the lengths differ.
-        if end > _LARGEST or len(message) - end != head.body_bytes:
+        if not message.startswith(_METHOD) or end > _LARGEST:
+            return
+        # Anything behind the body, or between it and the head, makes the lengths differ.
+        if len(message) - end != head.body_bytes:
             return
         if any(name == b"x-request-id" for name, _ in head.headers):
             return  # it will not come again

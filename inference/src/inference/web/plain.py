@@ -5,6 +5,7 @@ Only the parser is left out where a hot request's head is known, see :mod:`infer
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from inference.web.hot import HotRoutes
+
+
+logger = logging.getLogger(__name__)
+
+_OF_THE_CONNECTION = ("server", "client", "state")
 
 
 class PlainProtocol(Protocol):
@@ -36,9 +42,12 @@ class PlainProtocol(Protocol):
         if found is None or running or self.transport.is_closing():
             return False
         head, body = found
-        scope: Any = head.scope.copy()
-        scope["server"], scope["client"] = self.server, self.client
-        scope["state"] = self.app_state.copy()
+        scope = {
+            **(head.scope or {}),
+            "server": self.server,
+            "client": self.client,
+            "state": self.app_state.copy(),
+        }
         cycle: Any = _Request(self, scope, body)
         self.cycle = cycle
         self._start_asgi_task(cycle, self.app)
@@ -64,8 +73,9 @@ class PlainProtocol(Protocol):
         ):
             family = self._hot.family(scope["path"])
             if family is not None:
+                kept = {k: v for k, v in scope.items() if k not in _OF_THE_CONNECTION}
                 length = len(cycle.body)
-                self._head = Head(family, scope["path"], self.headers, length, scope)
+                self._head = Head(family, scope["path"], self.headers, length, kept)
 
 
 class _Request(Cycle):
@@ -93,11 +103,16 @@ class _Request(Cycle):
 
     async def run_asgi(self, app: ASGIApp) -> None:
         """Have the application answer, which tells every failure itself."""
+        protocol = self._protocol
         try:
             await app(self.scope, self.receive, self.send)
-        except BaseException:
-            self._protocol.transport.close()  # nothing can be told any more
-            raise
+        except Exception:
+            logger.exception("a hot route failed without an answer")
+        finally:
+            if not self.response_complete:
+                self.response_complete = True
+                protocol.transport.close()
+            del self._protocol  # which holds this
 
     async def receive(self) -> Any:
         """Give the body, and then the client's leave."""
@@ -110,7 +125,10 @@ class _Request(Cycle):
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
-        """Hold the head back until the body is there: two packets cost more than a small model."""
+        """Hold the head back until the body is there, which comes as one message.
+
+        Two packets would cost more than a small model.
+        """
         if message["type"] == "http.response.start":
             self._start = message
             return

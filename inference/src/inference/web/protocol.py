@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with four gaps closed.
+"""uvicorn's HTTP protocol, with four gaps closed, and one timer for each connection.
 
 - Requests sent ahead of their answers: uvicorn goes on reading after each answer, however many
   requests wait already. Here nothing is read while any waits.
@@ -7,6 +7,9 @@
   another protocol's. Here the offer is not taken, and the request is one like any other.
 - Shutdown: uvicorn closes idle connections at once, although a request may be on its way. Here
   they stay open for a moment, and what still comes is answered.
+
+The timer that closes a quiet connection is set once and looks, whenever it rings, how long it has
+been quiet; uvicorn's is set anew for each request, and can be stopped by a blank line.
 """
 
 from __future__ import annotations
@@ -36,12 +39,18 @@ class Protocol(HttpToolsProtocol):
         self._running: Any = None
         self._quiet_since = 0.0
 
-    def answer_known(self, message: bytes) -> bool:  # noqa: ARG002 - there is no short cut here
+    def answer_known(self, message: bytes) -> bool:
         """Answer what has come between two messages, if it is a message that is known."""
-        return False
+        raise NotImplementedError
 
     def note_whole(self, messages: bytes) -> None:
         """Take note that what came between two messages was whole messages."""
+        raise NotImplementedError
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message has begun to come and has not ended."""
+        raise NotImplementedError
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a flow control that knows what waits."""
@@ -54,10 +63,10 @@ class Protocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -68,8 +77,6 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the application, but for an offer to upgrade, or behind a request to close."""
-        # The answer before this request may have set the timer within the same packet.
-        self._unset_keepalive_if_required()
         offers = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         self._skipped = offers or self.transport.is_closing()
         if not self._skipped:
@@ -98,10 +105,7 @@ class Protocol(HttpToolsProtocol):
             self.rest(perf_counter())
 
     def rest(self, since: float) -> None:
-        """Note that everything is answered, at a time by :func:`time.perf_counter`.
-
-        uvicorn sets its timer anew for each request; here it looks at this when it rings.
-        """
+        """Note that everything is answered, at a time by :func:`time.perf_counter`."""
         self._quiet_since = since
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_handler()
@@ -109,8 +113,9 @@ class Protocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection, if nothing has been answered for as long as that."""
         left = self._quiet_since + self.timeout_keep_alive - perf_counter()
-        if not (self.cycle is None or self.cycle.response_complete):
-            left = self.timeout_keep_alive
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if busy or self.is_receiving:
+            left = self.timeout_keep_alive  # how long that may take is not this timer's affair
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(
                 left, self.timeout_keep_alive_handler

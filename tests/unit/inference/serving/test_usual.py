@@ -177,6 +177,14 @@ def test_a_graph_that_answers_otherwise_each_time_is_not_bound() -> None:
     assert servable.bind_row(["label", "probabilities"]) is None
 
 
+def test_a_golden_sample_with_a_missing_value_is_not_compared() -> None:
+    """No usual request has one."""
+    samples = [Sample([None, *ROW[1:]], "a", [1.0, 0.0, 0.0]), Sample(list(ROW), "a", [1.0, 0, 0])]
+    described = contract(measurements(), ("a", "b", "c"), samples)
+    servable = servable_of(with_contract(classifier_graph(("a", "b", "c")), described))
+    assert servable.bind_row(None) is not None
+
+
 def test_every_run_is_told_apart() -> None:
     """The arrays are made once; an answer must not change with the next one."""
     servable = servable_of(fixture("penguins-logistic"))
