@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
 
 
-_NICENESS = 5
+# Where a busy service leaves nothing else of its core, an examination gets a tenth of it.
+_NICENESS = 10
 # A second thread is only considered for what takes long, and kept where it really helps.
 _THREADS_WORTH_US = 5_000.0
 _THREADS_GAIN = 1.5
@@ -52,12 +53,16 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
 
 
+def step_back() -> None:
+    """Come behind whoever serves meanwhile."""
+    os.nice(_NICENESS)
+
+
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
     """Bound this process: address space, processor time, no core dump, no file written.
 
-    It also steps back: whoever serves meanwhile comes first; and it ends with whoever asked.
+    It also ends with whoever asked.
     """
-    os.nice(_NICENESS)
     end_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -201,4 +206,5 @@ def tell(path: str, memory_bytes: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    step_back()
     tell(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from inference.repository.admission import Limits, examine_aside, explain, too_slow
-from inference.repository.examiner import end_with_parent, tell
+from inference.repository.examiner import end_with_parent, step_back, tell
 from inference.repository.report import decode_report
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class ForkServer:
 def _attend(control: socket.socket) -> None:
     """Be the fork server: begin one examination after the other until nobody asks any more."""
     end_with_parent()
+    step_back()  # to fork takes milliseconds, too
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
