@@ -37,4 +37,4 @@ class Cycle:
 
     def set(self) -> None:
         """Look at the news."""
-        raise NotImplementedError
+        raise NotImplementedError  # each derived class has its own

@@ -41,16 +41,16 @@ class Protocol(HttpToolsProtocol):
 
     def answer_known(self, message: bytes) -> bool:
         """Answer what has come between two messages, if it is a message that is known."""
-        raise NotImplementedError
+        raise NotImplementedError  # what is put in front of it or derived from it has it
 
     def note_whole(self, messages: bytes) -> None:
         """Take note that what came between two messages was whole messages."""
-        raise NotImplementedError
+        raise NotImplementedError  # what is put in front of it or derived from it has it
 
     @property
     def is_receiving(self) -> bool:
         """Whether a message has begun to come and has not ended."""
-        raise NotImplementedError
+        raise NotImplementedError  # what is put in front of it or derived from it has it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a flow control that knows what waits."""
