@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from inference.web.exchange import Response, Routes
-    from inference.web.hot import HotRoutes
 
 # Larger bodies are uvicorn's, which stops reading while the application does not keep up.
 _LARGEST_BODY = 64 * 1024
@@ -41,13 +40,11 @@ class DirectProtocol(Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._hot: HotRoutes = self.config.loaded_app
         self._largest_body = min(_LARGEST_BODY, self._hot.max_body_bytes)
         self._family: Routes | None = None
         self._path = ""
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._head: Head | None = None
 
     def answer_known(self, message: bytes) -> bool:
         """Answer a request whose head is known."""
@@ -58,11 +55,6 @@ class DirectProtocol(Protocol):
         exchange = Exchange(path, headers, body, make_id())
         self._answer(family, exchange, keep_alive=not self.closing)
         return True
-
-    def note_whole(self, messages: bytes) -> None:
-        """Remember the head of what was answered."""
-        if self._head is not None:
-            self._hot.heads.note(messages, self._head)
 
     def on_headers_complete(self) -> None:
         """Hold a hot request back until it is complete, or let uvicorn begin with it."""

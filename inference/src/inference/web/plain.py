@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from inference.web.hot import HotRoutes
-
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +27,6 @@ _OF_THE_CONNECTION = ("server", "client", "state")
 
 class PlainProtocol(Protocol):
     """uvicorn's protocol, which starts a hot request without the parser where its head is known."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._hot: HotRoutes = self.config.loaded_app
-        self._head: Head | None = None
 
     def answer_known(self, message: bytes) -> bool:
         """Start the application for a request whose head is known."""
@@ -52,11 +45,6 @@ class PlainProtocol(Protocol):
         self.cycle = cycle
         self._start_asgi_task(cycle, self.app)
         return True
-
-    def note_whole(self, messages: bytes) -> None:
-        """Remember the head of what was handed on."""
-        if self._head is not None:
-            self._hot.heads.note(messages, self._head)
 
     def on_message_complete(self) -> None:
         """Tell the application that the body is complete."""

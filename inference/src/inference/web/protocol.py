@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sized
 
+    from inference.web.heads import Head
+    from inference.web.hot import HotRoutes
+
 # Less than uvicorn waits anyway between its shutdown's steps.
 _LINGER_SECONDS = 0.1
 
@@ -37,20 +40,23 @@ class Protocol(HttpToolsProtocol):
         self.closing = False
         self._skipped = False
         self._running: Any = None
+        self._hot: HotRoutes = self.config.loaded_app
+        self._head: Head | None = None  # of the last message, where it may be noted
         self._quiet_since = 0.0
 
     def answer_known(self, message: bytes) -> bool:
         """Answer what has come between two messages, if it is a message that is known."""
-        raise NotImplementedError  # what is put in front of it or derived from it has it
+        raise NotImplementedError  # PlainProtocol and DirectProtocol do, each in its way
 
     def note_whole(self, messages: bytes) -> None:
-        """Take note that what came between two messages was whole messages."""
-        raise NotImplementedError  # what is put in front of it or derived from it has it
+        """Remember the head of what came between two messages, and was whole messages."""
+        if self._head is not None:
+            self._hot.heads.note(messages, self._head)
 
     @property
     def is_receiving(self) -> bool:
         """Whether a message has begun to come and has not ended."""
-        raise NotImplementedError  # what is put in front of it or derived from it has it
+        raise NotImplementedError  # BoundedProtocol, which is put in front, knows
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a flow control that knows what waits."""
