@@ -19,7 +19,7 @@ from inference.errors import ArtefactError
 _BYTES = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
 _INT32 = descriptor_pb2.FieldDescriptorProto.TYPE_INT32
 _INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
-_EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
+_DEFAULT = 0  # TensorProto.DataLocation.DEFAULT: the data is in the file
 
 # message: {field: (number, type or message's name, repeated)}
 _FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
@@ -45,7 +45,7 @@ _FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
         "sparse_initializer": (15, "SparseTensor", True),
     },
     "TrainingInfo": {"initialization": (1, "Graph", False), "algorithm": (2, "Graph", False)},
-    "Function": {"node": (7, "Node", True)},
+    "Function": {"node": (7, "Node", True), "attribute_proto": (11, "Attribute", True)},
     "Model": {
         "ir_version": (1, _INT64, False),
         "graph": (7, "Graph", False),
@@ -115,7 +115,7 @@ def _refuse_external_data(root: Any) -> None:
         current = stack.pop()
         if isinstance(current, _CLASSES["Tensor"]):
             tensor: Any = current
-            if tensor.data_location == _EXTERNAL or len(tensor.external_data):
+            if tensor.data_location != _DEFAULT or len(tensor.external_data):
                 name = tensor.name.decode("utf-8", "replace")
                 raise ArtefactError(
                     f"tensor '{name}' keeps its data in another file; external data is refused: "
