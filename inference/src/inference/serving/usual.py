@@ -7,6 +7,7 @@ begins anew, and says what is wrong if anything is.
 
 from __future__ import annotations
 
+import logging
 import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from inference.errors import InferenceError
-from inference.serving.answer import table_of
+from inference.log import fields
+from inference.serving.answer import AnswerBuilder, table_of
 from inference.serving.rows import record_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.serving.timing import Timing
 
+_log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 _astuple = msgspec.structs.astuple
 
@@ -48,13 +51,31 @@ class UsualRequest:
         self._start = servable.name, servable.version
         self._by_code = servable.classes_by_code
         self._table = table_of(servable.class_keys or ())
-        fields = [("model", str), ("version", int), ("label", Any), ("probabilities", self._table)]
-        self._answer = msgspec.defstruct("Answer", fields, gc=False)
-        self._spell(binding.run(contract.samples[0].row))
+        parts = [("model", str), ("version", int), ("label", Any), ("probabilities", self._table)]
+        self._answer = msgspec.defstruct("Answer", parts, gc=False)
+        self._check(servable, contract)
 
     @classmethod
     def of(cls, servable: Servable) -> UsualRequest | None:
-        """Make it for a servable, where that is cheap enough for the loop and of the right kind."""
+        """Make it for a servable, where that is cheap enough for the loop and of the right kind.
+
+        Whatever fails here leaves the ordinary way as it is: the failure is logged and the servable
+        is answered for without this one.
+        """
+        try:
+            return cls._make(servable)
+        except Exception as error:  # noqa: BLE001 - the ordinary way does not depend on this one
+            _log.warning(
+                "model '%s' version %d is served without the fast way for one record: %s",
+                servable.name,
+                servable.version,
+                type(error).__name__,
+                extra=fields("fast_way_off", model=servable.name, version=servable.version),
+            )
+            return None
+
+    @classmethod
+    def _make(cls, servable: Servable) -> UsualRequest | None:
         contract = servable.contract
         if contract is None or contract.outputs.probabilities is None or not servable.class_keys:
             return None
@@ -88,6 +109,16 @@ class UsualRequest:
         encoded = self._spell(results)
         timing.done = perf_counter()
         return encoded
+
+    def _check(self, servable: Servable, contract: Contract) -> None:
+        # The binding has run these rows before; what remains is how the answer is spelt.
+        builder = AnswerBuilder(servable)
+        row = next(sample.row for sample in contract.samples if None not in sample.row)
+        results = self._binding.run(row)
+        (prediction,) = builder.predictions(results)
+        ordinary = {"model": servable.name, "version": servable.version, **prediction}
+        if builder.notes or self._spell(results) != _encode(ordinary):
+            raise RuntimeError("the fast way spells an answer otherwise than the ordinary way")
 
     def _spell(self, results: list[Any]) -> bytes:
         label = results[0].item()

@@ -185,6 +185,37 @@ def test_a_golden_sample_with_a_missing_value_is_not_compared() -> None:
     assert servable.bind_row(None) is not None
 
 
+def test_a_first_sample_with_a_missing_value_leaves_the_fast_way_as_it_is() -> None:
+    classes = ("a", "b", "c")
+    samples = [Sample([None, *ROW[1:]], "a", [1.0, 0, 0]), Sample(list(ROW), "a", [1.0, 0, 0])]
+    described = contract(measurements(), classes, samples)
+    servable = servable_of(with_contract(classifier_graph(classes), described))
+    usual = UsualRequest.of(servable)
+    assert usual is not None
+    answer = usual.answer(record(*ROW), Timing())
+    assert answer == ordinary(servable).predict_now(servable, record(*ROW), Timing())
+
+
+@pytest.mark.parametrize("failing", ["run", "bind_row", "answer"])
+def test_whatever_fails_in_preparation_leaves_the_ordinary_way(
+    failing: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError("out of luck")
+
+    servable = servable_of(penguins())
+    if failing == "run":
+        monkeypatch.setattr("inference.model.binding.RowBinding.run", fail)
+    elif failing == "bind_row":
+        monkeypatch.setattr(servable, "bind_row", fail)
+    else:
+        monkeypatch.setattr(UsualRequest, "_spell", lambda *_: b"{}")
+    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), max_rows=10)
+    answer = predictor.predict_now(servable, record(*ROW), Timing())
+    assert answer == ordinary(servable).predict_now(servable, record(*ROW), Timing())
+    assert "without the fast way" in caplog.text
+
+
 def test_every_run_is_told_apart() -> None:
     """The arrays are made once; an answer must not change with the next one."""
     servable = servable_of(fixture("penguins-logistic"))
