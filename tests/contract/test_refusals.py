@@ -148,7 +148,7 @@ def test_refuses_a_file_with_wrong_labels_whatever_the_tolerance(
 ) -> None:
     """A label is right or wrong: no tolerance covers a wrong one."""
     wrong = LogisticRegression().fit(FRAME, 1 - Y)
-    monkeypatch.setattr("exporter.conversion.adapt", lambda *_, **__: wrong)
+    monkeypatch.setattr("exporter.conversion.converter.adapt", lambda *_, **__: wrong)
     with pytest.raises(ParityError, match="40 of 40 labels differ"):
         publish(MODEL, "m", FRAME, models_dir=tmp_path, tolerance=1.0)
     assert list(tmp_path.rglob("*")) == []

@@ -14,7 +14,7 @@ import os
 # On by default on Linux since onnxruntime 1.29, and read when the library loads.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-from exporter.conversion import supported_estimators
+from exporter.conversion.converter import supported_estimators
 from exporter.publication import Publication
 from exporter.publish import publish
 

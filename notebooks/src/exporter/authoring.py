@@ -17,10 +17,10 @@ from inference.model.contract import CONTRACT_VERSION, Contract
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from exporter.conversion import Conversion
+    from exporter.conversion.converter import Conversion
+    from exporter.conversion.parity import Comparison
     from exporter.evidence import Evidence
     from exporter.original import Answers, Original
-    from exporter.parity import Comparison
     from inference.model.contract import Feature
 
 

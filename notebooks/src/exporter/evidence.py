@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from exporter import metrics
+from exporter.conversion.search import Rows
 from exporter.errors import DataError, TargetError
 from exporter.original import Answers, answer_all
 from exporter.reading import read_table
-from exporter.search import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

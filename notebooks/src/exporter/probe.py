@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporter.parity import compare, run
+from exporter.conversion.parity import compare, run
 from exporter.table import stack
 
 if TYPE_CHECKING:
-    from exporter.conversion import Conversion
+    from exporter.conversion.converter import Conversion
+    from exporter.conversion.parity import Comparison
     from exporter.original import Answers, Original
-    from exporter.parity import Comparison
     from exporter.table import Column, Table
     from inference.model.contract import Scalar
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from exporter import speed
 from exporter.authoring import Notes, write_contract
+from exporter.conversion.parity import choose_tolerance
+from exporter.conversion.search import find_conversion
 from exporter.errors import NotAdmittedError, OptionError
 from exporter.evidence import gather
 from exporter.naming import check_name
 from exporter.original import Original
-from exporter.parity import choose_tolerance
 from exporter.placement import Stage
 from exporter.progress import Progress
 from exporter.publication import Publication
-from exporter.search import find_conversion
 from exporter.settings import resolve_link_url, resolve_models_dir, resolve_url
 from exporter.signing import resolve_signer
 from inference.model.contract import METADATA_KEY, encode_contract
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from exporter.conversion import Conversion
+    from exporter.conversion.converter import Conversion
     from inference.model.contract import Contract
     from inference.repository.report import Report
 

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.conversion import Conversion
+    from exporter.conversion.converter import Conversion
     from exporter.original import Original
     from exporter.table import Table
 

@@ -16,7 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from exporter.adaptation import adapt, low_level_trees, plain_flags
+from exporter.conversion.estimator_patches import adapt, low_level_trees, plain_flags
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.graph import flatten_output, keep_outputs, make_portable, replace_imputers
+from exporter.conversion.graph_patches import (
+    flatten_output,
+    keep_outputs,
+    make_portable,
+    replace_imputers,
+)
 from inference.model.session import Session
 
 FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE

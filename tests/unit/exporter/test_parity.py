@@ -6,8 +6,8 @@ from typing import cast
 import numpy as np
 import pytest
 
+from exporter.conversion.parity import choose_tolerance, compare, explain
 from exporter.original import Answers, Original
-from exporter.parity import choose_tolerance, compare, explain
 from exporter.table import Column, Table
 
 CLASSIFIER = cast(

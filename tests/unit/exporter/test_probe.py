@@ -12,14 +12,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from exporter import speed
+from exporter.conversion.parity import choose_tolerance
+from exporter.conversion.search import Rows, find_conversion
 from exporter.original import Original, answer_all
-from exporter.parity import choose_tolerance
 from exporter.probe import Manners, Prober
 from exporter.reading import read_table
-from exporter.search import Rows, find_conversion
 
 if TYPE_CHECKING:
-    from exporter.conversion import Conversion
+    from exporter.conversion.converter import Conversion
     from exporter.table import Table
 
 FRAME = pd.DataFrame(

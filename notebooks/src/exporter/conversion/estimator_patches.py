@@ -2,7 +2,7 @@
 
 Each adaptation replaces an estimator by one that answers the same, and stands for something that
 skl2onnx 1.20 gets wrong or refuses. None is trusted: the comparison with the original on every row
-decides (see :mod:`exporter.parity`).
+decides (see :mod:`exporter.conversion.parity`).
 """
 
 from __future__ import annotations

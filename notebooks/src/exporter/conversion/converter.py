@@ -16,9 +16,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
-from exporter.adaptation import adapt, low_level_trees, plain_flags
-from exporter.errors import ConversionError
-from exporter.graph import (
+from exporter.conversion.estimator_patches import adapt, low_level_trees, plain_flags
+from exporter.conversion.forest_votes import count_votes
+from exporter.conversion.graph_patches import (
     correct_distance_weights,
     correct_output_types,
     flatten_output,
@@ -28,7 +28,8 @@ from exporter.graph import (
     replace_imputers,
     route_missing_values,
 )
-from exporter.votes import count_votes
+from exporter.conversion.registry import custom_arguments
+from exporter.errors import ConversionError
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
 from inference.model.session import Session
@@ -119,6 +120,7 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
                 initial_types=layout.initial_types(),
                 target_opset=TARGET_OPSETS,
                 options=_options(adapted, use_cdist=attempt.use_cdist),
+                **custom_arguments(),
             )
     except Exception as error:  # its converters raise whatever occurs to them
         raise ConversionError(f"skl2onnx cannot convert it: {_first_line(error)}") from error

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.conversion import convert, list_attempts
+from exporter.conversion.converter import convert, list_attempts
+from exporter.conversion.parity import Comparison, compare, explain, run
 from exporter.errors import ConversionError, ParityError
 from exporter.layout import candidate_layouts
-from exporter.parity import Comparison, compare, explain, run
 from inference.errors import InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.conversion import Attempt, Conversion
+    from exporter.conversion.converter import Attempt, Conversion
     from exporter.original import Answers, Original
     from exporter.table import Table
 

@@ -15,7 +15,7 @@ from exporter.original import Answers
 from inference.model.contract import Parity
 
 if TYPE_CHECKING:
-    from exporter.conversion import Conversion
+    from exporter.conversion.converter import Conversion
     from exporter.original import Original
     from exporter.table import Table
 

@@ -1,0 +1,1 @@
+"""From a fitted model to an ONNX graph that answers like it."""
