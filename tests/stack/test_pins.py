@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 PINNED = ("ARG PYTHON_IMAGE", "ARG UV_IMAGE", "FROM ", "USER ")
-IMAGES = Path(__file__).resolve().parents[2] / "images"
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "images"
 
 
 def test_all_images_pin_the_same_bases_and_the_same_user() -> None:
@@ -17,3 +18,15 @@ def test_all_images_pin_the_same_bases_and_the_same_user() -> None:
 
     assert pins[0] == pins[1] == pins[2]
     assert all(":" in pin for pin in pins[0] if pin.startswith("ARG "))
+
+
+def test_every_service_rotates_its_log_and_takes_bases_pinned_by_digest() -> None:
+    compose = (ROOT / "compose.yml").read_text()
+    services = compose.count("dockerfile: images/")
+    assert services == 3
+    assert compose.count("    logging: *logging\n") == services
+    assert compose.count("      args: *bases\n") == services
+    for image in IMAGES.iterdir():
+        bases = [line for line in (image / "Dockerfile").read_text().splitlines()
+                 if line.startswith("FROM ")]  # fmt: skip
+        assert all("${PYTHON_IMAGE}" in base or "${UV_IMAGE}" in base for base in bases)

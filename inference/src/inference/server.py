@@ -40,7 +40,12 @@ def serve(settings: Settings) -> bool:
     check_exposure(settings)
     if settings.trusted_keys_file is not None:
         Trust(settings.trusted_keys_file)
-    log.configure(settings.log_format, settings.log_level, values=settings.log_values)
+    log.configure(
+        settings.log_format,
+        settings.log_level,
+        values=settings.log_values,
+        lines_per_second=settings.log_lines_per_second,
+    )
     try:
         sockets = _listen(settings)
     except OSError as error:

@@ -192,6 +192,15 @@ class Settings(BaseSettings):
     log_requests: Annotated[
         bool, Field(description="Log every request, not only what is denied or fails.")
     ] = False
+    log_lines_per_second: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="Lines of the same kind that each process logs per second, such as refused "
+            "requests; how many were left out is logged. 0 sets no limit.",
+        ),
+    ] = 10
     log_values: Annotated[
         bool,
         Field(

@@ -121,8 +121,13 @@ class Supervisor:
             for other in self._sockets:
                 if other is not self._sockets[index]:
                     other.close()
-            form, level, values = settings.log_format, settings.log_level, settings.log_values
-            log.configure(form, level, worker=str(index), values=values)
+            log.configure(
+                settings.log_format,
+                settings.log_level,
+                worker=str(index),
+                values=settings.log_values,
+                lines_per_second=settings.log_lines_per_second,
+            )
             forks = ForkServer()  # before there are threads
             held_by = (lifeline, self._ledgers)
             threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()

@@ -7,7 +7,6 @@ all are, costs two flags; only one that is not gets a timer.
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -27,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 # What the pieces of a body may cost beside the body, on average: its length, and little more.
 _CHUNK_BYTES = 64
-# One refusal a second is logged, or a flood would fill the disk, too.
-_LOG_SECONDS = 1.0
 _HEAD, _BODY = "head", "body"
 
 
@@ -52,7 +49,6 @@ class BoundedProtocol(Protocol):
     """
 
     bounds: ClassVar[Bounds] = Bounds()
-    _logged: ClassVar[float] = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -148,11 +144,8 @@ class BoundedProtocol(Protocol):
         """
         if self.transport.is_closing():
             return
-        now = time.monotonic()
-        if now - BoundedProtocol._logged > _LOG_SECONDS:
-            BoundedProtocol._logged = now
-            told = fields("refused", status=error.status, client=self.client and self.client[0])
-            logger.warning("refused with %d: %s", error.status, error, extra=told)
+        told = fields("refused", status=error.status, client=self.client and self.client[0])
+        logger.warning("refused with %d: %s", error.status, error, extra=told)
         cycle: Any = self.cycle
         if cycle is not None and cycle.scope is not self.scope:  # it is an earlier request's
             if not cycle.response_complete:
