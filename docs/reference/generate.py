@@ -75,7 +75,7 @@ def _spell(value: Any) -> str:
             return f"`{value}` ({value // MIB} MiB)"
         case None | "":
             return "none"
-        case _ if value == {}:
+        case _ if value in ({}, ()):
             return "none"
         case _:
             return f"`{value}`"
@@ -183,11 +183,14 @@ def _errors() -> str:
     advice = {
         400: "send JSON: one record, a list of records, or rows in feature order",
         401: "send a key: `Authorization: Bearer KEY`, or `X-API-Key: KEY`",
-        403: "use a key with the scope that is named",
+        403: "use a key with the scope that is named; for a web page, list its origin in "
+        "`INFERENCE_CORS_ORIGINS`",
         404: "mend the name; the nearest right one is suggested",
         408: "send the whole request sooner",
         409: "select a model, or read why it does not answer",
         413: "split the request, or raise the limit",
+        421: "call the service by localhost or its address, or list the name in "
+        "`INFERENCE_ALLOWED_HOSTS`",
         422: "mend the rows and features that are named",
         429: "ask less often; `Retry-After` says when to go on",
         431: "send smaller headers, or raise the limit",

@@ -25,7 +25,8 @@ from inference.serving.statistics import collect_statistics
 from inference.web import problem
 from inference.web.access.build import build_gate
 from inference.web.access.guard import Guard
-from inference.web.access.page import add_page
+from inference.web.api.docs_page import add_docs_page
+from inference.web.browser import browser_policy
 from inference.web.health import health_router
 from inference.web.hot import HotRoutes
 from inference.web.metrics import metrics_router
@@ -96,7 +97,7 @@ def create_app(
     app: FastAPI = FastAPIOffline(
         title="Rookery",
         version=version("inference"),
-        docs_url="/docs" if gate is None else None,
+        docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
@@ -106,8 +107,7 @@ def create_app(
             "defaultModelsExpandDepth": 0,
         },
     )
-    if gate is not None:
-        add_page(app)
+    add_docs_page(app, keyed=gate is not None)
     document = OpenApiDocument(app, repository, keyed=gate is not None)
     app.openapi = document.current  # type: ignore[method-assign]
     app.include_router(models_router(repository, state_file))
@@ -128,6 +128,7 @@ def create_app(
         [predict, infer],
         max_body_bytes=settings.max_body_bytes,
         gate=gate,
+        browsers=browser_policy(settings),
         log_requests=settings.log_requests,
     )
 

@@ -10,10 +10,12 @@ this module knows no HTTP beyond the status that each branch stands for::
     │   │   └── RowsError     422   single rows or features are wrong; lists each of them
     │   ├── UnknownCallerError 401  no API key, or none that is known
     │   ├── ForbiddenError    403   the key may not do this
+    │   ├── OriginError       403   a page of another site may not send this
     │   ├── NotFoundError     404   no such model or version; suggests the nearest name
     │   ├── TooSlowError      408   the request has not come in time
     │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded
     │   ├── TooLargeError     413   over a limit on bytes or rows
+    │   ├── HostError         421   the request names a host that this service is not
     │   ├── RateError         429   more requests than the key may make
     │   └── HeadersError      431   over the limit on the size of the headers
     └── ServerError                 the operator or the model's author can mend it
@@ -102,6 +104,20 @@ class ForbiddenError(ClientError):
 
     status = 403
     title = "Not allowed"
+
+
+class OriginError(ClientError):
+    """A page of another site may not send this request."""
+
+    status = 403
+    title = "Not allowed"
+
+
+class HostError(ClientError):
+    """The request names a host that this service is not."""
+
+    status = 421
+    title = "Wrong host"
 
 
 class NotFoundError(ClientError):

@@ -6,15 +6,18 @@ from it). A bad value stops the start: nothing is skipped or guessed.
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_.-]+|\[?[0-9a-f:.]+\]?")
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+")
 _GRPC = ("grpc", "grpc_health", "grpc_reflection")
 
 
@@ -134,6 +137,24 @@ class Settings(BaseSettings):
             "address to listen on."
         ),
     ] = False
+    allowed_hosts: Annotated[
+        tuple[str, ...] | None,
+        NoDecode,
+        Field(
+            description="Names that requests may give in `Host`, separated by commas, beside "
+            "addresses, localhost and names without a dot: `models.example.com`, "
+            "`*.example.com`, `*`. Unset, every name is answered, except without keys on a "
+            "loopback address."
+        ),
+    ] = None
+    cors_origins: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(
+            description="Origins whose web pages may ask and read answers, separated by commas: "
+            "`https://app.example.com`, or `*` for all."
+        ),
+    ] = ()
     rate_limit: Annotated[
         float,
         Field(
@@ -208,6 +229,32 @@ class Settings(BaseSettings):
             "values."
         ),
     ] = False
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.lower().split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _need_names(cls, hosts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for host in hosts or ():
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"'{host}' is no name: give it like models.example.com, no port")
+        return hosts
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _need_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"'{origin}' is no origin: give scheme, host and port like "
+                    "https://app.example.com:8443, without a path"
+                )
+        return origins
 
     @field_validator("grpc_port")
     @classmethod

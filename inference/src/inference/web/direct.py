@@ -104,6 +104,7 @@ class DirectProtocol(Protocol):
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
             and self._is_free()
+            and self._hot.browsers.is_exempt(self.headers)
         )
 
     def _is_free(self) -> bool:

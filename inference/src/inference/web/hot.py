@@ -13,6 +13,7 @@ from inference.web.access.gate import log_denied
 from inference.web.access.guard import log_request
 from inference.web.access.need import Need
 from inference.web.body import ClientGoneError, read_body
+from inference.web.browser import BrowserPolicy
 from inference.web.exchange import Exchange
 from inference.web.heads import Heads
 
@@ -33,33 +34,41 @@ class HotRoutes:
         families: The hot routes.
         max_body_bytes: The largest request body.
         gate: Lets requests in; ``None`` lets in all.
+        browsers: Decides which requests of browsers are answered.
         log_requests: Whether every request is logged.
 
     Attributes:
         max_body_bytes: The same.
         gate: The same.
+        browsers: The same.
         log_requests: The same.
         heads: Heads of requests for these routes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that stands in front of the routes
         self,
         app: ASGIApp,
         families: Sequence[Routes],
         *,
         max_body_bytes: int,
         gate: Gate | None = None,
+        browsers: BrowserPolicy | None = None,
         log_requests: bool = False,
     ) -> None:
         self._app = app
         self._families = families
         self.max_body_bytes = max_body_bytes
         self.gate = gate
+        self.browsers = browsers or BrowserPolicy()
+        self._entrance = self.browsers.guard(self._serve)
         self.log_requests = log_requests
         self.heads = Heads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
+        await self._entrance(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         family = self.family(scope["path"]) if scope["type"] == "http" else None
         if family is None:
             await self._app(scope, receive, send)

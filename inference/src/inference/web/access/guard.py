@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("inference.request")
 
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
+
 
 class Guard:
     """Asks the gate before each request, and gives each answer its request's id.
@@ -50,7 +52,7 @@ class Guard:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", identity)]
+                message["headers"] = [*message["headers"], (b"x-request-id", identity), _NO_SNIFF]
                 if self._log_requests:
                     log_request(method, path, message["status"], time.perf_counter() - begin)
             await send(message)

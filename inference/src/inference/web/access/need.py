@@ -36,7 +36,6 @@ _OPEN = frozenset(
         "/v2/health/live",
         "/v2/health/ready",
         "/docs",
-        "/docs/oauth2-redirect",
         "/openapi.json",
     }
 )
