@@ -10,13 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _START_SECONDS = 30
 _PAUSE = threading.Event()  # never set: waits without the process-wide sleep that ruff forbids us
@@ -107,6 +107,12 @@ class Service:
             self.process.wait()
 
     @property
+    def worker_pids(self) -> list[int]:
+        """The processes that serve now, in the order of their starts."""
+        assert self.process is not None
+        return children(self.process.pid)
+
+    @property
     def log(self) -> str:
         """What it has written so far."""
         return self.log_file.read_text(errors="replace")
@@ -146,6 +152,14 @@ class Service:
 
     def _is_ready(self) -> bool:
         return self.client.get("/readyz").status_code == 200
+
+
+def children(pid: int) -> list[int]:
+    """List the processes that a process has begun, and that have not ended."""
+    try:
+        return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    except FileNotFoundError:
+        return []
 
 
 def environment(**settings: object) -> dict[str, str]:

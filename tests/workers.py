@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artefacts import MEASUREMENTS, penguins
@@ -67,3 +69,60 @@ def worker_of(raw: Raw) -> int:
     found = re.search(r"^inference_worker_pid (\S+)", answer.body.decode(), re.MULTILINE)
     assert found
     return int(float(found[1]))
+
+
+class Client(threading.Thread):
+    """Asks on one connection without pause, on a new one when it was closed."""
+
+    def __init__(self, service: Service, done: threading.Event) -> None:
+        super().__init__()
+        self.service, self.done = service, done
+        self.good = 0
+        self.failed: list[str] = []
+        self.refused = False
+
+    def run(self) -> None:
+        while not (self.done.is_set() or self.refused):
+            try:
+                raw = connect(self.service)
+            except OSError:
+                self.refused = True
+                return
+            with raw:
+                self._ask_while_open(raw)
+
+    def _ask_while_open(self, raw: Raw) -> None:
+        first = True
+        while not self.done.is_set():
+            try:
+                answer = raw.ask(request(HOT, GOOD))
+            except (OSError, AssertionError) as error:
+                if first and isinstance(error, ConnectionError):
+                    self.refused = True  # nobody had taken the connection yet
+                else:
+                    self.failed.append(repr(error))
+                return
+            first = False
+            if answer.status != 200:
+                self.failed.append(f"{answer.status} {answer.body!r}")
+            self.good += 1
+            if answer.headers["connection"] == "close":
+                return
+
+
+def load(service: Service, count: int) -> tuple[list[Client], threading.Event]:
+    """Begin to ask from so many connections; they go on until the event is set."""
+    done = threading.Event()
+    clients = [Client(service, done) for _ in range(count)]
+    for client in clients:
+        client.start()
+    eventually(lambda: all(client.good > 20 for client in clients), what="all have been answered")
+    return clients, done
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process is there, and no zombie."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -49,8 +49,8 @@ class Held(NamedTuple):
     @classmethod
     def by(cls, service: Service) -> Held:
         """Look at the process."""
-        assert service.process is not None
-        here = Path(f"/proc/{service.process.pid}")
+        (worker,) = service.worker_pids
+        here = Path(f"/proc/{worker}")
         pages = int((here / "statm").read_text().split()[1])
         files, threads = (sum(1 for _ in (here / kind).iterdir()) for kind in ("fd", "task"))
         return cls(round(pages * mmap.PAGESIZE / 2**20, 1), files, threads)

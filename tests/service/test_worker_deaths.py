@@ -3,70 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from artefacts import endless
-from raw_http import Raw, request
-from service_process import Service, eventually
-from workers import GOOD, HOT, connect, filled, pids, put_many, worker_of
+from raw_http import request
+from service_process import Service, children, eventually
+from workers import GOOD, HOT, connect, filled, is_alive, load, pids, put_many, worker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Client(threading.Thread):
-    """Asks on one connection without pause, on a new one when it was closed."""
-
-    def __init__(self, service: Service, done: threading.Event) -> None:
-        super().__init__()
-        self.service, self.done = service, done
-        self.good = 0
-        self.failed: list[str] = []
-        self.refused = False
-
-    def run(self) -> None:
-        while not (self.done.is_set() or self.refused):
-            try:
-                raw = connect(self.service)
-            except OSError:
-                self.refused = True
-                return
-            with raw:
-                self._ask_while_open(raw)
-
-    def _ask_while_open(self, raw: Raw) -> None:
-        first = True
-        while not self.done.is_set():
-            try:
-                answer = raw.ask(request(HOT, GOOD))
-            except (OSError, AssertionError) as error:
-                if first and isinstance(error, ConnectionError):
-                    self.refused = True  # nobody had taken the connection yet
-                else:
-                    self.failed.append(repr(error))
-                return
-            first = False
-            if answer.status != 200:
-                self.failed.append(f"{answer.status} {answer.body!r}")
-            self.good += 1
-            if answer.headers["connection"] == "close":
-                return
-
-
-def load(service: Service, count: int) -> tuple[list[Client], threading.Event]:
-    done = threading.Event()
-    clients = [Client(service, done) for _ in range(count)]
-    for client in clients:
-        client.start()
-    eventually(lambda: all(client.good > 20 for client in clients), what="all have been answered")
-    return clients, done
 
 
 def test_the_death_of_a_worker_fails_only_what_it_had_begun(
@@ -144,17 +93,8 @@ def test_an_interrupt_ends_the_workers_cleanly(make_service: Callable[..., Servi
 def test_workers_end_when_their_supervisor_is_killed(make_service: Callable[..., Service]) -> None:
     service = filled(make_service(workers=2))
     workers = pids(service)
-    maps = Path(f"/proc/{min(workers)}/maps").read_text()
-    found = re.search(r"(/\S+/rookery-[^/\s]+)/worker-", maps)
-    assert found
+    examiners = [examiner for worker in workers for examiner in children(worker)]
+    assert len(examiners) == len(workers)
     service.stop(signal.SIGKILL)
-    eventually(lambda: not any(is_alive(pid) for pid in workers), what="the workers have ended")
-    assert not Path(found[1]).exists(), "what they shared is gone, too"
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    everyone = [*workers, *examiners]
+    eventually(lambda: not any(map(is_alive, everyone)), what="all of them have ended")

@@ -16,15 +16,17 @@ from fastapi_offline import FastAPIOffline
 from inference.repository.admission import examine_aside
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
-from inference.serving.book import Book
+from inference.runtime.heartbeat import HEARTBEAT_BYTES
+from inference.runtime.shared_memory import Place, SharedMemory
+from inference.serving.book import LEDGER_BYTES, Book
 from inference.serving.dispatch import Dispatcher
 from inference.serving.infer import Inferrer
-from inference.serving.ledger import share_number
 from inference.serving.predict import Predictors
 from inference.serving.statistics import collect_statistics
 from inference.web import problem
 from inference.web.access.build import build_gate
 from inference.web.access.guard import Guard
+from inference.web.access.rate import RATE_BYTES
 from inference.web.api.docs_page import add_docs_page
 from inference.web.browser import browser_policy
 from inference.web.health import health_router
@@ -44,9 +46,21 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from inference.repository.admission import Examiner
-    from inference.serving.ledger import Place
     from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
+
+
+_CHANGES_BYTES = 8
+
+
+def reserve_memory(workers: int = 1) -> SharedMemory:
+    """Reserve what so many workers share, for their numbers, rates and heartbeats.
+
+    Raises:
+        SettingError: The system does not grant so much.
+    """
+    common = {"changes": _CHANGES_BYTES, "rates": RATE_BYTES}
+    return SharedMemory(common, LEDGER_BYTES | {"heartbeat": HEARTBEAT_BYTES}, workers)
 
 
 def create_app(
@@ -56,14 +70,16 @@ def create_app(
 
     Args:
         settings: What the operator can choose.
-        place: Where the workers' numbers are; ``None`` for the only process.
+        place: Where the workers' numbers are; by default a memory of its own.
         examiner: Says whether an artefact may be served.
 
     Raises:
         SettingError: The file of keys is of no use.
     """
+    place = place or Place(reserve_memory())
     book = Book(place, _later)
-    state_file = StateFile(settings.state_dir, book.events, share_number(place))
+    changes = place.memory.section("changes").cast("d")
+    state_file = StateFile(settings.state_dir, book.events, changes)
     repository = Repository(settings, state_file, examiner=examiner, events=book.events)
     gate = build_gate(settings, book, place)
     dispatcher = Dispatcher(settings, book.waiting)

@@ -67,7 +67,7 @@ def _serve(settings: Settings) -> int:
     # and start it, since what forks has to have one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported late, so that the other commands start at once.
-    from inference.server import serve  # noqa: PLC0415
+    from inference.process.server import serve  # noqa: PLC0415
 
     try:
         return _OK if serve(settings) else _REFUSED

@@ -67,6 +67,15 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, le=3600, description="How long a shutdown waits for requests under way."),
     ] = 10
+    heartbeat_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=86_400,
+            description="How long a worker's event loop may show no sign of life before the worker "
+            "is killed and replaced; 0 never does, for debuggers.",
+        ),
+    ] = 10
     keep_versions: Annotated[
         int,
         Field(

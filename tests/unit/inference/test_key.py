@@ -2,20 +2,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
 from inference.cli import main
 from inference.errors import RateError, SettingError
-from inference.serving.ledger import Place
 from inference.web.access.gate import presented_key
 from inference.web.access.key import Caller, make_key, read_line, read_lines
 from inference.web.access.need import Need, need_of
-from inference.web.access.rate import Rates
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from inference.web.access.rate import RATE_BYTES, Rates
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -133,11 +128,51 @@ def test_a_clock_that_jumps_neither_fills_nor_empties_a_bucket(
         rates.take(_caller(1))
 
 
-def test_workers_share_the_buckets(tmp_path: Path) -> None:
-    clock = Clock()
-    first, second = (Rates(1, 2, Place(tmp_path, n), clock=clock) for n in (0, 1))
+def test_workers_share_the_buckets() -> None:
+    clock, section = Clock(), memoryview(bytearray(RATE_BYTES))
+    first, second = (Rates(1, 2, section, clock=clock) for _ in range(2))
     first.take(_caller(1))
     second.take(_caller(1))
     for rates in (first, second):
         with pytest.raises(RateError):
             rates.take(_caller(1))
+
+
+def test_no_two_keys_share_a_bucket() -> None:
+    """Not even those whose digests begin alike; and in every worker each finds its own."""
+    clock, section = Clock(), memoryview(bytearray(RATE_BYTES))
+    workers = [Rates(1, 2, section, clock=clock) for _ in range(2)]
+    callers = [
+        Caller(f"k{n}", frozenset({"predict"}), b"\xff\xff\xff\xff" + n.to_bytes(28, "big"))
+        for n in range(40)
+    ]
+    for rates in workers:
+        for caller in callers:
+            rates.take(caller)
+    for caller in callers:
+        for rates in workers:
+            with pytest.raises(RateError, match=f"'{caller.name}'"):
+                rates.take(caller)
+
+
+def test_keys_that_are_replaced_make_room_for_others() -> None:
+    """A bucket that is full again is another's; thousands of keys in turn find a place each."""
+    clock = Clock()
+    rates = Rates(1, 1, clock=clock)
+    for generation in range(300):
+        callers = [
+            Caller(f"k{n}", frozenset(), bytes(4) + (generation * 50 + n).to_bytes(28, "big"))
+            for n in range(50)
+        ]
+        for caller in callers:
+            rates.take(caller)
+        for caller in callers:
+            with pytest.raises(RateError):
+                rates.take(caller)
+        clock.now += 1.001
+
+
+def test_more_busy_keys_than_there_is_room_for_are_answered() -> None:
+    rates = Rates(0.001, 1, clock=Clock())
+    for number in range(200):
+        rates.take(Caller(f"k{number}", frozenset(), bytes(4) + number.to_bytes(28, "big")))

@@ -10,7 +10,6 @@ import pytest
 
 from inference.errors import StateError
 from inference.repository.state import Selection, State, StateFile
-from inference.serving.ledger import share_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +92,6 @@ from pathlib import Path
 import msgspec
 
 from inference.repository.state import Selection, StateFile
-from inference.serving.ledger import share_number
 
 state_file = StateFile(Path(sys.argv[1]))
 mine = sys.argv[2]
@@ -140,7 +138,7 @@ def test_changes_of_equal_size_within_one_tick_of_the_clock_are_seen(tmp_path: P
 
 def test_processes_that_share_a_number_see_each_others_changes_at_once(tmp_path: Path) -> None:
     """And a change by hand with the next refresh: without a change counted there is no look."""
-    shared = share_number(None)
+    shared = memoryview(bytearray(8)).cast("d")
     one, other = (StateFile(tmp_path, changes=shared) for _ in range(2))
     assert other.current() == State()
     one.update(lambda state: msgspec.structs.replace(state, pins={"m": 2}))

@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
-from inference.serving.ledger import Ledger
+from inference.serving.ledger import Ledger, ledger_bytes
 from inference.serving.meter import SIZE, Meter
 from inference.serving.statistics import STRIDE, Runs
 
 if TYPE_CHECKING:
-    from inference.serving.ledger import Place
+    from inference.runtime.shared_memory import Place
     from inference.serving.meter import Later
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
+_MANY = 16384  # series where each model has several: sizes of its runs, kinds of its events
+
+# What each worker's ledgers take, by name.
+LEDGER_BYTES = {
+    "requests": ledger_bytes(SIZE),
+    "runs": ledger_bytes(STRIDE, _MANY),
+    "happened": ledger_bytes(EVENT_STRIDE, _MANY),
+    "waiting": ledger_bytes(1),
+    "callers": ledger_bytes(1),
+}
 
 
 class CountedEvents(Events):
@@ -56,7 +66,7 @@ class Book:
     """The ledgers of one process, which read those of all.
 
     Args:
-        place: Where other workers' ledgers are; ``None`` for the only process.
+        place: Where the workers' ledgers are; ``None`` for the only process.
         later: Calls a function after so many seconds, see :class:`inference.serving.meter.Meter`.
 
     Attributes:

@@ -1,42 +1,44 @@
-"""Where processes keep their numbers: an array of doubles each, and a table of what stands where.
+"""Where processes keep their numbers: series of doubles, each with its key.
 
-With several workers each ledger is a file, named after the worker's number. Whichever worker is
-asked for metrics reads all of them, and a worker that died is succeeded by one that goes on in the
-same file, so that no count is lost and no file is left over (prometheus client_python#275, #568).
+Every worker has a section of shared memory for each ledger. Whichever worker is asked for metrics
+reads those of all, and a worker that died is succeeded by one that goes on in the same section, so
+that no count is lost and nothing is left over (prometheus client_python#275, #568).
 """
 
 from __future__ import annotations
 
-import mmap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.runtime.shared_memory import Place, SharedMemory
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 _DOUBLE = 8
-_VALUES_BYTES = 4 * 1024 * 1024  # some 5,000 series of the widest kind
+# In front of a series' numbers: the length of its key in bytes, then the key, as JSON.
+_KEY_DOUBLES = 24
+_LENGTH_BYTES = 2
+_LONGEST_KEY = _KEY_DOUBLES * _DOUBLE - _LENGTH_BYTES
+_SERIES = 4096
 
 Key = tuple[str, ...]
 Series = tuple[Key, "Sequence[float]"]
 
 
-class Place(NamedTuple):
-    """Where the ledgers of all workers lie, and which of them is ours."""
-
-    folder: Path
-    worker: int
+def ledger_bytes(stride: int, series: int = _SERIES) -> int:
+    """Tell how much memory so many series take."""
+    return series * (_KEY_DOUBLES + stride) * _DOUBLE
 
 
 class Ledger:
     """One process's numbers of one kind.
 
     Args:
-        kind: Tells ledgers of one process apart.
+        kind: Tells ledgers of one process apart; the name of its section.
         stride: Doubles of one series.
-        place: Where other processes find it; ``None`` keeps it in memory.
+        place: Where all processes' numbers are; ``None`` keeps them to this one.
         volatile: Whether the numbers end with the process, as a queue's length does.
 
     Attributes:
@@ -48,23 +50,18 @@ class Ledger:
         self, kind: str, stride: int, place: Place | None = None, *, volatile: bool = False
     ) -> None:
         self.on_read: Callable[[], None] = _nothing
-        self._kind = kind
         self._stride = stride
-        self._places: dict[Key, int] = {}
-        self._table = None
-        self._folder = place.folder if place else None
         if place is None:
-            memory: mmap.mmap = mmap.mmap(-1, _VALUES_BYTES)
-        else:
-            table = place.folder / f"worker-{place.worker}.{kind}.table"
-            with table.with_suffix(".values").open("w+b" if volatile else "a+b") as file:
-                file.truncate(_VALUES_BYTES)
-                memory = mmap.mmap(file.fileno(), _VALUES_BYTES)
-            for index, key in enumerate(_read_table(table)):
-                self._places[key] = index * stride
-            self._table = table.open("ab", buffering=0)
-        self.values = memoryview(memory).cast("d")
-        self._room = len(self.values) // stride - 1
+            place = Place(SharedMemory({}, {kind: ledger_bytes(stride)}))
+        self._sections = place.memory.sections(kind)
+        self._own = self._sections[place.worker]
+        self.values = self._own.cast("d")
+        self._width = _KEY_DOUBLES + stride
+        self._room = len(self.values) // self._width - 1
+        self._places = dict(self._read_keys(self._own))
+        if volatile:
+            for begin in self._places.values():
+                self.values[begin : begin + stride] = memoryview(bytes(stride * _DOUBLE)).cast("d")
 
     def find(self, key: Key) -> int:
         """Find where a series begins, or make room for it."""
@@ -74,46 +71,36 @@ class Ledger:
     def items(self) -> Iterator[Series]:
         """Give every series of every process; a key may come once from each."""
         self.on_read()
-        if self._folder is None:
-            for key, place in list(self._places.items()):
-                yield key, self.values[place : place + self._stride].tolist()
-            return
-        for table in sorted(self._folder.glob(f"worker-*.{self._kind}.table")):
-            yield from _read_values(table, self._stride)
+        for section in self._sections:
+            values = section.cast("d")
+            for key, place in self._read_keys(section):
+                yield key, values[place : place + self._stride].tolist()
 
     def _add(self, key: Key) -> int:
-        if len(self._places) >= self._room:
-            return self._room * self._stride  # the last one takes all that finds no room
-        place = self._places[key] = len(self._places) * self._stride
-        if self._table is not None:
-            self._table.write(msgspec.json.encode(key) + b"\n")
+        spelt = msgspec.json.encode(key)
+        index = len(self._places)
+        if index >= self._room or len(spelt) > _LONGEST_KEY:
+            # The last one takes all that finds no room.
+            return self._room * self._width + _KEY_DOUBLES
+        begin = index * self._width * _DOUBLE
+        text = begin + _LENGTH_BYTES
+        self._own[text : text + len(spelt)] = spelt
+        # The length comes last: until then no other process sees a key here.
+        self._own[begin:text] = len(spelt).to_bytes(_LENGTH_BYTES, "little")
+        place = self._places[key] = index * self._width + _KEY_DOUBLES
         return place
+
+    def _read_keys(self, section: memoryview) -> Iterator[tuple[Key, int]]:
+        """Give the keys of a section, and where their numbers begin."""
+        for index in range(self._room):
+            begin = index * self._width * _DOUBLE
+            text = begin + _LENGTH_BYTES
+            length = int.from_bytes(section[begin:text], "little")
+            if not length:
+                return
+            spelt = msgspec.json.decode(section[text : text + length], type=list[str])
+            yield tuple(spelt), index * self._width + _KEY_DOUBLES
 
 
 def _nothing() -> None:
     pass
-
-
-def share_number(place: Place | None) -> memoryview[float]:
-    """Give one number that all workers share, and that begins at 0."""
-    if place is None:
-        return memoryview(bytearray(_DOUBLE)).cast("d")
-    with (place.folder / "changes").open("a+b") as file:
-        file.truncate(_DOUBLE)
-        return memoryview(mmap.mmap(file.fileno(), _DOUBLE)).cast("d")
-
-
-def _read_values(table: Path, stride: int) -> Iterator[Series]:
-    keys = _read_table(table)
-    with table.with_suffix(".values").open("rb") as file:
-        values = memoryview(file.read(len(keys) * stride * _DOUBLE)).cast("d")
-    for index, key in enumerate(keys):
-        yield key, values[index * stride : (index + 1) * stride].tolist()
-
-
-def _read_table(path: Path) -> list[Key]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    return [tuple(msgspec.json.decode(line, type=list[str])) for line in lines]

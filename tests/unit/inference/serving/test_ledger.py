@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.serving import ledger as ledger_module
-from inference.serving.ledger import Ledger, Place
+from inference.runtime.shared_memory import Place, SharedMemory
+from inference.serving.ledger import _LONGEST_KEY, Ledger, ledger_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 def add(ledger: Ledger, *key: str, by: float = 1.0) -> None:
@@ -24,23 +23,19 @@ def totals(ledger: Ledger) -> dict[tuple[str, ...], float]:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Ledger]]:
-    """Make ledgers of the worker with a number; their files are let go, as by a process's end."""
-    made: list[Ledger] = []
+def make() -> Callable[..., Ledger]:
+    """Make ledgers of the worker with a number; all of one test share memory."""
+    memory = SharedMemory({}, {"a": 64 * 1024, "b": 64 * 1024, "k": 64 * 1024}, workers=3)
 
     def make_one(worker: int, stride: int = 1, kind: str = "k", **more: bool) -> Ledger:
-        made.append(Ledger(kind, stride, Place(tmp_path, worker), **more))
-        return made[-1]
+        return Ledger(kind, stride, Place(memory, worker), **more)
 
-    yield make_one
-    for ledger in made:
-        assert ledger._table is not None
-        ledger._table.close()
+    return make_one
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["alone", "shared"])
 def ledger(request: pytest.FixtureRequest, make: Callable[..., Ledger]) -> Ledger:
-    return make(0, 2) if request.param == "file" else Ledger("k", 2)
+    return make(0, 2) if request.param == "shared" else Ledger("k", 2)
 
 
 def test_series_do_not_touch_each_other(ledger: Ledger) -> None:
@@ -96,13 +91,33 @@ def test_a_full_ledger_keeps_what_it_has(ledger: Ledger, monkeypatch: pytest.Mon
     assert totals(ledger) == {(str(number),): 1 for number in range(room)}
 
 
-def test_the_room_is_all_there_is(
-    monkeypatch: pytest.MonkeyPatch, make: Callable[..., Ledger]
-) -> None:
-    monkeypatch.setattr(ledger_module, "_VALUES_BYTES", 4096)
-    ledger = make(0, 100)
+def test_the_room_is_all_there_is() -> None:
+    stride, series = 100, 5
+    memory = SharedMemory({}, {"k": ledger_bytes(stride, series)})
+    ledger = Ledger("k", stride, Place(memory))
     for number in range(20):
         place = ledger.find((str(number),))
-        ledger.values[place + 99] = 1.0
-    assert len(dict(ledger.items())) == 4
+        ledger.values[place + stride - 1] = 1.0
+    assert len(dict(ledger.items())) == series - 1
     assert all(values[:99] == [0.0] * 99 for values in dict(ledger.items()).values())
+
+
+@pytest.mark.parametrize(("length", "found"), [(_LONGEST_KEY - 4, True), (_LONGEST_KEY - 3, False)])
+def test_a_key_that_is_too_long_is_counted_with_what_finds_no_room(
+    ledger: Ledger, length: int, *, found: bool
+) -> None:
+    key = "x" * length  # as JSON it is a list: two brackets and two quotes more
+    add(ledger, key)
+    add(ledger, "other")
+    assert totals(ledger) == ({(key,): 1, ("other",): 1} if found else {("other",): 1})
+
+
+def test_a_worker_that_died_while_it_wrote_a_key_left_nothing(make: Callable[..., Ledger]) -> None:
+    ledger = make(0, 1)
+    add(ledger, "whole")
+    width = ledger_bytes(1, 1)
+    ledger._own[width + 2 : width + 6] = b'["hal'[:4]  # no length yet
+    successor = make(0, 1)
+    assert totals(successor) == {("whole",): 1}
+    add(successor, "next")
+    assert totals(make(1, 1)) == {("whole",): 1, ("next",): 1}

@@ -10,12 +10,12 @@ from inference.web.access.keyring import Keyring
 from inference.web.access.rate import Rates
 
 if TYPE_CHECKING:
+    from inference.runtime.shared_memory import Place
     from inference.serving.book import Book
-    from inference.serving.ledger import Place
     from inference.settings import Settings
 
 
-def build_gate(settings: Settings, book: Book, place: Place | None) -> Gate | None:
+def build_gate(settings: Settings, book: Book, place: Place) -> Gate | None:
     """Make the gate; ``None`` where no keys are asked for.
 
     Raises:
@@ -25,7 +25,7 @@ def build_gate(settings: Settings, book: Book, place: Place | None) -> Gate | No
         return None
     rates = None
     if settings.rate_limit:
-        rates = Rates(settings.rate_limit, settings.rate_burst, place)
+        rates = Rates(settings.rate_limit, settings.rate_burst, place.memory.section("rates"))
     return Gate(Keyring(settings.api_keys_file), rates, book.callers)
 
 

@@ -1,13 +1,14 @@
 """How often a key may ask: a token bucket per key, shared by all workers.
 
 Kept as the time at which the bucket will be full again, which is one number per key (the generic
-cell rate algorithm, ITU-T I.371), in memory that the workers share. Two workers that count at the
-same moment may count one request for two; that errs on the side of answering.
+cell rate algorithm, ITU-T I.371), in memory that the workers share. A bucket that is full says
+nothing, so its slot can be another key's. Nothing is locked: two workers that count at the same
+moment may count one request for two, or one of them finds a slot taken and looks for another; both
+err on the side of answering, and no worker ever waits for one that is stopped.
 """
 
 from __future__ import annotations
 
-import mmap
 import time
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ from inference.errors import RateError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.serving.ledger import Place
     from inference.web.access.key import Caller
 
-# Keys are told apart by 16 bits of their digests; two that agree in them share a bucket.
-_BUCKETS = 65536
+_SLOTS = 65536
+_PROBES = 64  # slots that are looked at for one key
+_DIGEST_BYTES = 32
 _DOUBLE = 8
+RATE_BYTES = _SLOTS * (_DIGEST_BYTES + _DOUBLE)
 _ROUNDING = 1e-6
 
 
@@ -31,15 +33,15 @@ class Rates:
     Args:
         per_second: How fast a bucket fills, above 0.
         burst: What a full one holds.
-        place: Where other workers find them; ``None`` for the only process.
-        clock: Seconds, the same for all processes.
+        section: ``RATE_BYTES`` of memory, zero at first, which other workers may share.
+        clock: Seconds above 0, the same for all processes.
     """
 
     def __init__(
         self,
         per_second: float,
         burst: int,
-        place: Place | None = None,
+        section: memoryview | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,13 +49,9 @@ class Rates:
         self._slack = (burst - 1) * self._interval
         self._per_second = per_second
         self._clock = clock
-        if place is None:
-            memory = mmap.mmap(-1, _BUCKETS * _DOUBLE)
-        else:
-            with (place.folder / "rates").open("a+b") as file:
-                file.truncate(_BUCKETS * _DOUBLE)
-                memory = mmap.mmap(file.fileno(), _BUCKETS * _DOUBLE)
-        self._full_at = memoryview(memory).cast("d")
+        memory = memoryview(bytearray(RATE_BYTES)) if section is None else section
+        self._digests = memory[: _SLOTS * _DIGEST_BYTES]
+        self._full_at = memory[_SLOTS * _DIGEST_BYTES : RATE_BYTES].cast("d")
 
     def take(self, caller: Caller) -> None:
         """Take a token.
@@ -61,8 +59,8 @@ class Rates:
         Raises:
             RateError: There is none.
         """
-        bucket = int.from_bytes(caller.digest[:2], "big")
         now = self._clock()
+        bucket = self._find(caller.digest, now)
         full_at = max(self._full_at[bucket], now)
         wait = full_at - now - self._slack
         if wait > _ROUNDING:
@@ -72,3 +70,27 @@ class Rates:
                 wait,
             )
         self._full_at[bucket] = full_at + self._interval
+
+    def _find(self, digest: bytes, now: float) -> int:
+        """Find a key's slot, or take one: a new one, or that of a bucket which is full.
+
+        A slot that was used once is never new again, so that whatever lies behind it is found.
+        """
+        first = int.from_bytes(digest[:4], "big")
+        free = None
+        for probe in range(_PROBES):
+            slot = (first + probe) % _SLOTS
+            at = slot * _DIGEST_BYTES
+            if self._digests[at : at + _DIGEST_BYTES] == digest:
+                return slot
+            if free is None and self._full_at[slot] <= now:
+                free = slot
+            if not self._full_at[slot]:
+                break
+        if free is None:  # more keys are busy than there is room for: the one with most left
+            slots = [(first + probe) % _SLOTS for probe in range(_PROBES)]
+            free = min(slots, key=self._full_at.__getitem__)
+        at = free * _DIGEST_BYTES
+        self._digests[at : at + _DIGEST_BYTES] = digest
+        self._full_at[free] = now
+        return free

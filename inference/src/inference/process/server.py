@@ -1,22 +1,18 @@
-"""Serving: opens the sockets, and has them served by this process or by several workers."""
+"""Serving: opens the sockets, and has workers serve them."""
 
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference import log
+from inference.app import reserve_memory
 from inference.model.plan import granted_cpus
-from inference.repository.forkserver import ForkServer
+from inference.process.supervisor import Supervisor
 from inference.repository.trust import Trust
-from inference.supervisor import Supervisor
 from inference.web.access.build import check_exposure
-from inference.worker import run_worker
 
 if TYPE_CHECKING:
     from inference.settings import Settings
@@ -25,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 _BACKLOG = 2048
 _MOST_WORKERS = 8  # where nobody has said how many: each takes some 100 MB
-_MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - a folder of its own is made there, for us alone
 
 
 def serve(settings: Settings) -> bool:
@@ -57,15 +52,7 @@ def serve(settings: Settings) -> bool:
     port = sockets[0].getsockname()[1]
     logger.info("models: %s", settings.models_dir.absolute())
     logger.info("Swagger: http://%s:%d/docs", settings.url_host, port)
-    if len(sockets) == 1:
-        return run_worker(settings, sockets[0], ForkServer(), place=None)
-    with tempfile.TemporaryDirectory(prefix="rookery-", dir=_memory_folder()) as folder:
-        return Supervisor(settings, sockets, Path(folder)).run()
-
-
-def _memory_folder() -> str | None:
-    """Give where files are memory: a page mapped from a full disk ends whoever writes to it."""
-    return _MEMORY_FOLDER if os.access(_MEMORY_FOLDER, os.W_OK | os.X_OK) else None
+    return Supervisor(settings, sockets, reserve_memory(len(sockets))).run()
 
 
 def _listen(settings: Settings) -> list[socket.socket]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from inference.app import create_app
+from inference.runtime.heartbeat import Heartbeat
 from inference.web.bounds import Bounds, bounded
 from inference.web.direct import DirectProtocol
 from inference.web.plain import PlainProtocol
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import socket
 
     from inference.repository.forkserver import ForkServer
-    from inference.serving.ledger import Place
+    from inference.runtime.shared_memory import Place
     from inference.settings import Settings
 
 _OTHER_FILES = 256  # what a process opens beside connections
@@ -29,19 +30,35 @@ _OTHER_FILES = 256  # what a process opens beside connections
 _SWITCH_SECONDS = 0.0005
 
 
+class _Server(uvicorn.Server):
+    """A server whose loop shows that it runs."""
+
+    def __init__(self, config: uvicorn.Config, heartbeat: Heartbeat) -> None:
+        super().__init__(config)
+        self._heartbeat = heartbeat
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        with self._heartbeat.beating():
+            await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._heartbeat.serve()
+
+
 def run_worker(
-    settings: Settings, listening: socket.socket, forks: ForkServer, *, place: Place | None
-) -> bool:
+    settings: Settings, listening: socket.socket, forks: ForkServer, *, place: Place
+) -> int:
     """Serve until a signal comes.
 
     Args:
         settings: What the operator can choose.
         listening: Where connections come from.
         forks: Examines files.
-        place: Where the workers' numbers are; ``None`` for the only process.
+        place: What is shared with the other workers.
 
     Returns:
-        Whether it ever served; otherwise the log says why not.
+        The exit status: 0 when it has served; otherwise the log says why not.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
@@ -57,13 +74,13 @@ def run_worker(
     )
     # What stands now stands for good: the collector need not look at it again and again.
     gc.freeze()
-    server = uvicorn.Server(config)
+    server = _Server(config, Heartbeat(place.memory.section("heartbeat", place.worker)))
     # It logs why it cannot start, and raises a signal again once it has shut down.
     signal.signal(signal.SIGTERM, _leave)
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listening])
     forks.close()
-    return server.started
+    return 0 if server.started else 1
 
 
 def _leave(*_: object) -> None:

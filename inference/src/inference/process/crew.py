@@ -1,0 +1,155 @@
+"""The workers as their supervisor knows them: who lives, who is silent, who is to be started when.
+
+A worker that dies before it has served has *failed*. Failures are counted for each worker, and lead
+to ever longer pauses; only when every worker has failed again and again, and none has served since
+the start, is there no hope.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from inference.runtime.heartbeat import Heartbeat, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inference.runtime.shared_memory import SharedMemory
+
+_HOPELESS_FAILURES = 5
+# Who dies again and again within so many seconds is started after a pause, twice as long each time;
+# a death now and then is made good at once.
+_SHORT_SECONDS = 10.0
+_FREE_DEATHS = 2
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Member:
+    """One worker's place, and the process that fills it now.
+
+    Args:
+        index: The worker's number.
+        heartbeat: Where its process shows that it lives.
+        longest_step_seconds: See :class:`inference.runtime.heartbeat.Watch`.
+
+    Attributes:
+        pid: The process; 0 for none.
+        killed_for: Why the supervisor has killed it; empty when it has not.
+        failures: Processes in a row that ended before they served.
+    """
+
+    def __init__(self, index: int, heartbeat: Heartbeat, longest_step_seconds: float) -> None:
+        self.index = index
+        self.heartbeat = heartbeat
+        self.pid = 0
+        self.killed_for = ""
+        self.failures = 0
+        self.due: float | None = 0.0
+        self._longest_step_seconds = longest_step_seconds
+        self._short_lives = 0
+        self._started_at = 0.0
+        self._watch: Watch | None = None
+
+    def started(self, pid: int, now: float) -> None:
+        """Note that a process has been started."""
+        self.pid, self.due, self.killed_for, self._started_at = pid, None, "", now
+        self._watch = Watch(self.heartbeat, pid, self._longest_step_seconds)
+
+    def failed(self, now: float) -> float:
+        """Note that no process could be started; give the pause before the next try, in seconds."""
+        self.failures += 1
+        self._short_lives += 1
+        pause = max(1.0, self._pause())
+        self.due = now + pause
+        return pause
+
+    def ended(self, now: float, *, asked: bool) -> float:
+        """Note that the process has ended; give the pause before the next one, in seconds.
+
+        Args:
+            now: The time.
+            asked: Whether it has served, and wants to be replaced.
+        """
+        served = self.heartbeat.has_served
+        self.failures = 0 if served else self.failures + 1
+        if not (asked and served):
+            short = now - self._started_at < _SHORT_SECONDS
+            self._short_lives = self._short_lives + 1 if short else 0
+        self.pid = 0
+        pause = 0.0 if asked and served else self._pause()
+        self.due = now + pause
+        return pause
+
+    def silent(self, passed_seconds: float) -> float:
+        """Tell for how many seconds the process has given no sign of life."""
+        if not self.pid or self._watch is None:
+            return 0.0
+        return self._watch.look(passed_seconds)
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal, if there is one."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def _pause(self) -> float:
+        if self._short_lives <= _FREE_DEATHS:
+            return 0.0
+        return min(_LONGEST_PAUSE_SECONDS, 2.0 ** (self._short_lives - _FREE_DEATHS - 1))
+
+
+class Crew:
+    """All workers.
+
+    Args:
+        memory: Holds their heartbeats.
+        size: How many there are.
+        longest_step_seconds: See :class:`inference.runtime.heartbeat.Watch`.
+    """
+
+    def __init__(self, memory: SharedMemory, size: int, *, longest_step_seconds: float) -> None:
+        self._members = [
+            Member(index, Heartbeat(memory.section("heartbeat", index)), longest_step_seconds)
+            for index in range(size)
+        ]
+        self._has_served = False
+
+    @property
+    def alive(self) -> list[Member]:
+        """The workers that have a process."""
+        return [member for member in self._members if member.pid]
+
+    @property
+    def has_served(self) -> bool:
+        """Whether any worker has served since the start."""
+        self._has_served |= any(member.heartbeat.has_served for member in self._members)
+        return self._has_served
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether every worker has failed again and again, and none has ever served."""
+        failures = min(member.failures for member in self._members)
+        return failures >= _HOPELESS_FAILURES and not self.has_served
+
+    def by_pid(self, pid: int) -> Member | None:
+        """Find whose process that is."""
+        return next((member for member in self._members if member.pid == pid), None)
+
+    def due(self, now: float) -> Iterator[Member]:
+        """Give the workers that are to be started now."""
+        return (m for m in self._members if m.due is not None and m.due <= now)
+
+    def silent(self, passed_seconds: float, most_seconds: float) -> list[Member]:
+        """Look at every heartbeat; give the workers that were silent for longer than that.
+
+        One that has been killed is not given again.
+        """
+        silences = [(member, member.silent(passed_seconds)) for member in self._members]
+        return [m for m, seconds in silences if seconds > most_seconds and not m.killed_for]
+
+    def signal(self, number: int) -> None:
+        """Send every process a signal."""
+        for member in self._members:
+            member.signal(number)

@@ -1,0 +1,76 @@
+"""A worker's life: from the fork to its exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+from inference import log
+from inference.process.worker import run_worker
+from inference.repository.forkserver import ForkServer
+from inference.runtime.shared_memory import Place
+
+if TYPE_CHECKING:
+    import socket
+
+    from inference.runtime.shared_memory import SharedMemory
+    from inference.settings import Settings
+
+_GRACE_SECONDS = 5
+
+
+def become_worker(
+    settings: Settings,
+    memory: SharedMemory,
+    index: int,
+    *,
+    sockets: list[socket.socket],
+    lifeline: tuple[int, int],
+) -> NoReturn:
+    """Serve, and end: nothing that waits for the supervisor's end is done in its child.
+
+    Args:
+        settings: What the operator can choose.
+        memory: What the workers share.
+        index: The worker's number.
+        sockets: All workers' listening sockets.
+        lifeline: A pipe whose second end only the supervisor keeps.
+    """
+    status = 1
+    try:
+        os.setpgid(0, 0)  # Ctrl-C is for the supervisor, which tells the workers
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.close(lifeline[1])
+        for other in sockets:
+            if other is not sockets[index]:
+                other.close()
+        log.configure(
+            settings.log_format,
+            settings.log_level,
+            worker=str(index) if len(sockets) > 1 else "",
+            values=settings.log_values,
+            lines_per_second=settings.log_lines_per_second,
+        )
+        forks = ForkServer()  # before there are threads
+        held_by = (lifeline[0], settings.shutdown_seconds + _GRACE_SECONDS)
+        threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
+        status = run_worker(settings, sockets[index], forks, place=Place(memory, index))
+    except BaseException:  # noqa: BLE001 - it is told, and there is nobody to pass it on to
+        traceback.print_exc()
+    finally:
+        logging.shutdown()
+        os._exit(status)
+
+
+def _end_with_supervisor(lifeline: int, grace_seconds: float) -> None:
+    """Wait until the supervisor has ended, then end this process, by force if it must be."""
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(grace_seconds)
+    os.kill(os.getpid(), signal.SIGKILL)

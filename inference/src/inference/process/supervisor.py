@@ -1,0 +1,167 @@
+"""Workers on one port that are kept alive.
+
+Each worker listens on a socket of its own for the same port, between which the kernel spreads
+connections (``SO_REUSEPORT``). The supervisor keeps these sockets open, so that what a dead worker
+had not yet accepted waits for its successor instead of being refused.
+
+Workers are forked from the supervisor, which has imported everything and does nothing with it: it
+has one thread, and no loop or session. So a successor is there at once, not after a second or two.
+It takes signals one after the other between its steps, so that none comes at a bad moment.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from inference.log import fields
+from inference.process.crew import Crew
+from inference.process.life import become_worker
+from inference.runtime.heartbeat import REPLACE_STATUS
+
+if TYPE_CHECKING:
+    import socket
+
+    from inference.process.crew import Member
+    from inference.runtime.shared_memory import SharedMemory
+    from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_STEP_SECONDS = 0.25
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (*_STOPS, signal.SIGCHLD)
+# How much longer than its time for a shutdown a worker may take before it is killed.
+_GRACE_SECONDS = 5
+
+
+class Supervisor:
+    """Keeps one worker process per socket alive.
+
+    Args:
+        settings: The workers' settings.
+        sockets: One listening socket per worker.
+        memory: What the workers share.
+    """
+
+    def __init__(
+        self, settings: Settings, sockets: list[socket.socket], memory: SharedMemory
+    ) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._memory = memory
+        # Its end tells the workers that nobody looks after them any more.
+        self._lifeline = os.pipe()
+        self._crew = Crew(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
+        self._kill_at: float | None = None  # set once it stops
+
+    def run(self) -> bool:
+        """Run until a signal comes.
+
+        Returns:
+            False when no worker ever came as far as to serve.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        gc.freeze()  # what workers share stays shared
+        looked = time.monotonic()
+        while self._kill_at is None or self._crew.alive:
+            for member in self._crew.due(time.monotonic()) if self._kill_at is None else ():
+                self._start(member)
+            received = signal.sigtimedwait(_SIGNALS, _STEP_SECONDS)
+            if received is not None and received.si_signo in _STOPS:
+                self._stop()
+            self._reap()
+            now = time.monotonic()
+            self._watch(now - looked)
+            looked = now
+            if self._kill_at is not None and now > self._kill_at:
+                self._crew.signal(signal.SIGKILL)
+        return self._crew.has_served
+
+    def _start(self, member: Member) -> None:
+        member.heartbeat.reset()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            pause = member.failed(time.monotonic())
+            said = (member.index, error.strerror, pause)
+            told = fields("worker-not-started", worker=member.index, reason=error.strerror)
+            logger.error(  # noqa: TRY400 - the message says it all
+                "worker %d cannot be started: %s (a limit on processes or memory?); it is tried "
+                "again in %g s",
+                *said,
+                extra=told,
+            )
+            self._give_up_if_hopeless()
+            return
+        if pid == 0:
+            become_worker(
+                self._settings,
+                self._memory,
+                member.index,
+                sockets=self._sockets,
+                lifeline=self._lifeline,
+            )
+        member.started(pid, time.monotonic())
+
+    def _reap(self) -> None:
+        """Look which processes have ended; several deaths may have been told by one signal."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            member = self._crew.by_pid(pid)
+            if member is not None:
+                self._replace(member, os.waitstatus_to_exitcode(status))
+
+    def _replace(self, member: Member, status: int) -> None:
+        pid, why = member.pid, member.killed_for or f"ended with {status}"
+        asked = status == REPLACE_STATUS
+        pause = member.ended(time.monotonic(), asked=asked)
+        if self._kill_at is not None or self._give_up_if_hopeless():
+            return
+        when = f" in {pause:g} s" if pause else ""
+        why = "asked to be replaced" if asked else why
+        told = fields("worker-replaced", worker=member.index, pid=pid, status=status, reason=why)
+        said = (member.index, pid, why, when)
+        logger.warning("worker %d (process %d) %s; it is replaced%s", *said, extra=told)
+
+    def _watch(self, passed_seconds: float) -> None:
+        """Kill the workers whose loop has stopped."""
+        most = self._settings.heartbeat_seconds
+        for member in self._crew.silent(passed_seconds, most) if most else ():
+            member.killed_for = (
+                f"gave no sign of life for {most:g} s (INFERENCE_HEARTBEAT_SECONDS) and was killed"
+            )
+            logger.error(
+                "worker %d (process %d) has given no sign of life for %g s: it is stopped, or its "
+                "loop is blocked; it is killed",
+                member.index,
+                member.pid,
+                most,
+                extra=fields("worker-silent", worker=member.index, pid=member.pid),
+            )
+            member.signal(signal.SIGKILL)
+
+    def _give_up_if_hopeless(self) -> bool:
+        if not self._crew.is_hopeless:
+            return False
+        if self._kill_at is None:
+            logger.error("the workers die as soon as they start; giving up")
+            self._stop()
+        return True
+
+    def _stop(self) -> None:
+        if self._kill_at is None:
+            # Whoever hangs longer than that would never end.
+            self._kill_at = time.monotonic() + self._settings.shutdown_seconds + _GRACE_SECONDS
+            for listening in self._sockets:
+                listening.close()  # or else clients would go on connecting to nobody
+        self._crew.signal(signal.SIGTERM)
