@@ -22,7 +22,7 @@ LARGEST_BYTES = 64 * _MIB
 # The coarsest clocks of file systems that keep a time of change tick once a second.
 _TICK_NS = 2_000_000_000
 
-Fingerprint = tuple[int, int, int, int, int]
+Fingerprint = tuple[int, int, int, int]
 
 
 class WatchedFile:
@@ -80,5 +80,4 @@ def _read(path: str) -> tuple[Fingerprint, bytes]:
 
 
 def _fingerprint(status: os.stat_result) -> Fingerprint:
-    times = (status.st_mtime_ns, status.st_ctime_ns)
-    return (status.st_dev, status.st_ino, status.st_size, *times)
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
