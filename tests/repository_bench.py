@@ -85,8 +85,11 @@ class Bench:
         self.state_file.update(lambda state: msgspec.structs.replace(state, **changes))
 
     async def until(self, holds: Callable[[Snapshot], Any]) -> Snapshot:
+        """Wait until a condition holds, on the snapshot or on anything else."""
         async with asyncio.timeout(20):
-            return await self.repository.wait_until(holds)
+            while not holds(self.repository.current()):  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
+        return self.repository.current()
 
     async def active(self, number: int | None) -> Snapshot:
         """Wait until this version of ``m`` is what answers."""

@@ -96,6 +96,15 @@ class Settings(BaseSettings):
             description="Poll for changes: for folders without file events (NFS, Docker Desktop)."
         ),
     ] = False
+    vanished_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=86_400,
+            description="How long models go on answering whose files vanish all at once: more than "
+            "half of the folder's models, and two or more. 0 ends them at once.",
+        ),
+    ] = 60
     settle_ms: Annotated[
         int,
         Field(

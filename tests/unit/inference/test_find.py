@@ -108,9 +108,9 @@ async def test_a_file_placed_since_the_last_look_is_found(
 async def test_many_wrong_names_share_a_scan(repository: Repository) -> None:
     async with repository.running():
         await repository.wait_until(lambda s: s.complete)
-        before = repository._scans_begun
+        before = repository.scans_begun
         await asyncio.gather(*(wrong_name(repository) for _ in range(200)))
-        assert repository._scans_begun - before <= 5
+        assert repository.scans_begun - before <= 5
 
 
 @scenario
@@ -118,7 +118,7 @@ async def test_what_is_there_is_found_without_a_scan(repository: Repository) -> 
     """A costly model is found this way with every request; a scan would cost more than it does."""
     async with repository.running():
         await repository.wait_until(lambda s: s.complete)
-        before = repository._scans_begun
+        before = repository.scans_begun
         for _ in range(20):
             await repository.find(active)
-        assert repository._scans_begun == before
+        assert repository.scans_begun == before

@@ -302,7 +302,7 @@ async def test_a_file_taken_away_during_its_examination_is_not_quarantined(tmp_p
     bench.examiner.refuses[content] = "the file cannot be read: No such file or directory"
     bench.examiner.holds[content] = asyncio.Event()
     quarantined = []
-    bench.repository._bringing_up._events.quarantined = quarantined.append  # type: ignore[method-assign]
+    bench.repository._reconciler._bringing_up._events.quarantined = quarantined.append  # type: ignore[method-assign]
     async with live(bench):
         await bench.until(lambda _: bench.examiner.seen)
         shutil.rmtree(bench.models / "m")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from inference.repository.events import Events
     from inference.repository.intake import Arrival, Intake
     from inference.repository.layout import Candidate
+    from inference.repository.registry import Key
     from inference.repository.slot import Slot
 
 logger = logging.getLogger(__name__)
-
-Key = tuple[str, int]
 
 _GRACE_SECONDS = 2.0  # a file that was refused this soon after a write may still be growing
 
@@ -35,7 +34,7 @@ class BringUp:
         events: Told of swaps and refusals.
         rescan_seconds: How long is waited before a file that cannot be read is tried again.
         is_wanted: Tells whether a version is still to be loaded.
-        publish: Makes visible what has changed in a slot.
+        publish: Makes visible what has changed about a version.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class BringUp:
         *,
         rescan_seconds: float,
         is_wanted: Callable[[Key], bool],
-        publish: Callable[[], None],
+        publish: Callable[[Key], None],
     ) -> None:
         self._intake = intake
         self._events = events
@@ -57,45 +56,51 @@ class BringUp:
         """Bring up what lies on disk for a slot; raises nothing."""
         try:
             candidate = slot.candidate
-            if await self._intake.settle(candidate):
-                arrival = await self._take(key, slot, candidate)
-                if arrival is not None:
-                    await self._judge(key, slot, candidate, arrival)
+            if await self._intake.is_settled(candidate):
+                await self._take(key, slot, candidate)
+            else:
+                slot.due = math.inf
         except MakesWayError:
             slot.made_way = candidate.fingerprint
         except FileNotFoundError:
-            slot.stage = "idle" if slot.servable is None else "ready"  # the next scan will miss it
+            self._set_back(slot)  # the next scan will miss it
+            slot.due = math.inf
         except OSError as error:
             self._quarantine(key, slot, f"the file cannot be read: {error.strerror}")
-            self._publish()
             # It may be the mount's fault and not the file's, so it is not judged: try again.
             slot.judged = None
-            await asyncio.sleep(self._rescan_seconds)
+            slot.due = time.monotonic() + self._rescan_seconds
         except RookeryError as error:
             self._quarantine(key, slot, str(error))
         except Exception as error:
             logger.exception("model %s version %d could not be brought up", *key)
             self._quarantine(key, slot, f"it could not be loaded: {error}")
 
-    async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> Arrival | None:
+    async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> None:
         def examining() -> None:
             slot.examining = True
-            self._publish()
+            self._publish(key)
 
         long = slot.made_way == candidate.fingerprint
         async with self._intake.pace.place(is_long=long):
-            if self._is_wanted(key):
-                # None: the file changed while it was examined; the next scan sees the new one.
-                return await self._intake.take(candidate, slot.servable, examining, is_long=long)
-        # Newer versions have come while it waited.
-        slot.stage = "idle" if slot.servable is None else "ready"
-        return None
+            if not self._is_wanted(key):  # newer versions have come while it waited
+                self._set_back(slot)
+                return
+            arrival = await self._intake.take(candidate, slot.servable, examining, is_long=long)
+        if arrival is None:  # the file changed meanwhile; the next scan sees the new one
+            slot.due = math.inf
+        else:
+            self._judge(key, slot, candidate, arrival)
 
-    async def _judge(self, key: Key, slot: Slot, candidate: Candidate, arrival: Arrival) -> None:
+    @staticmethod
+    def _set_back(slot: Slot) -> None:
+        slot.stage = "idle" if slot.servable is None else "ready"
+
+    def _judge(self, key: Key, slot: Slot, candidate: Candidate, arrival: Arrival) -> None:
         if arrival.servable is None:
             refused = arrival.report or Report(admitted=False)
             slot.report = slot.report if slot.servable is not None else refused
-            await self._refuse(key, slot, candidate, refused)
+            self._refuse(key, slot, candidate, refused)
             return
         slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
         if arrival.report is None:
@@ -108,12 +113,11 @@ class BringUp:
         told = event("swap", key, digest=digest, replaced=before is not None)
         logger.info("model %s version %d %s (%s)", *key, verb, digest[:12], extra=told)
 
-    async def _refuse(self, key: Key, slot: Slot, candidate: Candidate, refused: Report) -> None:
+    def _refuse(self, key: Key, slot: Slot, candidate: Candidate, refused: Report) -> None:
         age = time.time() - candidate.fingerprint.modified_ns / 1e9
         if 0 <= age < _GRACE_SECONDS:
             slot.reason = f"it may still be being written: {refused.reason}"
-            self._publish()
-            await asyncio.sleep(min(_GRACE_SECONDS / 8, _GRACE_SECONDS - age))
+            slot.due = time.monotonic() + _GRACE_SECONDS - age
         else:
             self._quarantine(key, slot, refused.reason, by_chance=refused.was_cut_short)
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 3  # artefacts side by side; more would only fight for the processor
-_GRACE_SECONDS = 5.0  # how much longer than it may take another's examination is waited for
 _PATIENCE_SECONDS = 5.0  # few examinations of good files take as long, and none of them is lost
 
 T = TypeVar("T")
@@ -83,13 +82,15 @@ class Intake:
         self._reports = Reports(settings.state_dir / "reports")
         self._threads = make_threads(AT_ONCE + 1, "repository")
 
-    async def settle(self, candidate: Candidate) -> bool:
-        """Wait until the file has not changed for a while; false when it did meanwhile."""
+    def settling(self, candidate: Candidate) -> float:
+        """Tell how many seconds a file that is seen now has to stay unchanged."""
         settle_seconds = self._settings.settle_ms / 1000
         age = time.time() - candidate.fingerprint.modified_ns / 1e9
         # A time in the future (another machine's clock) says nothing, so wait the whole while.
-        if age < settle_seconds:
-            await asyncio.sleep(min(settle_seconds, settle_seconds - max(0.0, age)))
+        return min(settle_seconds, max(0.0, settle_seconds - max(0.0, age)))
+
+    async def is_settled(self, candidate: Candidate) -> bool:
+        """Tell whether a file is still as it was seen."""
         return await self.in_thread(fingerprint, candidate.path) == candidate.fingerprint
 
     async def take(
@@ -163,7 +164,7 @@ class Intake:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _report(self, candidate: Candidate, digest: str) -> Report:
-        async with self._reports.turn(digest, self._limits.seconds + _GRACE_SECONDS):
+        async with self._reports.turn(digest):
             known = self._reports.get(digest)  # another process may have had its turn before
             if known is not None:
                 return known

@@ -12,7 +12,8 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME_LENGTH = 64
+NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
 FILE_NAME = "model.onnx"

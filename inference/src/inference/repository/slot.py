@@ -21,6 +21,7 @@ Stage = Literal["idle", "loading", "ready", "quarantined"]
 # When a file is examined again whose examination was cut short: the machine may have been busy. A
 # file that is at fault itself is given up after these.
 RETRY_SECONDS = (30.0, 120.0, 600.0)
+_REASON_LENGTH = 500  # a reason may quote the file
 
 
 @dataclass(slots=True)
@@ -39,6 +40,8 @@ class Slot:
         task: The one that brings it up now.
         examining: Whether that task waits for an examination.
         made_way: The content whose examination takes long and has made way for others.
+        attempts: How often it has been begun to bring it up.
+        due: Before when it is not brought up, on the monotonic clock; infinite until the next scan.
     """
 
     candidate: Candidate
@@ -52,6 +55,8 @@ class Slot:
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     examining: bool = False
     made_way: Fingerprint | None = None
+    attempts: int = 0
+    due: float = 0.0
 
     @property
     def is_judged(self) -> bool:
@@ -67,6 +72,7 @@ class Slot:
             reason: Why.
             by_chance: Whether it may be another time's or another machine's fault, not the file's.
         """
+        reason = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]}..."
         same = self.judged == self.candidate.fingerprint
         self.tries = self.tries + 1 if same else 1
         self.stage, self.judged = "quarantined", self.candidate.fingerprint

@@ -7,10 +7,19 @@ nothing for it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from inference.errors import ConflictError, NotFoundError, NotReadyError, RookeryError, nearest
+from inference.errors import (
+    ConflictError,
+    NotFoundError,
+    NotReadyError,
+    RookeryError,
+    nearest,
+    shorten,
+)
+from inference.repository.layout import NAME_LENGTH
 from inference.repository.state import State
 
 if TYPE_CHECKING:
@@ -19,6 +28,9 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.repository.layout import Ignored
     from inference.repository.report import Report
+
+_LISTED = 20  # names or versions that a message lists
+_REMEMBERED = 256  # wrong names whose suggestions are kept
 
 VersionState = Literal["ready", "loading", "quarantined", "unloaded"]
 
@@ -103,7 +115,7 @@ class Model:
         return [number for number, v in self.versions.items() if v.servable is not None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """All models at one moment.
 
@@ -122,7 +134,7 @@ class Snapshot:
     complete: bool = False
     caught_up: bool = False
 
-    @property
+    @cached_property
     def ready_names(self) -> list[str]:
         """Names of the models that answer."""
         return [name for name, model in self.models.items() if model.active is not None]
@@ -135,9 +147,8 @@ class Snapshot:
         """
         model = self.models.get(name)
         if model is None:
-            raise NotFoundError(
-                f"there is no model '{name}'.{nearest(name, self.models)}{self._live()}"
-            )
+            message = f"there is no model '{shorten(name)}'.{self._suggest(name)}{self._live}"
+            raise NotFoundError(message, name)
         return model
 
     def servable(self, name: str, version: int | None = None) -> Servable:
@@ -153,17 +164,16 @@ class Snapshot:
         if version is None:
             if model.active is not None:
                 return model.active
-            raise _refusal(f"model '{name}'", model.state, model.reason)
+            raise _refusal(name, f"model '{name}'", model.state, model.reason)
         known = model.versions.get(version)
         if known is None:
-            raise NotFoundError(
-                f"model '{name}' has no version {version}; it has "
-                f"{', '.join(map(str, model.versions))}, "
-                f"loaded are {', '.join(map(str, model.ready_versions)) or 'none'}."
-            )
+            has, loaded = _highest(list(model.versions)), _highest(model.ready_versions)
+            message = f"model '{name}' has no version {version}; it has {has}, loaded are {loaded}."
+            raise NotFoundError(message, name, version)
         if known.servable is None:
             reason = model.reason if model.unloaded else known.reason
-            raise _refusal(f"version {version} of model '{name}'", known.state, reason)
+            what = f"version {version} of model '{name}'"
+            raise _refusal(name, what, known.state, reason)
         return known.servable
 
     def selected(self) -> Servable:
@@ -177,7 +187,7 @@ class Snapshot:
         if selection is None:
             raise ConflictError(
                 "no model is selected: choose one with POST /select-model/?model=NAME, or call "
-                f"POST /models/NAME/predict.{self._live()}"
+                f"POST /models/NAME/predict.{self._live}"
             )
         try:
             return self.servable(selection.model, selection.version)
@@ -185,17 +195,36 @@ class Snapshot:
             raise ConflictError(
                 f"the selected model is no longer there: {error} "
                 "Select another with POST /select-model/?model=NAME"
-            ) from None
+            ) from error
 
+    def _suggest(self, name: str) -> str:
+        known = self._suggestions.get(name)
+        if known is None:
+            known = nearest(name, self.models)
+            if len(name) <= NAME_LENGTH and len(self._suggestions) < _REMEMBERED:
+                self._suggestions[name] = known
+        return known
+
+    @cached_property
+    def _suggestions(self) -> dict[str, str]:
+        return {}
+
+    @cached_property
     def _live(self) -> str:
         names = self.ready_names
         if not names:
             return " No model is live yet."
-        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-        return f" Live are: {', '.join(names[:20])}{more}."
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        return f" Live are: {', '.join(names[:_LISTED])}{more}."
 
 
-def _refusal(what: str, state: VersionState, reason: str) -> RookeryError:
+def _highest(versions: list[int]) -> str:
+    """List versions, or only the highest of many."""
+    more = f"{len(versions) - _LISTED} lower ones and " if len(versions) > _LISTED else ""
+    return more + (", ".join(map(str, versions[-_LISTED:])) or "none")
+
+
+def _refusal(name: str, what: str, state: VersionState, reason: str) -> RookeryError:
     if state == "loading":
-        return NotReadyError(f"{what} is being examined and loaded; try again")
+        return NotReadyError(f"{what} is being examined and loaded; try again", name)
     return ConflictError(f"{what} is {state}: {reason or 'it is not kept loaded'}")

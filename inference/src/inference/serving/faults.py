@@ -10,7 +10,7 @@ import numpy as np
 from inference.errors import Fault, RequestError, RowsError, TooLargeError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from inference.model.contract import Feature, Scalar
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 MAX_FAULTS = 100
 _LISTED = 12
 _NAME_LENGTH = 200
-# A comparison of two names costs tens of microseconds, and a request brings as many as it likes.
-_COMPARISONS = 1000
+_SEARCHES = 8  # a search for what was meant takes up to some milliseconds
+# Once as many faults are found as are listed, reading on only counts them; a short body can have
+# millions, since each empty record lacks every feature.
+_COUNTED_VALUES = 20_000
 
 
 def read_carefully(
@@ -56,7 +58,7 @@ def read_carefully(
     if len(items) > max_rows:
         raise TooLargeError(f"the request has {len(items)} rows, the limit is {max_rows}: split it")
     reader = _Reader(features, dtypes)
-    rows = [reader.read(index, item) for index, item in enumerate(items)]
+    rows = reader.read_all(items)
     if reader.total:
         raise RowsError(reader.faults, reader.total)
     return rows, single
@@ -68,14 +70,24 @@ class _Reader:
         self._names = [feature.name for feature in features]
         self._known = frozenset(self._names)
         self._dtypes = dtypes
-        self._comparisons = _COMPARISONS
+        self._hints: dict[str, str] = {}
+        self._values = 0
+        self._categories: dict[str, frozenset[Any]] = {}
         self.faults: list[Fault] = []
         self.total = 0
 
-    def read(self, index: int, item: Any) -> tuple[Scalar, ...]:
+    def read_all(self, items: Sequence[Any]) -> list[tuple[Scalar, ...]]:
+        rows = []
+        for index, item in enumerate(items):
+            self._values += len(self._names)
+            if self.total >= MAX_FAULTS and self._values > _COUNTED_VALUES:
+                break
+            rows.append(self._read(index, item))
+        return rows
+
+    def _read(self, index: int, item: Any) -> tuple[Scalar, ...]:
         if isinstance(item, dict):
-            for fault in self._wrong_names(index, item):
-                self._report(fault)
+            self._check_names(index, item)
             values = [item.get(name, _MISSING) for name in self._names]
         elif isinstance(item, list) and len(item) == len(self._names):
             values = item
@@ -109,26 +121,35 @@ class _Reader:
             return f"{_quote(value)} is not Unicode text: it holds half of a surrogate pair"
         if feature.open_categories or not known:
             return _out_of_range(value, self._dtypes[feature.input]) if kind is int else None
-        if value in known:
+        if feature.name not in self._categories:
+            self._categories[feature.name] = frozenset(known)
+        if value in self._categories[feature.name]:
             return None
         hint = self._nearest(value, known) if kind is str else ""
         return f"unknown category {_quote(value)}.{hint} Known are: {_list(known)}"
 
-    def _wrong_names(self, index: int, item: dict[str, Any]) -> Iterator[Fault]:
-        extra = [name for name in item if name not in self._known]
+    def _check_names(self, index: int, item: dict[str, Any]) -> None:
         missing = [name for name in self._names if name not in item]
-        for name in missing:
-            yield Fault(index, name, "it is missing")
-        for name in extra:
+        for name in self._listed(missing):
+            self.faults.append(Fault(index, name, "it is missing"))
+        extra = [name for name in item if name not in self._known]
+        for name in self._listed(extra):
             hint = self._nearest(name, missing) or f" The features are: {_list(self._names)}"
             shown = _mend(name[:_NAME_LENGTH])
-            yield Fault(index, shown, f"the model has no such feature.{hint}")
+            self.faults.append(Fault(index, shown, f"the model has no such feature.{hint}"))
+
+    def _listed(self, wrong: list[str]) -> list[str]:
+        """Count faults, and give those that there is room to list."""
+        self.total += len(wrong)
+        return wrong[: MAX_FAULTS - len(self.faults)]
 
     def _nearest(self, wrong: str, right: Sequence[Any]) -> str:
-        if self.total >= MAX_FAULTS or self._comparisons < len(right):
-            return ""
-        self._comparisons -= len(right)
-        return nearest(wrong, map(str, right))
+        hint = self._hints.get(wrong)
+        if hint is None:
+            if self.total > MAX_FAULTS or len(self._hints) >= _SEARCHES:
+                return ""
+            hint = self._hints[wrong] = nearest(wrong, map(str, right))
+        return hint
 
     def _wrong_shape(self, item: Any) -> str:
         wanted = f"{len(self._names)} values in the order {_list(self._names)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from inference.errors import NotFoundError
+from inference.errors import NotFoundError, shorten
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
@@ -22,7 +22,7 @@ def read_version(text: str) -> int:
         NotFoundError: It is no version.
     """
     if _VERSION.fullmatch(text) is None:
-        raise NotFoundError(f"'{text[:80]}' is no version: a version is a positive integer")
+        raise NotFoundError(f"'{shorten(text)}' is no version: a version is a positive integer")
     return int(text)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.errors import RequestError, TooLargeError, nearest
+from inference.errors import RequestError, TooLargeError, nearest, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,8 +160,8 @@ def _rows(signature: Signature, feeds: dict[str, Array]) -> int:
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:
-    shown = ", ".join(f"'{k}'" for k in known[:20])
-    return f"the model has no {what} '{name[:80]}'.{nearest(name[:80], known)} It has {shown}"
+    shown = ", ".join(f"'{shorten(k)}'" for k in known[:20])
+    return f"the model has no {what} '{shorten(name)}'.{nearest(name, known)} It has {shown}"
 
 
 def _list(signature: Signature) -> str:

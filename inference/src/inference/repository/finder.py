@@ -1,0 +1,145 @@
+"""Looks models up, and waits a little for what may be about to appear.
+
+Another process may have answered 200 to a publication, a selection, a pin or a load that this one
+has yet to follow. So a look-up that fails is tried again; and since a caller can ask for wrong
+names as often as it likes, that costs little: the folder is asked for the name alone, many askers
+share one look, and whole scans keep their distance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from inference.errors import NotFoundError, NotReadyError, RookeryError
+from inference.repository.layout import FILE_NAME, NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from inference.model.servable import Servable
+    from inference.repository.snapshot import Snapshot
+
+PATIENCE_SECONDS = 5.0
+_LOOK_SECONDS = 0.1  # between two looks
+_LONGEST_PAUSE_SECONDS = 2.0
+_SHARE = 10  # a scan that lasts a second is followed by no other one for as many
+
+Wanted = tuple[str, int | None]
+
+
+class Source(Protocol):
+    """What knows the models."""
+
+    def current(self) -> Snapshot:
+        """Give the snapshot."""
+
+    async def rescan(self) -> None:
+        """Scan the folder."""
+
+    async def news_of(self, name: str) -> None:
+        """Wait until something changes about a model."""
+
+
+class Finder:
+    """Looks servables up.
+
+    Args:
+        source: What knows the models.
+        models_dir: Where they lie.
+        in_thread: Does what blocks.
+    """
+
+    def __init__(
+        self, source: Source, models_dir: Path, in_thread: Callable[..., Awaitable[Any]]
+    ) -> None:
+        self._source = source
+        self._models_dir = models_dir
+        self._in_thread = in_thread
+        self._wanted: set[Wanted] = set()
+        self._glance: asyncio.Task[frozenset[Wanted]] | None = None
+        self._scan: asyncio.Task[None] | None = None
+        self._scanning = asyncio.Lock()
+        self._next_glance = self._next_scan = 0.0
+
+    async def find(self, look: Callable[[Snapshot], Servable]) -> Servable:
+        """Look a servable up, and wait a little where it may be about to appear.
+
+        Args:
+            look: The look-up.
+
+        Raises:
+            RookeryError: What the look-up raises in the end.
+        """
+        try:
+            return look(self._source.current())
+        except RookeryError as error:
+            failed = error
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                if not isinstance(failed, NotReadyError):
+                    await self._look_again(failed)
+                while True:
+                    try:
+                        return look(self._source.current())
+                    except NotReadyError as error:
+                        await self._source.news_of(error.model)
+        return look(self._source.current())
+
+    async def _look_again(self, failed: RookeryError) -> None:
+        """Have the folder scanned, if that may help."""
+        missing = failed if isinstance(failed, NotFoundError) else failed.__cause__
+        if isinstance(missing, NotFoundError):
+            wanted = (missing.model or "", missing.version)
+            if not NAME.fullmatch(wanted[0]) or not await self._is_there(wanted):
+                return
+        if self._scan is None:
+            self._scan = asyncio.create_task(self._scan_soon())
+        await asyncio.shield(self._scan)
+
+    async def _is_there(self, wanted: Wanted) -> bool:
+        """Look into the folder from now on; those who ask within 0.1 s share a look."""
+        self._wanted.add(wanted)
+        if self._glance is None:
+            self._glance = asyncio.create_task(self._glance_soon())
+        return wanted in await asyncio.shield(self._glance)
+
+    async def _glance_soon(self) -> frozenset[Wanted]:
+        await self._pause(self._next_glance)
+        self._glance = None  # who asks from here on may know of more than this look sees
+        wanted, self._wanted = self._wanted, set()
+        self._next_glance = time.monotonic() + _LOOK_SECONDS
+        found: frozenset[Wanted] = await self._in_thread(_glance, self._models_dir, wanted)
+        return found
+
+    async def _scan_soon(self) -> None:
+        async with self._scanning:  # one that is under way moves the next one on
+            await self._pause(self._next_scan)
+            self._scan = None
+            begun = time.monotonic()
+            await self._source.rescan()
+            lasted = time.monotonic() - begun
+            pause = min(max(_LOOK_SECONDS, _SHARE * lasted), _LONGEST_PAUSE_SECONDS)
+            self._next_scan = time.monotonic() + pause
+
+    @staticmethod
+    async def _pause(until: float) -> None:
+        await asyncio.sleep(until - time.monotonic())
+
+
+def _glance(models_dir: Path, wanted: set[Wanted]) -> frozenset[Wanted]:
+    return frozenset(each for each in wanted if _lies_in(models_dir, *each))
+
+
+def _lies_in(models_dir: Path, name: str, version: int | None) -> bool:
+    if version in (None, 1) and os.path.lexists(models_dir / f"{name}.onnx"):
+        return True
+    if version is not None:
+        return os.path.lexists(models_dir / name / str(version) / FILE_NAME)
+    with contextlib.suppress(OSError), os.scandir(models_dir / name) as entries:
+        return any(os.path.lexists(f"{entry.path}/{FILE_NAME}") for entry in entries)
+    return False
