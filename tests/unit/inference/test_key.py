@@ -143,7 +143,9 @@ def test_no_two_keys_share_a_bucket() -> None:
     clock, section = Clock(), memoryview(bytearray(RATE_BYTES))
     workers = [Rates(1, 2, section, clock=clock) for _ in range(2)]
     callers = [
-        Caller(f"k{n}", frozenset({"predict"}), b"\xff\xff\xff\xff" + n.to_bytes(28, "big"))
+        Caller(
+            f"k{n}", frozenset({"predict"}), (2**64 - 1 - (n << 16)).to_bytes(8, "big") + bytes(24)
+        )
         for n in range(40)
     ]
     for rates in workers:
@@ -161,7 +163,11 @@ def test_keys_that_are_replaced_make_room_for_others() -> None:
     rates = Rates(1, 1, clock=clock)
     for generation in range(300):
         callers = [
-            Caller(f"k{n}", frozenset(), bytes(4) + (generation * 50 + n).to_bytes(28, "big"))
+            Caller(
+                f"k{n}",
+                frozenset(),
+                ((generation * 50 + n + 1) << 16).to_bytes(8, "big") + bytes(24),
+            )
             for n in range(50)
         ]
         for caller in callers:
@@ -175,4 +181,6 @@ def test_keys_that_are_replaced_make_room_for_others() -> None:
 def test_more_busy_keys_than_there_is_room_for_are_answered() -> None:
     rates = Rates(0.001, 1, clock=Clock())
     for number in range(200):
-        rates.take(Caller(f"k{number}", frozenset(), bytes(4) + number.to_bytes(28, "big")))
+        rates.take(
+            Caller(f"k{number}", frozenset(), ((number + 1) << 16).to_bytes(8, "big") + bytes(24))
+        )

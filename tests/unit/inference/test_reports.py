@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
@@ -58,7 +60,7 @@ def test_a_report_under_another_name_is_not_believed(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_written_costs_no_more_than_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     reports = Reports(tmp_path / "file" / "reports")  # not even root can make it
-    async with reports.turn(DIGEST):
+    async with reports.turn(DIGEST, 60):
         reports.put(REPORT)
     assert reports.get(DIGEST) == REPORT
 
@@ -80,14 +82,37 @@ async def test_one_content_is_one_turn_at_a_time(tmp_path: Path) -> None:
     entered = asyncio.Event()
 
     async def wait_for_turn() -> None:
-        async with Reports(tmp_path).turn(DIGEST):  # a file of its own, as another process has
+        async with Reports(tmp_path).turn(DIGEST, 60):  # a file of its own, as another process has
             entered.set()
 
-    async with Reports(tmp_path).turn(DIGEST):
+    async with Reports(tmp_path).turn(DIGEST, 60):
         waiting = asyncio.create_task(wait_for_turn())
-        async with Reports(tmp_path).turn("cd" * 32):
+        async with Reports(tmp_path).turn("cd" * 32, 60):
             pass  # another content does not wait
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(entered.wait(), 0.2)
     await waiting
     assert entered.is_set()
+
+
+@scenario
+async def test_a_turn_that_does_not_come_is_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that is stopped keeps its lock for ever."""
+    first, second = Reports(tmp_path), Reports(tmp_path)
+    async with asyncio.timeout(30), first.turn(DIGEST, 60), second.turn(DIGEST, 0.1):
+        pass
+    assert "is taken: another process has it for over 0.1 s" in caplog.text
+
+
+@scenario
+async def test_without_locks_everyone_has_a_turn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    async with asyncio.timeout(30), Reports(tmp_path).turn(DIGEST, 60):
+        assert "is taken: No locks available" in caplog.text

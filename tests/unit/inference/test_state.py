@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import msgspec
 import pytest
 
 from inference.errors import StateError
+from inference.repository import state as state_module
 from inference.repository.state import Selection, State, StateFile
 
 if TYPE_CHECKING:
@@ -147,3 +150,39 @@ def test_processes_that_share_a_number_see_each_others_changes_at_once(tmp_path:
     assert other.current().pins == {"m": 2}
     assert other.refresh().pins == {"m": 3}
     assert other.current().pins == {"m": 3}
+
+
+def test_a_lock_that_another_process_keeps_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_module, "_LOCK_SECONDS", 0.1)
+    state_file = StateFile(tmp_path)
+    state_file.update(lambda _: select("a"))
+    with (tmp_path / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StateError, match="another process holds its lock"):
+            state_file.update(lambda _: select("b"))
+    assert state_file.current() == select("a")
+    assert state_file.update(lambda _: select("b")) == select("b")
+
+
+def test_a_read_that_fails_once_loses_no_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = memoryview(bytearray(8)).cast("d")
+    ours, theirs = (StateFile(tmp_path, changes=shared) for _ in range(2))
+    ours.update(lambda _: select("a"))
+    assert theirs.current() == select("a")
+    ours.update(lambda _: select("b"))
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "open", fail)
+        assert theirs.current() == select("a"), "what was read last"
+        assert theirs.current() == select("a")
+        with pytest.raises(StateError, match="Input/output error"):
+            theirs.update(lambda state: msgspec.structs.replace(state, pins={"m": 1}))
+    assert theirs.current() == select("b"), "with the next look, although nothing more has changed"
+    assert caplog.text.count("cannot be read: Input/output error") == 1

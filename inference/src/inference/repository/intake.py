@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 3  # artefacts side by side; more would only fight for the processor
+_GRACE_SECONDS = 5.0  # how much longer than it may take another's examination is waited for
 _PATIENCE_SECONDS = 5.0  # few examinations of good files take as long, and none of them is lost
 
 T = TypeVar("T")
@@ -164,7 +165,7 @@ class Intake:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _report(self, candidate: Candidate, digest: str) -> Report:
-        async with self._reports.turn(digest):
+        async with self._reports.turn(digest, self._limits.seconds + _GRACE_SECONDS):
             known = self._reports.get(digest)  # another process may have had its turn before
             if known is not None:
                 return known

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
+import errno
 import logging
 import os
+import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.log import fields
 from inference.repository.report import Report  # noqa: TC001 - msgspec reads it at run time
+from inference.runtime.file_lock import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,10 +83,15 @@ class Reports:
             logger.debug("the report %s is kept in memory only: %s", path, error)
 
     @contextlib.asynccontextmanager
-    async def turn(self, digest: str) -> AsyncIterator[None]:
+    async def turn(self, digest: str, within_seconds: float) -> AsyncIterator[None]:
         """Hold every other process off the same content, so that only one examines it.
 
-        To wait costs no thread, and can be given up.
+        To wait costs no thread, and can be given up. A turn that does not come is taken: whoever
+        has it is stopped, or looks at another content that takes long.
+
+        Args:
+            digest: Of the content.
+            within_seconds: How long is waited at most.
         """
         lock = self._folder / f".{digest[:2]}.lock"
         try:
@@ -93,8 +101,12 @@ class Reports:
             yield
             return
         with file:
-            while not _try_lock(file):  # noqa: ASYNC110 - another process sets no event
-                await asyncio.sleep(_LOCK_SECONDS)
+            try:
+                await _lock(file, within_seconds)
+            except OSError as error:  # a turn that does not come is taken
+                said = "the turn to examine %s is taken: %s"
+                told = fields("turn-taken", digest=digest, reason=error.strerror)
+                logger.warning(said, digest[:12], error.strerror, extra=told)
             yield
 
     def _path(self, digest: str) -> Path:
@@ -106,9 +118,10 @@ class Reports:
             path.unlink(missing_ok=True)
 
 
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+async def _lock(file: IO[str], within_seconds: float) -> None:
+    deadline = time.monotonic() + within_seconds
+    while not try_lock(file):
+        if time.monotonic() > deadline:
+            reason = f"another process has it for over {within_seconds:g} s"
+            raise OSError(errno.ETIMEDOUT, reason)
+        await asyncio.sleep(_LOCK_SECONDS)

@@ -8,9 +8,10 @@ there is something new to read.
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import logging
 import os
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,8 @@ import msgspec
 from inference.errors import StateError
 from inference.log import fields
 from inference.repository.events import Events
+from inference.runtime.file_lock import try_lock
+from inference.runtime.watched_file import WatchedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSequence
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     Changes = MutableSequence[float] | memoryview[float]
 
 logger = logging.getLogger(__name__)
+
+# Another process holds the lock for as long as a disk takes to write, unless it is stopped.
+_LOCK_SECONDS = 2.0
+_LOCK_STEP_SECONDS = 0.005
 
 
 class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -69,10 +76,10 @@ class StateFile:
         self._folder = folder
         self._events = events or Events()
         self._path = folder / "state.json"
-        self._path_text = str(self._path)  # a stat of a string costs half of that of a Path
+        self._file = WatchedFile(self._path)
         self._changes = changes
         self._known_changes = -1.0
-        self._seen: tuple[int, int, int] | None = None
+        self._unreadable = False
         self._state = State()
 
     def current(self) -> State:
@@ -91,17 +98,29 @@ class StateFile:
     def refresh(self) -> State:
         """Look at the file itself; a stat when nothing changed."""
         try:
-            status = os.stat(self._path_text)  # noqa: PTH116 - once per request
-            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+            return self._look()
+        except OSError as error:
+            self._known_changes = -1.0  # so that the next request looks again
+            if not self._unreadable:
+                self._unreadable = True
+                said = "the state file %s cannot be read: %s; the choices stay as they were"
+                logger.warning(said, self._path, error.strerror, extra=fields("state-unreadable"))
+            return self._state
+
+    def _look(self) -> State:
+        """Give the state on disk.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        try:
+            content = self._file.read_if_changed()
+            if content is not None:
+                self._state = self._decode(content)
         except FileNotFoundError:
-            if self._seen is not None:
-                self._seen, self._state = None, State()
-            return self._state
-        except OSError:
-            return self._state
-        if seen != self._seen:
-            self._seen = seen
-            self._state = self._read()
+            if self._state != State():  # the same object as long as nothing changes
+                self._state = State()
+        self._unreadable = False
         return self._state
 
     def update(self, change: Callable[[State], State]) -> State:
@@ -117,9 +136,10 @@ class StateFile:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
-                before = self.refresh()
+                before = self._look()
                 state = change(before)
                 self._write(state)
+                self._state = state
                 if self._changes is not None:
                     self._changes[0] += 1
         except OSError as error:
@@ -141,7 +161,11 @@ class StateFile:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         with (self._folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            deadline = time.monotonic() + _LOCK_SECONDS
+            while not try_lock(lock):
+                if time.monotonic() > deadline:
+                    raise OSError(errno.ETIMEDOUT, "another process holds its lock and goes on")
+                time.sleep(_LOCK_STEP_SECONDS)
             yield
 
     def _write(self, state: State) -> None:
@@ -155,12 +179,9 @@ class StateFile:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _read(self) -> State:
+    def _decode(self, content: bytes) -> State:
         try:
-            return _decode_state(self._path.read_bytes())
-        except OSError as error:
-            logger.warning("the state file %s cannot be read: %s", self._path, error.strerror)
-            return self._state
+            return _decode_state(content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             aside = self._path.with_suffix(".corrupt")
             logger.error(  # noqa: TRY400 - the message says it all

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from inference.errors import SettingError
 from inference.log import fields
 from inference.model.seal import PUBLIC_BYTES, check_seal, key_id
+from inference.runtime.watched_file import WatchedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,21 +43,25 @@ class Trust:
                 f"{_SETTING} needs the extra inference[signing], which is not installed"
             )
         self._path = path
-        self._seen = self._look()
-        self._trusted = _read(path)
+        self._file = WatchedFile(path)
+        self._unreadable = False
+        self._trusted = self._read() or {}
 
     def refresh(self) -> bool:
         """Read the file again if it has changed; tell whether other keys are trusted now."""
-        seen = self._look()
-        if seen == self._seen:
-            return False
-        self._seen, before = seen, self._trusted
+        before = self._trusted
         try:
-            self._trusted = _read(self._path)
+            trusted = self._read()
         except SettingError as error:
-            told = fields("trust-unreadable")
-            logger.error("the trusted keys stay as they were: %s", error, extra=told)  # noqa: TRY400
+            if not self._unreadable:
+                self._unreadable = True
+                told = fields("trust-unreadable")
+                said = "the trusted keys stay as they were: %s"
+                logger.error(said, error, extra=told)  # noqa: TRY400 - the message says it all
             return False
+        if trusted is None:
+            return False
+        self._trusted, self._unreadable = trusted, False
         names = sorted(name for name, _ in self._trusted.values())
         told = fields("trust", keys=names)
         logger.info("the trusted keys were read: %s", ", ".join(names), extra=told)
@@ -80,27 +84,26 @@ class Trust:
         signer = check_seal(data, name, {key: public for key, (_, public) in trusted.items()})
         return trusted[signer][0]
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _read(self) -> dict[str, tuple[str, bytes]] | None:
+        """Read the file: each key's name and the key itself, by its id; ``None`` if unchanged."""
+        path = self._path
         try:
-            status = os.stat(self._path)  # noqa: PTH116 - with every scan
-        except OSError:
-            return None
-        return (status.st_ino, status.st_size, status.st_mtime_ns)
+            content = self._file.read_if_changed()
+        except OSError as error:
+            raise SettingError(f"{_SETTING}: {path} cannot be read: {error.strerror}") from None
+        return None if content is None else _parse_file(content, path)
 
 
-def _read(path: Path) -> dict[str, tuple[str, bytes]]:
-    """Read the file: each key's name and the key itself, by its id."""
+def _parse_file(content: bytes, path: Path) -> dict[str, tuple[str, bytes]]:
     try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise SettingError(f"{_SETTING}: {path} cannot be read: {error.strerror}") from None
+        lines = content.decode().splitlines()
     except UnicodeDecodeError:
         raise SettingError(f"{_SETTING}: {path} is no text") from None
     trusted: dict[str, tuple[str, bytes]] = {}
     for number, line in enumerate(lines, 1):
-        content = line.partition("#")[0].split()
-        if content:
-            name, public = _parse(content, f"{_SETTING}: {path}: line {number}")
+        parts = line.partition("#")[0].split()
+        if parts:
+            name, public = _parse(parts, f"{_SETTING}: {path}: line {number}")
             trusted[key_id(public)] = (name, public)
     if not trusted:
         raise SettingError(f"{_SETTING}: {path} holds no key: 'exporter keygen' makes them")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from inference.errors import SettingError
 from inference.log import fields
+from inference.runtime.watched_file import WatchedFile
 from inference.web.access.key import read_lines
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ class Keyring:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = WatchedFile(path)
+        self._unreadable = False
         try:
-            self._seen: tuple[int, int, int] | None = self._look()
-            self._callers = self._read()
+            self._callers = self._read() or {}
         except OSError as error:
             raise SettingError(
                 f"INFERENCE_API_KEYS_FILE: {path} cannot be read: {error.strerror}"
@@ -61,31 +62,29 @@ class Keyring:
             return None
         return caller
 
-    def _look(self) -> tuple[int, int, int]:
-        status = os.stat(self._path)  # noqa: PTH116 - once per request: Path.stat costs double
-        return (status.st_ino, status.st_size, status.st_mtime_ns)
-
-    def _read(self) -> dict[bytes, Caller]:
+    def _read(self) -> dict[bytes, Caller] | None:
+        """Read the callers by digest; ``None`` when the file has not changed."""
+        content = self._file.read_if_changed()
+        if content is None:
+            return None
         try:
-            return read_lines(self._path.read_text())
+            return read_lines(content.decode())
         except (SettingError, UnicodeDecodeError) as error:
             reason = str(error) if isinstance(error, SettingError) else "it is no text"
             raise SettingError(f"INFERENCE_API_KEYS_FILE: {self._path}: {reason}") from None
 
     def _refresh(self) -> None:
         try:
-            seen = self._look()
-            if seen == self._seen:
-                return
-            self._seen = seen
-            self._callers = self._read()
+            callers = self._read()
         except (OSError, SettingError) as error:
-            if self._seen is not None:
+            if not self._unreadable:
+                self._unreadable = True
                 logger.error(  # noqa: TRY400 - the message says it all
                     "the keys stay as they were: %s", error, extra=fields("keys-unreadable")
                 )
-            if isinstance(error, OSError):
-                self._seen = None
             return
-        names = sorted(caller.name for caller in self._callers.values())
+        if callers is None:
+            return
+        self._callers, self._unreadable = callers, False
+        names = sorted(caller.name for caller in callers.values())
         logger.info("the keys were read: %s", ", ".join(names), extra=fields("keys", keys=names))

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _SLOTS = 65536
 _PROBES = 64  # slots that are looked at for one key
-_DIGEST_BYTES = 32
+_TAG_BYTES = 8  # 64 bits of a digest: no two keys of one service agree in as many
 _DOUBLE = 8
-RATE_BYTES = _SLOTS * (_DIGEST_BYTES + _DOUBLE)
+RATE_BYTES = _SLOTS * (_TAG_BYTES + _DOUBLE)
 _ROUNDING = 1e-6
 
 
@@ -50,8 +50,8 @@ class Rates:
         self._per_second = per_second
         self._clock = clock
         memory = memoryview(bytearray(RATE_BYTES)) if section is None else section
-        self._digests = memory[: _SLOTS * _DIGEST_BYTES]
-        self._full_at = memory[_SLOTS * _DIGEST_BYTES : RATE_BYTES].cast("d")
+        self._tags = memory[: _SLOTS * _TAG_BYTES].cast("Q")
+        self._full_at = memory[_SLOTS * _TAG_BYTES : RATE_BYTES].cast("d")
 
     def take(self, caller: Caller) -> None:
         """Take a token.
@@ -60,7 +60,10 @@ class Rates:
             RateError: There is none.
         """
         now = self._clock()
-        bucket = self._find(caller.digest, now)
+        tag = int.from_bytes(caller.digest[:_TAG_BYTES], "big")
+        bucket = tag % _SLOTS
+        if self._tags[bucket] != tag:
+            bucket = self._find(tag, now)
         full_at = max(self._full_at[bucket], now)
         wait = full_at - now - self._slack
         if wait > _ROUNDING:
@@ -71,26 +74,22 @@ class Rates:
             )
         self._full_at[bucket] = full_at + self._interval
 
-    def _find(self, digest: bytes, now: float) -> int:
+    def _find(self, tag: int, now: float) -> int:
         """Find a key's slot, or take one: a new one, or that of a bucket which is full.
 
         A slot that was used once is never new again, so that whatever lies behind it is found.
         """
-        first = int.from_bytes(digest[:4], "big")
+        slots = [(tag + probe) % _SLOTS for probe in range(_PROBES)]
         free = None
-        for probe in range(_PROBES):
-            slot = (first + probe) % _SLOTS
-            at = slot * _DIGEST_BYTES
-            if self._digests[at : at + _DIGEST_BYTES] == digest:
+        for slot in slots:
+            if self._tags[slot] == tag:
                 return slot
             if free is None and self._full_at[slot] <= now:
                 free = slot
             if not self._full_at[slot]:
                 break
         if free is None:  # more keys are busy than there is room for: the one with most left
-            slots = [(first + probe) % _SLOTS for probe in range(_PROBES)]
             free = min(slots, key=self._full_at.__getitem__)
-        at = free * _DIGEST_BYTES
-        self._digests[at : at + _DIGEST_BYTES] = digest
+        self._tags[free] = tag
         self._full_at[free] = now
         return free
