@@ -6,13 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from skl2onnx.common.data_types import (
-    BooleanTensorType,
-    DoubleTensorType,
-    FloatTensorType,
-    Int64TensorType,
-    StringTensorType,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,20 +44,6 @@ class Layout:
     def dtype(self) -> type[Any]:
         """NumPy's type of a float."""
         return np.float64 if self.precision == "float64" else np.float32
-
-    def initial_types(self) -> list[tuple[str, Any]]:
-        """Describe the inputs to skl2onnx."""
-        floating = DoubleTensorType if self.precision == "float64" else FloatTensorType
-        if self.elements is None:
-            return [(_MATRIX, floating([None, len(self.names)]))]
-        makers = {
-            "number": floating,
-            "int64": Int64TensorType,
-            "bool": BooleanTensorType,
-            "string": StringTensorType,
-        }
-        pairs = zip(self.names, self.elements, strict=True)
-        return [(name, makers[element]([None, 1])) for name, element in pairs]
 
     def to_feeds(self, table: Table, inputs: Sequence[str | None]) -> dict[str, Array]:
         """Build the input arrays, casting as the service casts JSON numbers.

@@ -3,14 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from exporter.conversion.graph_patches import (
-    flatten_output,
     keep_outputs,
     make_portable,
-    replace_imputers,
 )
 from inference.model.session import Session
 
@@ -75,42 +72,6 @@ def test_keeps_what_a_subgraph_reads() -> None:
     keep_outputs(model, ["y"])
     (result,) = _run(model, a=np.ones((1, 2), np.float32))
     assert result.tolist() == [[-2, -2]]
-
-
-def test_flattens_an_output_and_keeps_its_name() -> None:
-    """Labels of shape [1, rows] become [rows], also where another node reads them."""
-    model = _model(
-        [
-            helper.make_node("Transpose", ["a"], ["y"]),
-            helper.make_node("Neg", ["y"], ["z"]),
-        ],
-        [_value("a", shape=("N", 1))],
-        [_value("y", shape=(1, "N")), _value("z", shape=(1, "N"))],
-    )
-    flatten_output(model, "y")
-    flat, other = _run(model, a=np.array([[1.0], [2.0]], np.float32))
-    assert flat.tolist() == [1, 2]
-    assert other.tolist() == [[-1, -2]]
-
-
-@pytest.mark.parametrize("dtype", ["float64"])
-def test_imputes_doubles_exactly(dtype: str) -> None:
-    """The value comes from the model, not from the graph's rounded attribute."""
-    exact = np.array([0.1, 0.2])
-    node = helper.make_node(
-        "Imputer",
-        ["a"],
-        ["y"],
-        domain="ai.onnx.ml",
-        imputed_value_floats=exact.astype(np.float32).tolist(),
-        replaced_value_float=float("nan"),
-    )
-    model = _model([node], [_value("a", DOUBLE)], [_value("y", DOUBLE)])
-    replace_imputers(model, [np.array(["text"], dtype=object), exact])
-    make_portable(model)
-    (result,) = _run(model, a=np.array([[np.nan, 5.0], [1.0, np.nan]], dtype))
-    assert result.tolist() == [[0.1, 5.0], [1.0, 0.2]]
-    assert [e.domain for e in model.opset_import] == [""]
 
 
 def test_lowers_strings_in_a_locale_that_slim_images_have() -> None:

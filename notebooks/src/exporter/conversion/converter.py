@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from skl2onnx import convert_sklearn
-from skl2onnx._parse import sklearn_parsers_map
 from skl2onnx._supported_operators import sklearn_operator_name_map
-from skl2onnx.common._registration import get_converter
-from skl2onnx.common.utils_sklearn import enumerate_model_names
-from sklearn.base import ClassifierMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from exporter.conversion.estimator_patches import adapt, low_level_trees, plain_flags
-from exporter.conversion.forest_votes import count_votes
-from exporter.conversion.graph_patches import (
-    correct_distance_weights,
-    correct_output_types,
-    flatten_output,
-    keep_outputs,
-    make_portable,
-    opsets,
-    replace_imputers,
-    route_missing_values,
-)
-from exporter.conversion.registry import custom_arguments
+from exporter.conversion.composition.compose import compose
+from exporter.conversion.composition.graph import OPSETS, Column
+from exporter.conversion.composition.registry import written_here
+from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
 from exporter.errors import ConversionError
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
@@ -41,8 +25,9 @@ if TYPE_CHECKING:
     from exporter.original import Original
     from exporter.table import Table
 
-# What the oldest server that is worth supporting runs: onnxruntime 1.18 of May 2024 has opset 21.
-TARGET_OPSETS = {"": 21, "ai.onnx.ml": 3, "com.microsoft": 1}
+_MATRIX = "X"
+_MOST_PARTS = 1000
+_NEIGHBOURS = (KNeighborsClassifier, KNeighborsRegressor)
 
 
 @dataclass(frozen=True)
@@ -89,17 +74,15 @@ class Attempt:
 
 def list_attempts(model: Any, layouts: list[Layout]) -> Iterator[Attempt]:
     """List the ways to convert, fastest to serve first: each in float32, then in float64."""
-    if layouts[0].elements is None and not _holds(model, ColumnTransformer):
-        layouts = layouts[:1]  # nothing in it could tell one column from another
-    cdist = [True, False] if _with_option(model, "optim") else [False]
-    for layout in layouts:
+    cdist = [True, False] if _holds(model, _NEIGHBOURS) else [False]
+    for layout in layouts[:1]:
         for use_cdist in cdist:
             for precision in ("float32", "float64"):
                 yield Attempt(replace(layout, precision=precision), use_cdist)
 
 
 def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
-    """Convert the model in one way, mend the graph and load it.
+    """Convert the model in one way and load it.
 
     Args:
         original: The model.
@@ -107,120 +90,58 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
         probe: A few rows, to see what the graph gives.
 
     Raises:
-        ConversionError: skl2onnx cannot convert it, or onnxruntime cannot run the result.
+        ConversionError: It cannot be converted, or onnxruntime cannot run the result.
     """
     layout = attempt.layout
-    adapted = adapt(original.model, layout.precision, by_position=layout.elements is None)
-    try:
-        with warnings.catch_warnings(), plain_flags():
-            warnings.simplefilter("ignore")  # about skl2onnx's own use of scikit-learn
-            model = convert_sklearn(
-                adapted,
-                name=type(original.model).__name__,
-                initial_types=layout.initial_types(),
-                target_opset=TARGET_OPSETS,
-                options=_options(adapted, use_cdist=attempt.use_cdist),
-                **custom_arguments(),
-            )
-    except Exception as error:  # its converters raise whatever occurs to them
-        raise ConversionError(f"skl2onnx cannot convert it: {_first_line(error)}") from error
-    _check_opsets(model)
-    outputs = _name_outputs(original, model)
-    spelt = [value.name for value in model.graph.input]
-    keep_outputs(model, filter(None, [outputs.label, outputs.probabilities]))
-    correct_output_types(model)
-    correct_distance_weights(model)
-    trees = low_level_trees(adapted)
-    route_missing_values(model, trees)
-    count_votes(model, trees)
-    if layout.precision == "float64":
-        replace_imputers(model, _fill_values(adapted))
+    classes = original.encoded_classes or original.classes
+    columns = _columns(layout)
+    model = compose(original.model, columns, layout.precision, classes, use_cdist=attempt.use_cdist)
+    names = [output.name for output in model.graph.output]
+    outputs = Outputs(
+        label=names[0],
+        probabilities=names[1] if len(names) > 1 else None,
+        encoded_classes=original.encoded_classes,
+    )
+    keep_outputs(model, names)
     make_portable(model)
+    _check_opsets(model)
     kept = {value.name for value in model.graph.input}
-    columns = spelt * len(layout.names) if layout.elements is None else spelt
-    inputs = tuple(name if name in kept else None for name in columns)
+    spelt = [c.name for c in columns] * (len(layout.names) if layout.elements is None else 1)
+    inputs = tuple(name if name in kept else None for name in spelt)
     try:
-        session = _load(model, outputs, layout.to_feeds(probe, inputs), original)
+        session = Session(model.SerializeToString())
+        session.run(names, layout.to_feeds(probe, inputs))
     except (ArtefactError, InferenceError) as error:
         raise ConversionError(_explain_runtime(str(error), layout)) from error
     return Conversion(model, layout, inputs, outputs, session)
 
 
 def supported_estimators() -> list[str]:
-    """List the scikit-learn estimators that skl2onnx converts."""
-    return sorted({kind.__name__ for kind in sklearn_operator_name_map})
+    """List the scikit-learn estimators that can be converted."""
+    return sorted({kind.__name__ for kind in sklearn_operator_name_map} | set(written_here()))
 
 
-def _load(model: Any, outputs: Outputs, feeds: dict[str, Any], original: Original) -> Session:
-    session = Session(model.SerializeToString())
-    (labels,) = session.run([outputs.label], feeds)
-    count = len(next(iter(feeds.values())))
-    if original.task == "classification" and labels.shape not in {(count,), (count, 1)}:
-        flatten_output(model, outputs.label)
-        session = Session(model.SerializeToString())
-        session.run([outputs.label], feeds)
-    return session
+def _columns(layout: Layout) -> list[Column]:
+    if layout.elements is None:
+        return [Column(_MATRIX, "real", len(layout.names))]
+    pairs = zip(layout.names, layout.elements, strict=True)
+    return [Column(name, "real" if e == "number" else e, 1) for name, e in pairs]
 
 
-def _fill_values(model: Any) -> list[Any]:
-    return [
-        estimator.statistics_
-        for _, estimator in enumerate_model_names(model)
-        if isinstance(estimator, SimpleImputer) and hasattr(estimator, "statistics_")
-    ]
-
-
-def _name_outputs(original: Original, model: Any) -> Outputs:
-    names = [output.name for output in model.graph.output]
-    if original.has_probabilities and len(names) < 2:
-        raise ConversionError("skl2onnx gives no probabilities for it, although the model has them")
-    for output in model.graph.output:
-        if not output.type.HasField("tensor_type"):
-            raise ConversionError(f"its output '{output.name}' is no tensor")
-    return Outputs(
-        label=names[0],
-        probabilities=names[1] if original.has_probabilities else None,
-        encoded_classes=original.encoded_classes,
-    )
-
-
-def _options(model: Any, *, use_cdist: bool) -> dict[int, dict[str, Any]]:
-    options: dict[int, dict[str, Any]] = {}
-    for _, estimator in enumerate_model_names(model):
-        if isinstance(estimator, ClassifierMixin):
-            options[id(estimator)] = {}  # else a Pipeline would ask its last step for a ZipMap
-    for estimator in _with_option(model, "zipmap"):
-        if type(estimator) in sklearn_parsers_map:
-            options.setdefault(id(estimator), {})["zipmap"] = False
-    if use_cdist:
-        for estimator in _with_option(model, "optim"):
-            options.setdefault(id(estimator), {})["optim"] = "cdist"
-    return options
-
-
-def _with_option(model: Any, option: str) -> list[Any]:
-    found = []
-    for _, estimator in enumerate_model_names(model):
-        alias = sklearn_operator_name_map.get(type(estimator))
-        if alias is None or isinstance(estimator, Pipeline):
-            continue  # a Pipeline would pass its options on to steps that do not know them
-        try:
-            allowed = get_converter(alias).get_allowed_options()
-        except (ValueError, AttributeError):
-            continue
-        if option in (allowed or {}):
-            found.append(estimator)
-    return found
-
-
-def _holds(model: Any, kind: type[Any]) -> bool:
-    return any(isinstance(estimator, kind) for _, estimator in enumerate_model_names(model))
+def _holds(value: Any, kinds: tuple[type[Any], ...]) -> bool:
+    if isinstance(value, kinds):
+        return True
+    if isinstance(value, BaseEstimator):
+        return any(_holds(held, kinds) for held in vars(value).values())
+    if isinstance(value, (list, tuple)) and len(value) < _MOST_PARTS:
+        return any(_holds(held, kinds) for held in value)
+    return isinstance(value, dict) and any(_holds(held, kinds) for held in value.values())
 
 
 def _check_opsets(model: Any) -> None:
     wanted = opsets(model)
     for domain, version in wanted.items():
-        limit = TARGET_OPSETS.get("" if domain == "ai.onnx" else domain)
+        limit = OPSETS.get("" if domain == "ai.onnx" else domain)
         if limit is None:
             raise ConversionError(f"the graph needs the operators of '{domain}', which nobody has")
         if version > limit:
@@ -234,8 +155,3 @@ def _explain_runtime(reason: str, layout: Layout) -> str:
     if layout.precision == "float64" and ("Type" in reason or "implement" in reason.lower()):
         return f"onnxruntime has no float64 version of one of its operators ({reason})"
     return reason
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300].rstrip(" .,") if lines else type(error).__name__

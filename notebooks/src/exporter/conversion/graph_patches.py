@@ -31,19 +31,6 @@ def keep_outputs(model: Any, names: Iterable[str]) -> None:
     _keep(graph.input, [i for i in graph.input if i.name in needed])
 
 
-def flatten_output(model: Any, name: str) -> None:
-    """Give an output the shape ``[rows]``."""
-    output = next(o for o in model.graph.output if o.name == name)
-    inner, shape = f"{name}_unflattened", f"{name}_rows"
-    for node in model.graph.node:
-        node.output[:] = [inner if o == name else o for o in node.output]
-        node.input[:] = [inner if i == name else i for i in node.input]
-    model.graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), shape))
-    model.graph.node.append(helper.make_node("Reshape", [inner, shape], [name]))
-    element = output.type.tensor_type.elem_type
-    output.CopyFrom(helper.make_tensor_value_info(name, element, [None]))
-
-
 def correct_output_types(model: Any) -> None:
     """Declare as float what onnxruntime's tree operators give as float.
 
@@ -87,31 +74,6 @@ def correct_distance_weights(model: Any) -> None:
             numpy_helper.from_array(np.array([_NEAREST], dtype=dtype), bound)
         )
         node.input[:] = [negated.input[0], bound]
-
-
-def replace_imputers(model: Any, fill_values: list[Any]) -> None:
-    """Impute doubles by standard operators: onnxruntime's ``Imputer`` knows floats only.
-
-    Args:
-        model: A graph of doubles.
-        fill_values: The exact statistics of the model's imputers; the graph holds them rounded.
-    """
-    exact = {np.asarray(v, dtype=np.float32).tobytes(): v for v in fill_values if _is_numeric(v)}
-    nodes = []
-    for node in model.graph.node:
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        rounded = np.asarray(attributes.get("imputed_value_floats", ()), dtype=np.float32)
-        fill = exact.get(rounded.tobytes())
-        missing = attributes.get("replaced_value_float", 0.0)
-        if node.op_type != "Imputer" or fill is None or not np.isnan(missing):
-            nodes.append(node)
-            continue
-        constant, mask = f"{node.output[0]}_fill", f"{node.output[0]}_missing"
-        values = np.asarray(fill, dtype=np.float64).reshape(1, -1)
-        model.graph.initializer.append(numpy_helper.from_array(values, constant))
-        nodes.append(helper.make_node("IsNaN", [node.input[0]], [mask]))
-        nodes.append(helper.make_node("Where", [mask, constant, node.input[0]], [node.output[0]]))
-    _keep(model.graph.node, nodes)
 
 
 def route_missing_values(model: Any, forests: list[list[Any]]) -> None:
@@ -184,7 +146,3 @@ def _all_nodes(graph: Any) -> list[Any]:
             for inner in [attribute.g, *attribute.graphs]:
                 nodes += _all_nodes(inner)
     return nodes
-
-
-def _is_numeric(values: Any) -> bool:
-    return bool(np.asarray(values).dtype.kind == "f")

@@ -64,3 +64,9 @@ def custom_arguments() -> dict[str, dict[type[Any], Any]]:
         "custom_conversion_functions": dict(_converters),
         "custom_shape_calculators": dict(_shapes),
     }
+
+
+def is_converted_here(estimator: Any) -> bool:
+    """Whether a converter of our own is registered for the estimator's type."""
+    custom_arguments()
+    return type(estimator) in _converters

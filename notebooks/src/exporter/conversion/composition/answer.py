@@ -1,0 +1,61 @@
+"""What an estimator answers, as names in a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Names of tensors; what nothing reads is dropped from the graph in the end.
+
+    Attributes:
+        index: Index of the predicted class, int64 of shape ``[rows]``.
+        probabilities: Shape ``[rows, classes]``.
+        scores: What ``decision_function`` gives, as ``[rows, 1]`` for two classes; or a function
+            that adds it to the graph.
+        value: A regressor's prediction, shape ``[rows, targets]``.
+    """
+
+    index: str | None = None
+    probabilities: str | None = None
+    scores: str | Callable[[], str] | None = None
+    value: str | None = None
+
+    def need_index(self) -> str:
+        """Give the index, which a classifier has."""
+        return _present(self.index, "a label")
+
+    def need_probabilities(self) -> str:
+        """Give the probabilities.
+
+        Raises:
+            ConversionError: There are none.
+        """
+        return _present(self.probabilities, "probabilities")
+
+    def need_scores(self) -> str:
+        """Give the scores.
+
+        Raises:
+            ConversionError: There are none.
+        """
+        return self.scores() if callable(self.scores) else _present(self.scores, "scores")
+
+    def need_value(self) -> str:
+        """Give a regressor's value."""
+        return _present(self.value, "a value")
+
+
+def _present(name: str | None, what: str) -> str:
+    if name is None:
+        raise ConversionError(
+            f"one of its estimators gives no {what[2:] if what[:2] == 'a ' else what}"
+        )
+    return name

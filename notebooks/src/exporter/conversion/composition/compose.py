@@ -1,0 +1,62 @@
+"""From a fitted model to an ONNX model, part by part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto
+
+from exporter.conversion.composition import (  # noqa: F401 - each registers what it writes
+    encoders,
+    linear,
+    numbers,
+    structure,
+    text,
+    thresholds,
+    wrappers,
+)
+from exporter.conversion.composition.graph import Column, Graph
+from exporter.conversion.composition.registry import predict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Real
+
+
+def compose(
+    model: Any,
+    inputs: Sequence[Column],
+    real: Real,
+    classes: Sequence[Any] | None,
+    *,
+    use_cdist: bool = False,
+) -> Any:
+    """Write a model into one graph.
+
+    Args:
+        model: A fitted classifier or regressor.
+        inputs: Its columns in order, by the names of the inputs to be.
+        real: What a real number is.
+        classes: What the label output holds for each class, strings or whole numbers; ``None`` for
+            a regressor.
+        use_cdist: Whether nearest neighbours use ``com.microsoft.CDist``.
+
+    Returns:
+        An ONNX model with a label and probabilities, or one value.
+
+    Raises:
+        ConversionError: A part of it cannot be written.
+    """
+    graph = Graph(inputs, real, use_cdist=use_cdist)
+    answer = predict(graph, model, inputs)
+    if classes is None:
+        return graph.build([("value", answer.need_value(), graph.real_type)])
+    texts = isinstance(classes[0], str)
+    known = np.array(classes, dtype=object if texts else np.int64)
+    label = graph.op("Gather", known, answer.need_index())
+    outputs = [("label", label, TensorProto.STRING if texts else TensorProto.INT64)]
+    if hasattr(model, "predict_proba"):
+        outputs.append(("probabilities", answer.need_probabilities(), graph.real_type))
+    return graph.build(outputs)

@@ -1,0 +1,122 @@
+"""Estimators that skl2onnx converts, each on its own."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto
+from skl2onnx import convert_sklearn
+from skl2onnx._supported_operators import sklearn_operator_name_map
+from skl2onnx.common._registration import get_converter
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.base import is_classifier, is_regressor
+
+from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.graph import OPSETS, Column
+from exporter.conversion.estimator_patches import (
+    low_level_trees,
+    plain_flags,
+    takes_float32,
+)
+from exporter.conversion.forest_votes import count_votes
+from exporter.conversion.graph_patches import (
+    correct_distance_weights,
+    correct_output_types,
+    route_missing_values,
+)
+from exporter.conversion.registry import custom_arguments
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Graph
+
+_INPUT = "X"
+
+
+def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[Column]:
+    """Write a transformer; see :func:`exporter.conversion.composition.registry.transform`."""
+    outputs = _embed(graph, estimator, columns, {})
+    return [Column(outputs[-1], "real", _width_out(estimator, columns))]
+
+
+def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
+    """Write a predictor; see :func:`exporter.conversion.composition.registry.predict`."""
+    if is_regressor(estimator):
+        (value,) = _embed(graph, estimator, columns, {})
+        return Answer(value=graph.op("Reshape", value, np.array([0, -1])))
+    if not is_classifier(estimator):
+        raise ConversionError(f"{type(estimator).__name__} is no classifier and no regressor")
+    numbered = copy.copy(estimator)  # the label is the class's number
+    numbered.classes_ = np.arange(len(estimator.classes_))
+    index, *rest = _embed(graph, numbered, columns, {"zipmap": False, "nocl": False})
+
+    def add_scores() -> str:
+        options = {"zipmap": False, "raw_scores": True}
+        return _embed(graph, numbered, columns, options, required="raw_scores")[1]
+
+    return Answer(
+        index=graph.op("Reshape", index, np.array([-1])),
+        probabilities=rest[0] if rest and hasattr(estimator, "predict_proba") else None,
+        scores=add_scores,
+    )
+
+
+def _embed(
+    graph: Graph,
+    estimator: Any,
+    columns: Sequence[Column],
+    options: dict[str, Any],
+    required: str | None = None,
+) -> list[str]:
+    width = sum(column.width for column in columns)
+    alias = sklearn_operator_name_map.get(type(estimator))
+    name = type(estimator).__name__
+    if alias is None:
+        raise ConversionError(f"there is no converter for {name}")
+    allowed = get_converter(alias).get_allowed_options() or {}
+    if required and required not in allowed:
+        raise ConversionError(f"the scores of {name} cannot be converted")
+    if graph.use_cdist:
+        options = {**options, "optim": "cdist"}
+    kept = {k: v for k, v in options.items() if k in allowed}
+    single = graph.real == "float32" or takes_float32(estimator)
+    floating = FloatTensorType if single else DoubleTensorType
+    try:
+        with warnings.catch_warnings(), plain_flags():
+            warnings.simplefilter("ignore")  # about skl2onnx's own use of scikit-learn
+            model = convert_sklearn(
+                estimator,
+                initial_types=[(_INPUT, floating([None, width]))],
+                target_opset=OPSETS,
+                options={id(estimator): kept} if kept else None,
+                **custom_arguments(),
+            )
+    except Exception as error:  # its converters raise whatever occurs to them
+        raise ConversionError(f"skl2onnx cannot convert {name}: {_first_line(error)}") from error
+    correct_output_types(model)
+    correct_distance_weights(model)
+    trees = low_level_trees(estimator)
+    if trees:
+        route_missing_values(model, [trees])
+        count_votes(model, [trees])
+    values = graph.matrix(columns)
+    if single and graph.real != "float32":
+        values = graph.op("Cast", values, to=TensorProto.FLOAT)
+    return graph.embed(model, {_INPUT: values})
+
+
+def _width_out(estimator: Any, columns: Sequence[Column]) -> int:
+    try:
+        return len(estimator.get_feature_names_out())
+    except (AttributeError, ValueError):
+        return sum(column.width for column in columns)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300].rstrip(" .,") if lines else type(error).__name__

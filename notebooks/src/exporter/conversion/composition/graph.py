@@ -1,0 +1,231 @@
+"""A graph under construction: nodes, constants, and columns of tensors.
+
+This module knows ONNX and nothing of scikit-learn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Real = Literal["float32", "float64"]
+Element = Literal["real", "int64", "bool", "string"]
+
+# What the oldest server that is worth supporting runs: onnxruntime 1.18 of May 2024 has opset 21.
+OPSETS = {"": 21, "ai.onnx.ml": 3, "com.microsoft": 1}
+_IR_VERSION = 10
+_PREFIX = "_"
+
+
+class Column(NamedTuple):
+    """A tensor of shape ``[rows, width]``: one column of the table, or several of one type."""
+
+    name: str
+    element: Element
+    width: int
+
+
+class Graph:
+    """Collects nodes and constants.
+
+    Args:
+        inputs: Names and element types of the inputs, each with its width.
+        real: What a real number is.
+        use_cdist: Whether nearest neighbours use ``com.microsoft.CDist``.
+    """
+
+    def __init__(self, inputs: Iterable[Column], real: Real, *, use_cdist: bool = False) -> None:
+        self.inputs = list(inputs)
+        self.real = real
+        self.use_cdist = use_cdist
+        self.dtype = np.dtype(real)
+        self.real_type = TensorProto.FLOAT if real == "float32" else TensorProto.DOUBLE
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._taken = {column.name for column in self.inputs}
+
+    def unique(self, stem: str) -> str:
+        """Make a name that nothing else has."""
+        number = len(self._taken)
+        while (name := f"{_PREFIX}{stem}{number}") in self._taken:
+            number += 1
+        self._taken.add(name)
+        return name
+
+    def op(self, kind: str, *inputs: Any, domain: str = "", **attributes: Any) -> str:
+        """Add a node with one output.
+
+        Args:
+            kind: The operator.
+            inputs: Names; or numbers and arrays, which become constants.
+            domain: Of the operator.
+            attributes: Of the node.
+
+        Returns:
+            The output's name.
+        """
+        return self.ops(kind, *inputs, count=1, domain=domain, **attributes)[0]
+
+    def ops(
+        self, kind: str, *inputs: Any, count: int, domain: str = "", **attributes: Any
+    ) -> list[str]:
+        """Add a node with several outputs; see :meth:`op`."""
+        names = [i if isinstance(i, str) else self.constant(i) for i in inputs]
+        outputs = [self.unique(kind.lower()) for _ in range(count)]
+        self.nodes.append(helper.make_node(kind, names, outputs, domain=domain, **attributes))
+        return outputs
+
+    def constant(self, value: Any) -> str:
+        """Add a constant: floats become reals of this graph, integers int64, texts strings."""
+        array = np.asarray(value)
+        if array.dtype.kind == "f":
+            array = array.astype(self.dtype)
+        elif array.dtype.kind in "iu":
+            array = array.astype(np.int64)
+        elif array.dtype.kind in "UO":
+            array = array.astype(object)
+        packed = repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
+        key = (str(array.dtype), array.shape, packed)
+        if key not in self._constants:
+            self._constants[key] = name = self.unique("constant")
+            self.initializers.append(numpy_helper.from_array(array, name))
+        return self._constants[key]
+
+    def to_real(self, name: str) -> str:
+        """Turn numbers or booleans into reals."""
+        return self.op("Cast", name, to=self.real_type)
+
+    def matrix(self, columns: Sequence[Column]) -> str:
+        """Put columns side by side as reals.
+
+        Raises:
+            ConversionError: One of them is text.
+        """
+        if any(column.element == "string" for column in columns):
+            raise ConversionError("a column of text reaches a step that takes numbers")
+        if not columns:
+            raise ConversionError("a step gets no column at all")
+        parts = [c.name if c.element == "real" else self.to_real(c.name) for c in columns]
+        return parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=1)
+
+    def gather(self, name: str, places: Sequence[int]) -> str:
+        """Choose columns of a tensor."""
+        return self.op("Gather", name, np.array(places, dtype=np.int64), axis=1)
+
+    def concat(self, parts: Sequence[str]) -> str:
+        """Put tensors side by side."""
+        return parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=1)
+
+    def total(self, name: str) -> str:
+        """Sum each row, keeping its dimension."""
+        return self.op("ReduceSum", name, np.array([1]), keepdims=1)
+
+    def pick(self, columns: Sequence[Column], places: Sequence[int]) -> list[Column]:
+        """Choose columns by their place in the table, neighbours of one tensor together."""
+        homes = [(c, i) for c, column in enumerate(columns) for i in range(column.width)]
+        groups: list[tuple[int, list[int]]] = []
+        for place in places:
+            home, inner = homes[place]
+            if groups and groups[-1][0] == home:
+                groups[-1][1].append(inner)
+            else:
+                groups.append((home, [inner]))
+        picked = []
+        for home, chosen in groups:
+            column = columns[home]
+            whole = chosen == list(range(column.width))
+            name = column.name if whole else self.gather(column.name, chosen)
+            picked.append(Column(name, column.element, len(chosen)))
+        return picked
+
+    def embed(self, model: Any, feeds: Mapping[str, str]) -> list[str]:
+        """Take over another model's nodes.
+
+        Args:
+            model: An ONNX model.
+            feeds: What its inputs are here.
+
+        Returns:
+            Names of its outputs, in its order; numbers are reals or int64.
+        """
+        renamed = {"": "", **feeds}
+
+        def rename(name: str) -> str:
+            if name not in renamed:
+                renamed[name] = self.unique("part")
+            return renamed[name]
+
+        for constant in model.graph.initializer:
+            copy = type(constant).FromString(constant.SerializeToString())
+            copy.name = rename(constant.name)
+            self.initializers.append(copy)
+        for node in model.graph.node:
+            copy = type(node).FromString(node.SerializeToString())
+            _rename(copy, rename)
+            self.nodes.append(copy)
+        return [self._unify(rename(output.name), output) for output in model.graph.output]
+
+    def build(self, outputs: Sequence[tuple[str, str, int]]) -> Any:
+        """Make the model.
+
+        Args:
+            outputs: What to call each output, its name here and its element type.
+        """
+        public = []
+        for stem, inner, kind in outputs:
+            name = stem if stem not in self._taken else self.unique(stem)
+            self.nodes.append(helper.make_node("Identity", [inner], [name]))
+            public.append(helper.make_tensor_value_info(name, kind, None))
+        types = {"real": self.real_type, **_TYPES}
+        graph = helper.make_graph(
+            self.nodes,
+            "model",
+            [
+                helper.make_tensor_value_info(c.name, types[c.element], [None, c.width])
+                for c in self.inputs
+            ],
+            public,
+            self.initializers,
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid(d, v) for d, v in OPSETS.items()]
+        )
+        model.ir_version = _IR_VERSION
+        return model
+
+    def _unify(self, name: str, output: Any) -> str:
+        kind = output.type.tensor_type.elem_type
+        if kind in (TensorProto.FLOAT, TensorProto.DOUBLE) and kind != self.real_type:
+            return self.to_real(name)
+        return self.op("Cast", name, to=TensorProto.INT64) if kind == TensorProto.INT32 else name
+
+
+_TYPES = {
+    "int64": TensorProto.INT64,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
+}
+
+
+def _rename(node: Any, rename: Any) -> None:
+    node.input[:] = [rename(name) for name in node.input]
+    node.output[:] = [rename(name) for name in node.output]
+    node.name = ""
+    for attribute in node.attribute:
+        for graph in [attribute.g, *attribute.graphs]:
+            _rename_graph(graph, rename)
+
+
+def _rename_graph(graph: Any, rename: Any) -> None:
+    for entry in [*graph.input, *graph.output, *graph.initializer]:
+        entry.name = rename(entry.name)
+    for node in graph.node:
+        _rename(node, rename)

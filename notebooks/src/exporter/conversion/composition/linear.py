@@ -1,0 +1,145 @@
+"""Linear models: a product, an intercept, and a link."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn import linear_model as linear
+from sklearn.cross_decomposition import CCA, PLSCanonical, PLSRegression
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.svm import LinearSVC, LinearSVR
+
+from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.registry import predicts
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Column, Graph
+
+
+@predicts(
+    linear.ARDRegression,
+    linear.BayesianRidge,
+    linear.ElasticNet,
+    linear.ElasticNetCV,
+    linear.HuberRegressor,
+    linear.Lars,
+    linear.LarsCV,
+    linear.Lasso,
+    linear.LassoCV,
+    linear.LassoLars,
+    linear.LassoLarsCV,
+    linear.LassoLarsIC,
+    linear.LinearRegression,
+    linear.MultiTaskElasticNet,
+    linear.MultiTaskElasticNetCV,
+    linear.MultiTaskLasso,
+    linear.MultiTaskLassoCV,
+    linear.OrthogonalMatchingPursuit,
+    linear.OrthogonalMatchingPursuitCV,
+    linear.QuantileRegressor,
+    linear.Ridge,
+    linear.RidgeCV,
+    linear.SGDRegressor,
+    linear.TheilSenRegressor,
+    LinearSVR,
+)
+def predict_linear(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Write a linear regression."""
+    return Answer(value=_product(graph, model, columns))
+
+
+@predicts(linear.GammaRegressor, linear.PoissonRegressor, linear.TweedieRegressor)
+def predict_with_link(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Write a generalised linear model."""
+    raw = _product(graph, model, columns)
+    link = type(model._base_loss.link).__name__  # noqa: SLF001 - "auto" is resolved only there
+    if link not in ("LogLink", "IdentityLink"):
+        raise ConversionError(f"the link of {type(model).__name__} is {link}")
+    return Answer(value=graph.op("Exp", raw) if link == "LogLink" else raw)
+
+
+@predicts(PLSRegression, PLSCanonical, CCA)
+def predict_pls(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Write partial least squares, which centres its columns first."""
+    centred = graph.op("Sub", graph.matrix(columns), model._x_mean)  # noqa: SLF001
+    product = graph.op("MatMul", centred, np.asarray(model.coef_, dtype=float).T)
+    return Answer(value=graph.op("Add", product, np.asarray(model.intercept_, dtype=float)))
+
+
+@predicts(linear.LogisticRegression, linear.LogisticRegressionCV, LinearDiscriminantAnalysis)
+def predict_logistic(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Write a logistic regression: the logistic function of two classes, else the softmax."""
+    scores = _product(graph, model, columns)
+    if len(model.classes_) == 2:
+        return Answer(_above_zero(graph, scores), two_sided(graph, sigmoid(graph, scores)), scores)
+    return Answer(largest(graph, scores), graph.op("Softmax", scores, axis=1), scores)
+
+
+@predicts(
+    LinearSVC,
+    linear.PassiveAggressiveClassifier,
+    linear.Perceptron,
+    linear.RidgeClassifier,
+    linear.RidgeClassifierCV,
+    linear.SGDClassifier,
+)
+def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Write a linear classifier, which may have probabilities for each class on its own."""
+    scores = _product(graph, model, columns)
+    binary = len(model.classes_) == 2
+    index = _above_zero(graph, scores) if binary else largest(graph, scores)
+    if not hasattr(model, "predict_proba"):
+        return Answer(index, None, scores)
+    if model.loss == "modified_huber":
+        clipped = graph.op("Clip", scores, -1.0, 1.0)
+        each = graph.op("Div", graph.op("Add", clipped, 1.0), 2.0)
+    else:
+        each = sigmoid(graph, scores)
+    shares = two_sided(graph, each) if binary else normalized(graph, each)
+    return Answer(index, shares, scores)
+
+
+def sigmoid(graph: Graph, scores: str) -> str:
+    """Write the logistic function, which stays finite at both ends."""
+    return graph.op("Sigmoid", scores)
+
+
+def two_sided(graph: Graph, positive: str) -> str:
+    """Put the complement before the probability of the second class."""
+    return graph.op("Concat", graph.op("Sub", 1.0, positive), positive, axis=1)
+
+
+def largest(graph: Graph, scores: str) -> str:
+    """Index of the first of the largest values of each row."""
+    return graph.op("ArgMax", scores, axis=1, keepdims=0)
+
+
+def normalized(graph: Graph, shares: str) -> str:
+    """Divide each row by its sum; a row of zeros becomes uniform."""
+    total = graph.total(shares)
+    empty = graph.op("Equal", total, 0.0)
+    filled = graph.op("Where", empty, 1.0, shares)
+    return graph.op("Div", filled, graph.total(filled))
+
+
+def above(graph: Graph, scores: str, threshold: float) -> str:
+    """Index 1 where the one score of each row is above a threshold, else 0."""
+    return graph.op("Cast", _flat(graph, graph.op("Greater", scores, threshold)), to=7)
+
+
+def _above_zero(graph: Graph, scores: str) -> str:
+    return above(graph, scores, 0.0)
+
+
+def _flat(graph: Graph, name: str) -> str:
+    return graph.op("Reshape", name, np.array([-1]))
+
+
+def _product(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
+    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    intercept = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),))
+    return graph.op("Gemm", graph.matrix(columns), weights, intercept, transB=1)

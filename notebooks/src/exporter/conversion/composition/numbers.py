@@ -1,0 +1,227 @@
+"""Transformers of numbers: scaling, imputing, projecting."""
+
+from __future__ import annotations
+
+from itertools import combinations, combinations_with_replacement
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
+
+from exporter.conversion.composition.graph import Column
+from exporter.conversion.composition.registry import transforms
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Element, Graph
+
+_FUNCTIONS = {
+    np.abs: ["Abs"],
+    np.cos: ["Cos"],
+    np.exp: ["Exp"],
+    np.log: ["Log"],
+    np.sign: ["Sign"],
+    np.sin: ["Sin"],
+    np.sqrt: ["Sqrt"],
+    np.tanh: ["Tanh"],
+}
+
+
+@transforms(StandardScaler, RobustScaler, MaxAbsScaler)
+def transform_scaler(graph: Graph, scaler: Any, columns: Sequence[Column]) -> list[Column]:
+    """Subtract the centre and divide by the scale, in the order in which scikit-learn does."""
+    values = graph.matrix(columns)
+    centre = getattr(scaler, "mean_" if isinstance(scaler, StandardScaler) else "center_", None)
+    centred = getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
+    if centred and centre is not None:
+        values = graph.op("Sub", values, np.asarray(centre, dtype=np.float64))
+    scaled = getattr(scaler, "with_std", getattr(scaler, "with_scaling", True))
+    if scaled and scaler.scale_ is not None:
+        values = graph.op("Div", values, np.asarray(scaler.scale_, dtype=np.float64))
+    if getattr(scaler, "clip", False):
+        values = graph.op("Clip", values, -1.0, 1.0)
+    return _like(columns, values)
+
+
+@transforms(MinMaxScaler)
+def transform_range(graph: Graph, scaler: MinMaxScaler, columns: Sequence[Column]) -> list[Column]:
+    """Stretch each column to a range."""
+    product = graph.op("Mul", graph.matrix(columns), np.asarray(scaler.scale_, dtype=np.float64))
+    values = graph.op("Add", product, np.asarray(scaler.min_, dtype=np.float64))
+    if scaler.clip:
+        low, high = map(float, scaler.feature_range)
+        values = graph.op("Clip", values, low, high)
+    return _like(columns, values)
+
+
+@transforms(Normalizer)
+def transform_normalizer(
+    graph: Graph, normalizer: Normalizer, columns: Sequence[Column]
+) -> list[Column]:
+    """Divide each row by its norm."""
+    return _like(columns, normalize(graph, graph.matrix(columns), normalizer.norm))
+
+
+@transforms(Binarizer)
+def transform_binarizer(
+    graph: Graph, binarizer: Binarizer, columns: Sequence[Column]
+) -> list[Column]:
+    """Tell what is above the threshold."""
+    above = graph.op("Greater", graph.matrix(columns), float(binarizer.threshold))
+    return _like(columns, graph.to_real(above))
+
+
+@transforms(FunctionTransformer)
+def transform_function(
+    graph: Graph, transformer: FunctionTransformer, columns: Sequence[Column]
+) -> list[Column]:
+    """Apply one of NumPy's functions, or none."""
+    function = transformer.func
+    if function is None:
+        return list(columns)
+    values = graph.matrix(columns)
+    if function is np.log1p:
+        values = graph.op("Log", graph.op("Add", values, 1.0))
+    elif function is np.square:
+        values = graph.op("Mul", values, values)
+    elif function in _FUNCTIONS and not transformer.kw_args:
+        for kind in _FUNCTIONS[function]:
+            values = graph.op(kind, values)
+    else:
+        name = getattr(function, "__name__", "its function")
+        raise ConversionError(
+            f"FunctionTransformer calls {name}, which ONNX does not know: "
+            "do that to X before fit() and publish()"
+        )
+    return _like(columns, values)
+
+
+@transforms(SimpleImputer)
+def transform_imputer(
+    graph: Graph, imputer: SimpleImputer, columns: Sequence[Column]
+) -> list[Column]:
+    """Fill what is missing, and tell where that was if the imputer does."""
+    filled: list[Column] = []
+    masks: list[str] = []
+    for place, value in enumerate(imputer.statistics_.tolist()):
+        column = graph.pick(columns, [place])[0]
+        found = _missing(graph, column, imputer.missing_values)
+        masks.append(found)
+        if value is None or value != value:  # noqa: PLR0124 - NaN: such a column is left out
+            if imputer.keep_empty_features:
+                raise ConversionError("an imputer keeps a column that was always missing")
+            continue
+        if isinstance(value, str) != (column.element == "string"):
+            raise ConversionError("an imputer of strings gets numbers, or the other way round")
+        name = column.name
+        if column.element not in ("string", "real"):
+            name = graph.to_real(name)
+        constant = np.array([[value]], dtype=object if isinstance(value, str) else np.float64)
+        element: Element = "string" if isinstance(value, str) else "real"
+        filled.append(Column(graph.op("Where", found, constant, name), element, 1))
+    if imputer.add_indicator:
+        kept = [graph.to_real(masks[i]) for i in imputer.indicator_.features_]
+        if kept:
+            filled.append(Column(graph.concat(kept), "real", len(kept)))
+    return _joined(graph, filled)
+
+
+@transforms(MissingIndicator)
+def transform_indicator(
+    graph: Graph, indicator: MissingIndicator, columns: Sequence[Column]
+) -> list[Column]:
+    """Tell where values are missing."""
+    found = [
+        graph.to_real(_missing(graph, graph.pick(columns, [int(i)])[0], indicator.missing_values))
+        for i in indicator.features_
+    ]
+    return [Column(graph.concat(found), "real", len(found))]
+
+
+@transforms(PolynomialFeatures)
+def transform_polynomial(
+    graph: Graph, polynomial: PolynomialFeatures, columns: Sequence[Column]
+) -> list[Column]:
+    """Multiply columns with each other, degree by degree as scikit-learn does."""
+    values = graph.matrix(columns)
+    low, high = polynomial._min_degree, polynomial._max_degree  # noqa: SLF001 - after checks
+    choose = combinations if polynomial.interaction_only else combinations_with_replacement
+    terms = [t for d in range(1, high + 1) for t in choose(range(_width(columns)), d)]
+    parts: dict[int, str] = {1: values}
+    for degree in range(2, high + 1):
+        rest = [t for t in terms if len(t) == degree]
+        before = {t: i for i, t in enumerate(t for t in terms if len(t) == degree - 1)}
+        left = graph.gather(values, [t[0] for t in rest])
+        right = graph.gather(parts[degree - 1], [before[t[1:]] for t in rest])
+        parts[degree] = graph.op("Mul", left, right)
+    names = [parts[d] for d in range(max(low, 1), high + 1)]
+    if polynomial.include_bias:
+        first = graph.gather(values, [0])
+        names.insert(0, graph.op("Add", graph.op("Mul", first, 0.0), 1.0))
+    return [Column(graph.concat(names), "real", int(polynomial.n_output_features_))]
+
+
+@transforms(PCA, IncrementalPCA, TruncatedSVD)
+def transform_projection(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
+    """Project on the components."""
+    components = np.asarray(model.components_, dtype=np.float64)
+    values = graph.op("MatMul", graph.matrix(columns), components.T)
+    mean = getattr(model, "mean_", None)
+    if mean is not None:
+        values = graph.op("Sub", values, np.asarray(mean @ components.T, dtype=np.float64)[None, :])
+    if getattr(model, "whiten", False):
+        scale = np.sqrt(model.explained_variance_)
+        values = graph.op("Div", values, np.maximum(scale, np.finfo(scale.dtype).eps)[None, :])
+    return [Column(values, "real", len(components))]
+
+
+def normalize(graph: Graph, values: str, norm: str) -> str:
+    """Divide each row by its norm; rows of zeros stay."""
+    if norm == "l2":
+        length = graph.op("Sqrt", graph.total(graph.op("Mul", values, values)))
+    elif norm == "l1":
+        length = graph.total(graph.op("Abs", values))
+    else:
+        length = graph.op("ReduceMax", graph.op("Abs", values), np.array([1]), keepdims=1)
+    empty = graph.op("Equal", length, 0.0)
+    return graph.op("Div", values, graph.op("Where", empty, 1.0, length))
+
+
+def _missing(graph: Graph, column: Column, marker: Any) -> str:
+    if column.element == "string":
+        # Whatever stands for a missing string there is "" here.
+        known = marker if isinstance(marker, str) else ""
+        return graph.op("Equal", column.name, np.array([[known]], dtype=object))
+    real = column.name if column.element == "real" else graph.to_real(column.name)
+    if marker is None or marker != marker:  # noqa: PLR0124 - NaN
+        return graph.op("IsNaN", real)
+    if isinstance(marker, str):
+        raise ConversionError("an imputer of strings gets numbers")
+    return graph.op("Equal", real, float(marker))
+
+
+def _joined(graph: Graph, columns: list[Column]) -> list[Column]:
+    if len(columns) > 1 and all(c.element == "real" for c in columns):
+        return [Column(graph.matrix(columns), "real", _width(columns))]
+    return columns
+
+
+def _like(columns: Sequence[Column], name: str) -> list[Column]:
+    return [Column(name, "real", _width(columns))]
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns)

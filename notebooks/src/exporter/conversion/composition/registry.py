@@ -1,0 +1,70 @@
+"""Which function writes which estimator into a graph; skl2onnx writes the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+
+from exporter.conversion.composition import foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.conversion.composition.answer import Answer
+    from exporter.conversion.composition.graph import Column, Graph
+
+    Transformer = Callable[[Graph, Any, Sequence[Column]], list[Column]]
+    Predictor = Callable[[Graph, Any, Sequence[Column]], Answer]
+
+_TRANSFORMERS: dict[type[Any], Transformer] = {}
+_PREDICTORS: dict[type[Any], Predictor] = {}
+
+
+def transforms(*kinds: type[Any]) -> Callable[[Transformer], Transformer]:
+    """Register a function that writes what ``transform`` does; for exactly these classes."""
+
+    def register(function: Transformer) -> Transformer:
+        _TRANSFORMERS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def predicts(*kinds: type[Any]) -> Callable[[Predictor], Predictor]:
+    """Register a function that writes what a predictor answers; for exactly these classes."""
+
+    def register(function: Predictor) -> Predictor:
+        _PREDICTORS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[Column]:
+    """Write what the estimator's ``transform`` does.
+
+    Raises:
+        ConversionError: Nothing here can write it.
+    """
+    return _TRANSFORMERS.get(_kind(estimator), foreign.transform)(graph, estimator, columns)
+
+
+def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
+    """Write what the estimator predicts.
+
+    Raises:
+        ConversionError: Nothing here can write it.
+    """
+    return _PREDICTORS.get(_kind(estimator), foreign.predict)(graph, estimator, columns)
+
+
+def written_here() -> list[str]:
+    """List the estimators that need no skl2onnx."""
+    return sorted({kind.__name__ for kind in (*_TRANSFORMERS, *_PREDICTORS)})
+
+
+def _kind(estimator: Any) -> type[Any]:
+    # A subclass of others may answer otherwise; these only pass rows on.
+    return next((k for k in (Pipeline, BaseSearchCV) if isinstance(estimator, k)), type(estimator))

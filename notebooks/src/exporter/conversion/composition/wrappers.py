@@ -1,0 +1,292 @@
+"""Estimators that combine the answers of others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    BaggingClassifier,
+    BaggingRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.multiclass import (
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+    _ConstantPredictor,
+)
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+
+from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.graph import Column
+from exporter.conversion.composition.linear import above, largest, two_sided
+from exporter.conversion.composition.registry import predict, predicts
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Graph
+
+
+@predicts(OneVsRestClassifier)
+def predict_one_vs_rest(
+    graph: Graph, model: OneVsRestClassifier, columns: Sequence[Column]
+) -> Answer:
+    """Compare the classes' own scores."""
+    answers = [predict(graph, e, columns) for e in model.estimators_]
+    pairs = list(zip(model.estimators_, answers, strict=True))
+    scores = graph.concat([_binary(graph, e, a) for e, a in pairs])
+    single = len(answers) == 1
+    index = above(graph, scores, _threshold(model)) if single else largest(graph, scores)
+    probabilities = None
+    if hasattr(model, "predict_proba"):
+        each = graph.concat([graph.gather(a.need_probabilities(), [1]) for a in answers])
+        total = two_sided(graph, each) if single else each
+        sums = graph.total(total)
+        safe = graph.op("Where", graph.op("Equal", sums, 0.0), 1.0, sums)
+        probabilities = graph.op("Div", total, safe)
+    return Answer(index, probabilities, scores if hasattr(model, "decision_function") else None)
+
+
+@predicts(OneVsOneClassifier)
+def predict_one_vs_one(
+    graph: Graph, model: OneVsOneClassifier, columns: Sequence[Column]
+) -> Answer:
+    """Count the votes of each pair of classes; their confidence decides among equals."""
+    count = len(model.classes_)
+    answers = [predict(graph, e, columns) for e in model.estimators_]
+    pairs = list(zip(model.estimators_, answers, strict=True))
+    confidences = graph.concat([_binary(graph, e, a) for e, a in pairs])
+    if count == 2:
+        return Answer(above(graph, confidences, _threshold(model)), None, confidences)
+    votes = graph.concat(
+        [graph.op("Reshape", graph.to_real(a.need_index()), np.array([-1, 1])) for a in answers]
+    )
+    signs = np.zeros((len(answers), count))
+    first, second = np.triu_indices(count, 1)
+    signs[np.arange(len(answers)), first], signs[np.arange(len(answers)), second] = -1, 1
+    # A vote for the second class of a pair is 1, for the first one 0.
+    won = graph.op("Add", graph.op("MatMul", votes, signs), (signs == -1).sum(axis=0).astype(float))
+    summed = graph.op("MatMul", confidences, signs)
+    size = graph.op("Mul", graph.op("Add", graph.op("Abs", summed), 1.0), 3.0)
+    scores = graph.op("Add", won, graph.op("Div", summed, size))
+    return Answer(largest(graph, scores), None, scores)
+
+
+@predicts(_ConstantPredictor)
+def predict_constant(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Answer a class that all rows had, or none."""
+    value = float(model.y_[0])
+    scores = _constant(graph, columns, [value])
+    shares = _constant(graph, columns, [1 - value, value])
+    return Answer(above(graph, scores, 0.5), shares, scores)
+
+
+@predicts(DummyClassifier)
+def predict_dummy(graph: Graph, model: DummyClassifier, columns: Sequence[Column]) -> Answer:
+    """Answer the same for every row."""
+    if model.strategy not in ("prior", "most_frequent", "constant"):
+        raise ConversionError(f"DummyClassifier answers at random (strategy={model.strategy!r})")
+    shares = np.asarray(model.class_prior_, dtype=np.float64)
+    best = int(np.argmax(shares))
+    if model.strategy == "constant":
+        best = int(np.flatnonzero(model.classes_ == np.ravel(model.constant)[0])[0])
+    if model.strategy != "prior":
+        shares = np.eye(len(shares))[best]
+    table = _constant(graph, columns, shares.tolist())
+    one_hot = _constant(graph, columns, np.eye(len(shares))[best].tolist())
+    return Answer(largest(graph, one_hot), table)
+
+
+@predicts(DummyRegressor)
+def predict_dummy_value(graph: Graph, model: DummyRegressor, columns: Sequence[Column]) -> Answer:
+    """Answer the same for every row."""
+    return Answer(value=_constant(graph, columns, np.ravel(model.constant_).tolist()))
+
+
+@predicts(BaggingClassifier)
+def predict_bagging(graph: Graph, model: BaggingClassifier, columns: Sequence[Column]) -> Answer:
+    """Average the probabilities, or the votes of estimators that have none."""
+    count = len(model.classes_)
+    parts = []
+    for estimator, features in zip(model.estimators_, model.estimators_features_, strict=True):
+        answer = predict(graph, estimator, graph.pick(columns, [int(i) for i in features]))
+        known = [int(c) for c in estimator.classes_]
+        if hasattr(estimator, "predict_proba"):
+            shares = answer.need_probabilities()
+        else:
+            shares = _one_hot(graph, answer.need_index(), len(known))
+        whole = known == list(range(count))
+        parts.append(shares if whole else graph.op("MatMul", shares, np.eye(count)[known]))
+    mean = graph.op("Div", _sum(graph, parts), float(len(parts)))
+    return Answer(largest(graph, mean), mean)
+
+
+@predicts(BaggingRegressor)
+def predict_bagged_value(
+    graph: Graph, model: BaggingRegressor, columns: Sequence[Column]
+) -> Answer:
+    """Average the values."""
+    values = [
+        predict(graph, e, graph.pick(columns, [int(i) for i in features])).need_value()
+        for e, features in zip(model.estimators_, model.estimators_features_, strict=True)
+    ]
+    return Answer(value=graph.op("Div", _sum(graph, values), float(len(values))))
+
+
+@predicts(VotingClassifier)
+def predict_voting(graph: Graph, model: VotingClassifier, columns: Sequence[Column]) -> Answer:
+    """Average probabilities, or count votes."""
+    answers = [predict(graph, e, columns) for e in model.estimators_]
+    weights = model._weights_not_none  # noqa: SLF001 - those of estimators that are kept
+    weights = np.ones(len(answers)) if weights is None else np.asarray(weights, dtype=np.float64)
+    soft = model.voting == "soft"
+    parts = []
+    for answer, weight in zip(answers, weights.tolist(), strict=True):
+        shares = (
+            answer.need_probabilities()
+            if soft
+            else _one_hot(graph, answer.need_index(), len(model.classes_))
+        )
+        parts.append(shares if weight == 1 else graph.op("Mul", shares, float(weight)))
+    total = _sum(graph, parts)
+    mean = graph.op("Div", total, float(weights.sum()))
+    return Answer(largest(graph, mean if soft else total), mean if soft else None)
+
+
+@predicts(VotingRegressor)
+def predict_voted_value(graph: Graph, model: VotingRegressor, columns: Sequence[Column]) -> Answer:
+    """Average the values."""
+    weights = model._weights_not_none  # noqa: SLF001 - those of estimators that are kept
+    weights = np.ones(len(model.estimators_)) if weights is None else np.asarray(weights, float)
+    parts = [
+        graph.op("Mul", predict(graph, e, columns).need_value(), float(w))
+        for e, w in zip(model.estimators_, weights.tolist(), strict=True)
+    ]
+    return Answer(value=graph.op("Div", _sum(graph, parts), float(weights.sum())))
+
+
+@predicts(StackingClassifier, StackingRegressor)
+def predict_stacking(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Ask the final estimator about the others' answers."""
+    parts = []
+    binary = len(getattr(model, "classes_", ())) == 2
+    for estimator, method in zip(model.estimators_, model.stack_method_, strict=True):
+        answer = predict(graph, estimator, columns)
+        if method == "predict_proba":
+            shares = answer.need_probabilities()
+            parts.append(graph.gather(shares, [1]) if binary else shares)
+        elif method == "decision_function":
+            parts.append(answer.need_scores())
+        elif is_regressor(estimator):
+            parts.append(answer.need_value())
+        else:
+            index = graph.to_real(answer.need_index())
+            parts.append(graph.op("Reshape", index, np.array([-1, 1])))
+    stacked: list[Column] = [Column(graph.concat(parts), "real", _stacked_width(model))]
+    if model.passthrough:
+        stacked += columns
+    return predict(graph, model.final_estimator_, stacked)
+
+
+@predicts(MultiOutputRegressor)
+def predict_several(graph: Graph, model: MultiOutputRegressor, columns: Sequence[Column]) -> Answer:
+    """Put the values side by side."""
+    values = [predict(graph, e, columns).need_value() for e in model.estimators_]
+    return Answer(value=graph.concat(values))
+
+
+@predicts(RegressorChain)
+def predict_chain(graph: Graph, model: RegressorChain, columns: Sequence[Column]) -> Answer:
+    """Give each estimator the values of those before it."""
+    values: list[str] = []
+    known = list(columns)
+    for estimator in model.estimators_:
+        values.append(predict(graph, estimator, known).need_value())
+        known.append(Column(values[-1], "real", 1))
+    order = np.argsort(model.order_)
+    return Answer(value=graph.gather(graph.concat(values), order.tolist()))
+
+
+@predicts(TransformedTargetRegressor)
+def predict_transformed(
+    graph: Graph, model: TransformedTargetRegressor, columns: Sequence[Column]
+) -> Answer:
+    """Turn the value back."""
+    value = predict(graph, model.regressor_, columns).need_value()
+    inverse = model.inverse_func
+    if model.transformer is not None:
+        return Answer(value=_turn_back(graph, model.transformer_, value))
+    if inverse is np.exp:
+        value = graph.op("Exp", value)
+    elif inverse is np.expm1:
+        value = graph.op("Sub", graph.op("Exp", value), 1.0)
+    elif inverse is np.square:
+        value = graph.op("Mul", value, value)
+    elif inverse is np.sqrt:
+        value = graph.op("Sqrt", value)
+    elif inverse is not None:
+        name = getattr(inverse, "__name__", "a function")
+        raise ConversionError(f"TransformedTargetRegressor calls {name}, which ONNX does not know")
+    return Answer(value=value)
+
+
+def _turn_back(graph: Graph, transformer: Any, value: str) -> str:
+    name = type(transformer).__name__
+    if name == "StandardScaler":
+        scale, centre = transformer.scale_, transformer.mean_
+    elif name == "RobustScaler":
+        scale, centre = transformer.scale_, transformer.center_
+    elif name == "MinMaxScaler":
+        shifted = graph.op("Sub", value, transformer.min_)
+        return graph.op("Div", shifted, transformer.scale_)
+    elif name == "MaxAbsScaler":
+        scale, centre = transformer.scale_, None
+    else:
+        raise ConversionError(f"TransformedTargetRegressor turns its values back by {name}")
+    value = value if scale is None else graph.op("Mul", value, np.asarray(scale))
+    return value if centre is None else graph.op("Add", value, np.asarray(centre))
+
+
+def _binary(graph: Graph, estimator: Any, answer: Answer) -> str:
+    if is_regressor(estimator):
+        return answer.need_value()
+    if hasattr(estimator, "decision_function"):
+        return answer.need_scores()
+    return graph.gather(answer.need_probabilities(), [1])
+
+
+def _threshold(model: Any) -> float:
+    return 0.0 if hasattr(model.estimators_[0], "decision_function") else 0.5
+
+
+def _one_hot(graph: Graph, index: str, count: int) -> str:
+    column = graph.op("Reshape", index, np.array([-1, 1]))
+    return graph.to_real(graph.op("Equal", column, np.arange(count)[None, :]))
+
+
+def _sum(graph: Graph, parts: Sequence[str]) -> str:
+    total = parts[0]
+    for part in parts[1:]:
+        total = graph.op("Add", total, part)
+    return total
+
+
+def _constant(graph: Graph, columns: Sequence[Column], values: Sequence[float]) -> str:
+    rows = graph.op("Shape", columns[0].name, start=0, end=1)
+    shape = graph.op("Concat", rows, np.array([len(values)]), axis=0)
+    return graph.op("Expand", np.array([values], dtype=np.float64), shape)
+
+
+def _stacked_width(model: Any) -> int:
+    final = model.final_estimator_
+    if not model.passthrough:
+        return int(getattr(final, "n_features_in_", 1))
+    return int(final.n_features_in_) - int(model.n_features_in_)
