@@ -36,7 +36,9 @@ class FakeServable:
         self.runs: list[tuple[Sequence[str] | None, np.ndarray[Any, Any]]] = []
         self.fault: Exception = InferenceError("poison")
 
-    def run(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> list[Any]:
+    def run(
+        self, outputs: Sequence[str] | None, feeds: dict[str, Any], _: object = None
+    ) -> list[Any]:
         self.runs.append((outputs, feeds["X"]))
         self.began.release()
         assert self.may_end.wait(_SECONDS)

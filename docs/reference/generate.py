@@ -196,6 +196,7 @@ def _errors() -> str:
         431: "send smaller headers, or raise the limit",
         500: "look at the service's log; it is the model's or the service's fault",
         503: "try again; `Retry-After` says when",
+        504: "ask for less; the same request would take as long again",
     }
     for status in sorted(statuses):
         names = ", ".join(f"`{name}`" for name in statuses[status])

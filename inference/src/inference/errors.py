@@ -14,7 +14,7 @@ this module knows no HTTP beyond the status that each branch stands for::
     │   ├── NotFoundError     404   no such model or version; suggests the nearest name
     │   ├── TooSlowError      408   the request has not come in time
     │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded
-    │   ├── TooLargeError     413   over a limit on bytes or rows
+    │   ├── TooLargeError     413   over a limit on bytes, rows, or a run's memory
     │   ├── HostError         421   the request names a host that this service is not
     │   ├── RateError         429   more requests than the key may make
     │   └── HeadersError      431   over the limit on the size of the headers
@@ -24,6 +24,7 @@ this module knows no HTTP beyond the status that each branch stands for::
         │   ├── ContractError       its metadata is not a contract
         │   └── SealError           it is not signed as the operator asks
         ├── InferenceError    500   an admitted model failed on an admissible input
+        ├── RunTimeoutError   504   a run took longer than it may, and was ended
         ├── NotReadyError     503   not yet, or no longer; try again
         │   └── OverloadedError     more requests wait than the service takes on
         └── StateError        503   the state file cannot be written
@@ -155,7 +156,7 @@ class ConflictError(ClientError):
 
 
 class TooLargeError(ClientError):
-    """Over a limit on bytes or rows."""
+    """Over a limit on bytes, rows, or a run's memory."""
 
     status = 413
     title = "Too large"
@@ -209,6 +210,13 @@ class InferenceError(ServerError):
     """An admitted model failed on an admissible input."""
 
     title = "The model failed"
+
+
+class RunTimeoutError(ServerError):
+    """A run took longer than it may, and was ended."""
+
+    status = 504
+    title = "The run took too long"
 
 
 class NotReadyError(ServerError):

@@ -206,6 +206,30 @@ class Settings(BaseSettings):
     deadline_seconds: Annotated[
         float, Field(gt=0, description="How long one request may wait for its run, run included.")
     ] = 30
+    run_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=86_400,
+            description="How long one run of a model may take before it is ended.",
+        ),
+    ] = 30
+    run_memory_bytes: Annotated[
+        int,
+        Field(
+            ge=MIB,
+            description="Memory that the runs of one version may take for tensors, beside its "
+            "weights.",
+        ),
+    ] = 1024 * MIB
+    max_output_bytes: Annotated[
+        int,
+        Field(
+            ge=1024,
+            description="The largest outputs of one run, as tensors; as JSON they take some three "
+            "times as much.",
+        ),
+    ] = 32 * MIB
     plans: Annotated[
         dict[str, PlanSetting],
         Field(

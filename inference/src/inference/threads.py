@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Enough for the loop's thread to be scheduled as soon as it has something to do.
 _NICENESS = 19
@@ -19,6 +24,52 @@ def make_threads(count: int, name: str) -> ThreadPoolExecutor:
         name: What their names begin with.
     """
     return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_step_back)
+
+
+class Threads:
+    """As many threads as there is work at a time; they give way to the loop's.
+
+    All methods are for one thread only, which knows when each piece of work is over. A thread that
+    never comes back does not keep the process from ending.
+
+    Args:
+        name: What their names begin with.
+        max_idle: How many are kept without work.
+    """
+
+    def __init__(self, name: str, max_idle: int) -> None:
+        self._name = name
+        self._max_idle = max_idle
+        self._idle = 0
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have something done at once; it may not raise."""
+        if self._idle:
+            self._idle -= 1
+        else:
+            threading.Thread(target=self._serve, name=self._name, daemon=True).start()
+        self._work.put(work)
+
+    def finish(self) -> None:
+        """Note that a piece of work is over."""
+        if self._idle < self._max_idle:
+            self._idle += 1
+        else:
+            self._work.put(None)
+
+    def close(self) -> None:
+        """Let the idle threads go, and the others when their work is over."""
+        self._max_idle = 0
+        while self._idle:
+            self._idle -= 1
+            self._work.put(None)
+
+    def _serve(self) -> None:
+        _step_back()
+        while (work := self._work.get()) is not None:
+            work()
+            del work  # or else it, and what it holds, would live until there is more
 
 
 def _step_back() -> None:

@@ -68,7 +68,10 @@ def loaded(serving: Serving | None, plans: dict[str, Any], **report: Any) -> Pla
     described = contract(measurements(), SPECIES, serving=serving)
     data = with_contract(classifier_graph(SPECIES), described)
     examined = Report(
-        admitted=True, digest=hashlib.sha256(data).hexdigest(), cost_us=GROWING, **report
+        admitted=True,
+        digest=hashlib.sha256(data).hexdigest(),
+        cost_us=GROWING,
+        **{"fixed_sizes": True} | report,
     )
     return load_servable(("m", 1), data, examined, Settings(plans=plans)).plan
 
@@ -82,6 +85,18 @@ def test_setting_overrules_contract_overrules_measurement() -> None:
     assert (plan.mode, plan.max_batch_rows) == ("inline", 5)
     plan = loaded(author, {"*": {"mode": "inline"}, "m": {"mode": "thread"}, "n": {"threads": 1}})
     assert plan.mode == "thread"
+
+
+def test_a_file_cannot_have_a_run_of_any_size_on_the_loop() -> None:
+    """Its author says inline, and it was cheap to run: it may be a loop of any length all the same.
+
+    Nor does it share its runs with others, who would wait for it.
+    """
+    author = Serving(mode="inline", max_batch_rows=8)
+    plan = loaded(author, {}, fixed_sizes=False)
+    assert (plan.mode, plan.inline_rows, plan.max_batch_rows) == ("thread", 0, 1)
+    plan = loaded(author, {"m": {"mode": "inline", "max_batch_rows": 2}}, fixed_sizes=False)
+    assert (plan.mode, plan.inline_rows, plan.max_batch_rows) == ("inline", 1, 2)
 
 
 def test_threads_are_never_more_than_granted(monkeypatch: pytest.MonkeyPatch) -> None:

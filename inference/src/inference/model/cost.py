@@ -1,41 +1,96 @@
-"""What one run costs, by row count: the curve from which the plan follows."""
+"""What one run costs, by row count: the curve from which the plan follows.
+
+A model takes microseconds or seconds a row, and its examination may take some seconds in all. So
+each step is taken only where it is likely to fit into the time that is left, and is ended where it
+does not after all.
+"""
 
 from __future__ import annotations
 
 import statistics
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.errors import RunTimeoutError
+from inference.model.session import Stop
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inference.model.servable import Servable
     from inference.model.signature import TensorSpec
 
 ROW_COUNTS = (1, 8, 32, 128)
 _RUNS = 15
-_BUDGET_SECONDS = 0.15  # per row count, so that a costly model does not hold up its own admission
+_BUDGET_SECONDS = 0.15  # per row count; one run that takes as long is figure enough
+# How much longer than all of it may take one run may last before it is ended.
+LONGEST_RUN = 3
 
 
-def measure_cost(servable: Servable) -> dict[int, float]:
-    """Time the graph at 1, 8, 32 and 128 rows.
+def measure_cost(servable: Servable, seconds: float) -> dict[int, float]:
+    """Time the graph at 1, 8, 32 and 128 rows, as far as time goes.
+
+    Args:
+        servable: The artefact, loaded.
+        seconds: How long it should take; a single run may last ``LONGEST_RUN`` times as long.
 
     Returns:
-        Median microseconds of a run, by row count.
+        Median microseconds of a run, by row count; for 1 only where the graph takes nothing else.
 
     Raises:
         InferenceError: The graph fails on rows of the right type.
+        RunTimeoutError: One run of one row takes longer than that.
     """
-    return {rows: _time_run(servable, _feeds(servable, rows)) for rows in ROW_COUNTS}
+    until = time.perf_counter() + seconds
+    costs: dict[int, float] = {}
+    for rows in ROW_COUNTS if servable.signature.has_variable_rows else ROW_COUNTS[:1]:
+        if costs and _expect_seconds(costs, rows) > until - time.perf_counter():
+            break
+        try:
+            with ended_after(seconds * LONGEST_RUN) as stop:
+                costs[rows] = _time_run(servable, _feeds(servable, rows), stop)
+        except RunTimeoutError:
+            if not costs:
+                raise
+            break
+    return costs
 
 
-def _time_run(servable: Servable, feeds: dict[str, Any]) -> float:
-    servable.run(None, feeds)  # the first run allocates
+def _expect_seconds(costs: dict[int, float], rows: int) -> float:
+    """Estimate how long the next step takes, from the cost of the last."""
+    last = max(costs)
+    run = costs[last] * rows / last * 1e-6
+    return run if run > _BUDGET_SECONDS else run + _BUDGET_SECONDS
+
+
+@contextmanager
+def ended_after(seconds: float) -> Iterator[Stop]:
+    """Give what ends a run, and have it do so after some time."""
+    stop = Stop()
+    timer = threading.Timer(seconds, stop.end, [seconds])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield stop
+    finally:
+        timer.cancel()
+
+
+def _time_run(servable: Servable, feeds: dict[str, Any], stop: Stop) -> float:
+    begin = time.perf_counter()
+    servable.run(None, feeds, stop)
+    first = time.perf_counter() - begin
+    if first > _BUDGET_SECONDS:  # what the first run allocates is a small part of that
+        return round(first * 1e6, 1)
     deadline = time.perf_counter() + _BUDGET_SECONDS
     times: list[float] = []
     while len(times) < _RUNS and (not times or time.perf_counter() < deadline):
         begin = time.perf_counter()
-        servable.run(None, feeds)
+        servable.run(None, feeds, stop)
         times.append(time.perf_counter() - begin)
     return round(statistics.median(times) * 1e6, 1)
 

@@ -1,9 +1,9 @@
-"""Look into an ONNX file without loading it: its metadata, and whether it refers to other files.
+"""Look into an ONNX file without loading it: its metadata, its graph, whether it needs other files.
 
 onnxruntime opens external data while it loads, so a crafted file could make it read anything the
 process can read. A file must therefore be searched before. Only the fields on the way to a tensor
-are declared, with onnx.proto's numbers; protobuf skips all others, so this needs no ``onnx``
-package.
+and the names in a graph are declared, with onnx.proto's numbers; protobuf skips all others, so this
+needs no ``onnx`` package.
 
 Source: onnx/onnx.proto (IR version 13), https://onnx.ai/onnx/repo-docs/ExternalData.html
 """
@@ -38,10 +38,18 @@ _FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
         "sparse_tensor": (22, "SparseTensor", False),
         "sparse_tensors": (23, "SparseTensor", True),
     },
-    "Node": {"attribute": (5, "Attribute", True)},
+    "Node": {
+        "input": (1, _BYTES, True),
+        "output": (2, _BYTES, True),
+        "op_type": (4, _BYTES, False),
+        "attribute": (5, "Attribute", True),
+        "domain": (7, _BYTES, False),
+    },
+    "Value": {"name": (1, _BYTES, False)},
     "Graph": {
         "node": (1, "Node", True),
         "initializer": (5, "Tensor", True),
+        "input": (11, "Value", True),
         "sparse_initializer": (15, "SparseTensor", True),
     },
     "TrainingInfo": {"initialization": (1, "Graph", False), "algorithm": (2, "Graph", False)},
@@ -80,14 +88,14 @@ def _message_classes() -> dict[str, type[message.Message]]:
 _CLASSES = _message_classes()
 
 
-def read_metadata(data: bytes) -> dict[str, str]:
-    """Read an ONNX file's metadata, and refuse the file if it refers to external data.
+def parse(data: bytes) -> Any:
+    """Parse an ONNX file, and refuse it if it refers to external data.
 
     Args:
         data: The whole file.
 
     Returns:
-        The metadata properties; of a key that stands twice, the last.
+        The model, with the fields that are declared here.
 
     Raises:
         ArtefactError: It is empty, no ONNX file, or has external data.
@@ -102,9 +110,18 @@ def read_metadata(data: bytes) -> dict[str, str]:
     if not model.HasField("graph") or not model.ir_version:
         raise ArtefactError("the file is not an ONNX model: it has no graph")
     _refuse_external_data(model)
+    return model
+
+
+def read_metadata(data: bytes) -> dict[str, str]:
+    """Read an ONNX file's metadata; Args and Raises are those of :func:`parse`.
+
+    Returns:
+        The metadata properties; of a key that stands twice, the last.
+    """
     return {
         entry.key.decode("utf-8", "replace"): entry.value.decode("utf-8", "replace")
-        for entry in model.metadata_props
+        for entry in parse(data).metadata_props
     }
 
 

@@ -3,51 +3,69 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inference.errors import ArtefactError
-from inference.model.cost import ROW_COUNTS
+from inference.model.cost import LONGEST_RUN, ROW_COUNTS, ended_after
 
 if TYPE_CHECKING:
     from inference.model.contract import Contract, Label, Sample
     from inference.model.servable import Servable
+    from inference.model.session import Stop
 
+_SHORT_SECONDS = 0.1  # for which no batch is left out
 # Another processor rounds otherwise in the last place; the parity's tolerance does not cover that.
 _ROUNDING = 1e-6
 
 
-def replay_samples(servable: Servable) -> float:
-    """Run the golden samples, as a batch and one by one, and compare with the original's answers.
+def replay_samples(servable: Servable, seconds: float) -> tuple[int, float]:
+    """Run the golden samples, one by one and as a batch, and compare with the original's answers.
+
+    Args:
+        servable: The artefact, loaded.
+        seconds: How long it should take: of a slow model only the first samples are replayed. A
+            single run may last ``LONGEST_RUN`` times as long.
 
     Returns:
-        The largest absolute difference of a probability (classification) or of a value (regression,
-        relative to values above 1).
+        The number of samples replayed, and the largest absolute difference of a probability
+        (classification) or of a value (regression, relative to values above 1).
 
     Raises:
         ArtefactError: A label differs, or a difference is beyond the recorded tolerance; names the
             sample.
         InferenceError: The graph fails on a sample.
+        RunTimeoutError: One run takes longer than that.
     """
     contract = servable.contract
     if contract is None or not contract.samples:
-        return 0.0
-    rows = [sample.row for sample in contract.samples]
-    batch = _answers(servable, contract, rows)
-    singles = [_answers(servable, contract, [row])[0] for row in rows]
-    return max(
-        _compare(contract, index, sample, answer)
-        for answers in (batch, singles)
-        for index, (sample, answer) in enumerate(zip(contract.samples, answers, strict=True))
-    )
+        return 0, 0.0
+    begin = time.perf_counter()
+    worst, count = 0.0, 0
+    with ended_after(seconds * LONGEST_RUN) as stop:
+        for sample in contract.samples:
+            spent = time.perf_counter() - begin
+            if count and spent + spent / count > seconds:
+                break
+            (answer,) = _answers(servable, contract, [sample.row], stop)
+            worst = max(worst, _compare(contract, count, sample, answer))
+            count += 1
+        spent = time.perf_counter() - begin
+        together = contract.samples[:count]
+        if spent <= max(seconds - spent, _SHORT_SECONDS):
+            answers = _answers(servable, contract, [sample.row for sample in together], stop)
+            for index, (sample, answer) in enumerate(zip(together, answers, strict=True)):
+                worst = max(worst, _compare(contract, index, sample, answer))
+    return count, worst
 
 
 def is_batch_exact(servable: Servable) -> bool:
     """Tell whether a row's answer is bit for bit the same alone and in a large batch.
 
     Only then may requests share a run. It is tried with the golden samples; a file without them is
-    never batched.
+    never batched. Only for a model whose large batch has been timed before.
     """
     contract = servable.contract
     if contract is None or not contract.samples:
@@ -70,7 +88,9 @@ def _bits(value: Any) -> Any:
     return array.tolist() if array.dtype.kind in "OU" else array.tobytes()
 
 
-def _answers(servable: Servable, contract: Contract, rows: list[Any]) -> list[tuple[Any, Any]]:
+def _answers(
+    servable: Servable, contract: Contract, rows: list[Any], stop: Stop
+) -> list[tuple[Any, Any]]:
     names = [contract.outputs.label]
     if contract.outputs.probabilities is not None:
         names.append(contract.outputs.probabilities)
@@ -78,7 +98,7 @@ def _answers(servable: Servable, contract: Contract, rows: list[Any]) -> list[tu
         feeds = servable.to_feeds(rows)
     except (ValueError, TypeError, OverflowError) as error:
         raise ArtefactError(f"the golden samples do not fit the model's inputs: {error}") from None
-    results = servable.run(names, feeds)
+    results = servable.run(names, feeds, stop)
     for name, result in zip(names, results, strict=True):
         if len(result) != len(rows):
             raise ArtefactError(f"output '{name}' has {len(result)} rows for {len(rows)} samples")

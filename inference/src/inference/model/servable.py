@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from inference.model.binding import RowBinding
     from inference.model.contract import Feature, Label, Scalar
+    from inference.model.session import Stop
 
 
 # As many samples as are worth the loop's time.
@@ -37,6 +38,7 @@ class Servable:
         version: Its version.
         data: The artefact, whole.
         plan: How it is to be run.
+        memory_bytes: See :class:`inference.model.session.Session`.
 
     Attributes:
         digest: SHA-256 of the artefact, lower-case hexadecimal.
@@ -49,12 +51,20 @@ class Servable:
         ArtefactError: It cannot be loaded, or the contract does not fit the graph.
     """
 
-    def __init__(self, name: str, version: int, data: bytes, *, plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        data: bytes,
+        *,
+        plan: Plan | None = None,
+        memory_bytes: int | None = None,
+    ) -> None:
         self.name = name
         self.version = version
         self.digest = hashlib.sha256(data).hexdigest()
         self.plan = plan or Plan()
-        self._session = Session(data, threads=self.plan.threads)
+        self._session = Session(data, threads=self.plan.threads, memory_bytes=memory_bytes)
         self.signature = self._session.signature
         document = self._session.metadata.get(METADATA_KEY)
         self.contract: Contract | None = None if document is None else decode_contract(document)
@@ -67,9 +77,15 @@ class Servable:
         self.columns = Columns(self.features, self.signature) if self.features else None
         self.class_keys, self.classes_by_code = _classes(self.contract)
 
-    def run(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> list[Any]:
+    def run(
+        self, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop | None = None
+    ) -> list[Any]:
         """Run the graph once; see :meth:`inference.model.session.Session.run`."""
-        return self._session.run(outputs, feeds)
+        return self._session.run(outputs, feeds, stop)
+
+    def give_back(self, feeds: dict[str, Any]) -> None:
+        """Give memory back; see :meth:`inference.model.session.Session.give_back`."""
+        self._session.give_back(feeds)
 
     def bind_row(self, outputs: Sequence[str] | None) -> RowBinding | None:
         """Prepare runs of one row that give exactly what :meth:`run` gives.

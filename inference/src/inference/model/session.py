@@ -7,7 +7,9 @@ default onnxruntime sizes its pool to the host and spins while idle (onnxruntime
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
 
-from inference.errors import ArtefactError, InferenceError
+from inference.errors import ArtefactError, InferenceError, RunTimeoutError, TooLargeError
 from inference.model.binding import RowBinding
 from inference.model.signature import Signature, TensorSpec
 
@@ -24,6 +26,31 @@ if TYPE_CHECKING:
 
 ort.disable_telemetry_events()
 
+# How onnxruntime refuses memory: the arena its own, and the machine's.
+_OUT_OF_MEMORY = ("Available memory of", "bad_alloc", "Failed to allocate memory")
+_EXTEND_AS_REQUESTED = 1
+_GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
+_ONE_ARENA = threading.Lock()
+
+
+class Stop:
+    """Ends one run from outside; a run that is within one long operator ends after it."""
+
+    def __init__(self) -> None:
+        self.options = ort.RunOptions()
+        self._seconds = 0.0
+
+    def end(self, seconds: float) -> None:
+        """End the run, which has taken so many seconds."""
+        self._seconds = seconds
+        self.options.terminate = True
+
+    def explain(self) -> RunTimeoutError | None:
+        """Say why the run failed, if it is because it was ended."""
+        if not self.options.terminate:
+            return None
+        return RunTimeoutError(f"a run took over {self._seconds:g} seconds and was ended")
+
 
 class Session:
     """A loaded ONNX graph.
@@ -31,6 +58,8 @@ class Session:
     Args:
         data: The whole file; external data has been refused before.
         threads: Threads that one run may use.
+        memory_bytes: The most memory that its runs may take together for tensors, beside its
+            weights; ``None`` sets no limit.
 
     Attributes:
         signature: Its inputs and outputs.
@@ -39,7 +68,8 @@ class Session:
         ArtefactError: onnxruntime cannot load it; says why.
     """
 
-    def __init__(self, data: bytes, *, threads: int = 1) -> None:
+    def __init__(self, data: bytes, *, threads: int = 1, memory_bytes: int | None = None) -> None:
+        self._memory_bytes = memory_bytes
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -47,18 +77,16 @@ class Session:
         options.log_severity_level = 4  # what fails is raised; what is raised is logged by us
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        # The arena keeps what the largest request ever needed; memory is worth more than the
-        # microsecond it saves.
-        options.enable_cpu_mem_arena = False
+        options.enable_cpu_mem_arena = False  # it would have no limit
         try:
-            self._session: Any = ort.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
+            self._session: Any = _load(data, options, memory_bytes)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
             raise ArtefactError(f"onnxruntime cannot load it: {_explain(error)}") from None
         # The binding itself, where it is to be had: the wrapper around it checks what the binding
         # checks again, and costs a small model a fifth of its run.
         self._run = getattr(self._session, "_sess", self._session).run
+        # One for all runs that nothing ends: where there is none, each run makes its own.
+        self._inline = ort.RunOptions()
         self._outputs = [argument.name for argument in self._session.get_outputs()]
         self.signature = Signature(
             tuple(_specs(self._session.get_inputs())), tuple(_specs(self._session.get_outputs()))
@@ -70,24 +98,72 @@ class Session:
         properties: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         return properties
 
-    def run(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> list[Any]:
+    def run(
+        self, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop | None = None
+    ) -> list[Any]:
         """Run the graph once.
 
         Args:
             outputs: Names of the outputs wanted, ``None`` for all.
             feeds: An array per input, of the signature's type and shape.
+            stop: Ends the run; without it nothing does.
 
         Returns:
             One value per output: an array, or a list of maps for ZipMap.
 
         Raises:
             InferenceError: onnxruntime refused the input or failed on it.
+            RunTimeoutError: It was ended.
+            TooLargeError: It needs more memory than its runs may take.
         """
+        names = outputs or self._outputs
+        if stop is None:
+            try:
+                results: list[Any] = self._run(names, feeds, self._inline)
+            except Exception as error:  # noqa: BLE001 - likewise
+                raise self._failure(error, None) from None
+            return results
+        if self._memory_bytes is not None:
+            stop.options.add_run_config_entry(*_GIVE_BACK)
         try:
-            results: list[Any] = self._run(outputs or self._outputs, feeds, None)
+            return self._run_again(names, feeds, stop)
         except Exception as error:  # noqa: BLE001 - likewise
-            raise InferenceError(f"onnxruntime: {_explain(error)}") from None
+            raise self._failure(error, stop) from None
+
+    def give_back(self, feeds: dict[str, Any]) -> None:
+        """Give memory back that results had, which have been let go; a run only gives its own.
+
+        Args:
+            feeds: What the session can be run with.
+        """
+        if self._memory_bytes is None:
+            return
+        stop = Stop()
+        stop.options.add_run_config_entry(*_GIVE_BACK)
+        stop.end(0)
+        with contextlib.suppress(Exception):  # it is ended before it begins
+            self._run(self._outputs, feeds, stop.options)
+
+    def _run_again(self, names: Sequence[str], feeds: dict[str, Any], stop: Stop) -> list[Any]:
+        """Run, and once more where the arena was only too fragmented: to fail has emptied it."""
+        try:
+            results: list[Any] = self._run(names, feeds, stop.options)
+        except Exception as error:
+            if stop.options.terminate or not _is_out_of_memory(error):
+                raise
+            results = self._run(names, feeds, stop.options)
         return results
+
+    def _failure(self, error: Exception, stop: Stop | None) -> Exception:
+        ended = stop.explain() if stop is not None else None
+        if ended is not None:
+            return ended
+        if self._memory_bytes is not None and _is_out_of_memory(error):
+            return TooLargeError(
+                f"a run for this request needs more than {self._memory_bytes:,} bytes of memory "
+                "(INFERENCE_RUN_MEMORY_BYTES): ask for fewer rows"
+            )
+        return InferenceError(f"onnxruntime: {_explain(error)}")
 
     def bind_row(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> RowBinding | None:
         """Prepare runs of one row; ``None`` where its outputs are no arrays.
@@ -105,11 +181,33 @@ class Session:
             return None
         ((name, matrix),) = feeds.items()
         io = self._session.io_binding()
-        run = partial(self._session._sess.run_with_iobinding, io._iobinding, None)  # noqa: SLF001
+        run = partial(self._session._sess.run_with_iobinding, io._iobinding, self._inline)  # noqa: SLF001
         try:
             return RowBinding(io, run, name, matrix, examples)
         except Exception as error:  # noqa: BLE001 - likewise
             raise InferenceError(f"onnxruntime: {_explain(error)}") from None
+
+
+def _load(data: bytes, options: Any, memory_bytes: int | None) -> Any:
+    """Load a graph, with an arena of its own where its memory is limited.
+
+    A session takes the arena that is registered when it is loaded, and keeps it; another one takes
+    its place for the next session.
+    """
+    providers = ["CPUExecutionProvider"]
+    if memory_bytes is None:
+        return ort.InferenceSession(data, options, providers=providers)
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    kind, memory = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, ort.OrtMemType.DEFAULT
+    with _ONE_ARENA:
+        arena = ort.OrtArenaCfg(memory_bytes, _EXTEND_AS_REQUESTED, -1, -1)
+        ort.create_and_register_allocator(ort.OrtMemoryInfo("Cpu", kind, 0, memory), arena)
+        return ort.InferenceSession(data, options, providers=providers)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return any(sign in str(error) for sign in _OUT_OF_MEMORY)
 
 
 def _specs(arguments: list[Any]) -> list[TensorSpec]:

@@ -71,6 +71,11 @@ class Signature:
         """Whether a run's cost follows from the row count: nothing else about the inputs varies."""
         return all(spec.shape and -1 not in spec.shape[1:] for spec in self.inputs)
 
+    @property
+    def has_variable_rows(self) -> bool:
+        """Whether any dimension of an input varies, so that runs of other sizes can be tried."""
+        return any(-1 in spec.shape for spec in self.inputs)
+
     def input(self, name: str) -> TensorSpec | None:
         """Find an input by name."""
         return next((spec for spec in self.inputs if spec.name == name), None)

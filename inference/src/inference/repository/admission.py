@@ -98,7 +98,10 @@ def _environment() -> dict[str, str]:
 
 def too_slow(limits: Limits) -> Report:
     """Refuse what was not done in time."""
-    reason = f"its examination took over {limits.seconds:g} seconds"
+    reason = (
+        f"its examination took over {limits.seconds:g} seconds: raise "
+        "INFERENCE_ADMISSION_TIMEOUT_SECONDS"
+    )
     return Report(admitted=False, reason=reason, was_cut_short=True)
 
 
@@ -122,10 +125,16 @@ def explain(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report
 def _cause(status: int, stderr: bytes, limits: Limits) -> str:
     last = stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     if any("MemoryError" in line or "bad_alloc" in line for line in last):
-        return f"it needs more than {limits.memory_bytes // 1024**2} MiB of memory"
+        return (
+            f"it needs more than {limits.memory_bytes // 1024**2} MiB of memory: raise "
+            "INFERENCE_ADMISSION_MEMORY_BYTES"
+        )
     if status < 0:
         died = signal.Signals(-status)
         if died == signal.SIGXCPU:
-            return f"its examination took over {limits.seconds:g} seconds of processor time"
+            return (
+                f"its examination took over {limits.seconds:g} seconds of processor time: raise "
+                "INFERENCE_ADMISSION_TIMEOUT_SECONDS"
+            )
         return f"it crashes the runtime ({died.name})" + (f": {last[0][:300]}" if last else "")
     return f"its examination failed: {last[0][:300] if last else f'exit {status}'}"

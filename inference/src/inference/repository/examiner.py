@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.errors import ArtefactError, ContractError, RookeryError
+from inference.errors import ArtefactError, RookeryError, RunTimeoutError
 from inference.repository.report import Report
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ _NICENESS = 10
 # A second thread is only considered for what takes long, and kept where it really helps.
 _THREADS_WORTH_US = 5_000.0
 _THREADS_GAIN = 1.5
+_SECONDS = 30.0
+# Replaying takes two such shares of the time, timing one or two, comparing batches one: the rest is
+# for a file that is large, and for a machine that is busy.
+_STEP_SHARE = 0.1
 
 
 _STANDARD_OUTPUT = 1
@@ -91,12 +95,15 @@ def give_up_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
-def examine_here(path: Path, confine: Callable[[], None] | None = None) -> Report:
+def examine_here(
+    path: Path, confine: Callable[[], None] | None = None, *, seconds: float = _SECONDS
+) -> Report:
     """Examine one artefact in this process; see :func:`inference.repository.admission.examine`.
 
     Args:
         path: The file.
         confine: Called when all is imported and nothing of the file has been looked at.
+        seconds: How long it may take.
     """
     try:
         data = path.read_bytes()
@@ -104,9 +111,14 @@ def examine_here(path: Path, confine: Callable[[], None] | None = None) -> Repor
         return Report(admitted=False, reason=f"the file cannot be read: {error.strerror}")
     report = Report(admitted=False, digest=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
     try:
-        return _try(data, report, confine)
-    except ContractError as error:
-        return msgspec.structs.replace(report, reason=str(error))
+        return _try(data, report, confine, seconds)
+    except RunTimeoutError as error:
+        # Without a digest: on a machine that is less busy it may be found otherwise.
+        reason = (
+            f"{error}; its examination may take {seconds:g} in all: raise "
+            "INFERENCE_ADMISSION_TIMEOUT_SECONDS"
+        )
+        return Report(admitted=False, reason=reason, was_cut_short=True)
     except RookeryError as error:
         return msgspec.structs.replace(report, reason=str(error))
     except MemoryError:
@@ -115,32 +127,40 @@ def examine_here(path: Path, confine: Callable[[], None] | None = None) -> Repor
         )
 
 
-def _try(data: bytes, report: Report, confine: Callable[[], None] | None) -> Report:
+def _try(data: bytes, report: Report, confine: Callable[[], None] | None, seconds: float) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
-    from inference.model.cost import measure_cost  # noqa: PLC0415, F401 - see _measure
+    from inference.model.cost import ROW_COUNTS  # noqa: PLC0415
     from inference.model.plan import granted_cpus  # noqa: PLC0415
-    from inference.model.proto import read_metadata  # noqa: PLC0415
+    from inference.model.proto import parse  # noqa: PLC0415
     from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
+    from inference.model.shapes import has_fixed_sizes  # noqa: PLC0415
 
     granted = granted_cpus()
     if confine is not None:
         confine()
-    read_metadata(data)
+    fixed_sizes = has_fixed_sizes(parse(data))
+    step_seconds = seconds * _STEP_SHARE
     begin = time.perf_counter()
     servable = Servable("examined", 1, data)
     load_ms = (time.perf_counter() - begin) * 1e3
-    difference = replay_samples(servable)
+    samples, difference = replay_samples(servable, 2 * step_seconds)
     warnings: list[str] = []
     cost: dict[int, float] = {}
     threads, batchable = 1, False
     contract = servable.contract
     if contract is None:
         warnings.append("the file has no contract: its features are positional, nothing is known")
+    elif samples < len(contract.samples):
+        warnings.append(
+            f"{samples} of {len(contract.samples)} golden samples were replayed: each takes long"
+        )
     try:
-        cost, threads = _measure(servable, data, granted)
-        batchable = is_batch_exact(servable)
-    except ArtefactError:
+        cost, threads = _measure(servable, data, granted, step_seconds)
+        quick = max(cost) == max(ROW_COUNTS) and max(cost.values()) < step_seconds * 1e6
+        # Who asks for much would have his neighbours wait, in a run that they share.
+        batchable = fixed_sizes and quick and is_batch_exact(servable)
+    except (ArtefactError, RunTimeoutError):
         raise
     except (RookeryError, ValueError) as error:
         # Somebody else's graph may take no zeros, or no batch; that is no reason to refuse it.
@@ -153,23 +173,27 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None) -> Rep
         report,
         admitted=True,
         has_contract=contract is not None,
-        samples=len(contract.samples) if contract else 0,
+        samples=samples,
         max_difference=difference,
         load_ms=round(load_ms, 2),
         cost_us=cost,
         threads=threads,
         batchable=batchable,
+        fixed_sizes=fixed_sizes,
         warnings=warnings,
     )
 
 
-def _measure(servable: Servable, data: bytes, granted: int) -> tuple[dict[int, float], int]:
+def _measure(
+    servable: Servable, data: bytes, granted: int, seconds: float
+) -> tuple[dict[int, float], int]:
     """Measure the cost curve, and whether more threads are worth it.
 
     Args:
         servable: The artefact, loaded for one thread.
         data: The same.
         granted: The most threads.
+        seconds: How long each of the curves should take.
 
     Returns:
         The curve, and the number of threads that it was measured with.
@@ -178,7 +202,7 @@ def _measure(servable: Servable, data: bytes, granted: int) -> tuple[dict[int, f
     from inference.model.plan import Plan  # noqa: PLC0415
 
     serving = servable.contract.serving if servable.contract else None
-    alone = measure_cost(servable)
+    alone = measure_cost(servable, seconds)
     wanted = serving.threads if serving and serving.threads else None
     threads = min(wanted or granted, granted)
     largest = max(alone)
@@ -186,7 +210,8 @@ def _measure(servable: Servable, data: bytes, granted: int) -> tuple[dict[int, f
         return alone, 1
     # The class at hand, since importing it at the top would map onnxruntime before the limits.
     again = type(servable)("examined", 1, data, plan=Plan(threads=threads))
-    together = measure_cost(again)
+    together = measure_cost(again, seconds)
+    largest = max(alone.keys() & together.keys())
     gain = alone[largest] / together[largest]
     return (together, threads) if wanted or gain >= _THREADS_GAIN else (alone, 1)
 
@@ -201,7 +226,7 @@ def tell(path: str, memory_bytes: int, seconds: float) -> None:
     """
     limit_resources(memory_bytes, int(seconds) + 1)
     leave_network()
-    report = examine_here(Path(path), give_up_files)
+    report = examine_here(Path(path), give_up_files, seconds=seconds)
     os.write(_STANDARD_OUTPUT, msgspec.json.encode(report) + b"\n")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.errors import ArtefactError
+from inference.errors import ArtefactError, RunTimeoutError, TooLargeError
+from inference.model.cost import LONGEST_RUN
 from inference.model.plan import granted_cpus, make_plan, override_plan
 from inference.model.replay import replay_samples
 from inference.model.servable import Servable
@@ -33,16 +34,25 @@ def load_servable(
     threads = next((a.threads for a in reversed(asked) if a.threads), report.threads)
     threads = min(threads, granted_cpus())  # the report may stem from a larger machine
     plan = make_plan(report.cost_us, batchable=report.batchable, threads=threads)
-    servable = Servable(name, version, data, plan=plan)
+    servable = Servable(name, version, data, plan=plan, memory_bytes=settings.run_memory_bytes)
     if servable.digest != report.digest:
         raise ArtefactError("the file changed while it was examined")
-    if not servable.signature.costs_by_rows:
-        plan = override_plan(plan, mode="thread")  # it was timed at a size that says little
     serving = servable.contract.serving if servable.contract else None
     if serving is not None:
         plan = override_plan(plan, mode=serving.mode, max_batch_rows=serving.max_batch_rows)
+    if not (report.fixed_sizes and servable.signature.costs_by_rows):
+        # What it was timed at says little of other requests. A file cannot say otherwise.
+        plan = override_plan(plan, mode="thread", max_batch_rows=1)
     for setting in asked:
         plan = override_plan(plan, mode=setting.mode, max_batch_rows=setting.max_batch_rows)
     servable.plan = plan
-    replay_samples(servable)  # the first runs allocate; no caller should wait for that
+    _warm_up(servable, settings.run_seconds)
     return servable
+
+
+def _warm_up(servable: Servable, run_seconds: float) -> None:
+    """Make the first runs, which allocate: no caller should wait for that."""
+    try:
+        replay_samples(servable, run_seconds / LONGEST_RUN)
+    except (RunTimeoutError, TooLargeError) as error:
+        raise ArtefactError(f"its golden samples cannot be run here: {error}") from None

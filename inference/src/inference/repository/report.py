@@ -20,6 +20,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         cost_us: Median microseconds of one run, by row count, with ``threads`` threads.
         threads: Threads of one run that serve it best.
         batchable: Whether rows of several requests may share a run.
+        fixed_sizes: Whether what a run computes has sizes that follow from the shapes of its inputs
+            alone, so that ``cost_us`` holds for whatever values they have.
         warnings: What a person should know although it is admitted.
         was_cut_short: Whether the examination was ended from outside, so that another one, on a
             machine that is less busy, may find otherwise.
@@ -36,6 +38,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     cost_us: dict[int, float] = {}
     threads: int = 1
     batchable: bool = False
+    fixed_sizes: bool = False
     warnings: list[str] = []
     was_cut_short: bool = False
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from inference.errors import OverloadedError
-from inference.model.plan import granted_cpus
+from inference.errors import OverloadedError, RunTimeoutError
 from inference.serving.lane import Lane
-from inference.threads import make_threads
+from inference.serving.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inference.model.servable import Servable
+    from inference.model.session import Stop
     from inference.serving.ledger import Ledger
     from inference.serving.timing import Timing
     from inference.settings import Settings
@@ -31,26 +31,42 @@ _INLINE_ELEMENTS = 4 * 1024
 T = TypeVar("T")
 
 
+def _ignore(_: str) -> None:
+    """Do nothing about a process that has to be replaced."""
+
+
 class Dispatcher:
     """Runs servables, whoever asks: the predict routes and the Open Inference Protocol alike.
 
     Args:
         settings: The limits on waiting.
         waiting: Where the numbers of waiting requests are, by model.
+        retire: Called with the reason when this process has to be replaced.
     """
 
-    def __init__(self, settings: Settings, waiting: Ledger) -> None:
+    def __init__(
+        self, settings: Settings, waiting: Ledger, retire: Callable[[str], None] = _ignore
+    ) -> None:
         self._max_queued = settings.max_queued
         self._max_queued_per_model = settings.max_queued_per_model
         self._deadline_seconds = settings.deadline_seconds
-        self._threads = make_threads(granted_cpus(), "inference")
+        self._runner = Runner(settings, retire)
         self._lanes: weakref.WeakKeyDictionary[Servable, Lane] = weakref.WeakKeyDictionary()
         self._waiting = waiting
         self._in_all = 0
 
-    def is_inline(self, servable: Servable, rows: int) -> bool:
-        """Tell whether so many rows are cheap enough for the loop."""
-        return rows <= servable.plan.inline_rows
+    def is_inline(self, servable: Servable, rows: int, feeds: dict[str, Any] | None = None) -> bool:
+        """Tell whether so many rows are cheap enough for the loop.
+
+        Args:
+            servable: What is asked.
+            rows: Rows of the request.
+            feeds: Its arrays, where inputs of different lengths may pass for one row.
+        """
+        most = servable.plan.inline_rows
+        if rows > most:
+            return False
+        return feeds is None or len(feeds) == 1 or _longest(servable, feeds) <= most
 
     def run_inline(
         self,
@@ -89,24 +105,28 @@ class Dispatcher:
         Raises:
             InferenceError: The model failed.
             OverloadedError: Too many requests wait, or this one has waited too long.
+            RunTimeoutError: Its run took too long.
+            TooLargeError: Its run takes too much memory, or its outputs are too large.
         """
-        if self.is_inline(servable, timing.rows):
+        if self.is_inline(servable, timing.rows, feeds):
             return await _finish(finish, self.run_inline(servable, outputs, feeds, timing))
         self._enter(servable.name)
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 return await self._wait(servable, outputs, feeds, timing, finish)
         except TimeoutError:
-            raise OverloadedError(
+            reason = (
                 f"model '{servable.name}' did not answer within {self._deadline_seconds:g} seconds "
                 "(INFERENCE_DEADLINE_SECONDS)"
-            ) from None
+            )
+            has_begun = timing.began > timing.parsed
+            raise (RunTimeoutError if has_begun else OverloadedError)(reason) from None
         finally:
             self._leave(servable.name)
 
     def close(self) -> None:
-        """Let the worker threads go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """End what runs, and let the worker threads go."""
+        self._runner.close()
 
     async def _wait(
         self,
@@ -117,7 +137,7 @@ class Dispatcher:
         finish: Callable[[list[Any]], T],
     ) -> T:
         most = servable.plan.max_batch_rows
-        if timing.rows < most:
+        if timing.rows < most and all(len(array) == timing.rows for array in feeds.values()):
             lane = self._lanes.get(servable)
             if lane is None:
                 lane = self._lanes[servable] = Lane(most, self._in_thread)
@@ -125,19 +145,25 @@ class Dispatcher:
                 finish, await lane.submit(servable, outputs, feeds, timing.rows, timing)
             )
 
-        def run() -> T:
+        def run(stop: Stop) -> T:
             timing.run_began()
-            results = servable.run(outputs, feeds)
+            results = self._runner.results(servable, outputs, feeds, stop)
             timing.run_ended()
             return finish(results)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return await self._runner.run(servable, run)
 
     async def _in_thread(
-        self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any]
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        seconds: float | None,
     ) -> list[Any]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, servable.run, outputs, feeds)
+        def run(stop: Stop) -> list[Any]:
+            return self._runner.results(servable, outputs, feeds, stop)
+
+        return await self._runner.run(servable, run, seconds)
 
     def _enter(self, model: str) -> None:
         place = self._waiting.find((model,))
@@ -153,6 +179,12 @@ class Dispatcher:
     def _leave(self, model: str) -> None:
         self._in_all -= 1
         self._waiting.values[self._waiting.find((model,))] -= 1
+
+
+def _longest(servable: Servable, feeds: dict[str, Any]) -> int:
+    """Give the length of the longest input whose length varies."""
+    inputs = servable.signature.inputs
+    return max((len(feeds[s.name]) for s in inputs if s.shape and s.shape[0] == -1), default=1)
 
 
 def is_small(values: list[Any]) -> bool:

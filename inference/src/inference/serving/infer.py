@@ -69,7 +69,7 @@ class Inferrer:
         if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
             return None
         query = read_request(servable.signature, body, json_bytes, max_rows=self.max_rows)
-        if not self._dispatcher.is_inline(servable, query.rows):
+        if not self._dispatcher.is_inline(servable, query.rows, query.feeds):
             return None
         timing.parse_ended()
         timing.rows = query.rows

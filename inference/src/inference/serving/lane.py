@@ -1,8 +1,8 @@
 """Greedy batching: while one batch runs, arrivals form the next. There is no waiting window.
 
 A lane belongs to one servable. Results go back to the request they belong to; when a batch fails,
-its requests are run one by one, so that a bad one fails alone; a request whose client left is
-skipped.
+or takes much longer than such a batch should, its requests are run each by itself, so that a bad
+one fails alone; a request whose client left is skipped.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     Feeds = dict[str, Any]
     Outputs = Sequence[str] | None
-    # How a run gets to a worker thread.
-    InThread = Callable[[Servable, Outputs, Feeds], Awaitable[list[Any]]]
+    # How a run gets to a worker thread; its seconds, None for as long as any run may take.
+    InThread = Callable[[Servable, Outputs, Feeds, float | None], Awaitable[list[Any]]]
+
+# A batch takes no longer than this and ten times what was measured for the largest.
+_BATCH_SECONDS = 1.0
+_MEASURED_TIMES = 10
 
 
 @dataclass(slots=True)
@@ -97,27 +101,33 @@ class Lane:
         total = sum(waiting.rows for waiting in batch)
         try:
             if len(batch) == 1:
-                parts = [await self._in_thread(first.servable, first.outputs, first.feeds)]
+                parts = [await self._in_thread(first.servable, first.outputs, first.feeds, None)]
             else:
                 joined = {
                     name: np.concatenate([waiting.feeds[name] for waiting in batch])
                     for name in first.feeds
                 }
-                results = await self._in_thread(first.servable, first.outputs, joined)
+                seconds = _batch_seconds(first.servable)
+                results = await self._in_thread(first.servable, first.outputs, joined, seconds)
                 parts = _split(results, [waiting.rows for waiting in batch])
         except Exception as error:  # noqa: BLE001 - the lane must outlive whatever a batch does to it
             if len(batch) == 1:
                 _fail(first, error)
                 return
-            for waiting in batch:
-                if not waiting.result.done():
-                    await self._run([waiting])
+            # Side by side: who takes long has its neighbours wait no longer.
+            alone = [self._run([waiting]) for waiting in batch if not waiting.result.done()]
+            await asyncio.gather(*alone)
             return
         for waiting, part in zip(batch, parts, strict=True):
             waiting.timing.run_ended()
             waiting.timing.run_rows = total
             if not waiting.result.done():
                 waiting.result.set_result(part)
+
+
+def _batch_seconds(servable: Servable) -> float:
+    measured_us = max(servable.plan.cost_us.values(), default=0.0)
+    return _BATCH_SECONDS + _MEASURED_TIMES * measured_us * 1e-6
 
 
 def _is_alike(one: Waiting, other: Waiting) -> bool:

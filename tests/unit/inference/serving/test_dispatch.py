@@ -11,7 +11,7 @@ import pytest
 
 from artefacts import FIXTURES
 from fake_servable import POISON, FakeServable, feeds
-from inference.errors import InferenceError, OverloadedError
+from inference.errors import InferenceError, OverloadedError, RunTimeoutError
 from inference.model.plan import Plan
 from inference.model.replay import is_batch_exact
 from inference.model.servable import Servable
@@ -174,7 +174,9 @@ async def test_a_bad_row_fails_its_own_request_only(fault: Exception) -> None:
 @scenario
 async def test_a_graph_whose_outputs_are_no_rows_is_run_one_by_one(output: Any) -> None:
     class Odd(FakeServable):
-        def run(self, outputs: Sequence[str] | None, feeds: dict[str, Any]) -> list[Any]:
+        def run(
+            self, outputs: Sequence[str] | None, feeds: dict[str, Any], _: object = None
+        ) -> list[Any]:
             super().run(outputs, feeds)
             return [output]
 
@@ -221,8 +223,9 @@ async def test_who_waits_beyond_the_deadline_is_refused(plan: Plan) -> None:
     bench = Bench(plan, deadline_seconds=0.05)
     first = await bench.begin(1)
     second = bench.ask(2)
-    for task in (first, second):
-        with pytest.raises(OverloadedError, match="INFERENCE_DEADLINE_SECONDS"):
+    waits = OverloadedError if plan is BATCHED else RunTimeoutError
+    for task, error in ((first, RunTimeoutError), (second, waits)):
+        with pytest.raises(error, match="INFERENCE_DEADLINE_SECONDS"):
             await task
     assert bench.count() == 0
     bench.release()

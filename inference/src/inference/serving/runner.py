@@ -1,0 +1,191 @@
+"""Runs in worker threads: each within its time, each servable within its share of the threads.
+
+Threads are made as they are needed, so no servable waits for another one's runs: how many of them
+there are at a time is bounded by the requests that may wait. A run whose time is over is ended. One
+that goes on all the same is within one long operator, which nothing can end but the end of its
+process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from inference.errors import RunTimeoutError, TooLargeError
+from inference.model.plan import granted_cpus
+from inference.model.session import Stop
+from inference.threads import Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference.model.servable import Servable
+    from inference.settings import Settings
+
+T = TypeVar("T")
+
+# One run may take long without being endless: it leaves a place for its model's others.
+_LEAST_SHARE = 2
+# How long an operator may go on that was under way when its run was ended.
+_GRACE_SECONDS = 5.0
+_MAP_ENTRY_BYTES = 16  # a key and a number
+
+
+class _Run:
+    """One run under way.
+
+    Attributes:
+        stop: Ends it.
+        answer: What its requests wait for; done when they were answered, by it or without it.
+        is_over: Whether its thread has come back.
+    """
+
+    __slots__ = ("answer", "is_over", "stop", "timer")
+
+    def __init__(self, answer: asyncio.Future[Any]) -> None:
+        self.stop = Stop()
+        self.answer = answer
+        self.is_over = False
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Runner:
+    """Runs servables in worker threads.
+
+    Args:
+        settings: The limits on a run's time and outputs, and on waiting requests.
+        retire: Called with the reason when this process has to be replaced.
+    """
+
+    def __init__(self, settings: Settings, retire: Callable[[str], None]) -> None:
+        self._seconds = settings.run_seconds
+        self._max_output_bytes = settings.max_output_bytes
+        self._retire = retire
+        self._share = max(_LEAST_SHARE, granted_cpus())
+        self._threads = Threads("inference", max_idle=self._share)
+        self._shares: weakref.WeakKeyDictionary[Servable, asyncio.Semaphore] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._runs: set[_Run] = set()
+
+    async def run(
+        self, servable: Servable, call: Callable[[Stop], T], seconds: float | None = None
+    ) -> T:
+        """Call something that runs a servable.
+
+        Args:
+            servable: What is run.
+            call: Called in a thread, with what ends its run.
+            seconds: How long it may take; ``None`` for the setting.
+
+        Returns:
+            What it gives.
+
+        Raises:
+            RunTimeoutError: It took longer.
+        """
+        share = self._shares.get(servable)
+        if share is None:
+            share = self._shares[servable] = asyncio.Semaphore(self._share)
+        await share.acquire()
+        loop = asyncio.get_running_loop()
+        run = _Run(loop.create_future())
+        self._runs.add(run)
+        limit = min(self._seconds, seconds or self._seconds)
+        run.timer = loop.call_later(limit, self._end, run, servable.name, limit)
+
+        def over(result: Any, error: BaseException | None) -> None:
+            share.release()
+            self._threads.finish()
+            self._finish(run, result, error)
+
+        def work() -> None:
+            result, failure = None, None
+            try:
+                result = call(run.stop)
+            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for the result
+                failure = error
+            with contextlib.suppress(RuntimeError):  # the loop has ended before
+                loop.call_soon_threadsafe(over, result, failure)
+
+        self._threads.submit(work)
+        begin = loop.time()
+        try:
+            answer: T = await run.answer
+        except asyncio.CancelledError:
+            # Those who asked have left, or were refused: the run need not go on.
+            self._end(run, servable.name, loop.time() - begin)
+            raise
+        return answer
+
+    def results(
+        self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop
+    ) -> list[Any]:
+        """Run a servable, in whatever thread; Args and Raises are its ``run``'s, and one more.
+
+        Raises:
+            TooLargeError: Its outputs are too large to be made an answer of.
+        """
+        results = servable.run(outputs, feeds, stop)
+        size = sum(map(_bytes_of, results))
+        if size <= self._max_output_bytes:
+            return results
+        results.clear()
+        servable.give_back(feeds)
+        raise TooLargeError(
+            f"the outputs of model '{servable.name}' have {size:,} bytes, the limit is "
+            f"{self._max_output_bytes:,} (INFERENCE_MAX_OUTPUT_BYTES): ask for fewer rows"
+        )
+
+    def close(self) -> None:
+        """End all runs, and let the threads go."""
+        for run in self._runs:
+            run.stop.end(self._seconds)
+        self._threads.close()
+
+    def _end(self, run: _Run, model: str, seconds: float) -> None:
+        if run.is_over:
+            return
+        run.stop.end(seconds)
+        if run.timer is not None:
+            run.timer.cancel()
+        loop = asyncio.get_running_loop()
+        run.timer = loop.call_later(_GRACE_SECONDS, self._give_up, run, model)
+        if not run.answer.done():
+            run.answer.set_exception(
+                RunTimeoutError(
+                    f"a run of model '{model}' took over {seconds:g} seconds and was ended "
+                    "(INFERENCE_RUN_SECONDS)"
+                )
+            )
+
+    def _give_up(self, run: _Run, model: str) -> None:
+        if not run.is_over:
+            self._retire(f"a run of model '{model}' cannot be ended")
+
+    def _finish(self, run: _Run, result: Any, error: BaseException | None) -> None:
+        run.is_over = True
+        self._runs.discard(run)
+        if run.timer is not None:
+            run.timer.cancel()
+        if run.answer.done():
+            return
+        if error is not None:
+            run.answer.set_exception(error)
+        else:
+            run.answer.set_result(result)
+
+
+def _bytes_of(result: Any) -> int:
+    if isinstance(result, list):  # a sequence, of ZipMap's maps most likely
+        return sum(map(_bytes_of, result))
+    if isinstance(result, dict):
+        return len(result) * _MAP_ENTRY_BYTES
+    if isinstance(result, np.ndarray) and result.dtype == np.object_:
+        return sum(map(len, result.flat))
+    size: int = getattr(result, "nbytes", 0)
+    return size

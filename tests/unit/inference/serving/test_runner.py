@@ -1,0 +1,177 @@
+"""Runs that would take for ever, or all memory, harm nobody but who asked for them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from hostile_graphs import LOOP, PRODUCT, ZEROS
+from inference.errors import OverloadedError, RunTimeoutError, TooLargeError
+from inference.model.plan import Plan
+from inference.model.servable import Servable
+from inference.serving import runner as runner_module
+from inference.serving.dispatch import Dispatcher
+from inference.serving.ledger import Ledger
+from inference.serving.timing import Timing
+from inference.settings import MIB, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+ENDLESS = 9e15
+MEMORY_BYTES = 128 * MIB
+SETTINGS = {"run_seconds": 0.3, "run_memory_bytes": MEMORY_BYTES, "max_output_bytes": MIB}
+
+
+def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an asynchronous test, for at most a minute."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 60))
+
+    return run
+
+
+class Bench:
+    """A dispatcher, and those who ask it."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.reasons: list[str] = []
+        self.retired = asyncio.Event()
+        chosen = Settings(**SETTINGS | settings)
+        self.dispatcher = Dispatcher(chosen, Ledger("waiting", 1), self._retire)
+
+    def _retire(self, reason: str) -> None:
+        self.reasons.append(reason)
+        self.retired.set()
+
+    async def ask(self, servable: Servable, value: float) -> list[Any]:
+        feeds = {"X": np.full((1, 1), value, dtype=np.float32)}
+        timing = Timing()
+        timing.parse_ended()
+        return await self.dispatcher.run(servable, None, feeds, timing, list)
+
+
+def load(data: bytes, **plan: Any) -> Servable:
+    return Servable("m", 1, data, plan=Plan(**plan), memory_bytes=MEMORY_BYTES)
+
+
+@scenario
+async def test_a_run_without_end_is_ended_and_its_neighbours_are_not() -> None:
+    """Of the same model at the same time: each run is ended by itself."""
+    bench, loop = Bench(run_seconds=0.5), load(LOOP)
+    threads = threading.active_count()
+    begin = time.perf_counter()
+    endless = asyncio.create_task(bench.ask(loop, ENDLESS))
+    for _ in range(20):
+        assert (await bench.ask(loop, 3.0))[0].tolist() == [[3.0]]
+    assert not endless.done()
+    with pytest.raises(RunTimeoutError, match=r"'m' took over 0\.5 seconds.*INFERENCE_RUN_SECONDS"):
+        await endless
+    assert time.perf_counter() - begin < 10
+    assert (await bench.ask(loop, 3.0))[0].tolist() == [[3.0]]
+    assert threading.active_count() <= threads + 2  # a thread for each of the two at a time
+    assert not bench.reasons
+
+
+@scenario
+async def test_a_model_that_hangs_leaves_the_others_their_threads() -> None:
+    bench, hanging, good = Bench(run_seconds=2), load(LOOP), load(LOOP)
+    endless = [asyncio.create_task(bench.ask(hanging, ENDLESS)) for _ in range(50)]
+    await asyncio.sleep(0)
+    waits = []
+    for _ in range(20):
+        begin = time.perf_counter()
+        await bench.ask(good, 1.0)
+        waits.append(time.perf_counter() - begin)
+    assert max(waits) < 0.5
+    assert not any(task.done() for task in endless)
+    for task in endless:
+        task.cancel()
+    bench.dispatcher.close()
+
+
+@scenario
+async def test_a_run_that_nobody_waits_for_any_more_is_ended() -> None:
+    """Its clients have left, or were refused by the deadline."""
+    bench, loop = Bench(run_seconds=60, deadline_seconds=0.2), load(LOOP)
+    for _ in range(2 * runner_module._LEAST_SHARE):
+        with pytest.raises((RunTimeoutError, OverloadedError), match="INFERENCE_DEADLINE_SECONDS"):
+            await bench.ask(loop, ENDLESS)
+    assert (await bench.ask(loop, 3.0))[0].tolist() == [[3.0]]
+
+
+@pytest.mark.parametrize("plan", [{}, {"max_batch_rows": 8}], ids=["alone", "batched"])
+@scenario
+async def test_memory_and_outputs_have_limits(plan: dict[str, Any]) -> None:
+    bench, zeros = Bench(run_seconds=30), load(ZEROS, **plan)
+    for value, setting in ((2e9, "RUN_MEMORY"), (1e6, "MAX_OUTPUT"), (2e8, "RUN_MEMORY")):
+        with pytest.raises(TooLargeError, match=f"INFERENCE_{setting}_BYTES"):
+            await bench.ask(zeros, value)
+    most = MIB // 4  # numbers of four bytes
+    assert len((await bench.ask(zeros, most))[0]) == most
+    with pytest.raises(TooLargeError, match="MAX_OUTPUT"):
+        await bench.ask(zeros, most + 1)
+
+
+@scenario
+async def test_memory_that_was_taken_is_given_back_for_the_next_run() -> None:
+    """Of whatever sizes the runs before were: an arena in pieces would refuse the larger ones."""
+    bench, zeros = Bench(run_seconds=30, max_output_bytes=MEMORY_BYTES), load(ZEROS)
+    for value in (1e6, 1.4e7, 1e3, 1.5e7, 1e7, 1.5e7, 1, 1.5e7):
+        assert len((await bench.ask(zeros, value))[0]) == value
+
+
+@scenario
+async def test_a_run_that_cannot_be_ended_is_answered_and_its_process_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runner_module, "_GRACE_SECONDS", 0.1)
+    bench, product = Bench(run_seconds=0.4), Servable("m", 1, PRODUCT)
+    begin = time.perf_counter()
+    with pytest.raises(RunTimeoutError, match="took over"):
+        await bench.ask(product, 5000)
+    await asyncio.wait_for(bench.retired.wait(), 10)
+    assert time.perf_counter() - begin < 10
+    assert bench.reasons == ["a run of model 'm' cannot be ended"]
+
+
+@scenario
+async def test_who_shares_a_run_with_an_endless_row_is_answered() -> None:
+    """Where an operator batches such a model: the batch is ended early, its rows are run alone."""
+    bench, loop = Bench(run_seconds=3), load(LOOP, max_batch_rows=8)
+    first = asyncio.create_task(bench.ask(loop, 1e4))  # the others form a batch meanwhile
+    await asyncio.sleep(0)
+    values = (1.0, 2.0, ENDLESS, 3.0, 4.0)
+    tasks = [asyncio.create_task(bench.ask(loop, value)) for value in values]
+    await first
+    endless = tasks.pop(2)
+    answers = await asyncio.gather(*tasks)
+    assert [answer[0].tolist() for answer in answers] == [[[1.0]], [[2.0]], [[3.0]], [[4.0]]]
+    assert not endless.done()
+    with pytest.raises(RunTimeoutError):
+        await endless
+
+
+@scenario
+async def test_inputs_of_different_lengths_are_as_costly_as_the_longest() -> None:
+    """The Open Inference Protocol takes them; for one row of many they would run on the loop."""
+    bench = Bench()
+    from artefacts import FLOAT, graph, model, node, value  # noqa: PLC0415
+
+    spelt = graph(
+        [node("Identity", ["A"], ["Y"]), node("Identity", ["B"], ["Z"])],
+        [value("A", FLOAT, "n", 1), value("B", FLOAT, "m", 1)],
+        [value("Y", FLOAT, "n", 1), value("Z", FLOAT, "m", 1)],
+    )
+    servable = load(model(spelt), mode="inline", inline_rows=8)
+    feeds = {"A": np.zeros((9, 1), np.float32), "B": np.zeros((8, 1), np.float32)}
+    assert not bench.dispatcher.is_inline(servable, 1, feeds)
+    assert bench.dispatcher.is_inline(servable, 1, feeds | {"A": feeds["B"]})
