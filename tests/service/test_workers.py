@@ -201,3 +201,12 @@ def test_a_client_that_holds_its_connection_cannot_stop_the_end(
         raw.send(request(HOT, GOOD) + request(HOT, GOOD)[:-1])
         assert raw.answer().status == 200
         assert service.stop() == 0
+
+
+def test_what_workers_share_is_no_file_that_could_be_full(shared: Service) -> None:
+    """A page that finds no room in /dev/shm, which has 64 MB in a container, ends its process."""
+    for pid in (*shared.worker_pids, *pids(shared, 3)):
+        mapped = Path(f"/proc/{pid}/maps").read_text()
+        assert "/dev/zero (deleted)" in mapped, "anonymous memory that is shared"
+        assert "/dev/shm" not in mapped  # noqa: S108
+        assert "rookery-" not in mapped

@@ -63,7 +63,7 @@ class Supervisor:
         """Run until a signal comes.
 
         Returns:
-            False when no worker ever came as far as to serve.
+            False when it gave up, since no worker came as far as to serve.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.freeze()  # what workers share stays shared
@@ -80,7 +80,7 @@ class Supervisor:
             looked = now
             if self._kill_at is not None and now > self._kill_at:
                 self._crew.signal(signal.SIGKILL)
-        return self._crew.has_served
+        return not self._crew.is_hopeless
 
     def _start(self, member: Member) -> None:
         member.heartbeat.reset()
