@@ -87,9 +87,11 @@ endure: export FUZZ_INPUTS ?= 100000
 endure: export FUZZ_REQUESTS ?= 10000
 endure: export FUZZ_FILES ?= 500
 endure: export REPUBLICATIONS ?= 1000
+endure: export FAILING_CALLS ?= 100
+endure: export FAILING_TIMES ?= 3
 endure: sync ## Fuzz decoders, routes and files, and republish, at full length (about an hour)
 	$(UV) run --no-sync pytest tests/unit/inference/test_fuzz.py tests/contract/endurance \
-		tests/service/test_republication.py
+		tests/service/test_republication.py tests/service/test_failing_calls.py
 
 # On a machine that does nothing else: the server has one core, the generator another.
 bench: sync ## Measure the service beside its peers, with wrk; writes docs/reference/benchmarks.md

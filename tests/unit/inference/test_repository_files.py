@@ -384,3 +384,37 @@ async def test_a_file_that_was_refused_for_itself_is_not_examined_again(
             await bench.repository.rescan()
         assert len(bench.examiner.seen) == 1
         assert snapshot.models["m"].reason.endswith("bad")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(11, "Resource temporarily unavailable"), "Resource temporarily unavailable"),
+        (MemoryError(), "memory is short"),
+        (RuntimeError("can't start new thread"), "limits on processes"),
+    ],
+    ids=["process", "memory", "thread"],
+)
+def test_what_the_machine_lacks_for_now_is_no_files_fault(
+    tmp_path: Path, error: Exception, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often: the model goes into service as soon as there is enough again."""
+
+    @scenario
+    async def run() -> None:
+        bench = Bench(tmp_path, rescan_seconds=0.05)
+        content, failures = bench.version(1), iter(range(6))
+
+        async def examine(path: Path, limits: Limits) -> Report:
+            if next(failures, None) is not None:
+                raise error
+            return await FakeExaminer()(path, limits)
+
+        bench.repository = Repository(bench.settings, bench.state_file, examiner=examine)
+        async with live(bench):
+            snapshot = await bench.active(1)
+            assert snapshot.servable("m").digest == hashlib.sha256(content).hexdigest()
+
+    run()
+    assert reason in caplog.text
+    assert "Traceback" not in caplog.text

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NO_THREAD = "can't start new thread"  # how Python says that a limit on processes is reached
 _GRACE_SECONDS = 2.0  # a file that was refused this soon after a write may still be growing
 
 
@@ -66,15 +67,18 @@ class BringUp:
             self._set_back(slot)  # the next scan will miss it
             slot.due = math.inf
         except OSError as error:
-            self._quarantine(key, slot, f"the file cannot be read: {error.strerror}")
-            # It may be the mount's fault and not the file's, so it is not judged: try again.
-            slot.judged = None
-            slot.due = time.monotonic() + self._rescan_seconds
+            self._put_off(key, slot, f"the file cannot be read: {error.strerror}")
+        except MemoryError:
+            self._put_off(key, slot, "it could not be loaded: memory is short")
         except RookeryError as error:
-            self._quarantine(key, slot, str(error))
+            # Its examination has passed, so it may be this process's fault.
+            self._quarantine(key, slot, str(error), by_chance=True)
         except Exception as error:
+            if str(error) == _NO_THREAD:
+                self._put_off(key, slot, f"it could not be loaded: {error} (limits on processes?)")
+                return
             logger.exception("model %s version %d could not be brought up", *key)
-            self._quarantine(key, slot, f"it could not be loaded: {error}")
+            self._quarantine(key, slot, f"it could not be loaded: {error}", by_chance=True)
 
     async def _take(self, key: Key, slot: Slot, candidate: Candidate) -> None:
         def examining() -> None:
@@ -120,6 +124,12 @@ class BringUp:
             slot.due = time.monotonic() + _GRACE_SECONDS - age
         else:
             self._quarantine(key, slot, refused.reason, by_chance=refused.was_cut_short)
+
+    def _put_off(self, key: Key, slot: Slot, reason: str) -> None:
+        """Quarantine for now: it is the machine's or the mount's fault, so nothing is judged."""
+        self._quarantine(key, slot, reason)
+        slot.judged = None
+        slot.due = time.monotonic() + self._rescan_seconds
 
     def _quarantine(self, key: Key, slot: Slot, reason: str, *, by_chance: bool = False) -> None:
         slot.quarantine(reason, by_chance=by_chance)
