@@ -34,13 +34,16 @@ class Asking(threading.Thread):
         super().__init__()
         self.service, self.done = service, threading.Event()
         self.wrong: list[str] = []
-        self.good = 0
+        self.not_accepted = self.good = 0
 
     def run(self) -> None:
         while not self.done.is_set():
             try:
                 with connect(self.service) as raw:
                     answer = raw.ask(request(HOT, GOOD))
+            except ConnectionError:
+                self.not_accepted += 1  # a new connection, so nothing had been begun
+                continue
             except (OSError, AssertionError) as error:
                 self.wrong.append(repr(error))
                 continue
@@ -80,6 +83,8 @@ def test_a_call_that_fails_costs_nothing_but_time(
         asking.done.set()
         asking.join()
     assert asking.wrong == []
+    # Without a descriptor the loop can only close what it cannot accept (libuv does).
+    assert asking.not_accepted <= (len(failing.calls) if "accept" in str(fault) else 0)
     assert set(everyone) <= set(family(service.process.pid)), "all of them live"
     assert service.model("m")["pinned_version"] == 1
     unpinned = service.client.put("/models/m/active", json={"version": "latest"})
