@@ -6,9 +6,13 @@ is possible is tried: a disk that is full or broken, no more processes, memory o
 
 from __future__ import annotations
 
+import contextlib
+import re
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from amount import amount
@@ -20,10 +24,9 @@ from workers import GOOD, HOT, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 # FAILING_CALLS rows of the table, each for FAILING_TIMES times at which the call fails.
-_ROWS = FAULTS[: amount("FAILING_CALLS", 3)]
+_ROWS = FAULTS[: amount("FAILING_CALLS", 1)]
 _TIMES = range(1, 1 + amount("FAILING_TIMES", 1))
 
 
@@ -120,3 +123,52 @@ def _choose(service: Service) -> None:
         return False
 
     eventually(pinned, within=60)
+
+
+_AT_START = (1, 30, 300, 1000, 3, 10, 100, 600)[: amount("FAILING_TIMES", 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("nth", _AT_START)
+@pytest.mark.parametrize("fault", FAULTS[: amount("FAILING_CALLS", 1)], ids=str)
+def test_a_call_that_fails_at_the_start_stops_it_or_not_and_nothing_between(
+    make_service: Callable[..., Service], tmp_path: Path, fault: Fault, nth: int
+) -> None:
+    """Here the interpreter's own calls fail, too: it says so and ends, or it serves as ever."""
+    names = ",".join(f"?{name}" for name in fault.calls)
+    service = make_service(rescan_seconds=0.5)
+    service.under = [
+        *(*strace_command(), "-D", "--seccomp-bpf", "-o", str(tmp_path / "calls")),
+        *("-e", f"trace={names}", "-e", f"inject={names}:error={fault.error}:when={nth}"),
+    ]
+    service.put("m/1/model.onnx", penguins())
+    process = service.run()
+    eventually(lambda: process.poll() is not None or _answers(service), within=90)
+    if process.poll() is None:
+        assert service.stop(within=60) == 0
+    else:
+        assert process.returncode != 0
+        assert service.log.strip(), "it says why"
+    eventually(lambda: not _left_over(tmp_path), what="all its processes have ended")
+
+
+def _answers(service: Service) -> bool:
+    """Ask its model, once it has said where it is."""
+    found = re.search(r"(http://127\.0\.0\.1:\d+)/docs", service.log)
+    if found is None:
+        return False
+    service.client = httpx.Client(base_url=found[1], timeout=30, trust_env=False)
+    with contextlib.suppress(OSError, AssertionError), connect(service) as raw:
+        return raw.ask(request(HOT, GOOD)).status == 200
+    return False
+
+
+def _left_over(root: Path) -> list[str]:
+    """List the processes that were begun in a folder, and have not ended."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink() == root and (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
