@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
+    from inference.admission.contents import Contents
     from inference.repository.admission import Limits
     from inference.repository.snapshot import Snapshot, Version
 
@@ -40,8 +41,8 @@ class FakeExaminer:
         self.holds: dict[bytes, asyncio.Event] = {}
         self.seen: list[bytes] = []
 
-    async def __call__(self, path: Path, _: Limits) -> Report:
-        content = path.read_bytes()  # noqa: ASYNC240 - a small file, and nobody waits
+    async def __call__(self, contents: Contents, _: Limits) -> Report:
+        content = contents.data()
         self.seen.append(content)
         if content in self.holds:
             await self.holds[content].wait()

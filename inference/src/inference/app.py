@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from inference.repository.admission import examine_aside
+from inference.repository.admission import examine_aside, read_aside
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
 from inference.runtime.heartbeat import HEARTBEAT_BYTES
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
-    from inference.repository.admission import Examiner
+    from inference.repository.admission import Examiner, Reader
     from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
 
@@ -64,13 +64,18 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
 
 
 def create_app(
-    settings: Settings, place: Place | None = None, examiner: Examiner = examine_aside
+    settings: Settings,
+    place: Place | None = None,
+    *,
+    reader: Reader = read_aside,
+    examiner: Examiner = examine_aside,
 ) -> ASGIApp:
     """Make the service; it begins to watch the models folder when its lifespan starts.
 
     Args:
         settings: What the operator can choose.
         place: Where the workers' numbers are; by default a memory of its own.
+        reader: Reads artefacts.
         examiner: Says whether an artefact may be served.
 
     Raises:
@@ -80,7 +85,9 @@ def create_app(
     book = Book(place, _later)
     changes = place.memory.section("changes").cast("d")
     state_file = StateFile(settings.state_dir, book.events, changes)
-    repository = Repository(settings, state_file, examiner=examiner, events=book.events)
+    repository = Repository(
+        settings, state_file, reader=reader, examiner=examiner, events=book.events
+    )
     gate = build_gate(settings, book, place)
     dispatcher = Dispatcher(settings, book.waiting)
     meter = book.meter

@@ -97,8 +97,7 @@ def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
     """Print the admission report of one file."""
     from inference.repository.admission import Limits, examine  # noqa: PLC0415
 
-    limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
-    report = examine(path, limits)
+    report = examine(path, Limits.of(settings))
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())  # noqa: T201
         return _OK if report.admitted else _REFUSED

@@ -119,6 +119,14 @@ class Settings(BaseSettings):
         int,
         Field(ge=256 * MIB, description="Address space that the examination of one file may take."),
     ] = 4096 * MIB
+    max_model_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="The largest model file; 0: a quarter of the memory granted to the "
+            "service, at most 2 GiB.",
+        ),
+    ] = 0
     max_body_bytes: Annotated[int, Field(ge=1, description="The largest request body.")] = 64 * MIB
     max_rows: Annotated[int, Field(ge=1, description="The most rows in one request.")] = 100_000
     max_header_bytes: Annotated[

@@ -152,9 +152,9 @@ def _serve(root: Path, models: Sequence[Model], tally: Tally) -> None:
     service = Service(root, settle_ms=0)
     reports = Reports(root / "state" / "reports")
     for number, model in enumerate(models):
-        path = service.put(f"onnx-{number}.onnx", model.data)
+        service.put(f"onnx-{number}.onnx", model.data)
         if not REAL_ADMISSION:
-            reports.put(examine_here(path))
+            reports.put(examine_here(model.data))
     try:
         service.start(within=1800 if REAL_ADMISSION else 120)
         address = service.client.base_url.netloc.decode()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import artefacts
-from inference.repository.admission import Limits, examine, examine_aside, explain
+from inference.admission.contents import read_contents
+from inference.repository.admission import Limits, examine, examine_aside, explain, read_aside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,8 @@ def test_a_cancelled_examination_ends_its_child(path: Path) -> None:
     path.write_bytes(artefacts.endless())
 
     async def cancel() -> float:
-        task = asyncio.create_task(examine_aside(path, Limits(seconds=60)))
+        contents = await read_aside(path)
+        task = asyncio.create_task(examine_aside(contents, Limits(seconds=60)))
         await asyncio.sleep(0.3)
         begin = time.monotonic()
         task.cancel()
@@ -116,7 +118,8 @@ def test_a_cancelled_examination_ends_its_child(path: Path) -> None:
 
 def test_an_examination_aside_is_bounded_in_time(path: Path) -> None:
     path.write_bytes(artefacts.endless())
-    report = asyncio.run(examine_aside(path, Limits(seconds=1)))
+    with read_contents(path, 10_000) as contents:
+        report = asyncio.run(examine_aside(contents, Limits(seconds=1)))
     assert "INFERENCE_ADMISSION_TIMEOUT_SECONDS" in report.reason
     assert report.was_cut_short
 

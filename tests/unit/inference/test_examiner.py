@@ -33,7 +33,7 @@ def look():
     os.close(0)
     attempt("reads in place of what was open", lambda: os.open("/etc/passwd", os.O_RDONLY))
 examiner.limit_resources(4 * 1024**3, 30)
-report = examiner.examine_here(Path(sys.argv[1]), look)
+report = examiner.examine_here(Path(sys.argv[1]).read_bytes(), look)
 print("admitted" if report.admitted else report.reason)
 """
 LEAVE = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
+    from inference.admission.contents import Contents
     from inference.model.servable import Servable
     from inference.repository.admission import Limits
     from inference.repository.snapshot import Snapshot
@@ -36,9 +36,8 @@ def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., No
     return run
 
 
-async def admit(path: Path, _: Limits) -> Report:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()  # noqa: ASYNC240 - a small file
-    return Report(admitted=True, digest=digest)
+async def admit(contents: Contents, _: Limits) -> Report:
+    return Report(admitted=True, digest=contents.digest)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +15,7 @@ from inference.model.signature import Signature, TensorSpec
 from inference.repository.load import load_servable
 from inference.repository.report import Report
 from inference.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from memory_file import contents_of
 
 CHEAP = {1: 6.0, 8: 7.0, 32: 10.0, 128: 25.0}
 GROWING = {1: 50.0, 8: 150.0, 32: 500.0, 128: 2000.0}
@@ -73,7 +73,8 @@ def loaded(serving: Serving | None, plans: dict[str, Any], **report: Any) -> Pla
         cost_us=GROWING,
         **{"fixed_sizes": True} | report,
     )
-    return load_servable(("m", 1), data, examined, Settings(plans=plans)).plan
+    with tempfile.TemporaryDirectory() as folder, contents_of(data, Path(folder)) as contents:
+        return load_servable(("m", 1), contents, examined, Settings(plans=plans)).plan
 
 
 def test_setting_overrules_contract_overrules_measurement() -> None:

@@ -22,6 +22,7 @@ from repository_bench import Bench, FakeExaminer, active_of, live, note, scenari
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from inference.admission.contents import Contents
     from inference.repository.admission import Limits
 
 
@@ -236,10 +237,10 @@ async def test_many_examinations_that_hang_delay_no_other_model(
 async def test_an_examiner_that_fails_quarantines_the_file_only(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(path: Path, limits: Limits) -> Report:
-        if path.parent.parent.name == "m":
+    async def fail(contents: Contents, limits: Limits) -> Report:
+        if contents.data() == note(1):
             raise ZeroDivisionError
-        return await FakeExaminer()(path, limits)
+        return await FakeExaminer()(contents, limits)
 
     bench = Bench(tmp_path)
     bench.repository = Repository(bench.settings, bench.state_file, examiner=fail)
@@ -272,8 +273,8 @@ async def test_what_may_have_been_chance_is_tried_again_when_the_file_is_put_aga
     """A child that was killed wrote no digest; a busy machine or another process may be why."""
     answers = [Report(admitted=False, reason="it crashes the runtime (SIGKILL)")]
 
-    async def examine(path: Path, limits: Limits) -> Report:
-        return answers.pop() if answers else await FakeExaminer()(path, limits)
+    async def examine(contents: Contents, limits: Limits) -> Report:
+        return answers.pop() if answers else await FakeExaminer()(contents, limits)
 
     bench = Bench(tmp_path)
     bench.repository = Repository(bench.settings, bench.state_file, examiner=examine)
@@ -321,8 +322,8 @@ class BusyMachine(FakeExaminer):
         super().__init__()
         self.left = cut_short
 
-    async def __call__(self, path: Path, limits: Limits) -> Report:
-        report = await super().__call__(path, limits)
+    async def __call__(self, contents: Contents, limits: Limits) -> Report:
+        report = await super().__call__(contents, limits)
         self.left -= 1
         if self.left >= 0:
             return Report(admitted=False, reason="it took too long", was_cut_short=True)

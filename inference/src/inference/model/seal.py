@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from inference.errors import SealError
+
+_Data = TypeVar("_Data", bound=bytes | memoryview)
 
 SEAL_KEY = "rookery.seal"
 PUBLIC_BYTES = 32
@@ -51,7 +53,7 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
-def signed_message(content: bytes, name: str) -> bytes:
+def signed_message(content: bytes | memoryview, name: str) -> bytes:
     """Give what is to be signed.
 
     Args:
@@ -66,9 +68,9 @@ def append_seal(content: bytes, seal: Seal) -> bytes:
     return content + _spell(seal)
 
 
-def split_seal(data: bytes) -> tuple[bytes, Seal | None]:
+def split_seal(data: _Data) -> tuple[_Data, Seal | None]:
     """Take a file apart into its content and its seal, ``None`` where it does not end in one."""
-    end = data[-SEAL_BYTES:]
+    end = bytes(data[-SEAL_BYTES:])
     head, colon, spelt = end[-_VALUE_BYTES:].partition(b":")
     identity, colon2, signature = spelt.partition(b":")
     if head != b"ed25519" or not colon or not colon2:
@@ -80,10 +82,11 @@ def split_seal(data: bytes) -> tuple[bytes, Seal | None]:
     # Base64 can spell the same bytes in several ways; only ours is a seal.
     if len(seal.signature) != _SIGNATURE_BYTES or _spell(seal) != end:
         return data, None
-    return data[:-SEAL_BYTES], seal
+    content: _Data = data[:-SEAL_BYTES]  # type: ignore[assignment]
+    return content, seal
 
 
-def check_seal(data: bytes, name: str, trusted: dict[str, bytes]) -> str:
+def check_seal(data: bytes | memoryview, name: str, trusted: dict[str, bytes]) -> str:
     """Check that a file is sealed by somebody who is trusted; needs the extra ``signing``.
 
     Args:
@@ -104,7 +107,7 @@ def check_seal(data: bytes, name: str, trusted: dict[str, bytes]) -> str:
 
     content, seal = split_seal(data)
     if seal is None:
-        if SEAL_KEY.encode() in data:
+        if SEAL_KEY.encode() in bytes(data):
             raise SealError("its signature is not at its end: it was altered after it was signed")
         raise SealError("it is not signed, and only signed models are served here")
     if seal.key_id not in trusted:

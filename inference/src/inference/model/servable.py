@@ -36,12 +36,12 @@ class Servable:
     Args:
         name: The model's name.
         version: Its version.
-        data: The artefact, whole.
+        data: The artefact, whole, or the path of a file that cannot change.
         plan: How it is to be run.
         memory_bytes: See :class:`inference.model.session.Session`.
 
     Attributes:
-        digest: SHA-256 of the artefact, lower-case hexadecimal.
+        digest: SHA-256 of the artefact, lower-case hexadecimal; of a path the caller sets it.
         contract: What the artefact says about itself; ``None`` for somebody else's file.
         signature: Inputs and outputs of the graph.
         features: The contract's, or positional ones; ``None`` when the inputs are not rows.
@@ -55,14 +55,14 @@ class Servable:
         self,
         name: str,
         version: int,
-        data: bytes,
+        data: bytes | str,
         *,
         plan: Plan | None = None,
         memory_bytes: int | None = None,
     ) -> None:
         self.name = name
         self.version = version
-        self.digest = hashlib.sha256(data).hexdigest()
+        self.digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
         self.plan = plan or Plan()
         self._session = Session(data, threads=self.plan.threads, memory_bytes=memory_bytes)
         self.signature = self._session.signature

@@ -56,7 +56,7 @@ class Session:
     """A loaded ONNX graph.
 
     Args:
-        data: The whole file; external data has been refused before.
+        data: The whole file, or its path; external data has been refused before.
         threads: Threads that one run may use.
         memory_bytes: The most memory that its runs may take together for tensors, beside its
             weights; ``None`` sets no limit.
@@ -68,7 +68,9 @@ class Session:
         ArtefactError: onnxruntime cannot load it; says why.
     """
 
-    def __init__(self, data: bytes, *, threads: int = 1, memory_bytes: int | None = None) -> None:
+    def __init__(
+        self, data: bytes | str, *, threads: int = 1, memory_bytes: int | None = None
+    ) -> None:
         self._memory_bytes = memory_bytes
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -188,7 +190,7 @@ class Session:
             raise InferenceError(f"onnxruntime: {_explain(error)}") from None
 
 
-def _load(data: bytes, options: Any, memory_bytes: int | None) -> Any:
+def _load(data: bytes | str, options: Any, memory_bytes: int | None) -> Any:
     """Load a graph, with an arena of its own where its memory is limited.
 
     A session takes the arena that is registered when it is loaded, and keeps it; another one takes

@@ -62,7 +62,7 @@ def run_worker(
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
-        create_app(settings, place, forks.examine),
+        create_app(settings, place, reader=forks.read, examiner=forks.examine),
         http=bounded(DirectProtocol if settings.direct else PlainProtocol, _bounds(settings)),
         ws="none",
         lifespan="on",

@@ -14,14 +14,26 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from inference.admission.contents import ChangedError, Contents, read_contents
+from inference.errors import ArtefactError
 from inference.repository.report import Report, decode_report
+from inference.runtime.memory import MIB, granted_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from inference.settings import Settings
+
+
+_LARGEST_FILE = 2**31 - 1  # protobuf's own limit
+# Of the memory granted: a model takes a few times its file's size, and the one before it is there
+# still.
+_SHARE = 4
+_LEAST_MEMORY = 1024 * MIB  # of addresses: onnxruntime maps some hundred MiB by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +43,29 @@ class Limits:
     Attributes:
         seconds: Wall-clock time.
         memory_bytes: Address space; onnxruntime itself maps about 500 MiB of it.
+        file_bytes: The largest file.
     """
 
     seconds: float = 30
     memory_bytes: int = 4 * 1024**3
+    file_bytes: int = _LARGEST_FILE
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Take them from the settings, and from what this process is granted."""
+        granted = granted_bytes()
+        file_bytes = settings.max_model_bytes or min(granted // _SHARE, _LARGEST_FILE)
+        memory_bytes = min(settings.admission_memory_bytes, max(granted, _LEAST_MEMORY))
+        return cls(settings.admission_timeout_seconds, memory_bytes, file_bytes)
 
 
 _DEFAULT = Limits()
-Examiner = Callable[["Path", Limits], Awaitable[Report]]
+Reader = Callable[["Path", Limits], Awaitable[Contents]]
+Examiner = Callable[[Contents, Limits], Awaitable[Report]]
 
 
 def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
-    """Try one artefact in a child process; blocks until it is done.
+    """Read one artefact, and try it in a child process; blocks until it is done.
 
     Guaranteed to return within about ``limits.seconds``, whatever is in the file.
 
@@ -51,23 +74,42 @@ def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
         the child, or that exceeds a limit.
     """
     try:
+        with read_contents(path, limits.file_bytes) as contents:
+            return _examine(contents, limits)
+    except OSError as error:
+        return Report(admitted=False, reason=f"the file cannot be read: {error.strerror}")
+    except ChangedError:
+        return Report(admitted=False, reason="it is no regular file, or it changed meanwhile")
+    except ArtefactError as error:
+        return Report(admitted=False, reason=str(error))
+
+
+def _examine(contents: Contents, limits: Limits) -> Report:
+    try:
         child = subprocess.run(  # noqa: S603 - our own interpreter and module, no shell
-            _command(path, limits),
+            _command(contents, limits),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=limits.seconds,
             check=False,
             env=_environment(),
+            pass_fds=[contents.descriptor],
         )
     except subprocess.TimeoutExpired:
         return too_slow(limits)
     return explain(child.returncode, child.stdout, child.stderr, limits)
 
 
-async def examine_aside(path: Path, limits: Limits = _DEFAULT) -> Report:
-    """Do what :func:`examine` does without blocking the loop; cancelled, it ends the child."""
+async def read_aside(path: Path, limits: Limits = _DEFAULT) -> Contents:
+    """Read an artefact in a thread; raises what :func:`read_contents` does."""
+    return await asyncio.to_thread(read_contents, path, limits.file_bytes)
+
+
+async def examine_aside(contents: Contents, limits: Limits = _DEFAULT) -> Report:
+    """Try an artefact in a child process, and leave the loop free; cancelled, it ends the child."""
     child = await asyncio.create_subprocess_exec(
-        *_command(path, limits),
+        *_command(contents, limits),
+        pass_fds=[contents.descriptor],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -85,9 +127,9 @@ async def examine_aside(path: Path, limits: Limits = _DEFAULT) -> Report:
     return explain(child.returncode or 0, stdout, stderr, limits)
 
 
-def _command(path: Path, limits: Limits) -> list[str]:
-    module = [sys.executable, "-P", "-m", "inference.repository.examiner", str(path.absolute())]
-    return [*module, str(limits.memory_bytes), str(limits.seconds)]
+def _command(contents: Contents, limits: Limits) -> list[str]:
+    module = [sys.executable, "-P", "-m", "inference.repository.examiner"]
+    return [*module, str(contents.descriptor), str(limits.memory_bytes), str(limits.seconds)]
 
 
 def _environment() -> dict[str, str]:
@@ -123,6 +165,10 @@ def explain(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report
 
 
 def _cause(status: int, stderr: bytes, limits: Limits) -> str:
+    if status == -signal.SIGKILL:
+        return (
+            "its examination was killed, most likely because memory is short: give the service more"
+        )
     last = stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     if any("MemoryError" in line or "bad_alloc" in line for line in last):
         return (

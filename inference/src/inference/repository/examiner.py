@@ -1,7 +1,8 @@
-"""The child process that tries one artefact: ``python -m inference.repository.examiner FILE ...``.
+"""The child process that tries one artefact: ``python -m inference.repository.examiner FD ...``.
 
-It may crash, loop or run out of memory: that is what it is for. It limits itself and leaves the
-network before it reads the file, and gives up opening anything before it looks into it: then it
+It is given a descriptor of the artefact's bytes, and no name. It may crash, loop or run out of
+memory: that is what it is for. It limits itself, asks to be ended first when memory is short,
+leaves the network, and gives up opening anything before it looks into the bytes: then it
 refuses external data, loads the file, replays the golden samples, times it, and writes one
 :class:`~inference.repository.report.Report` as JSON to standard output.
 """
@@ -15,13 +16,14 @@ import resource
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.admission.contents import read_all
 from inference.errors import ArtefactError, RookeryError, RunTimeoutError
 from inference.repository.report import Report
+from inference.runtime.memory import be_first_to_go, watch_peak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,9 +67,13 @@ def step_back() -> None:
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
     """Bound this process: address space, processor time, no core dump, no file written.
 
-    It also ends with whoever asked.
+    It also ends with whoever asked, and before others when memory is short.
     """
     end_with_parent()
+    be_first_to_go()
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:
+        memory_bytes = min(memory_bytes, most)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
@@ -96,19 +102,15 @@ def give_up_files() -> None:
 
 
 def examine_here(
-    path: Path, confine: Callable[[], None] | None = None, *, seconds: float = _SECONDS
+    data: bytes, confine: Callable[[], None] | None = None, *, seconds: float = _SECONDS
 ) -> Report:
     """Examine one artefact in this process; see :func:`inference.repository.admission.examine`.
 
     Args:
-        path: The file.
+        data: The artefact, whole.
         confine: Called when all is imported and nothing of the file has been looked at.
         seconds: How long it may take.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        return Report(admitted=False, reason=f"the file cannot be read: {error.strerror}")
     report = Report(admitted=False, digest=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
     try:
         return _try(data, report, confine, seconds)
@@ -137,8 +139,10 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
     from inference.model.shapes import has_fixed_sizes  # noqa: PLC0415
 
     granted = granted_cpus()
+    peak = watch_peak()
     if confine is not None:
         confine()
+    before = peak()
     fixed_sizes = has_fixed_sizes(parse(data))
     step_seconds = seconds * _STEP_SHARE
     begin = time.perf_counter()
@@ -172,6 +176,7 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
     return msgspec.structs.replace(
         report,
         admitted=True,
+        memory_bytes=peak() - before,
         has_contract=contract is not None,
         samples=samples,
         max_difference=difference,
@@ -216,20 +221,20 @@ def _measure(
     return (together, threads) if wanted or gain >= _THREADS_GAIN else (alone, 1)
 
 
-def tell(path: str, memory_bytes: int, seconds: float) -> None:
+def tell(descriptor: int, memory_bytes: int, seconds: float) -> None:
     """Examine a file within limits, and write the report to standard output; for once in a process.
 
     Args:
-        path: The file.
+        descriptor: Of the file's bytes.
         memory_bytes: Address space.
         seconds: Processor time, rounded up to whole seconds.
     """
     limit_resources(memory_bytes, int(seconds) + 1)
     leave_network()
-    report = examine_here(Path(path), give_up_files, seconds=seconds)
+    report = examine_here(read_all(descriptor), give_up_files, seconds=seconds)
     os.write(_STANDARD_OUTPUT, msgspec.json.encode(report) + b"\n")
 
 
 if __name__ == "__main__":
     step_back()
-    tell(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    tell(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

@@ -1,10 +1,13 @@
-"""Examinations without starting Python anew for each: a process that was forked beforehand.
+"""Readings and examinations without starting Python anew for each: a process forked beforehand.
 
 To start an interpreter and import onnxruntime takes longer than most examinations do. The fork
 server is forked from the service once everything is imported, and before there are threads or
-keys. For each examination it forks a *keeper*, and that the *child* which looks into the
-file; the keeper waits for the child as long as the limits allow, and tells what became of it. Each
-of them ends with the one before.
+keys.
+
+To read a file it forks a *reader*, which copies it into memory that the service made and both
+share; a reader whose file system hangs is given up. For each examination it forks a *keeper*, and
+that the *child* which looks into that memory; the keeper waits for the child as long as the limits
+allow, and tells what became of it. Each of them ends with the one before.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from inference.repository.admission import Limits, examine_aside, explain, too_slow
+from inference.admission.contents import Contents, make_memory
+from inference.admission.reader import check_answer, read_for
+from inference.repository.admission import Limits, examine_aside, explain, read_aside, too_slow
 from inference.repository.examiner import end_with_parent, step_back, tell
 from inference.repository.report import decode_report
 
@@ -33,72 +38,124 @@ if TYPE_CHECKING:
 
 _LARGEST_JOB = 64 * 1024
 _PIECE = 64 * 1024
-# How much longer than an examination may take is waited for the keeper to tell so.
+# How much longer than it may take is waited for a process to tell so.
 _GRACE_SECONDS = 5
 
 
+class _Job(msgspec.Struct, frozen=True, array_like=True):
+    """What the fork server is to do; with it come a socket to answer on, and the memory.
+
+    Attributes:
+        limits: What it may take.
+        path: The file to be read; without it the memory is to be examined.
+    """
+
+    limits: Limits
+    path: bytes = b""
+
+
+_decode_job = msgspec.msgpack.Decoder(_Job).decode
+
+
 class ForkServer:
-    """Examines artefacts; to be made before there are threads or keys."""
+    """Reads and examines artefacts; to be made before there are threads or keys."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setblocking(False)  # one that hangs must not hang the loop
         with theirs:
             self.pid = _fork(lambda: _attend(theirs))
 
-    async def examine(self, path: Path, limits: Limits) -> Report:
+    async def read(self, path: Path, limits: Limits) -> Contents:
+        """Read an artefact, whatever stands there and however long its file system takes.
+
+        Raises:
+            ArtefactError: It is too large.
+            ChangedError: It changed meanwhile, or is no regular file.
+            OSError: It cannot be read.
+            TimeoutError: It was not read in time.
+        """
+        memory = make_memory()
+        try:
+            told = await self._ask(_Job(limits, os.fsencode(path)), memory)
+            if told is not None:
+                return Contents(memory, check_answer(told, memory))
+        except BaseException:
+            os.close(memory)
+            raise
+        os.close(memory)
+        return await read_aside(path, limits)
+
+    async def examine(self, contents: Contents, limits: Limits) -> Report:
         """Do what :func:`inference.repository.admission.examine_aside` does, and sooner."""
-        ours, theirs = socket.socketpair()
-        job = b"%d %r %b" % (limits.memory_bytes, limits.seconds, os.fsencode(path))
         try:
-            with theirs:
-                socket.send_fds(self._control, [job], [theirs.fileno()])
-        except OSError:  # it has ended
-            ours.close()
-            return await examine_aside(path, limits)
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        try:
-            async with asyncio.timeout(limits.seconds + _GRACE_SECONDS):
-                told = await reader.read()
+            told = await self._ask(_Job(limits), contents.descriptor)
         except TimeoutError:
             return too_slow(limits)
-        finally:
-            writer.close()  # which ends the examination, if it is still under way
-        with contextlib.suppress(msgspec.DecodeError):
-            return decode_report(told)
-        return await examine_aside(path, limits)
+        if told:
+            with contextlib.suppress(msgspec.DecodeError):
+                return decode_report(told)
+        return await examine_aside(contents, limits)
 
     def close(self) -> None:
         """End it."""
         self._control.close()
         os.waitpid(self.pid, 0)
 
+    async def _ask(self, job: _Job, memory: int) -> bytes | None:
+        """Give a job, and wait for the answer; ``None`` where the fork server does not take it."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                spelt = msgspec.msgpack.encode(job)
+                socket.send_fds(self._control, [spelt], [theirs.fileno(), memory])
+        except OSError:  # it has ended, or hangs
+            ours.close()
+            return None
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        try:
+            async with asyncio.timeout(job.limits.seconds + _GRACE_SECONDS):
+                return await reader.read()
+        finally:
+            writer.close()  # which ends what is still under way
+
 
 def _attend(control: socket.socket) -> None:
-    """Be the fork server: begin one examination after the other until nobody asks any more."""
+    """Be the fork server: begin one job after the other until nobody asks any more."""
     end_with_parent()
     step_back()  # to fork takes milliseconds, too
+    control.setblocking(True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for readers and keepers
     _close_all_but(control.fileno())
     while True:
-        job, descriptors, _, _ = socket.recv_fds(control, _LARGEST_JOB, 1)
-        if not job:
+        spelt, descriptors, _, _ = socket.recv_fds(control, _LARGEST_JOB, 2)
+        if not spelt:
             return
-        memory, seconds, path = job.split(b" ", 2)
-        limits = Limits(float(seconds), int(memory))
+        job, memory = _decode_job(spelt), descriptors[1]
+        be = _read if job.path else _keep
         with socket.socket(fileno=descriptors[0]) as asker:
-            _fork(lambda: _keep(asker, path, limits))  # noqa: B023 - it is called at once
+            _fork(lambda: be(asker, memory, job))  # noqa: B023 - it is called at once
+        os.close(memory)
 
 
-def _keep(asker: socket.socket, path: bytes, limits: Limits) -> None:
+def _read(asker: socket.socket, memory: int, job: _Job) -> None:
+    """Be a reader."""
+    end_with_parent()
+    limits = job.limits
+    read_for(asker, memory, job.path, most_bytes=limits.file_bytes, seconds=limits.seconds)
+
+
+def _keep(asker: socket.socket, memory: int, job: _Job) -> None:
     """Be a keeper: wait for the child, end it when its time is over, tell what became of it."""
     end_with_parent()
+    limits = job.limits
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     stdout, stderr = os.pipe(), os.pipe()
-    child = _fork(lambda: _examine(stdout[1], stderr[1], path, limits))
-    os.close(stdout[1])
-    os.close(stderr[1])
+    child = _fork(lambda: _examine(stdout[1], stderr[1], memory, limits))
+    for number in (stdout[1], stderr[1], memory):
+        os.close(number)
     told = {stdout[0]: b"", stderr[0]: b""}
     in_time = _listen(told, asker, time.monotonic() + limits.seconds)
     os.kill(child, signal.SIGKILL)  # it has ended, or has to
@@ -136,12 +193,12 @@ def _listen(told: dict[int, bytes], asker: socket.socket, deadline: float) -> bo
     return True
 
 
-def _examine(stdout: int, stderr: int, path: bytes, limits: Limits) -> None:
-    """Be the child: only standard output and standard error are open."""
+def _examine(stdout: int, stderr: int, memory: int, limits: Limits) -> None:
+    """Be the child: only the memory is open, and what is told to."""
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
-    _close_all_but(2)
-    tell(os.fsdecode(path), limits.memory_bytes, limits.seconds)
+    _close_all_but(memory)
+    tell(memory, limits.memory_bytes, limits.seconds)
 
 
 def _close_all_but(kept: int) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import logging
 import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from inference.admission.contents import ChangedError, too_large
+from inference.admission.turn import turn
 from inference.errors import SealError
 from inference.log import fields
 from inference.repository.admission import Limits
@@ -18,13 +21,16 @@ from inference.repository.pace import Pace
 from inference.repository.report import Report
 from inference.repository.reports import Reports
 from inference.repository.trust import Trust
+from inference.runtime.memory import MIB, available_bytes
+from inference.runtime.memory_return import MemoryReturn
 from inference.threads import make_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
+    from inference.admission.contents import Contents
     from inference.model.servable import Servable
-    from inference.repository.admission import Examiner
+    from inference.repository.admission import Examiner, Reader
     from inference.repository.events import Events
     from inference.repository.layout import Candidate
     from inference.settings import Settings
@@ -33,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 3  # artefacts side by side; more would only fight for the processor
 _GRACE_SECONDS = 5.0  # how much longer than it may take another's examination is waited for
+_LARGE_BYTES = 32 * MIB  # of those one at a time, over all workers
+_FOLDER_SECONDS = 5.0  # how long is waited for a file system that only has to look
 _PATIENCE_SECONDS = 5.0  # few examinations of good files take as long, and none of them is lost
 
 T = TypeVar("T")
@@ -56,6 +64,7 @@ class Intake:
 
     Args:
         settings: Limits, settle time, plans, where reports are kept.
+        reader: Reads an artefact.
         examiner: Says whether an artefact may be served.
         events: Told of examinations and loads.
 
@@ -69,19 +78,25 @@ class Intake:
     def __init__(
         self,
         settings: Settings,
+        reader: Reader,
         examiner: Examiner,
         events: Events,
     ) -> None:
         self._settings = settings
+        self._read = reader
         self._examine = examiner
         self._events = events
-        self._limits = Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
+        self._limits = Limits.of(settings)
         patience_seconds = min(_PATIENCE_SECONDS, self._limits.seconds / 3)
         self.pace = Pace(AT_ONCE, patience_seconds)
         trusted = settings.trusted_keys_file
         self._trust = None if trusted is None else Trust(trusted)
         self._reports = Reports(settings.state_dir / "reports")
-        self._threads = make_threads(AT_ONCE + 1, "repository")
+        self._large = settings.state_dir / ".large.lock"
+        self._threads = make_threads(AT_ONCE, "repository")
+        # What waits for the folder's file system must not keep others from what is in memory.
+        self._folder_threads = make_threads(AT_ONCE, "models-folder")
+        self._memory = MemoryReturn(self._threads)
 
     def settling(self, candidate: Candidate) -> float:
         """Tell how many seconds a file that is seen now has to stay unchanged."""
@@ -91,8 +106,12 @@ class Intake:
         return min(settle_seconds, max(0.0, settle_seconds - max(0.0, age)))
 
     async def is_settled(self, candidate: Candidate) -> bool:
-        """Tell whether a file is still as it was seen."""
-        return await self.in_thread(fingerprint, candidate.path) == candidate.fingerprint
+        """Tell whether a file is still as it was seen; taken for that where nothing answers."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FOLDER_SECONDS):
+                seen = await self.in_folder(fingerprint, candidate.path)
+                return seen == candidate.fingerprint
+        return True
 
     async def take(
         self,
@@ -118,39 +137,70 @@ class Intake:
             MakesWayError: Its examination takes long, and has made way for others.
             OSError: It cannot be read.
         """
-        size, most = candidate.fingerprint.size, self._limits.memory_bytes
-        if size > most:
-            reason = f"it has {size:,} bytes, and its examination may take {most:,} of memory"
-            return Arrival(Report(admitted=False, reason=reason), None)
-        data = await self.in_thread(candidate.path.read_bytes)
-        digest = await self.in_thread(_sha256, data)
+        size = candidate.fingerprint.size
+        if size > self._limits.file_bytes:
+            return _refusal(too_large(size, self._limits.file_bytes))
+        try:
+            async with self._turn(size):
+                short = _lacks(size)
+                if short:
+                    return _refusal(short, was_cut_short=True)
+                with await self._read(candidate.path, self._limits) as contents:
+                    if contents.reading.fingerprint != candidate.fingerprint:
+                        return None
+                    return await self._take(candidate, contents, live, examining, is_long=is_long)
+        except ChangedError:
+            return None
+        except TimeoutError:
+            reason = f"it could not be read within {self._limits.seconds:g} seconds"
+            return _refusal(reason, was_cut_short=True)
+
+    async def _take(
+        self,
+        candidate: Candidate,
+        contents: Contents,
+        live: Servable | None,
+        examining: Callable[[], None],
+        *,
+        is_long: bool,
+    ) -> Arrival | None:
+        digest = contents.digest
         if live is not None and live.digest == digest:
             return Arrival(None, live)
         signer = None
         if self._trust is not None:
             try:
-                signer = await self.in_thread(self._trust.check, data, candidate.name)
+                signer = await self.in_thread(_check_signer, self._trust, contents, candidate.name)
             except SealError as error:
-                return Arrival(Report(admitted=False, reason=str(error)), None)
+                return _refusal(str(error))
         report = self._reports.get(digest)
         if report is None:
             examining()
-            report = await self.pace.run(self._report(candidate, digest), is_long=is_long)
-        if report.digest and report.digest != digest:
-            return None
+            report = await self.pace.run(self._report(contents), is_long=is_long)
         if not report.admitted:
             # What was taken away or written to meanwhile is not what was refused.
-            seen = await self.in_thread(fingerprint, candidate.path)
-            return Arrival(report, None) if seen == candidate.fingerprint else None
+            return Arrival(report, None) if await self.is_settled(candidate) else None
+        short = _lacks(report.memory_bytes)
+        if short:
+            return _refusal(short, was_cut_short=True)
+        servable = await self._load(candidate, contents, report, signer)
+        return Arrival(report, servable)
+
+    async def _load(
+        self, candidate: Candidate, contents: Contents, report: Report, signer: str | None
+    ) -> Servable:
         begin = time.perf_counter()
         key = (candidate.name, candidate.version)
-        servable = await self.in_thread(load_servable, key, data, report, self._settings)
+        servable = await self.in_thread(load_servable, key, contents, report, self._settings)
+        loop = asyncio.get_running_loop()
+        weakref.finalize(servable, self._memory.soon_from, loop).atexit = False
+        self._memory.soon()
         seconds = time.perf_counter() - begin
         self._events.loaded(candidate.name, seconds)
         told = fields("load", model=key[0], version=key[1], ms=round(seconds * 1e3, 1), by=signer)
         by = f", signed by {signer}" if signer else ""
         logger.info("model %s version %d was loaded in %.3f s%s", *key, seconds, by, extra=told)
-        return Arrival(report, servable)
+        return servable
 
     def has_other_keys(self) -> bool:
         """Whether other keys are trusted than before, so that refused files may be, too."""
@@ -160,22 +210,55 @@ class Intake:
         """Do what blocks."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
 
+    async def in_folder(self, call: Callable[..., T], *args: Any) -> T:
+        """Do what waits for the folder's file system, which may take for ever."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._folder_threads, call, *args)
+
     def close(self) -> None:
         """Let the threads go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._memory.close()
+        for threads in (self._threads, self._folder_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _report(self, candidate: Candidate, digest: str) -> Report:
+    @contextlib.asynccontextmanager
+    async def _turn(self, size: int) -> AsyncIterator[None]:
+        """Wait until no other large file is taken in; small ones do not wait."""
+        if size < _LARGE_BYTES:
+            yield
+            return
+        # It is read, examined and loaded meanwhile.
+        async with turn(self._large, 3 * self._limits.seconds, "take in a large file"):
+            yield
+
+    async def _report(self, contents: Contents) -> Report:
+        digest = contents.digest
         async with self._reports.turn(digest, self._limits.seconds + _GRACE_SECONDS):
             known = self._reports.get(digest)  # another process may have had its turn before
             if known is not None:
                 return known
             begin = time.perf_counter()
-            report = await self._examine(candidate.path, self._limits)
+            report = await self._examine(contents, self._limits)
             self._events.examined(time.perf_counter() - begin, admitted=report.admitted)
             if report.digest == digest:  # without one the child did not live to tell: maybe chance
                 self._reports.put(report)
             return report
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _check_signer(trust: Trust, contents: Contents, name: str) -> str:
+    return trust.check(contents.view(), name)
+
+
+def _lacks(wanted_bytes: int) -> str:
+    """Say that there is not enough memory now; nothing when there is."""
+    available = available_bytes()
+    if wanted_bytes <= available:
+        return ""
+    return (
+        f"it takes {wanted_bytes // MIB:,} MiB of memory, and {available // MIB:,} are available "
+        f"here: give the service more, or keep fewer versions (INFERENCE_KEEP_VERSIONS)"
+    )
+
+
+def _refusal(reason: str, *, was_cut_short: bool = False) -> Arrival:
+    return Arrival(Report(admitted=False, reason=reason, was_cut_short=was_cut_short), None)

@@ -12,22 +12,13 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inference.admission.contents import Fingerprint
+
 NAME_LENGTH = 64
 NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
 FILE_NAME = "model.onnx"
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What changes when a file does, content or permissions: cheap, read on every scan."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +74,7 @@ def fingerprint(path: Path) -> Fingerprint | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Fingerprint(
-        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-    )
+    return Fingerprint.of(status)
 
 
 def scan_models(models_dir: Path) -> Scan:

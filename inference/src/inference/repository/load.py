@@ -11,18 +11,19 @@ from inference.model.replay import replay_samples
 from inference.model.servable import Servable
 
 if TYPE_CHECKING:
+    from inference.admission.contents import Contents
     from inference.repository.report import Report
     from inference.settings import Settings
 
 
 def load_servable(
-    key: tuple[str, int], data: bytes, report: Report, settings: Settings
+    key: tuple[str, int], contents: Contents, report: Report, settings: Settings
 ) -> Servable:
     """Load an artefact with the plan that its examination, its author and the operator want.
 
     Args:
         key: Name and version.
-        data: The artefact, whole.
+        contents: The artefact.
         report: What its examination found.
         settings: The operator's overrides of plans.
 
@@ -30,13 +31,17 @@ def load_servable(
         ArtefactError: It is not what was examined, or cannot be loaded.
     """
     name, version = key
+    if contents.digest != report.digest:
+        raise ArtefactError("the report is about another file")
     asked = [settings.plans[wanted] for wanted in ("*", name) if wanted in settings.plans]
     threads = next((a.threads for a in reversed(asked) if a.threads), report.threads)
     threads = min(threads, granted_cpus())  # the report may stem from a larger machine
     plan = make_plan(report.cost_us, batchable=report.batchable, threads=threads)
-    servable = Servable(name, version, data, plan=plan, memory_bytes=settings.run_memory_bytes)
-    if servable.digest != report.digest:
-        raise ArtefactError("the file changed while it was examined")
+    # By path: onnxruntime then reads it in pieces, and keeps no copy while it does.
+    servable = Servable(
+        name, version, contents.path, plan=plan, memory_bytes=settings.run_memory_bytes
+    )
+    servable.digest = contents.digest
     serving = servable.contract.serving if servable.contract else None
     if serving is not None:
         plan = override_plan(plan, mode=serving.mode, max_batch_rows=serving.max_batch_rows)

@@ -140,7 +140,7 @@ class Reconciler:
     # -- one look at the folder --------------------------------------------------------------------
 
     async def _reconcile(self) -> None:
-        self._changes = changes = await self._intake.in_thread(
+        self._changes = changes = await self._intake.in_folder(
             look_for_changes,
             self._settings.models_dir,
             self._changes,

@@ -16,6 +16,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         has_contract: Whether the artefact describes itself.
         samples: Golden samples replayed.
         max_difference: Largest difference from the original's answers to them.
+        memory_bytes: Memory that its examination took.
         load_ms: Milliseconds to load the graph.
         cost_us: Median microseconds of one run, by row count, with ``threads`` threads.
         threads: Threads of one run that serve it best.
@@ -34,6 +35,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     has_contract: bool = False
     samples: int = 0
     max_difference: float = 0.0
+    memory_bytes: int = 0
     load_ms: float = 0.0
     cost_us: dict[int, float] = {}
     threads: int = 1

@@ -7,30 +7,23 @@ folder that can be written they are kept in memory only.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
 import logging
 import os
-import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.log import fields
+from inference.admission.turn import turn
 from inference.repository.report import Report  # noqa: TC001 - msgspec reads it at run time
-from inference.runtime.file_lock import try_lock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
-    from typing import IO
 
 logger = logging.getLogger(__name__)
 
 _KEPT = 1000
-_LOCK_SECONDS = 0.05
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -82,32 +75,15 @@ class Reports:
         except OSError as error:
             logger.debug("the report %s is kept in memory only: %s", path, error)
 
-    @contextlib.asynccontextmanager
-    async def turn(self, digest: str, within_seconds: float) -> AsyncIterator[None]:
+    def turn(self, digest: str, within_seconds: float) -> AbstractAsyncContextManager[None]:
         """Hold every other process off the same content, so that only one examines it.
-
-        To wait costs no thread, and can be given up. A turn that does not come is taken: whoever
-        has it is stopped, or looks at another content that takes long.
 
         Args:
             digest: Of the content.
-            within_seconds: How long is waited at most.
+            within_seconds: How long is waited at most; then the turn is taken.
         """
         lock = self._folder / f".{digest[:2]}.lock"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            file = lock.open("w")
-        except OSError:
-            yield
-            return
-        with file:
-            try:
-                await _lock(file, within_seconds)
-            except OSError as error:  # a turn that does not come is taken
-                said = "the turn to examine %s is taken: %s"
-                told = fields("turn-taken", digest=digest, reason=error.strerror)
-                logger.warning(said, digest[:12], error.strerror, extra=told)
-            yield
+        return turn(lock, within_seconds, f"examine {digest[:12]}")
 
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.json"
@@ -116,12 +92,3 @@ class Reports:
         kept = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in kept[:-_KEPT]:
             path.unlink(missing_ok=True)
-
-
-async def _lock(file: IO[str], within_seconds: float) -> None:
-    deadline = time.monotonic() + within_seconds
-    while not try_lock(file):
-        if time.monotonic() > deadline:
-            reason = f"another process has it for over {within_seconds:g} s"
-            raise OSError(errno.ETIMEDOUT, reason)
-        await asyncio.sleep(_LOCK_SECONDS)

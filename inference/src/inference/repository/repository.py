@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from inference.repository.admission import examine_aside
+from inference.repository.admission import examine_aside, read_aside
 from inference.repository.events import Events
 from inference.repository.finder import PATIENCE_SECONDS, Finder
 from inference.repository.intake import Intake
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from inference.model.servable import Servable
-    from inference.repository.admission import Examiner
+    from inference.repository.admission import Examiner, Reader
     from inference.repository.snapshot import Snapshot
     from inference.repository.state import State, StateFile
     from inference.settings import Settings
@@ -30,6 +30,7 @@ class Repository:
     Args:
         settings: Folder, versions to keep, limits.
         state_file: The operator's choices.
+        reader: Reads artefacts.
         examiner: Says whether an artefact may be served; replaced in tests.
         events: Told of what happens.
     """
@@ -39,16 +40,17 @@ class Repository:
         settings: Settings,
         state_file: StateFile,
         *,
+        reader: Reader = read_aside,
         examiner: Examiner = examine_aside,
         events: Events | None = None,
     ) -> None:
         self._settings = settings
         self._state_file = state_file
         events = events or Events()
-        self._intake = Intake(settings, examiner, events)
+        self._intake = Intake(settings, reader, examiner, events)
         self._registry = Registry()
         self._reconciler = Reconciler(settings, state_file, self._intake, self._registry, events)
-        self._finder = Finder(self, settings.models_dir, self._intake.in_thread)
+        self._finder = Finder(self, settings.models_dir, self._intake.in_folder)
         self._stop = asyncio.Event()
 
     @property

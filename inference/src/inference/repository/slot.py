@@ -12,8 +12,9 @@ from inference.repository.snapshot import Version
 if TYPE_CHECKING:
     import asyncio
 
+    from inference.admission.contents import Fingerprint
     from inference.model.servable import Servable
-    from inference.repository.layout import Candidate, Fingerprint
+    from inference.repository.layout import Candidate
     from inference.repository.report import Report
 
 Stage = Literal["idle", "loading", "ready", "quarantined"]

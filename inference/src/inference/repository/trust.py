@@ -67,7 +67,7 @@ class Trust:
         logger.info("the trusted keys were read: %s", ", ".join(names), extra=told)
         return before != self._trusted
 
-    def check(self, data: bytes, name: str) -> str:
+    def check(self, data: bytes | memoryview, name: str) -> str:
         """Check that an artefact is signed by somebody who is trusted.
 
         Args:

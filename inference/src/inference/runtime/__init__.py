@@ -1,1 +1,1 @@
-"""What processes and threads stand on: memory that workers share, heartbeats, watched files."""
+"""What processes and threads stand on: memory, heartbeats, watched files."""

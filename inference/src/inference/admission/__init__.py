@@ -1,0 +1,1 @@
+"""Admission: may this artefact be served?"""
