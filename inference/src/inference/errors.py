@@ -81,18 +81,22 @@ class RowsError(ClientError):
 
     Attributes:
         faults: The faults, by row; at most :data:`MAX_FAULTS`.
-        total: How many faults there are, the unlisted included.
+        total: How many faults there are, the unlisted included; at least so many, where reading
+            stopped because of them.
     """
 
     status = 422
     title = "Some rows do not fit the model"
 
-    def __init__(self, faults: list[Fault], total: int | None = None) -> None:
+    def __init__(
+        self, faults: list[Fault], total: int | None = None, *, whole: bool = True
+    ) -> None:
         self.faults = faults
         self.total = len(faults) if total is None else total
         first = faults[0]
         where = f"row {first.row}" + (f", feature '{first.feature}'" if first.feature else "")
-        more = f" (and {self.total - 1} more)" if self.total > 1 else ""
+        least = "" if whole else "at least "
+        more = f" (and {least}{self.total - 1} more)" if self.total > 1 else ""
         super().__init__(f"{where}: {first.reason}{more}")
 
 

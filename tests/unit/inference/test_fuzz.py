@@ -28,7 +28,7 @@ from inference.model.proto import read_metadata
 from inference.model.seal import SEAL_BYTES, Seal, append_seal, split_seal
 from inference.model.servable import Servable
 from inference.model.signature import Signature, TensorSpec
-from inference.serving.rows import RowReader
+from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
 from inference.web.compression import decompress
 from mutation import Mutator

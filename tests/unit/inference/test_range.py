@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inference.model.contract import Feature
-from inference.serving.range import MAX_WARNINGS, TrainingRange
+from inference.serving.rows.range import MAX_WARNINGS, TrainingRange
 
 FEATURES = [
     Feature("mass", "number", "a", minimum=2.0, maximum=7.5, nullable=True),

@@ -23,8 +23,8 @@ from artefacts import (
 from inference.errors import RequestError, RowsError, TooLargeError
 from inference.model.contract import Feature
 from inference.model.servable import Servable
-from inference.serving.faults import MAX_FAULTS
-from inference.serving.rows import RowReader
+from inference.serving.rows.faults import MAX_FAULTS
+from inference.serving.rows.reader import RowReader
 
 MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
 NAMES = list(MIXED)

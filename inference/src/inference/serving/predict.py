@@ -10,13 +10,13 @@ import msgspec
 
 from inference.errors import ConflictError, InferenceError
 from inference.serving.answer import AnswerBuilder
-from inference.serving.rows import RowReader
+from inference.serving.rows.reader import RowReader
 from inference.serving.usual import UsualRequest
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.serving.dispatch import Dispatcher
-    from inference.serving.rows import Batch
+    from inference.serving.rows.reader import Batch
     from inference.serving.timing import Timing
     from inference.settings import Settings
 
@@ -24,6 +24,8 @@ _encode = msgspec.json.Encoder().encode
 
 # Reading so much JSON takes longer than a thread hop.
 _INLINE_BYTES = 16 * 1024
+# And telling what is wrong with so much, which is done in Python.
+_CAREFUL_BYTES = 2 * 1024
 
 
 class Predictor:
@@ -75,8 +77,8 @@ class Predictor:
         answer = None if self._usual is None else self._usual.answer(body, timing)
         if answer is not None:
             return answer
-        batch = self._reader.read(body)
-        if not self._dispatcher.is_inline(servable, batch.rows):
+        batch = self._read_at_once(body)
+        if batch is None or not self._dispatcher.is_inline(servable, batch.rows):
             return None
         timing.parse_ended()
         timing.rows = batch.rows
@@ -92,10 +94,9 @@ class Predictor:
         Raises:
             OverloadedError: Too many requests wait, or this one has waited too long.
         """
-        small = len(body) <= _INLINE_BYTES
-        batch = (
-            self._reader.read(body) if small else await asyncio.to_thread(self._reader.read, body)
-        )
+        batch = self._read_at_once(body) if len(body) <= _INLINE_BYTES else None
+        if batch is None:
+            batch = await asyncio.to_thread(self._reader.read, body)
         timing.parse_ended()
         timing.rows = batch.rows
 
@@ -105,6 +106,12 @@ class Predictor:
         return await self._dispatcher.run(
             servable, self._builder.outputs, batch.feeds, timing, finish
         )
+
+    def _read_at_once(self, body: bytes) -> Batch | None:
+        """Read a small body on the loop; what is wrong at length is for a thread to tell."""
+        if len(body) <= _CAREFUL_BYTES:
+            return self._reader.read(body)
+        return self._reader.read_quickly(body)
 
     def _encode(
         self, servable: Servable, batch: Batch, results: list[Any], timing: Timing

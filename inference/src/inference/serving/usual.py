@@ -17,7 +17,7 @@ import msgspec
 from inference.errors import InferenceError
 from inference.log import fields
 from inference.serving.answer import AnswerBuilder, table_of
-from inference.serving.rows import record_of
+from inference.serving.rows.typed import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

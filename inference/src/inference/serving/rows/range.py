@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -57,9 +57,18 @@ class TrainingRange:
 
     def warnings(self, rows: Sequence[Sequence[Scalar]]) -> list[dict[str, Any]]:
         """List the values outside, at most :data:`MAX_WARNINGS`, by feature and then by row."""
-        found: list[dict[str, Any]] = []
+        return [outlier.warning for outlier in self.find(rows)]
+
+    def find(self, rows: Sequence[Sequence[Scalar]], first: int = 0) -> list[Outlier]:
+        """Find the values outside, at most :data:`MAX_WARNINGS`, by feature and then by row.
+
+        Args:
+            rows: A request's rows, or some of them.
+            first: The index of the first of them in the request.
+        """
+        found: list[Outlier] = []
         for place, name, low, high in self._bounds:
-            for index, row in enumerate(rows):
+            for index, row in enumerate(rows, first):
                 value: Any = row[place]
                 if value is None or low <= value <= high:
                     continue
@@ -69,7 +78,21 @@ class TrainingRange:
                     else f"above {high:g}, the largest"
                 )
                 reason = f"{value:g} is {side} value seen in training"
-                found.append({"row": index, "feature": name, "reason": reason})
+                found.append(Outlier(place, index, name, reason))
                 if len(found) == MAX_WARNINGS:
                     return found
         return found
+
+
+class Outlier(NamedTuple):
+    """A value outside; they are listed by the feature's place, then by the row's index."""
+
+    place: int
+    row: int
+    feature: str
+    reason: str
+
+    @property
+    def warning(self) -> dict[str, Any]:
+        """What the caller is warned of."""
+        return {"row": self.row, "feature": self.feature, "reason": self.reason}

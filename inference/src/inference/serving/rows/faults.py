@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.errors import Fault, RequestError, RowsError, TooLargeError, nearest
+from inference.errors import Fault, RequestError, RowsError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,65 +25,77 @@ _SEARCHES = 8  # a search for what was meant takes up to some milliseconds
 _COUNTED_VALUES = 20_000
 
 
-def read_carefully(
-    document: Any, features: Sequence[Feature], dtypes: Dtypes, *, max_rows: int
-) -> tuple[list[tuple[Scalar, ...]], bool]:
-    """Read a decoded body, and list everything that is wrong with it.
+class CarefulReader:
+    """Reads decoded rows, and notes what is wrong with them.
 
     Args:
-        document: What the body's JSON decodes to.
         features: In the order of the rows' values.
         dtypes: NumPy's type of each ONNX input, by the input's name.
-        max_rows: The most rows in one request.
 
-    Returns:
-        The rows, and whether it was one record instead of a list.
-
-    Raises:
-        RequestError: It is neither a record nor a list of rows.
-        RowsError: Rows or features are wrong.
-        TooLargeError: Too many rows.
+    Attributes:
+        total: How many faults there are.
     """
-    single = isinstance(document, dict)
-    if isinstance(document, list) and document and not isinstance(document[0], dict | list):
-        single = not any(isinstance(item, dict | list) for item in document)
-    items = [document] if single else document
-    if not isinstance(items, list):
-        raise RequestError(
-            f"the body is {_spell(document)}: send one record such as {_example(features)}, a list "
-            "of records, or rows of values in feature order"
-        )
-    if not items:
-        raise RequestError("the list of rows is empty: send at least one")
-    if len(items) > max_rows:
-        raise TooLargeError(f"the request has {len(items)} rows, the limit is {max_rows}: split it")
-    reader = _Reader(features, dtypes)
-    rows = reader.read_all(items)
-    if reader.total:
-        raise RowsError(reader.faults, reader.total)
-    return rows, single
 
-
-class _Reader:
     def __init__(self, features: Sequence[Feature], dtypes: Dtypes) -> None:
         self._features = features
         self._names = [feature.name for feature in features]
         self._known = frozenset(self._names)
+        self._categories = {f.name: frozenset(f.categories or ()) for f in features}
         self._dtypes = dtypes
         self._hints: dict[str, str] = {}
         self._values = 0
-        self._categories: dict[str, frozenset[Any]] = {}
-        self.faults: list[Fault] = []
+        self._faults: list[Fault] = []
         self.total = 0
 
-    def read_all(self, items: Sequence[Any]) -> list[tuple[Scalar, ...]]:
+    def split(self, document: Any) -> tuple[list[Any], bool]:
+        """Split a whole decoded body into items that should be rows.
+
+        Returns:
+            The items, and whether it was one record instead of a list.
+
+        Raises:
+            RequestError: It is neither a record nor a list.
+        """
+        single = isinstance(document, dict)
+        if isinstance(document, list) and document and not isinstance(document[0], dict | list):
+            single = not any(isinstance(item, dict | list) for item in document)
+        items = [document] if single else document
+        if not isinstance(items, list):
+            raise RequestError(
+                f"the body is {_spell(document)}: send one record such as "
+                f"{_example(self._features)}, a list of records, or rows of values in feature order"
+            )
+        return items, single
+
+    def read(self, items: list[Any], first: int = 0) -> list[tuple[Scalar, ...]]:
+        """Read some rows.
+
+        Args:
+            items: What should be rows.
+            first: The index of the first of them in the request.
+
+        Returns:
+            The rows; of no use where there is a fault.
+
+        Raises:
+            RowsError: There are so many faults that no more are looked for.
+        """
         rows = []
-        for index, item in enumerate(items):
+        for index, item in enumerate(items, first):
             self._values += len(self._names)
             if self.total >= MAX_FAULTS and self._values > _COUNTED_VALUES:
-                break
+                raise RowsError(self._faults, self.total, whole=False)
             rows.append(self._read(index, item))
         return rows
+
+    def finish(self) -> None:
+        """Refuse the rows where there is any fault.
+
+        Raises:
+            RowsError: Rows or features are wrong.
+        """
+        if self.total:
+            raise RowsError(self._faults, self.total)
 
     def _read(self, index: int, item: Any) -> tuple[Scalar, ...]:
         if isinstance(item, dict):
@@ -92,7 +104,8 @@ class _Reader:
         elif isinstance(item, list) and len(item) == len(self._names):
             values = item
         else:
-            self._report(Fault(index, None, self._wrong_shape(item)))
+            if self._lists_another():
+                self._faults.append(Fault(index, None, self._wrong_shape(item)))
             return ()
         return tuple(
             self._value(index, feature, value)
@@ -107,8 +120,8 @@ class _Reader:
         reason = _wrong_value(feature, value, self._dtypes[feature.input])
         if reason is None and feature.kind == "category" and value is not None:
             reason = self._wrong_category(feature, value)
-        if reason:
-            self._report(Fault(index, feature.name, reason))
+        if reason and self._lists_another():
+            self._faults.append(Fault(index, feature.name, reason))
         return value
 
     def _wrong_category(self, feature: Feature, value: Any) -> str | None:
@@ -121,8 +134,6 @@ class _Reader:
             return f"{_quote(value)} is not Unicode text: it holds half of a surrogate pair"
         if feature.open_categories or not known:
             return _out_of_range(value, self._dtypes[feature.input]) if kind is int else None
-        if feature.name not in self._categories:
-            self._categories[feature.name] = frozenset(known)
         if value in self._categories[feature.name]:
             return None
         hint = self._nearest(value, known) if kind is str else ""
@@ -131,17 +142,24 @@ class _Reader:
     def _check_names(self, index: int, item: dict[str, Any]) -> None:
         missing = [name for name in self._names if name not in item]
         for name in self._listed(missing):
-            self.faults.append(Fault(index, name, "it is missing"))
+            self._faults.append(Fault(index, name, "it is missing"))
+        if len(item) + len(missing) == len(self._names):
+            return
         extra = [name for name in item if name not in self._known]
         for name in self._listed(extra):
             hint = self._nearest(name, missing) or f" The features are: {_list(self._names)}"
             shown = _mend(name[:_NAME_LENGTH])
-            self.faults.append(Fault(index, shown, f"the model has no such feature.{hint}"))
+            self._faults.append(Fault(index, shown, f"the model has no such feature.{hint}"))
 
     def _listed(self, wrong: list[str]) -> list[str]:
         """Count faults, and give those that there is room to list."""
         self.total += len(wrong)
-        return wrong[: MAX_FAULTS - len(self.faults)]
+        return wrong[: MAX_FAULTS - len(self._faults)]
+
+    def _lists_another(self) -> bool:
+        """Count a fault, and tell whether it is one of those that are listed."""
+        self.total += 1
+        return len(self._faults) < MAX_FAULTS
 
     def _nearest(self, wrong: str, right: Sequence[Any]) -> str:
         hint = self._hints.get(wrong)
@@ -156,11 +174,6 @@ class _Reader:
         if isinstance(item, list):
             return f"the row has {len(item)} values, the model takes {wanted}"
         return f"the row is {_spell(item)}: send a record, or {wanted}"
-
-    def _report(self, fault: Fault) -> None:
-        self.total += 1
-        if len(self.faults) < MAX_FAULTS:
-            self.faults.append(fault)
 
 
 _MISSING: Any = object()

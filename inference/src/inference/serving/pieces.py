@@ -1,0 +1,102 @@
+"""Cut a long JSON list into short lists, at commas between its own items.
+
+Decoders hold the interpreter's lock from the first byte to the last, even in a thread, and make
+objects of whatever they find. So a long body is decoded piece by piece: other threads run between
+two pieces, and reading stops at the first piece that shows that the rest is of no use.
+"""
+
+from __future__ import annotations
+
+import re
+
+from inference.errors import RequestError, TooLargeError
+
+# What is no longer than this is decoded in one go, which takes a few milliseconds at most.
+WHOLE_BYTES = 128 * 1024
+_PIECE_BYTES = 64 * 1024
+_SPACES_BYTES = 4 * 1024
+
+_SPACE = rb"[ \t\r\n]*+"
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_PLAIN = rb'[^"\[\]{}]++|' + _STRING
+# Values within a row may be lists or records, which are wrong and can still be told by name.
+_VALUES = rb"(?:%s|\[(?:%s)*+\]|\{(?:%s)*+\})*+" % ((_PLAIN,) * 3)
+_ITEM = rb'(?:\[%s\]|\{%s\}|%s|[^ \t\r\n"\[\]{},]++)' % (_VALUES, _VALUES, _STRING)
+_ITEMS = re.compile(rb"(?:%s%s%s,)*+" % (_SPACE, _ITEM, _SPACE), re.DOTALL)
+_LIST_OF_ROWS = re.compile(rb"%s\[%s(?=[\[{])" % (_SPACE, _SPACE))
+_END = re.compile(rb"%s\]" % _SPACE)
+
+
+def find_rows(body: bytes) -> int | None:
+    """Tell where the first row of a list of rows begins; ``None`` for any other body."""
+    opening = _LIST_OF_ROWS.match(body, 0, _SPACES_BYTES)
+    return None if opening is None else opening.end()
+
+
+class LongList:
+    """A list that is read in pieces, each of which is a list of whole items.
+
+    What is no JSON is not found out here, but by whatever decodes the pieces; the last one has all
+    that follows it. A piece is about 64 KiB long, or one longer item.
+
+    Args:
+        body: The list, and nothing behind it.
+        start: Where its first item begins.
+        closing: How an item ends, its comma included.
+        max_item_bytes: The longest item.
+    """
+
+    def __init__(self, body: bytes, start: int, closing: bytes, *, max_item_bytes: int) -> None:
+        self._body = body
+        self._start = self._place = self._end = start
+        self._closing = closing
+        self._max_item_bytes = max_item_bytes
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last piece was accepted."""
+        return self._place >= len(self._body)
+
+    def accept(self) -> None:
+        """Go on behind the piece that was cut last."""
+        self._place = self._end
+
+    def guess(self) -> bytes | None:
+        """Cut a piece in little time.
+
+        Returns:
+            ``None`` where there is no guess. A wrong guess is cut within an item, and no JSON.
+        """
+        body, place = self._body, self._place
+        if len(body) - place <= _PIECE_BYTES:
+            return None
+        end = body.rfind(self._closing, place, place + _PIECE_BYTES)
+        end += len(self._closing) - 1
+        if end < place or body.count(b'"', place, end) % 2 or body.find(b"\\", place, end) >= 0:
+            return None
+        self._end = end + 1
+        return b"[%b]" % body[place:end]
+
+    def cut(self) -> bytes:
+        """Cut a piece between items.
+
+        Raises:
+            RequestError: A comma is followed by no item.
+            TooLargeError: An item is too long, or is nested deeper than its values' lists.
+        """
+        body, place, size = self._body, self._place, _PIECE_BYTES
+        while len(body) - place > size:
+            end = _ITEMS.match(body, place, place + size).end()  # type: ignore[union-attr]
+            if end > place:
+                self._end = end
+                return b"[%b]" % body[place : end - 1]
+            if size >= self._max_item_bytes:
+                raise TooLargeError(
+                    "an item of a list is nested too deep, or has more than "
+                    f"{self._max_item_bytes:,} bytes (INFERENCE_MAX_ROW_BYTES)"
+                )
+            size = min(2 * size, self._max_item_bytes)
+        if place > self._start and _END.match(body, place):
+            raise RequestError("the body is not JSON: the last item of a list is followed by a comma")
+        self._end = len(body)
+        return b"[" + body[place:]

@@ -1,0 +1,248 @@
+"""A predict route's body to arrays: one typed decoder per model, and a careful reader behind it.
+
+The typed decoder checks names and types while it parses, in C. When it refuses, or when a check on
+the arrays fails, the careful reader walks the same rows in plain Python, names every row and
+feature that is wrong, and accepts the one thing JSON cannot tell apart (``3.0`` where an integer is
+wanted). A long list is read in pieces, so that neither holds up the loop from its thread.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from inference.errors import RequestError, TooLargeError
+from inference.serving.rows.faults import CarefulReader
+from inference.serving.pieces import WHOLE_BYTES, LongList, find_rows
+from inference.serving.rows.range import MAX_WARNINGS, TrainingRange
+from inference.serving.rows.typed import TypedDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference.model.contract import Feature
+    from inference.model.servable import Servable
+    from inference.serving.rows.range import Outlier
+    from inference.serving.rows.typed import Row
+
+MAX_ROW_BYTES = 1024 * 1024
+_BYTES_PER_FEATURE = 64
+# The careful reader makes an object of each value, and a row of 1 MiB may have half a million.
+_LOOSE_VALUES = 128 * 1024
+_LONGEST_INTEGER = 30
+_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError)
+
+
+class Batch(NamedTuple):
+    """What one request asks.
+
+    Attributes:
+        rows: How many rows.
+        feeds: Their values as arrays, one per ONNX input.
+        single: Whether it was one record, and not a list of them.
+        warnings: What was outside the training range.
+    """
+
+    rows: int
+    feeds: dict[str, Any]
+    single: bool
+    warnings: list[dict[str, Any]]
+
+
+class RowReader:
+    """Reads the bodies of one servable's predict route.
+
+    Args:
+        servable: It must have features.
+        max_rows: The most rows in one request.
+        max_row_bytes: The longest row; more where the model's features need more.
+    """
+
+    def __init__(
+        self, servable: Servable, *, max_rows: int, max_row_bytes: int = MAX_ROW_BYTES
+    ) -> None:
+        # Parts of the servable and not itself: whoever keeps a reader must not keep a model alive.
+        self._features: Sequence[Feature] = servable.features or ()
+        self._to_feeds = servable.columns.to_feeds if servable.columns else _no_columns
+        self._dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
+        self._range = TrainingRange(self._features)
+        self._max_rows = max_rows
+        self._max_row_bytes = max(max_row_bytes, _BYTES_PER_FEATURE * len(self._features))
+        self._most_values = 2 * len(self._features) + _LOOSE_VALUES
+        self._typed = TypedDecoder(self._features)
+        self._nullable = any(feature.nullable for feature in self._features)
+
+    def read_quickly(self, body: bytes) -> Batch | None:
+        """Read a body that is right, and short enough for the loop.
+
+        Returns:
+            ``None`` for whatever has to be read by :meth:`read`.
+
+        Raises:
+            RequestError: There is no row.
+            TooLargeError: Too many rows.
+        """
+        try:
+            rows, single = self._typed.decode(body)
+            if len(rows) == 1 and self._range.covers_row(rows[0]):
+                return Batch(1, self._to_feeds(rows), single, [])
+            self._check_count(len(rows))
+            feeds = self._make_feeds(rows)
+        except _REFUSED:
+            return None
+        return None if feeds is None else self._to_batch(rows, feeds, single=single)
+
+    def read(self, body: bytes) -> Batch:
+        """Read one record, a list of records, one row, or a list of rows.
+
+        Raises:
+            RequestError: The body is not JSON, or neither of these.
+            RowsError: Rows or features are wrong; lists them.
+            TooLargeError: Too many rows, or one too long.
+        """
+        if len(body) > WHOLE_BYTES:
+            start = find_rows(body)
+            if start is not None:
+                return self._read_pieces(body, start)
+            if len(body) > self._max_row_bytes:
+                raise TooLargeError(
+                    f"the body is no list of rows, and one row has {self._max_row_bytes:,} bytes "
+                    "at most (INFERENCE_MAX_ROW_BYTES)"
+                )
+        batch = self.read_quickly(body)
+        if batch is not None:
+            return batch
+        careful = CarefulReader(self._features, self._dtypes)
+        items, single = careful.split(self._decode_any(body))
+        self._check_count(len(items))
+        rows = careful.read(items)
+        careful.finish()
+        return self._to_batch(rows, self._to_arrays(rows), single=single)
+
+    def _read_pieces(self, body: bytes, start: int) -> Batch:
+        careful = CarefulReader(self._features, self._dtypes)
+        count = 0
+        parts: list[dict[str, Any]] = []
+        outliers: list[Outlier] = []
+        closing = b"]," if body[start : start + 1] == b"[" else b"},"
+        remaining = LongList(body, start, closing, max_item_bytes=self._max_row_bytes)
+        while not remaining.is_over:
+            rows, feeds = self._read_piece(remaining, careful, count)
+            if count + len(rows) > self._max_rows:
+                raise TooLargeError(
+                    f"the request has more than {self._max_rows} rows, which is the limit: split it"
+                )
+            if careful.total:
+                parts.clear()  # there will be no answer, only a list of faults
+            else:
+                parts.append(feeds)
+                if not self._is_inside(feeds):
+                    outliers = sorted([*outliers, *self._range.find(rows, count)])[:MAX_WARNINGS]
+            count += len(rows)
+        careful.finish()
+        feeds = _join(parts, count)
+        return Batch(count, feeds, single=False, warnings=[o.warning for o in outliers])
+
+    def _read_piece(
+        self, remaining: LongList, careful: CarefulReader, first: int
+    ) -> tuple[Sequence[Row], dict[str, Any]]:
+        read = self._read_typed(remaining.guess())
+        if read is None:
+            piece = remaining.cut()
+            read = self._read_typed(piece)
+        remaining.accept()
+        if read is not None:
+            return read
+        try:
+            items = self._decode_any(piece)
+        except RequestError as error:
+            raise RequestError(f"in row {first} or after it: {error}") from None
+        rows = careful.read(items, first)
+        return rows, {} if careful.total else self._to_arrays(rows)
+
+    def _read_typed(self, piece: bytes | None) -> tuple[list[Row], dict[str, Any]] | None:
+        if piece is None:
+            return None
+        try:
+            rows, _ = self._typed.decode(piece)
+            feeds = self._make_feeds(rows)
+        except _REFUSED:
+            return None
+        return None if feeds is None else (rows, feeds)
+
+    def _make_feeds(self, rows: Sequence[Row]) -> dict[str, Any] | None:
+        """Make the arrays; ``None`` where a number is not finite, or not of the input's type."""
+        feeds = self._to_arrays(rows)
+        return feeds if self._is_finite(feeds) else None
+
+    def _to_arrays(self, rows: Sequence[Row]) -> dict[str, Any]:
+        # A number beyond the input's type becomes infinite, which is looked for, and refused.
+        with np.errstate(over="ignore"):
+            return self._to_feeds(rows)
+
+    def _is_inside(self, feeds: dict[str, Any]) -> bool:
+        only = next(iter(feeds.values()))
+        return len(feeds) == 1 and only.ndim > 1 and self._range.covers_matrix(only)
+
+    def _to_batch(self, rows: Sequence[Row], feeds: dict[str, Any], *, single: bool) -> Batch:
+        warnings = [] if self._is_inside(feeds) else self._range.warnings(rows)
+        return Batch(len(rows), feeds, single, warnings)
+
+    def _check_count(self, count: int) -> None:
+        if not count:
+            raise RequestError("the list of rows is empty: send at least one")
+        if count > self._max_rows:
+            raise TooLargeError(
+                f"the request has {count} rows, the limit is {self._max_rows}: split it"
+            )
+
+    def _is_finite(self, feeds: dict[str, Any]) -> bool:
+        for array in feeds.values():
+            if array.dtype.kind != "f":
+                continue
+            if np.isinf(array).any() if self._nullable else not np.isfinite(array).all():
+                return False
+        return True
+
+    def _decode_any(self, text: bytes) -> Any:
+        if len(text) > WHOLE_BYTES and sum(map(text.count, b",[{")) > self._most_values:
+            raise RequestError(
+                "the body is not rows of values: one has more values than there are features"
+            )
+        # Python's own parser, since it reads NaN and infinity, which are to be refused by name.
+        try:
+            return json.loads(text, parse_int=_read_integer)
+        except RecursionError:
+            raise RequestError("the body is not rows of values: it is nested too deep") from None
+        except ValueError as error:
+            raise RequestError(
+                f"the body is not JSON: {error}. Send one record, a list of records, or rows of "
+                "values in feature order"
+            ) from None
+
+
+def _no_columns(_: Sequence[Row]) -> dict[str, Any]:
+    raise ValueError("this model takes tensors, not rows")
+
+
+def _read_integer(text: str) -> float:
+    # Beyond every integer type: as a float it is out of range too, and costs no long arithmetic.
+    return int(text) if len(text) <= _LONGEST_INTEGER else float(text)
+
+
+def _join(parts: list[dict[str, Any]], rows: int) -> dict[str, Any]:
+    """Put arrays one behind the other, letting go of each on the way."""
+    whole = {
+        name: np.empty((rows, *array.shape[1:]), array.dtype) for name, array in parts[0].items()
+    }
+    parts.reverse()
+    place = 0
+    while parts:
+        part = parts.pop()
+        for name, array in part.items():
+            whole[name][place : place + len(array)] = array
+        place += len(array)
+    return whole
