@@ -91,7 +91,7 @@ def create_app(
     gate = build_gate(settings, book, place)
     dispatcher = Dispatcher(settings, book.waiting)
     meter = book.meter
-    inferrer = Inferrer(dispatcher, max_rows=settings.max_rows)
+    inferrer = Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings)
 
     def statistics() -> dict[tuple[str, int], ModelStatistics]:
         return collect_statistics(book.requests.items(), book.runs.items())

@@ -129,6 +129,22 @@ class Settings(BaseSettings):
     ] = 0
     max_body_bytes: Annotated[int, Field(ge=1, description="The largest request body.")] = 64 * MIB
     max_rows: Annotated[int, Field(ge=1, description="The most rows in one request.")] = 100_000
+    max_row_bytes: Annotated[
+        int,
+        Field(
+            ge=128 * 1024,
+            description="The longest row or record in JSON; 64 bytes for each feature are always "
+            "enough.",
+        ),
+    ] = MIB
+    max_strings: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="The most strings in one request: values of string features, or elements "
+            "of a BYTES tensor.",
+        ),
+    ] = 1_000_000
     max_header_bytes: Annotated[
         int,
         Field(ge=1024, description="The largest head of a request: request line and headers."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.errors import InferenceError, RequestError
 from inference.serving.dispatch import is_small
+from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import pick_results, write_response
 
@@ -37,14 +38,19 @@ class Inferrer:
     Args:
         dispatcher: Where runs happen.
         max_rows: The most rows in one request.
+        max_strings: The most strings in one input.
 
     Attributes:
         max_rows: The same.
+        max_strings: The same.
     """
 
-    def __init__(self, dispatcher: Dispatcher, *, max_rows: int) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, *, max_rows: int, max_strings: int = MAX_STRINGS
+    ) -> None:
         self._dispatcher = dispatcher
         self.max_rows = max_rows
+        self.max_strings = max_strings
 
     def infer_now(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
@@ -68,7 +74,7 @@ class Inferrer:
         """
         if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
             return None
-        query = read_request(servable.signature, body, json_bytes, max_rows=self.max_rows)
+        query = self._read(servable, body, json_bytes)
         if not self._dispatcher.is_inline(servable, query.rows, query.feeds):
             return None
         timing.parse_ended()
@@ -93,12 +99,11 @@ class Inferrer:
         Raises:
             OverloadedError: Too many requests wait, or this one has waited too long.
         """
-
-        def read() -> Query:
-            return read_request(servable.signature, body, json_bytes, max_rows=self.max_rows)
-
         light = len(body) <= _INLINE_BYTES or _is_light(servable, body, json_bytes)
-        query = read() if light else await asyncio.to_thread(read)
+        if light:
+            query = self._read(servable, body, json_bytes)
+        else:
+            query = await asyncio.to_thread(self._read, servable, body, json_bytes)
         timing.parse_ended()
         timing.rows = query.rows
 
@@ -132,6 +137,15 @@ class Inferrer:
             if error in unfit:  # the run itself went well
                 raise
             raise _explain(servable, error) from error
+
+    def _read(self, servable: Servable, body: bytes, json_bytes: int | None) -> Query:
+        return read_request(
+            servable.signature,
+            body,
+            json_bytes,
+            max_rows=self.max_rows,
+            max_strings=self.max_strings,
+        )
 
 
 def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:

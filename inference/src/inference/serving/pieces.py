@@ -70,9 +70,9 @@ class LongList:
         body, place = self._body, self._place
         if len(body) - place <= _PIECE_BYTES:
             return None
-        end = body.rfind(self._closing, place, place + _PIECE_BYTES)
-        end += len(self._closing) - 1
-        if end < place or body.count(b'"', place, end) % 2 or body.find(b"\\", place, end) >= 0:
+        closing = body.rfind(self._closing, place, place + _PIECE_BYTES)
+        end = closing + len(self._closing) - 1
+        if closing < 0 or body.count(b'"', place, end) % 2 or body.find(b"\\", place, end) >= 0:
             return None
         self._end = end + 1
         return b"[%b]" % body[place:end]
@@ -85,8 +85,8 @@ class LongList:
             TooLargeError: An item is too long, or is nested deeper than its values' lists.
         """
         body, place, size = self._body, self._place, _PIECE_BYTES
-        while len(body) - place > size:
-            end = _ITEMS.match(body, place, place + size).end()  # type: ignore[union-attr]
+        while len(body) - place > size + 1:  # what closes an item, or the list, is one more
+            end = _ITEMS.match(body, place, place + size + 1).end()  # type: ignore[union-attr]
             if end > place:
                 self._end = end
                 return b"[%b]" % body[place : end - 1]
@@ -97,6 +97,8 @@ class LongList:
                 )
             size = min(2 * size, self._max_item_bytes)
         if place > self._start and _END.match(body, place):
-            raise RequestError("the body is not JSON: the last item of a list is followed by a comma")
+            raise RequestError(
+                "the body is not JSON: the last item of a list is followed by a comma"
+            )
         self._end = len(body)
         return b"[" + body[place:]

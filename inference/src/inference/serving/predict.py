@@ -37,13 +37,13 @@ class Predictor:
     Args:
         servable: The model that is asked.
         dispatcher: Where runs happen.
-        max_rows: The most rows in one request.
+        settings: The limits on requests.
 
     Raises:
         ConflictError: The model's inputs are not rows of columns.
     """
 
-    def __init__(self, servable: Servable, dispatcher: Dispatcher, *, max_rows: int) -> None:
+    def __init__(self, servable: Servable, dispatcher: Dispatcher, settings: Settings) -> None:
         if servable.features is None:
             shapes = ", ".join(f"{s.name} {list(s.shape)}" for s in servable.signature.inputs)
             raise ConflictError(
@@ -51,7 +51,12 @@ class Predictor:
                 "cannot be asked with JSON records"
             )
         self._dispatcher = dispatcher
-        self._reader = RowReader(servable, max_rows=max_rows)
+        self._reader = RowReader(
+            servable,
+            max_rows=settings.max_rows,
+            max_row_bytes=settings.max_row_bytes,
+            max_strings=settings.max_strings,
+        )
         self._builder = AnswerBuilder(servable)
         self._usual = UsualRequest.of(servable)
 
@@ -142,13 +147,13 @@ class Predictors:
     """The predictor of each servable in use; goes when the servable goes.
 
     Args:
-        settings: The limit on rows.
+        settings: The limits on requests.
         dispatcher: Where runs happen.
     """
 
     def __init__(self, settings: Settings, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._max_rows = settings.max_rows
+        self._settings = settings
         self._known: weakref.WeakKeyDictionary[Servable, Predictor] = weakref.WeakKeyDictionary()
 
     def of(self, servable: Servable) -> Predictor:
@@ -160,6 +165,6 @@ class Predictors:
         predictor = self._known.get(servable)
         if predictor is None:
             predictor = self._known[servable] = Predictor(
-                servable, self._dispatcher, max_rows=self._max_rows
+                servable, self._dispatcher, self._settings
             )
         return predictor

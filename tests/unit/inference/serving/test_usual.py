@@ -51,7 +51,7 @@ def record(*values: Any) -> bytes:
 
 
 def ordinary(servable: Servable) -> Predictor:
-    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), max_rows=10)
+    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), Settings())
     predictor._usual = None
     return predictor
 
@@ -156,7 +156,7 @@ def test_classes_that_cannot_be_fields_are_answered_all_the_same(classes: tuple[
     sample = Sample(list(ROW), classes[int(np.argmax(shares))], shares)
     described = contract(measurements(), classes, [sample])
     servable = servable_of(with_contract(classifier_graph(classes), described))
-    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), max_rows=10)
+    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), Settings())
     answer = predictor.predict_now(servable, record(*ROW), Timing())
     assert tuple(json.loads(answer or b"")["probabilities"]) == classes
 

@@ -15,10 +15,11 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError, TooLargeError
-from inference.serving.rows.faults import CarefulReader
 from inference.serving.pieces import WHOLE_BYTES, LongList, find_rows
+from inference.serving.rows.faults import CarefulReader
 from inference.serving.rows.range import MAX_WARNINGS, TrainingRange
 from inference.serving.rows.typed import TypedDecoder
+from inference.serving.tensors.query import MAX_STRINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,10 +60,16 @@ class RowReader:
         servable: It must have features.
         max_rows: The most rows in one request.
         max_row_bytes: The longest row; more where the model's features need more.
+        max_strings: The most values in one request that the model takes as strings.
     """
 
     def __init__(
-        self, servable: Servable, *, max_rows: int, max_row_bytes: int = MAX_ROW_BYTES
+        self,
+        servable: Servable,
+        *,
+        max_rows: int,
+        max_row_bytes: int = MAX_ROW_BYTES,
+        max_strings: int = MAX_STRINGS,
     ) -> None:
         # Parts of the servable and not itself: whoever keeps a reader must not keep a model alive.
         self._features: Sequence[Feature] = servable.features or ()
@@ -70,6 +77,8 @@ class RowReader:
         self._dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
         self._range = TrainingRange(self._features)
         self._max_rows = max_rows
+        self._max_strings = max_strings
+        self._strings = sum(self._dtypes[f.input] == np.object_ for f in self._features)
         self._max_row_bytes = max(max_row_bytes, _BYTES_PER_FEATURE * len(self._features))
         self._most_values = 2 * len(self._features) + _LOOSE_VALUES
         self._typed = TypedDecoder(self._features)
@@ -134,6 +143,11 @@ class RowReader:
             if count + len(rows) > self._max_rows:
                 raise TooLargeError(
                     f"the request has more than {self._max_rows} rows, which is the limit: split it"
+                )
+            if self._strings * (count + len(rows)) > self._max_strings:
+                raise TooLargeError(
+                    f"the request has more than {self._max_strings} strings "
+                    "(INFERENCE_MAX_STRINGS): split it"
                 )
             if careful.total:
                 parts.clear()  # there will be no answer, only a list of faults

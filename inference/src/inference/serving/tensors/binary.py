@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 Buffer = bytes | memoryview
 
 _LENGTH_BYTES = 4
+_PIECE_ELEMENTS = 64 * 1024
 
 
 def from_binary(buffer: Buffer, dtype: np.dtype[Any], shape: Sequence[int]) -> Array:
@@ -71,7 +72,7 @@ def _strings(buffer: memoryview, count: int) -> Array:
     found: list[str] = []
     place, end = 0, len(buffer)
     try:
-        while place < end:
+        while place < end and len(found) <= count:
             start = place + _LENGTH_BYTES
             place = start + int.from_bytes(buffer[place:start], "little")
             if start > end or place > end:
@@ -80,9 +81,11 @@ def _strings(buffer: memoryview, count: int) -> Array:
     except UnicodeDecodeError as error:
         raise RequestError(f"element {len(found)} is not UTF-8: {error.reason}") from None
     if len(found) != count:
-        raise RequestError(f"it has {len(found)} elements, its shape takes {count}")
+        least = "at least " if place < end else ""
+        raise RequestError(f"it has {least}{len(found)} elements, its shape takes {count}")
     array = np.empty(count, dtype=np.object_)
-    array[:] = found
+    for first in range(0, count, _PIECE_ELEMENTS):  # the lock is let go of in between
+        array[first : first + _PIECE_ELEMENTS] = found[first : first + _PIECE_ELEMENTS]
     return array
 
 

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.errors import TooLargeError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Array = np.ndarray[Any, Any]
+
+MAX_RANKED = 1_000_000
 
 
 def rank_classes(array: Array, count: int, labels: Sequence[str] | None = None) -> Array:
@@ -28,11 +32,18 @@ def rank_classes(array: Array, count: int, labels: Sequence[str] | None = None) 
     Returns:
         Strings ``value:index`` or ``value:index:label``, best first, of shape ``[batch, count]``.
         Equal values keep their order, and NaN comes last.
+
+    Raises:
+        TooLargeError: That would be more strings than :data:`MAX_RANKED`.
     """
     batch = array.shape[0] if array.ndim else 1
     width = array[0].size if batch and array.ndim else array.size or 1
     table = array.reshape(batch, width)
     count = min(count, width)
+    if batch * count > MAX_RANKED:
+        raise TooLargeError(
+            f"{count} classes for {batch} rows are more than {MAX_RANKED:,}: ask for fewer"
+        )
     named = labels if labels is not None and len(labels) == width else None
     # Stable and descending: equal values stay in order, and NaN sorts last.
     order = np.argsort(-table.astype(np.float64), axis=1, kind="stable")[:, :count]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ Array = np.ndarray[Any, Any]
 
 _MAX_RANK = 32
 _LARGEST_DIMENSION = 2**40
+MAX_STRINGS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ class Query:
 
 
 def find_input(
-    signature: Signature, name: str, datatype: str, shape: Sequence[int]
+    signature: Signature,
+    name: str,
+    datatype: str,
+    shape: Sequence[int],
+    *,
+    max_strings: int = MAX_STRINGS,
 ) -> np.dtype[Any]:
     """Check that the model has such an input.
 
@@ -67,6 +74,7 @@ def find_input(
 
     Raises:
         RequestError: No such input, or of another datatype or shape.
+        TooLargeError: More strings than one request may have, each of which is an object.
     """
     spec = signature.input(name)
     if spec is None:
@@ -76,8 +84,15 @@ def find_input(
             f"input '{name}' is {spec.onnx_type}, for which the protocol has no datatype"
         )
     if datatype != spec.datatype:
-        raise RequestError(f"input '{name}' has the datatype {spec.datatype}, got '{datatype}'")
+        raise RequestError(
+            f"input '{name}' has the datatype {spec.datatype}, got '{datatype[:80]}'"
+        )
     _check_shape(spec, shape)
+    if spec.dtype == np.object_ and math.prod(shape) > max_strings:
+        raise TooLargeError(
+            f"input '{name}' has {math.prod(shape)} strings, the limit is {max_strings} "
+            "(INFERENCE_MAX_STRINGS): split it"
+        )
     return spec.dtype
 
 

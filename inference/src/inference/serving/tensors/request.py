@@ -13,7 +13,9 @@ import msgspec
 
 from inference.errors import RequestError
 from inference.serving.tensors.binary import from_binary
+from inference.serving.tensors.outline import split_data
 from inference.serving.tensors.query import (
+    MAX_STRINGS,
     Wanted,
     find_input,
     find_output,
@@ -28,27 +30,43 @@ if TYPE_CHECKING:
     from inference.model.signature import Signature
     from inference.serving.tensors.query import Query
 
+_LONGEST_NUMBER = 19
 _NO_JSON = "FP16 has no JSON form: send and ask for it as binary data"
+
+
+class _InputParameters(msgspec.Struct):
+    binary_data_size: msgspec.Raw = msgspec.Raw()
+    shared_memory_region: msgspec.Raw = msgspec.Raw()
+
+
+class _OutputParameters(msgspec.Struct):
+    classification: msgspec.Raw = msgspec.Raw()
+    binary_data: msgspec.Raw = msgspec.Raw()
+    shared_memory_region: msgspec.Raw = msgspec.Raw()
+
+
+class _Parameters(msgspec.Struct):
+    binary_data_output: msgspec.Raw = msgspec.Raw()
 
 
 class _Input(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: str
-    parameters: dict[str, Any] | None = None
+    parameters: _InputParameters | None = None
     data: msgspec.Raw = msgspec.Raw()
 
 
 class _Output(msgspec.Struct):
     name: str
-    parameters: dict[str, Any] | None = None
+    parameters: _OutputParameters | None = None
 
 
 class _Request(msgspec.Struct):
     inputs: list[_Input]
     outputs: list[_Output] | None = None
     id: str | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: _Parameters | None = None
 
 
 _decode = msgspec.json.Decoder(_Request).decode
@@ -76,7 +94,12 @@ class _Tail:
 
 
 def read_request(
-    signature: Signature, body: bytes, json_bytes: int | None, *, max_rows: int
+    signature: Signature,
+    body: bytes,
+    json_bytes: int | None,
+    *,
+    max_rows: int,
+    max_strings: int = MAX_STRINGS,
 ) -> Query:
     """Read a request.
 
@@ -85,13 +108,14 @@ def read_request(
         body: The whole body, decompressed.
         json_bytes: How many of its bytes are the JSON; ``None`` for all, 0 for a raw request.
         max_rows: The most rows in one request.
+        max_strings: The most strings in one input.
 
     Raises:
         RequestError: It is not what the protocol or the model takes.
-        TooLargeError: Too many rows.
+        TooLargeError: Too many rows or strings, or too much beside the inputs' data.
     """
     if json_bytes == 0:
-        return _read_raw(signature, body, max_rows)
+        return _read_raw(signature, body, max_rows, max_strings)
     if json_bytes is not None and json_bytes > len(body):
         raise RequestError(
             f"the header Inference-Header-Content-Length is {json_bytes}, "
@@ -99,25 +123,34 @@ def read_request(
         )
     view = memoryview(body)
     tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
+    text, lists = split_data(body, len(body) if json_bytes is None else json_bytes)
     try:
-        request = _decode(body if json_bytes is None else view[:json_bytes])
+        request = _decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise RequestError(f"the body is not an inference request: {error}") from None
     feeds: dict[str, np.ndarray[Any, Any]] = {}
     for tensor in request.inputs:
         if tensor.name in feeds:
             raise RequestError(f"input '{tensor.name}' is given twice")
-        feeds[tensor.name] = _read_input(signature, tensor, tail)
+        dtype = find_input(
+            signature, tensor.name, tensor.datatype, tensor.shape, max_strings=max_strings
+        )
+        feeds[tensor.name] = _read_input(tensor, dtype, tail, lists)
     tail.finish()
+    if lists:
+        raise RequestError("the body has a long list of data that is no input's")
     outputs = _read_outputs(signature, request)
     return make_query(signature, feeds, outputs, id_=request.id, max_rows=max_rows)
 
 
-def _read_input(signature: Signature, tensor: _Input, tail: _Tail) -> np.ndarray[Any, Any]:
-    dtype = find_input(signature, tensor.name, tensor.datatype, tensor.shape)
-    parameters = _parameters(tensor)
-    size = _number(parameters, "binary_data_size")
+def _read_input(
+    tensor: _Input, dtype: np.dtype[Any], tail: _Tail, lists: dict[bytes, bytes]
+) -> np.ndarray[Any, Any]:
+    given = tensor.parameters or _InputParameters()
+    _refuse_shared_memory(tensor.name, given.shared_memory_region)
+    size = _number(given.binary_data_size, "binary_data_size")
     text = bytes(tensor.data)
+    text = lists.pop(text, text)
     if size is not None and text:
         raise RequestError(f"input '{tensor.name}' has both data and binary_data_size")
     if size is None and not text:
@@ -129,18 +162,20 @@ def _read_input(signature: Signature, tensor: _Input, tail: _Tail) -> np.ndarray
             return from_values(text, dtype, tensor.shape)
         return from_binary(tail.take(size), dtype, tensor.shape)
     except RequestError as error:
-        raise RequestError(f"input '{tensor.name}': {error}") from None
+        raise type(error)(f"input '{tensor.name}': {error}") from None
 
 
 def _read_outputs(signature: Signature, request: _Request) -> list[Wanted]:
     asked = request.outputs or [_Output(name) for name in tensor_outputs(signature)]
-    all_binary = _flag(request.parameters or {}, "binary_data_output", default=False)
+    whole = request.parameters or _Parameters()
+    all_binary = _flag(whole.binary_data_output, "binary_data_output", default=False)
     wanted: list[Wanted] = []
     for output in asked:
         spec = find_output(signature, output.name)
-        parameters = _parameters(output)
-        binary = _flag(parameters, "binary_data", default=all_binary)
-        classes = _number(parameters, "classification")
+        given = output.parameters or _OutputParameters()
+        _refuse_shared_memory(output.name, given.shared_memory_region)
+        binary = _flag(given.binary_data, "binary_data", default=all_binary)
+        classes = _number(given.classification, "classification")
         if classes == 0:
             raise RequestError(f"output '{output.name}': classification is at least 1")
         if spec.datatype == "FP16" and not binary and classes is None:
@@ -149,7 +184,7 @@ def _read_outputs(signature: Signature, request: _Request) -> list[Wanted]:
     return wanted
 
 
-def _read_raw(signature: Signature, body: bytes, max_rows: int) -> Query:
+def _read_raw(signature: Signature, body: bytes, max_rows: int, max_strings: int) -> Query:
     """Read a request that is nothing but the buffer of the model's only input."""
     if len(signature.inputs) != 1:
         raise RequestError(
@@ -164,10 +199,13 @@ def _read_raw(signature: Signature, body: bytes, max_rows: int) -> Query:
             f"shape {list(spec.shape)}"
         )
     fixed = math.prod(d for d in spec.shape if d != -1)
-    count = _count_strings(body) if spec.datatype == "BYTES" else len(body) // spec.dtype.itemsize
+    if spec.datatype == "BYTES":
+        count = _count_strings(body, max_strings)
+    else:
+        count = len(body) // spec.dtype.itemsize
     variable = count // fixed if fixed else 0
     shape = [variable if d == -1 else d for d in spec.shape]
-    find_input(signature, spec.name, spec.datatype, shape)
+    find_input(signature, spec.name, spec.datatype, shape, max_strings=max_strings)
     try:
         feeds = {spec.name: from_binary(body, spec.dtype, shape)}
     except RequestError as error:
@@ -176,30 +214,30 @@ def _read_raw(signature: Signature, body: bytes, max_rows: int) -> Query:
     return make_query(signature, feeds, outputs, max_rows=max_rows)
 
 
-def _count_strings(body: bytes) -> int:
+def _count_strings(body: bytes, most: int) -> int:
     count, place = 0, 0
-    while place < len(body):
+    while place < len(body) and count <= most:
         place += 4 + int.from_bytes(body[place : place + 4], "little")
         count += 1
     return count
 
 
-def _parameters(item: _Input | _Output) -> dict[str, Any]:
-    parameters = item.parameters or {}
-    if "shared_memory_region" in parameters:
-        raise RequestError(f"'{item.name}' refers to shared memory, which this server has not")
-    return parameters
+def _refuse_shared_memory(name: str, region: msgspec.Raw) -> None:
+    if bytes(region):
+        raise RequestError(f"'{name}' refers to shared memory, which this server has not")
 
 
-def _number(parameters: dict[str, Any], name: str) -> int | None:
-    value = parameters.get(name)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+def _number(given: msgspec.Raw, name: str) -> int | None:
+    text = bytes(given)
+    if text in {b"", b"null"}:
+        return None
+    if not (text.isdigit() and len(text) < _LONGEST_NUMBER):
         raise RequestError(f"the parameter {name} is a whole number, not negative")
-    return value
+    return int(text)
 
 
-def _flag(parameters: dict[str, Any], name: str, *, default: bool) -> bool:
-    value = parameters.get(name, default)
-    if not isinstance(value, bool):
+def _flag(given: msgspec.Raw, name: str, *, default: bool) -> bool:
+    text = bytes(given)
+    if text not in {b"", b"true", b"false"}:
         raise RequestError(f"the parameter {name} is true or false")
-    return value
+    return text == b"true" if text else default

@@ -1,12 +1,15 @@
 """JSON values to arrays and back, nested or flat, row-major.
 
 msgspec and NumPy hold the interpreter's lock while they work, so that even in a thread one long
-list would stall the loop. A long list is therefore cut into pieces, between which others run.
+list would stall the loop. A long list is therefore cut into pieces, between which others run, and
+no more values are read than the shape takes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError
+from inference.serving.pieces import WHOLE_BYTES, LongList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +26,7 @@ Array = np.ndarray[Any, Any]
 
 _PIECE_BYTES = 64 * 1024
 _PIECE_ELEMENTS = 16 * 1024
+_LONGEST_ITEM = 1024 * 1024
 _OPENING = re.compile(rb"[\s\[]*")
 _encode = msgspec.json.Encoder().encode
 _TYPES: dict[str, Any] = {"b": bool, "i": int, "u": int, "f": float, "O": str}
@@ -48,7 +53,7 @@ def from_values(text: bytes, dtype: np.dtype[Any], shape: Sequence[int]) -> Arra
             f"{list(shape)}"
         )
     try:
-        array = _decode(text, dtype, depth)
+        array = _decode(text, dtype, depth, shape)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise RequestError(f"its data is not what its datatype takes: {error}") from None
     except (OverflowError, ValueError) as error:
@@ -68,14 +73,26 @@ def to_values(array: Array) -> bytes:
     return b"[" + b",".join(pieces) + b"]"
 
 
-def _decode(text: bytes, dtype: np.dtype[Any], depth: int) -> Array:
-    decode = _decoder(dtype.kind, depth)
+def _decode(text: bytes, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) -> Array:
+    strings = dtype == np.object_
     with np.errstate(over="ignore"):
-        # What is in quotes may hold anything, so strings are not cut.
-        if len(text) <= _PIECE_BYTES or dtype == np.object_:
-            return np.array(decode(text), dtype=dtype)
-        pieces = [np.array(decode(piece), dtype=dtype) for piece in _cut(text, depth)]
-    return np.concatenate(pieces)
+        if len(text) <= (WHOLE_BYTES if strings else _PIECE_BYTES):
+            return np.array(_decoder(dtype.kind, depth)(text), dtype=dtype)
+        cut = _cut_strings if strings else _cut_numbers
+        count = math.prod(shape)
+        wrong = RequestError(f"its data has not the {count} values that its shape takes")
+        if not 0 < 2 * count <= len(text):  # each takes a comma, too
+            raise wrong
+        whole, place = np.empty(count, dtype), 0
+        for items in cut(text, dtype.kind, depth, shape):
+            piece = np.array(items, dtype).reshape(-1)
+            if place + piece.size > count:
+                raise wrong
+            whole[place : place + piece.size] = piece
+            place += piece.size
+    if place < count:
+        raise wrong
+    return whole if depth == 1 else whole.reshape(shape)
 
 
 @functools.cache
@@ -86,19 +103,77 @@ def _decoder(kind: str, depth: int) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(wanted).decode
 
 
-def _cut(text: bytes, depth: int) -> Iterator[bytes]:
-    """Cut a list of numbers into lists, at commas between its own items."""
-    inside = text.strip()[1:-1]
-    boundary = b"]" * (depth - 1) + b","
+def _cut_numbers(text: bytes, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
+    """Decode a list of numbers in pieces, cut at commas; brackets are looked at by themselves."""
+    decode = _decoder(kind, 1)
+    nesting = _Nesting(shape if depth > 1 else [math.prod(shape)])
+    text = text.strip()
     start, cut = 0, 0
     while cut >= 0:
-        cut = inside.find(boundary, start + _PIECE_BYTES)
-        end = cut + len(boundary) - 1 if cut >= 0 else len(inside)
-        piece = inside[start:end]
-        if not piece.strip():  # alone it would be an empty list and not a stray comma
+        cut = text.find(b",", start + _PIECE_BYTES)
+        piece = text[start : cut if cut >= 0 else len(text)]
+        nesting.check(piece if cut < 0 else piece + b",")
+        numbers = piece.translate(None, b"[]")
+        if not numbers.strip():  # alone it would be an empty list and not a stray comma
             raise ValueError("there is a comma too many")
-        yield b"[" + piece + b"]"
-        start = end + 1
+        yield decode(b"[" + numbers + b"]")
+        start = cut + 1
+    nesting.finish()
+
+
+class _Nesting:
+    """Compares the brackets and commas of a long list with those that its shape asks for."""
+
+    _MISPLACED = re.compile(rb"\]\s*+[^\s,\]]|[^\s,\[]\s*+\[")
+    _OTHERS = bytes(set(range(256)) - set(b"[],"))
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        wanted = b""
+        for size in reversed(shape):
+            wanted = b"[" + (wanted + b",") * (size - 1) + wanted + b"]"
+        self._wanted = wanted
+        self._place = 0
+        self._wrong = RequestError("its data is not nested, or not as long, as its shape says")
+
+    def check(self, piece: bytes) -> None:
+        """Check the next piece.
+
+        Raises:
+            RequestError: It is nested otherwise.
+        """
+        found = piece.translate(None, self._OTHERS)
+        end = self._place + len(found)
+        if found != self._wanted[self._place : end] or self._MISPLACED.search(piece):
+            raise self._wrong
+        self._place = end
+
+    def finish(self) -> None:
+        """Check that nothing is missing.
+
+        Raises:
+            RequestError: Something is.
+        """
+        if self._place < len(self._wanted):
+            raise self._wrong
+
+
+def _cut_strings(text: bytes, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
+    """Decode a list of strings in pieces, which may hold brackets and commas."""
+    decode = _decoder(kind, depth)
+    closing = b"]" * (depth - 1) + b"," if depth > 1 else b'",'
+    remaining = LongList(text, text.index(b"[") + 1, closing, max_item_bytes=_LONGEST_ITEM)
+    while not remaining.is_over:
+        items = None
+        guess = remaining.guess()
+        if guess is not None:
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+                items = decode(guess)
+        if items is None:
+            items = decode(remaining.cut())
+        remaining.accept()
+        if depth > 1 and np.shape(items)[1:] != tuple(shape[1:]):
+            raise RequestError(f"its data is nested otherwise than its shape {list(shape)} says")
+        yield items
 
 
 def _shape(array: Array, shape: Sequence[int], *, flat: bool) -> Array:
