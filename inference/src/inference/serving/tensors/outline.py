@@ -24,19 +24,20 @@ _MOST_DIMENSIONS = 32
 _LONGEST_STRING = 1024 * 1024
 
 
-def split_data(body: bytes, end: int) -> tuple[bytes, dict[bytes, bytes]]:
+def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[bytes, bytes]]:
     """Take the long lists of data out of a request.
 
     Args:
         body: What begins with the request's JSON.
         end: Where its JSON ends.
+        max_strings: The most strings in one input.
 
     Returns:
         The JSON, and what lists stood where it has something instead that no data can be; no list
         is taken out of a short request.
 
     Raises:
-        TooLargeError: What is left is too long.
+        TooLargeError: What is left is too long, or there are too many strings.
     """
     if end <= WHOLE_BYTES:
         return body if end == len(body) else body[:end], {}
@@ -57,7 +58,7 @@ def split_data(body: bytes, end: int) -> tuple[bytes, dict[bytes, bytes]]:
             )
         if key is None:
             continue
-        closing = _find_end(body, place, end)
+        closing = _find_end(body, place, end, max_strings)
         if closing - place > _SHORT_BYTES:
             mark = b'{"":%d}' % len(lists)
             lists[mark] = body[place:closing]
@@ -66,11 +67,11 @@ def split_data(body: bytes, end: int) -> tuple[bytes, dict[bytes, bytes]]:
     return b"".join(kept), lists
 
 
-def _find_end(body: bytes, start: int, end: int) -> int:
+def _find_end(body: bytes, start: int, end: int, max_strings: int) -> int:
     """Tell where a list ends; its beginning where it does not, or holds what no data can."""
     opening = _OPENING.match(body, start, end)
     if opening is not None and body[opening.end() : opening.end() + 1] == b'"':
-        return _find_end_of_strings(body, start, end)
+        return _find_end_of_strings(body, start, end, max_strings)
     following = body.find(b'"', start, end)
     following = body.find(b"}", start, end if following < 0 else following)
     if following < 0:
@@ -78,11 +79,16 @@ def _find_end(body: bytes, start: int, end: int) -> int:
     return max(body.rfind(b"]", start, following) + 1, start)
 
 
-def _find_end_of_strings(body: bytes, start: int, end: int) -> int:
-    depth, place, size = 1, start + 1, _SEARCHED_BYTES
+def _find_end_of_strings(body: bytes, start: int, end: int, max_strings: int) -> int:
+    depth, place, size, commas = 1, start + 1, _SEARCHED_BYTES, 0
     while place < end:
         reached = _STRINGS.match(body, place, min(place + size, end)).end()  # type: ignore[union-attr]
         found = body[reached : reached + 1]
+        commas += body.count(b'",', place, reached)  # as many as strings, or more
+        if commas > 2 * max_strings:
+            raise TooLargeError(
+                f"an input has more than {max_strings} strings (INFERENCE_MAX_STRINGS): split it"
+            )
         if found == b"[" and depth < _MOST_DIMENSIONS:
             depth += 1
         elif found == b"]":

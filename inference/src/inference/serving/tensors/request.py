@@ -123,7 +123,7 @@ def read_request(
         )
     view = memoryview(body)
     tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
-    text, lists = split_data(body, len(body) if json_bytes is None else json_bytes)
+    text, lists = split_data(body, len(body) if json_bytes is None else json_bytes, max_strings)
     try:
         request = _decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
