@@ -15,10 +15,9 @@ from artefacts import MEASUREMENTS, mixed, penguins
 from inference.errors import ClientError, RequestError, RowsError, TooLargeError
 from inference.model.servable import Servable
 from inference.model.signature import Signature, TensorSpec
-from inference.serving import pieces
 from inference.serving.rows import reader as rows_reader
 from inference.serving.rows.reader import RowReader
-from inference.serving.tensors import outline, values
+from inference.serving.tensors import outline, pieces, values
 from inference.serving.tensors.request import read_request
 from mutation import Mutator
 

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError, TooLargeError
-from inference.serving.pieces import WHOLE_BYTES, LongList, find_rows
 from inference.serving.rows.faults import CarefulReader
 from inference.serving.rows.range import MAX_WARNINGS, TrainingRange
 from inference.serving.rows.typed import TypedDecoder
+from inference.serving.tensors.pieces import WHOLE_BYTES, LongList, find_rows
 from inference.serving.tensors.query import MAX_STRINGS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from inference.errors import TooLargeError
-from inference.serving.pieces import WHOLE_BYTES
+from inference.serving.tensors.pieces import WHOLE_BYTES
 
 _SHORT_BYTES = 4 * 1024
 _SEARCHED_BYTES = 64 * 1024
