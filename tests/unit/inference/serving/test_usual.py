@@ -210,7 +210,7 @@ def test_whatever_fails_in_preparation_leaves_the_ordinary_way(
         monkeypatch.setattr(servable, "bind_row", fail)
     else:
         monkeypatch.setattr(UsualRequest, "_spell", lambda *_: b"{}")
-    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), max_rows=10)
+    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), Settings())
     answer = predictor.predict_now(servable, record(*ROW), Timing())
     assert answer == ordinary(servable).predict_now(servable, record(*ROW), Timing())
     assert "without the fast way" in caplog.text
