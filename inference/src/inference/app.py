@@ -22,7 +22,6 @@ from inference.serving.book import LEDGER_BYTES, Book
 from inference.serving.dispatch import Dispatcher
 from inference.serving.infer import Inferrer
 from inference.serving.predict import Predictors
-from inference.serving.statistics import collect_statistics
 from inference.web import problem
 from inference.web.access.build import build_gate
 from inference.web.access.guard import Guard
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from inference.repository.admission import Examiner, Reader
-    from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
 
 
@@ -93,9 +91,6 @@ def create_app(
     meter = book.meter
     inferrer = Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings)
 
-    def statistics() -> dict[tuple[str, int], ModelStatistics]:
-        return collect_statistics(book.requests.items(), book.runs.items())
-
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
@@ -131,12 +126,11 @@ def create_app(
         },
     )
     add_docs_page(app, keyed=gate is not None)
-    document = OpenApiDocument(app, repository, keyed=gate is not None)
-    app.openapi = document.current  # type: ignore[method-assign]
+    OpenApiDocument(app, repository, keyed=gate is not None).install()
     app.include_router(models_router(repository, state_file))
     app.include_router(health_router(repository))
     app.include_router(metrics_router(book, repository, aliases=settings.metric_aliases))
-    app.include_router(oip_router(repository, state_file, statistics, settings))
+    app.include_router(oip_router(repository, state_file, book, settings))
     problem.install(app)
 
     @app.get("/", include_in_schema=False)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from exporter.errors import InvalidNameError
+from inference.repository.layout import RESERVED
 
 PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Endings that the service takes for files on their way, see its scan.
@@ -24,6 +25,11 @@ def check_name(name: str) -> str:
     if not isinstance(name, str):
         raise InvalidNameError(
             f"name must be a string, not {type(name).__name__}: publish(model, 'penguins', X)"
+        )
+    if name in RESERVED:
+        raise InvalidNameError(
+            f"{name!r} cannot be a model's name: it is the name of a route, /v2/models/{name}; "
+            f"for example {f'{name}-model'!r}"
         )
     if PATTERN.fullmatch(name) and not name.endswith((*_TEMPORARY, ".onnx")):
         return name

@@ -30,6 +30,9 @@ from inference.errors import ContractError
 METADATA_KEY = "rookery.contract"
 CONTRACT_VERSION = 1
 _BEYOND_INT64 = 2**63
+# Everything that describes a model is made of these, so they bound what one file can cost.
+MAX_FEATURES = 10_000
+MAX_BYTES = 4 * 1024 * 1024
 
 Scalar = str | int | float | bool | None
 Label = str | int | float | bool
@@ -246,15 +249,19 @@ def encode_contract(contract: Contract) -> str:
         ContractError: It would not be read back; says why.
     """
     check_contract(contract)
-    return msgspec.json.encode(contract).decode()
+    document = msgspec.json.encode(contract)
+    _check_bytes(document)
+    return document.decode()
 
 
 def decode_contract(document: str | bytes) -> Contract:
     """Read a contract and check that it is consistent in itself.
 
     Raises:
-        ContractError: It is not JSON, not of the schema, of a newer version, or inconsistent.
+        ContractError: It is too large, not JSON, not of the schema, of a newer version, or
+            inconsistent.
     """
+    _check_bytes(document)
     try:
         version = _decode_version(document).contract_version
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -270,6 +277,15 @@ def decode_contract(document: str | bytes) -> Contract:
         raise ContractError(f"the contract does not fit its schema: {error}") from None
     check_contract(contract)
     return contract
+
+
+def _check_bytes(document: str | bytes) -> None:
+    size = len(document if isinstance(document, bytes) else document.encode())
+    if size > MAX_BYTES:
+        raise ContractError(
+            f"the contract has {size:,} bytes, the limit is {MAX_BYTES:,}: leave out histograms, "
+            "categories or descriptions"
+        )
 
 
 class _Versioned(msgspec.Struct):
@@ -290,6 +306,11 @@ def check_contract(contract: Contract) -> None:
     """
     names = contract.feature_names
     _require(bool(names), "it has no features")
+    _require(
+        len(names) <= MAX_FEATURES,
+        f"it has {len(names):,} features, the limit is {MAX_FEATURES:,}; a model of more columns "
+        "is served without a contract, by its tensors",
+    )
     _require(len(set(names)) == len(names), "two features have the same name")
     _require(all(names), "a feature has an empty name")
     for feature in contract.features:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from inference.errors import ArtefactError
-from inference.model.contract import Contract, Feature
+from inference.model.contract import MAX_FEATURES, Contract, Feature
 
 if TYPE_CHECKING:
     from inference.model.contract import Scalar
@@ -15,7 +15,7 @@ _ROW_RANKS = (1, 2)
 # NumPy's kinds of the inputs that each kind of feature can feed: the contract's table.
 _FED: dict[str, str] = {"number": "f", "integer": "iuf", "boolean": "biuf"}
 _FED_BY_STRINGS, _FED_BY_CODES = "O", "Oiuf"
-MAX_POSITIONAL = 10_000
+MAX_TENSORS = 10_000
 
 
 def positional_features(signature: Signature) -> list[Feature] | None:
@@ -25,13 +25,15 @@ def positional_features(signature: Signature) -> list[Feature] | None:
     ``[rows, k]`` is ``k`` features ``input[0]`` to ``input[k-1]``.
 
     Returns:
-        The features, or ``None`` when the inputs are not rows of columns (images, say): such a
-        model takes tensors only.
+        The features, or ``None`` when the inputs are not rows of columns (images, say), or of more
+        than :data:`MAX_FEATURES`: such a model takes tensors only.
     """
     features: list[Feature] = []
     for spec in signature.inputs:
         width = _width(spec)
         if width is None:
+            return None
+        if len(features) + width > MAX_FEATURES:
             return None
         kind = _kind(spec)
         example: Scalar = "" if kind == "category" else False if kind == "boolean" else 0
@@ -47,7 +49,7 @@ def _width(spec: TensorSpec) -> int | None:
     if spec.dtype is None or len(spec.shape) not in _ROW_RANKS or spec.shape[0] > 1:
         return None
     width = spec.shape[1] if len(spec.shape) > 1 else 1
-    return width if 0 < width <= MAX_POSITIONAL else None
+    return width if width > 0 else None
 
 
 def _kind(spec: TensorSpec) -> Literal["number", "integer", "category", "boolean"]:
@@ -61,6 +63,19 @@ def _kind(spec: TensorSpec) -> Literal["number", "integer", "category", "boolean
             return "integer"
         case _:
             return "number"
+
+
+def check_count(signature: Signature) -> None:
+    """Check that a graph has no more inputs and outputs than can be described.
+
+    Raises:
+        ArtefactError: It has.
+    """
+    count = len(signature.inputs) + len(signature.outputs)
+    if count > MAX_TENSORS:
+        raise ArtefactError(
+            f"the graph has {count:,} inputs and outputs, the limit is {MAX_TENSORS:,}: join them"
+        )
 
 
 def check_against(contract: Contract, signature: Signature) -> None:

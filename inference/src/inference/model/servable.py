@@ -14,7 +14,7 @@ import numpy as np
 from inference.errors import InferenceError
 from inference.model.columns import Columns
 from inference.model.contract import METADATA_KEY, Contract, decode_contract, label_key
-from inference.model.features import check_against, positional_features
+from inference.model.features import check_against, check_count, positional_features
 from inference.model.plan import Plan
 from inference.model.session import Session
 
@@ -66,6 +66,7 @@ class Servable:
         self.plan = plan or Plan()
         self._session = Session(data, threads=self.plan.threads, memory_bytes=memory_bytes)
         self.signature = self._session.signature
+        check_count(self.signature)
         document = self._session.metadata.get(METADATA_KEY)
         self.contract: Contract | None = None if document is None else decode_contract(document)
         self.features: Sequence[Feature] | None

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.errors import NotFoundError, NotReadyError, RookeryError
-from inference.repository.layout import FILE_NAME, NAME
+from inference.repository.layout import FILE_NAME, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -95,7 +95,7 @@ class Finder:
         missing = failed if isinstance(failed, NotFoundError) else failed.__cause__
         if isinstance(missing, NotFoundError):
             wanted = (missing.model or "", missing.version)
-            if not NAME.fullmatch(wanted[0]) or not await self._is_there(wanted):
+            if not is_name(wanted[0]) or not await self._is_there(wanted):
                 return
         if self._scan is None:
             self._scan = asyncio.create_task(self._scan_soon())

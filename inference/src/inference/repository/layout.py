@@ -16,6 +16,7 @@ from inference.admission.contents import Fingerprint
 
 NAME_LENGTH = 64
 NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
+RESERVED = frozenset({"stats"})  # the Open Inference Protocol has GET /v2/models/stats
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
 FILE_NAME = "model.onnx"
@@ -123,7 +124,7 @@ def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
         reason = "not an .onnx file"
     elif path.is_dir():
         reason = f"a folder; a model's folder is NAME/VERSION/{FILE_NAME}, a file is NAME.onnx"
-    elif not NAME.fullmatch(path.stem):
+    elif not is_name(path.stem):
         reason = _bad_name(path.stem)
     elif path.stem in versioned:
         reason = f"shadowed by the folder '{path.stem}/', which has versions of the same name"
@@ -136,7 +137,7 @@ def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
 
 
 def _scan_name(folder: Path, scan: Scan) -> None:
-    if not NAME.fullmatch(folder.name):
+    if not is_name(folder.name):
         scan.ignored.append(Ignored(folder.name + "/", _bad_name(folder.name)))
         return
     try:
@@ -166,7 +167,14 @@ def _spell(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a model may have this name."""
+    return NAME.fullmatch(name) is not None and name not in RESERVED
+
+
 def _bad_name(name: str) -> str:
+    if name in RESERVED:
+        return f"'{name}' is the name of a route, /v2/models/{name}; '{name}-model' would do"
     better = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).lstrip("._-")[:64]
     hint = f"; '{better}' would do" if better else ""
     return f"a model's name has a-z, 0-9, '.', '_' and '-', at most 64 of them{hint}"

@@ -57,7 +57,7 @@ class Version:
     quarantined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Model:
     """All versions of a model.
 

@@ -7,6 +7,7 @@ buckets and its sum. The array may be shared memory, so that workers' numbers ad
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,8 @@ class Meter:
     """Observes requests.
 
     Args:
-        ledger: Where the numbers are; they are complete whenever its items are read here, and
-            elsewhere ``FOLD_SECONDS`` later.
+        ledger: Where the numbers are; they are complete whenever its items are read in the thread
+            that observes, and elsewhere ``FOLD_SECONDS`` later.
         runs: Told of the runs behind what was answered.
         later: Calls a function after so many seconds; by default there and then.
     """
@@ -60,19 +61,25 @@ class Meter:
         self._values = np.asarray(ledger.values)
         self._later = later or (lambda _, fold: fold())
         self._pending: list[tuple[Kind, Timing]] = []
-        ledger.on_read = runs.ledger.on_read = self.fold
+        self._thread = threading.get_ident()
+        ledger.on_read = runs.ledger.on_read = self._fold_on_read
 
     def observe(self, route: str, servable: Servable | None, status: int, timing: Timing) -> None:
         """Count one answered request; ``servable`` is ``None`` when none was found."""
         pending = self._pending
         pending.append(((route, servable, status), timing))
         if len(pending) == 1:
+            self._thread = threading.get_ident()
             self._later(FOLD_SECONDS, self.fold)
         elif len(pending) >= _MOST_PENDING:
             self.fold()
 
+    def _fold_on_read(self) -> None:
+        if threading.get_ident() == self._thread:  # other threads would lose what is observed now
+            self.fold()
+
     def fold(self) -> None:
-        """Count what is pending."""
+        """Count what is pending; only in the thread that observes."""
         pending, self._pending = self._pending, []
         kinds: dict[Kind, list[Timing]] = {}
         for kind, timing in pending:

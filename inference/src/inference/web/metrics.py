@@ -19,7 +19,9 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from inference.repository.snapshot import Snapshot
 from inference.serving.meter import BOUNDS, HISTOGRAMS, WIDTH
+from inference.web.api.document import Document, DocumentResponse, Subject, encoded
 from inference.web.fold import fold_versions
 
 if TYPE_CHECKING:
@@ -44,21 +46,29 @@ def metrics_router(book: Book, repository: Repository, *, aliases: bool) -> APIR
     """
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(book, repository, aliases=aliases))
+    collector = _Collector(book, aliases=aliases)
+    registry.register(collector)
     ProcessCollector(registry=registry)
 
+    def now() -> Subject:
+        book.meter.fold()
+        collector.snapshot = repository.current()  # which is the loop's, and not for other threads
+        return Subject(None)
+
+    document = Document(now, lambda _: encoded(generate_latest(registry)))
+
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-    def metrics() -> Response:
+    async def metrics() -> DocumentResponse:
         """Give the metrics of all workers; the process figures are the answering worker's."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return DocumentResponse(await document.get(), CONTENT_TYPE_LATEST)
 
     return router
 
 
 class _Collector(Collector):
-    def __init__(self, book: Book, repository: Repository, *, aliases: bool) -> None:
+    def __init__(self, book: Book, *, aliases: bool) -> None:
         self._book = book
-        self._repository = repository
+        self.snapshot = Snapshot()
         self._aliases = aliases
 
     def collect(self) -> Iterator[Metric]:
@@ -76,7 +86,7 @@ class _Collector(Collector):
             yield _kserve(requests)
 
     def _models(self) -> Metric:
-        states: list[str] = [model.state for model in self._repository.current().models.values()]
+        states: list[str] = [model.state for model in self.snapshot.models.values()]
         family = GaugeMetricFamily("inference_models", "Models by state.", labels=["state"])
         for state in _VERSION_STATES:
             family.add_metric([state], states.count(state))

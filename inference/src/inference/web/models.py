@@ -10,26 +10,23 @@ from fastapi import APIRouter, Query
 
 from inference.errors import NotReadyError
 from inference.repository.state import Selection, State
+from inference.web.api.document import Document, DocumentResponse, Documents, Subject
+from inference.web.api.model_document import ModelsDocument, encode_model
 from inference.web.views import (
     ActiveAnswer,
     ActiveChange,
-    IgnoredView,
     ModelDetail,
     ModelsView,
-    ModelView,
     Problem,
-    Refusal,
     SelectionAnswer,
     SelectionView,
-    VersionView,
 )
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
-    from inference.model.signature import TensorSpec
     from inference.repository.repository import Repository
-    from inference.repository.snapshot import Model
     from inference.repository.state import StateFile
+    from inference.web.api.document import Encoded
 
 _SWAP_SECONDS = 60
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -49,22 +46,29 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
     """
     router = APIRouter(tags=["models"])
 
-    @router.get("/models", summary="Every model")
-    async def list_models() -> ModelsView:
-        """List every model: its state, versions, features, classes and metrics."""
-        snapshot = repository.current()
-        selection = repository.state.selection
-        return ModelsView(
-            models=[ModelView(**_view(m, selection)) for m in snapshot.models.values()],
-            selected=_selection_view(selection),
-            ignored=[IgnoredView(path=i.path, reason=i.reason) for i in snapshot.ignored],
-        )
+    listed = Document(lambda: Subject(repository.current()), ModelsDocument().encode)
+    shown: Documents[Encoded] = Documents()
 
-    @router.get("/models/{name}", summary="One model, with its contract", responses=_pick(404))
-    async def show_model(name: str) -> ModelDetail:
+    @router.get("/models", summary="Every model", response_model=ModelsView)
+    async def list_models() -> DocumentResponse:
+        """List every model: its state, versions, features, classes and metrics."""
+        return DocumentResponse(await listed.get())
+
+    @router.get(
+        "/models/{name}",
+        summary="One model, with its contract",
+        response_model=ModelDetail,
+        responses=_pick(404),
+    )
+    async def show_model(name: str) -> DocumentResponse:
         """Show one model: the whole contract, the graph's signature, how it is served."""
-        model = repository.current().model(name)
-        return ModelDetail(**_view(model, repository.state.selection), **_detail(model.active))
+
+        def current() -> Subject:
+            snapshot = repository.current()
+            return Subject(snapshot.model(name), snapshot.state.selection)
+
+        current()  # or there is no such model
+        return DocumentResponse(await shown.of(name, current, encode_model).get())
 
     @router.post(
         "/select-model/", summary="Choose the model that /predict/ uses", responses=_pick()
@@ -129,60 +133,3 @@ def _pin(state: State, name: str, version: int | None) -> State:
 
 def _pick(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _PROBLEMS[status] for status in statuses or (404, 409, 503)}
-
-
-def _selection_view(selection: Selection | None) -> SelectionView | None:
-    if selection is None:
-        return None
-    return SelectionView(model=selection.model, version=selection.version)
-
-
-def _view(model: Model, selection: Selection | None) -> dict[str, Any]:
-    active = model.active
-    contract = active.contract if active else None
-    metrics = contract.training.metrics if contract else None
-    features = active.features if active else None
-    versions = model.versions.values()
-    return {
-        "name": model.name,
-        "state": model.state,
-        "reason": model.reason or None,
-        "active_version": active.version if active else None,
-        "pinned_version": model.pinned,
-        "loaded_versions": model.ready_versions,
-        "versions": [
-            VersionView(
-                version=v.number,
-                state=v.state,
-                reason=v.reason or None,
-                digest=v.servable.digest if v.servable else None,
-            )
-            for v in versions
-        ],
-        "quarantined": [
-            Refusal(version=v.number, reason=v.reason) for v in versions if v.quarantined
-        ],
-        "selected": selection is not None and selection.model == model.name,
-        "task": contract.task if contract else None,
-        "features": [feature.name for feature in features] if features else None,
-        "classes": contract.classes if contract else None,
-        "metrics": msgspec.to_builtins(metrics) if metrics else None,
-    }
-
-
-def _detail(active: Servable | None) -> dict[str, Any]:
-    if active is None:
-        return {"contract": None, "signature": None, "plan": None}
-    return {
-        "contract": msgspec.to_builtins(active.contract) if active.contract else None,
-        "signature": {
-            "inputs": [_tensor(spec) for spec in active.signature.inputs],
-            "outputs": [_tensor(spec) for spec in active.signature.outputs],
-        },
-        "plan": msgspec.to_builtins(active.plan, str_keys=True),
-    }
-
-
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    datatype = spec.datatype or spec.onnx_type
-    return {"name": spec.name, "datatype": datatype, "shape": list(spec.shape)}

@@ -8,15 +8,26 @@ an example that runs as it is.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from fastapi.openapi.utils import get_openapi
 
 from inference.errors import RookeryError
 from inference.log import KEY_ID
-from inference.model.contract import label_key
 from inference.repository.snapshot import Snapshot
-from inference.web.access.openapi import add_keys
+from inference.web.access.openapi import add_key, add_keys
+from inference.web.api.document import Document, DocumentResponse, Subject, encoded
+from inference.web.api.model_schema import (
+    PROBLEM,
+    any_body,
+    describe_answer,
+    describe_body,
+    describe_operation,
+    describe_predict,
+    describe_training,
+)
+from inference.web.api.pieces import Pieces
 from inference.web.oip.openapi import add_inference
 
 if TYPE_CHECKING:
@@ -24,11 +35,14 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from inference.model.contract import Contract, Feature
-    from inference.model.servable import Servable
     from inference.repository.repository import Repository
+    from inference.repository.snapshot import Model
+    from inference.web.api.document import Encoded
 
 Schema = dict[str, Any]
+
+# No page can show more; the models for which there is no room share one entry.
+_MODELS_BYTES = 8 * 1024 * 1024
 
 DESCRIPTION = """\
 Choose a model with **`POST /select-model/`** (its drop-down lists the live ones), then ask
@@ -39,9 +53,11 @@ Models appear, change and go without a restart; reload this page to see them.
 """
 
 
-_PROBLEM: Schema = {
-    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-}
+class _Piece(NamedTuple):
+    """A model's own entry, encoded: its operation, and the schema of its records."""
+
+    operation: bytes
+    schemas: dict[str, bytes]
 
 
 class OpenApiDocument:
@@ -55,21 +71,25 @@ class OpenApiDocument:
 
     def __init__(self, app: FastAPI, repository: Repository, *, keyed: bool = False) -> None:
         self._app = app
-        self._repository = repository
         self._keyed = keyed
         self._own: Schema = {}
-        self._made_for: Snapshot | None = None
-        self._document: Schema = {}
+        self._pieces: Pieces[_Piece | None] = Pieces(self._describe)
+        nothing = Subject(Snapshot())
+        self._public = Document(lambda: nothing, self._encode)
+        self._document = Document(lambda: Subject(repository.current()), self._encode)
 
-    def current(self) -> Schema:
-        """Give the document, made anew when a model or a choice has changed."""
-        if self._keyed and KEY_ID.get() is None:
-            return self._make(Snapshot())
-        snapshot = self._repository.current()
-        if snapshot is not self._made_for:
-            self._document = self._make(snapshot)
-            self._made_for = snapshot
-        return self._document
+    def install(self) -> None:
+        """Answer ``/openapi.json`` in place of FastAPI, which would encode it in the loop."""
+        routes = self._app.router.routes
+        routes[:] = [r for r in routes if getattr(r, "path", None) != self._app.openapi_url]
+
+        @self._app.get(str(self._app.openapi_url), include_in_schema=False)
+        async def openapi() -> DocumentResponse:
+            is_known = not self._keyed or KEY_ID.get() is not None
+            return DocumentResponse(await (self._document if is_known else self._public).get())
+
+    def _encode(self, subject: Subject) -> Encoded:
+        return encoded(msgspec.json.encode(self._make(subject.thing)))
 
     def _make(self, snapshot: Snapshot) -> Schema:
         # FastAPI's part never changes, and takes fifty times as long as a copy of it.
@@ -93,31 +113,61 @@ class OpenApiDocument:
                 described["schema"] = {"type": "integer", "minimum": 1}
         for path in ("/models/{name}", "/models/{name}/active"):
             _offer(paths, path, "name", list(snapshot.models))
-        paths["/predict/"] = {"post": _predict_selected(snapshot, schemas)}
-        for name in snapshot.ready_names:
-            active = snapshot.models[name].active
-            if active is not None and active.features:
-                paths[f"/models/{name}/predict"] = {"post": _predict_model(active, schemas)}
         _tell_problems(paths)
-        paths["/models/{name}/versions/{version}/predict"] = {"post": _predict_version(snapshot)}
+        paths["/predict/"] = {"post": _predict_selected(snapshot, schemas)}
+        paths["/models/{name}/versions/{version}/predict"] = {
+            "post": _predict_named(snapshot.ready_names, version=True)
+        }
         add_inference(document, snapshot.ready_names, list(snapshot.models))
+        pieces, left_out = self._choose_pieces(snapshot)
+        if left_out:
+            paths["/models/{name}/predict"] = {"post": _predict_named(left_out, version=False)}
         if self._keyed:
             add_keys(document)
+        for name, piece in pieces.items():
+            paths[_path_of(name)] = {"post": msgspec.Raw(piece.operation)}
+            schemas |= {key: msgspec.Raw(schema) for key, schema in piece.schemas.items()}
         return document
+
+    def _choose_pieces(self, snapshot: Snapshot) -> tuple[dict[str, _Piece], list[str]]:
+        """Choose the models that have entries of their own, and name those without room for it."""
+        room, chosen, left_out = _MODELS_BYTES, {}, []
+        for model, piece in self._pieces.of(snapshot):
+            if piece is None:
+                continue
+            room -= len(piece.operation) + sum(map(len, piece.schemas.values()))
+            if room < 0:
+                left_out.append(model.name)
+            else:
+                chosen[model.name] = piece
+        return chosen, left_out
+
+    def _describe(self, model: Model) -> _Piece | None:
+        active = model.active
+        if active is None or not active.features:
+            return None
+        schemas: Schema = {}
+        operation = describe_predict(active, schemas)
+        if self._keyed:
+            add_key(operation, "post", _path_of(model.name))
+        encode = msgspec.json.encode
+        return _Piece(encode(operation), {key: encode(schema) for key, schema in schemas.items()})
 
 
 def _predict_selected(snapshot: Snapshot, schemas: Schema) -> Schema:
     try:
         selected = snapshot.selected()
     except RookeryError as error:
-        operation = _operation("predict", "Ask the selected model", _any_body())
+        operation = describe_operation("predict", "Ask the selected model", any_body())
         operation["description"] = f"Nothing to ask yet: {error}"
         return operation
-    operation = _operation("predict", "Ask the selected model", _body(selected, schemas))
+    body = describe_body(selected, schemas)
+    operation = describe_operation("predict", "Ask the selected model", body)
+    training = describe_training(selected)
     operation["description"] = (
-        f"Selected is **{selected.name}**, version {selected.version}. {_told(selected)}"
+        f"Selected is **{selected.name}**, version {selected.version}. {training}"
     )
-    operation["responses"]["200"] = _answer(selected)
+    operation["responses"]["200"] = describe_answer(selected)
     return operation
 
 
@@ -129,7 +179,7 @@ def _tell_problems(paths: Schema) -> None:
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 if status >= "400":
-                    response["content"] = _PROBLEM
+                    response["content"] = PROBLEM
                     if status == "422" and "predict" not in operation["tags"]:
                         response["description"] = "The request does not fit the route"
 
@@ -142,169 +192,26 @@ def _offer(paths: Schema, path: str, parameter: str, names: Sequence[str]) -> No
                 described["schema"]["enum"] = list(names)
 
 
-def _predict_model(servable: Servable, schemas: Schema) -> Schema:
-    name = servable.name
-    operation = _operation(f"predict-{name}", f"Ask {name}", _body(servable, schemas))
-    operation["description"] = _told(servable)
-    operation["responses"]["200"] = _answer(servable)
+def _predict_named(names: list[str], *, version: bool) -> Schema:
+    """Describe the route that takes a model's name, and a version where one is asked."""
+    summary = "Ask one version of a model" if version else "Ask a model"
+    # With an underscore, since a model may be called "version".
+    identity = "predict_version" if version else "predict_named"
+    operation = describe_operation(identity, summary, any_body())
+    schema: Schema = {"type": "string"} | ({"enum": names} if names else {})
+    operation["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": schema}]
+    if version:
+        operation["parameters"].append(
+            {
+                "name": "version",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1},
+                "description": "A version that is kept loaded.",
+            }
+        )
     return operation
 
 
-def _predict_version(snapshot: Snapshot) -> Schema:
-    operation = _operation("predict-version", "Ask one version of a model", _any_body())
-    operation["parameters"] = [
-        {
-            "name": "name",
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string"}
-            | ({"enum": snapshot.ready_names} if snapshot.ready_names else {}),
-        },
-        {
-            "name": "version",
-            "in": "path",
-            "required": True,
-            "schema": {"type": "integer", "minimum": 1},
-            "description": "A version that is kept loaded.",
-        },
-    ]
-    return operation
-
-
-def _operation(operation_id: str, summary: str, body: Schema) -> Schema:
-    told = {
-        "400": "Not JSON, or no rows",
-        "404": "No such model or version",
-        "409": "Nothing is selected, or the model does not answer",
-        "413": "Over the limit on bytes or rows",
-        "422": "Some rows do not fit the model; names each row and feature",
-        "500": "The model failed",
-        "503": "The model is still being loaded",
-    }
-    responses: Schema = {
-        "200": {"description": "The prediction", "content": {"application/json": {"schema": {}}}}
-    }
-    for status, description in told.items():
-        responses[status] = {"description": description, "content": _PROBLEM}
-    return {
-        "tags": ["predict"],
-        "summary": summary,
-        "operationId": operation_id,
-        "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": responses,
-    }
-
-
-def _any_body() -> Schema:
-    anything: Schema = {
-        "oneOf": [{"type": "object"}, {"type": "array", "minItems": 1, "items": {}}]
-    }
-    return {"schema": anything}
-
-
-def _body(servable: Servable, schemas: Schema) -> Schema:
-    features = servable.features or []
-    key = f"Record-{servable.name}"
-    schemas[key] = {
-        "type": "object",
-        "title": f"A record of {servable.name}",
-        "properties": {feature.name: _property(feature) for feature in features},
-        "required": [feature.name for feature in features],
-        "additionalProperties": False,
-    }
-    record = {"$ref": f"#/components/schemas/{key}"}
-    row = {
-        "type": "array",
-        "title": "Values in feature order",
-        "prefixItems": [_property(feature) for feature in features],
-        "items": False,
-        "minItems": len(features),
-        "maxItems": len(features),
-    }
-    lists = [{"type": "array", "minItems": 1, "items": item} for item in (record, row)]
-    example = {feature.name: feature.example for feature in features}
-    values = list(example.values())
-    return {
-        "schema": {"oneOf": [record, lists[0], lists[1], row]},
-        "examples": {
-            "one record": {"value": example},
-            "a list of records": {"value": [example, example]},
-            "rows in feature order": {"value": [values, values]},
-        },
-    }
-
-
-def _property(feature: Feature) -> Schema:
-    types = {"number": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
-    kind = types[feature.kind]
-    if feature.categories and not isinstance(feature.categories[0], str):
-        kind = "integer"
-    # The training range is told and not enforced: values outside are answered with a warning.
-    parts = [feature.description or "", f"in {feature.unit}" if feature.unit else ""]
-    if feature.minimum is not None and feature.maximum is not None:
-        parts.append(f"seen in training: {feature.minimum:g} to {feature.maximum:g}")
-    described: Schema = {"type": [kind, "null"] if feature.nullable else kind}
-    if feature.categories and not feature.open_categories:
-        described["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
-    elif feature.categories:
-        parts.append(f"seen in training: {', '.join(map(str, feature.categories[:20]))}")
-    described["description"] = "; ".join(filter(None, parts))
-    described["examples"] = [feature.example]
-    return described
-
-
-def _answer(servable: Servable) -> Schema:
-    contract = servable.contract
-    prediction: Schema = {"type": "object"} if contract is None else _prediction(contract)
-    named: Schema = {
-        "model": {"type": "string", "examples": [servable.name]},
-        "version": {"type": "integer", "examples": [servable.version]},
-        "warnings": {"type": "array", "items": {"type": "object"}},
-    }
-    one = {
-        "type": "object",
-        "title": "One prediction",
-        "properties": named | prediction.get("properties", {}),
-        "required": ["model", "version"],
-    }
-    many = {
-        "type": "object",
-        "title": "A prediction per row",
-        "properties": named | {"predictions": {"type": "array", "items": prediction}},
-        "required": ["model", "version", "predictions"],
-    }
-    content = {"application/json": {"schema": {"anyOf": [one, many]}}}
-    return {"description": "The prediction; for a list of rows, one each", "content": content}
-
-
-def _prediction(contract: Contract) -> Schema:
-    if contract.task == "regression":
-        single: Schema = {"value": {"type": ["number", "null"]}}
-        several: Schema = {"values": {"type": "object"}}
-        return {"type": "object", "properties": several if contract.targets else single}
-    classes = contract.classes or []
-    # Null stands for a number that JSON cannot spell.
-    table: Schema = {
-        "type": ["object", "null"],
-        "properties": {label_key(c): {"type": ["number", "null"]} for c in classes},
-    }
-    return {
-        "type": "object",
-        "properties": {"label": {"enum": classes}, "probabilities": table},
-        "required": ["label", "probabilities"],
-    }
-
-
-def _told(servable: Servable) -> str:
-    contract = servable.contract
-    if contract is None:
-        return "This file has no contract: its features are positional, nothing is known of them."
-    metrics = contract.training.metrics
-    description = (contract.training.description or "").strip()
-    ended = not description or description.endswith((".", "!", "?"))
-    parts = [description if ended else f"{description}."]
-    if metrics is not None and metrics.accuracy is not None:
-        parts.append(f"Accuracy {metrics.accuracy:.3f} on {metrics.rows} held-out rows.")
-    if metrics is not None and metrics.r2 is not None:
-        parts.append(f"R² {metrics.r2:.3f} on {metrics.rows} held-out rows.")
-    return " ".join(filter(None, parts))
+def _path_of(name: str) -> str:
+    return f"/models/{name}/predict"

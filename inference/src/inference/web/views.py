@@ -40,7 +40,11 @@ class ModelView(BaseModel):
     task: Literal["classification", "regression"] | None = Field(
         description="Null for a file without contract."
     )
-    features: list[str] | None = Field(description="In order; null when it takes tensors only.")
+    features: list[str] | None = Field(
+        description="In order; null when it takes tensors only. A model that would take over "
+        "64 KiB of the list has null there for features, classes and metrics, and its highest "
+        "versions only."
+    )
     classes: list[str | int | float | bool] | None
     metrics: dict[str, Any] | None = Field(description="On held-out data.")
 

@@ -28,14 +28,19 @@ def add_keys(document: Schema) -> None:
     document["security"] = [{name: []} for name in _SCHEMES]
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            need = Need.PREDICT if path.endswith(_HOT) else need_of(method.upper(), path)
-            if need is Need.NOTHING:
-                operation["security"] = []
-                continue
-            content = _ERROR if path.startswith("/v2") else _PROBLEM
-            for status, description in _TOLD.items():
-                operation["responses"][status] = {"description": description, "content": content}
-            if need is not Need.ANY_KEY:
-                told = operation.get("description", "")
-                scope = f"Needs a key with the scope `{need.value}`."
-                operation["description"] = f"{told}\n\n{scope}".strip()
+            add_key(operation, method, path)
+
+
+def add_key(operation: Schema, method: str, path: str) -> None:
+    """Describe which scope one operation needs, and what a denied request is told."""
+    need = Need.PREDICT if path.endswith(_HOT) else need_of(method.upper(), path)
+    if need is Need.NOTHING:
+        operation["security"] = []
+        return
+    content = _ERROR if path.startswith("/v2") else _PROBLEM
+    for status, description in _TOLD.items():
+        operation["responses"][status] = {"description": description, "content": content}
+    if need is not Need.ANY_KEY:
+        told = operation.get("description", "")
+        scope = f"Needs a key with the scope `{need.value}`."
+        operation["description"] = f"{told}\n\n{scope}".strip()

@@ -16,6 +16,7 @@ from inference.serving.tensors.response import pick_results
 from inference.serving.timing import Timing
 from inference.web.access.gate import log_denied
 from inference.web.access.need import Need
+from inference.web.api.document import Document, Subject, run_aside
 from inference.web.grpc import protocol_pb2 as pb
 from inference.web.grpc.messages import read_message, write_message
 from inference.web.oip import describe
@@ -25,14 +26,15 @@ from inference.web.version import find_servable, read_version
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from pydantic import BaseModel
-
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
     from inference.repository.state import StateFile
     from inference.serving.book import Book
     from inference.serving.infer import Inferrer
+    from inference.serving.statistics import ModelStatistics
     from inference.web.access.gate import Gate
+
+    Numbers = dict[tuple[str, int], ModelStatistics]
 
 NAME = "inference.GRPCInferenceService"
 _ROUTE = "grpc"
@@ -87,6 +89,8 @@ class InferenceService:
         self._book = book
         self._meter = book.meter
         self._gate = gate
+        self._numbers = Document(self._now, self._collect)
+        self._indexes = {ready: self._index(ready=ready) for ready in (False, True)}
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """Give the calls as gRPC wants them."""
@@ -147,16 +151,14 @@ class InferenceService:
         servable = await self._find(request.name, request.version)
         model = self._repository.current().model(request.name)
         described = describe.describe_metadata(model, servable, whole=not request.version)
-        metadata = pb.ModelMetadataResponse()
-        _fill(metadata, described, exclude={"parameters"})
-        return metadata
+        return await run_aside(_fill, pb.ModelMetadataResponse(), described)
 
     async def model_config(self, request: pb.ModelConfigRequest) -> pb.ModelConfigResponse:
         """Describe a model in the words of Triton's configuration."""
         servable = await self._find(request.name, request.version)
         model = self._repository.current().model(request.name)
         described = describe.describe_config(model, servable)
-        config = _fill(pb.ModelConfig(), described, exclude={"parameters"})
+        config = await run_aside(_fill, pb.ModelConfig(), described)
         return pb.ModelConfigResponse(config=config)
 
     async def model_statistics(
@@ -164,20 +166,16 @@ class InferenceService:
     ) -> pb.ModelStatisticsResponse:
         """Tell how many requests there were, and what they spent where."""
         version = read_version(request.version) if request.version else None
-        asked = describe.ready_versions(self._repository.current(), request.name or None, version)
-        described = describe.describe_statistics(
-            asked, collect_statistics(self._book.requests.items(), self._book.runs.items())
-        )
-        filled = [_fill(pb.ModelStatistics(), one) for one in described]
-        return pb.ModelStatisticsResponse(model_stats=filled)
+        snapshot = self._repository.current()
+        asked = list(describe.ready_versions(snapshot, request.name or None, version))
+        numbers = await self._numbers.get()
+        return await run_aside(_statistics, asked, numbers)
 
     async def repository_index(
         self, request: pb.RepositoryIndexRequest
     ) -> pb.RepositoryIndexResponse:
         """List every version with its state, and why it does not answer."""
-        entries = describe.list_index(self._repository.current(), ready=request.ready)
-        kind = pb.RepositoryIndexResponse.ModelIndex
-        return pb.RepositoryIndexResponse(models=[_fill(kind(), entry) for entry in entries])
+        return await self._indexes[request.ready].get()
 
     async def load(self, request: pb.RepositoryModelLoadRequest) -> pb.RepositoryModelLoadResponse:
         """Put a model into service; answered when it answers."""
@@ -268,6 +266,21 @@ class InferenceService:
             log_denied(f"gRPC {name}", error)
             raise
 
+    def _now(self) -> Subject:
+        self._meter.fold()
+        return Subject(None)
+
+    def _collect(self, _: Subject) -> Numbers:
+        return collect_statistics(self._book.requests.items(), self._book.runs.items())
+
+    def _index(self, *, ready: bool) -> Document[pb.RepositoryIndexResponse]:
+        def make(subject: Subject) -> pb.RepositoryIndexResponse:
+            kind = pb.RepositoryIndexResponse.ModelIndex
+            entries = describe.list_index(subject.thing, ready=ready)
+            return pb.RepositoryIndexResponse(models=[kind(**entry) for entry in entries])
+
+        return Document(lambda: Subject(self._repository.current()), make)
+
     async def _find(self, name: str, version: str) -> Servable:
         return await self._repository.find(
             lambda snapshot: find_servable(snapshot, name, version or None)
@@ -279,5 +292,12 @@ def _serialize(message: Any) -> bytes:
     return serialized
 
 
-def _fill(message: Any, described: BaseModel, *, exclude: set[str] | None = None) -> Any:
-    return json_format.ParseDict(described.model_dump(exclude=exclude), message)
+def _fill(message: Any, described: dict[str, Any]) -> Any:
+    known = {key: value for key, value in described.items() if key != "parameters"}
+    return json_format.ParseDict(known, message)
+
+
+def _statistics(asked: list[tuple[str, int]], numbers: Numbers) -> pb.ModelStatisticsResponse:
+    described = describe.describe_statistics(asked, numbers)
+    filled = [_fill(pb.ModelStatistics(), one) for one in described]
+    return pb.ModelStatisticsResponse(model_stats=filled)

@@ -1,24 +1,15 @@
-"""Models in the protocol's words: metadata, configuration, index, statistics."""
+"""Models in the protocol's words: metadata, configuration, index, statistics.
+
+The classes named are those of :mod:`inference.web.oip.views`. Nothing is made with them, since a
+list of thousands of models would take them a second.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from inference.repository.layout import FILE_NAME
 from inference.serving.statistics import Duration, ModelStatistics
-from inference.web.oip.views import (
-    BatchStatistics,
-    DurationView,
-    IndexEntry,
-    InferenceStatistics,
-    ModelConfig,
-    ModelMetadata,
-    ModelStatisticsView,
-    TensorConfig,
-    TensorMetadata,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,11 +28,12 @@ EXTENSIONS = [
 ]
 _PLATFORM = "onnx_onnxv1"
 _STATES: dict[str, Any] = {"ready": "READY", "loading": "LOADING"}
-_NOTHING = DurationView(count=0, ns=0)
+_NOTHING = {"count": 0, "ns": 0}
+_NEVER_ASKED = ModelStatistics()
 
 
-def describe_metadata(model: Model, servable: Servable, *, whole: bool) -> ModelMetadata:
-    """Describe what a servable takes and gives.
+def describe_metadata(model: Model, servable: Servable, *, whole: bool) -> dict[str, Any]:
+    """Describe what a servable takes and gives, see :class:`ModelMetadata`.
 
     Args:
         model: The model it belongs to.
@@ -52,45 +44,45 @@ def describe_metadata(model: Model, servable: Servable, *, whole: bool) -> Model
     signature = servable.signature
     parameters: dict[str, Any] = {}
     if servable.contract is not None:
-        parameters["contract"] = msgspec.to_builtins(servable.contract)
+        parameters["contract"] = servable.contract
     left_out = {s.name: s.onnx_type for s in signature.outputs if s.datatype is None}
     if left_out:
         parameters["left_out_outputs"] = left_out
-    return ModelMetadata(
-        name=model.name,
-        versions=[str(version) for version in versions],
-        platform=_PLATFORM,
-        inputs=[_tensor(spec) for spec in signature.inputs],
-        outputs=[_tensor(spec) for spec in signature.outputs if spec.datatype],
-        parameters=parameters,
-    )
+    return {
+        "name": model.name,
+        "versions": [str(version) for version in versions],
+        "platform": _PLATFORM,
+        "inputs": [_tensor(spec) for spec in signature.inputs],
+        "outputs": [_tensor(spec) for spec in signature.outputs if spec.datatype],
+        "parameters": parameters,
+    }
 
 
-def describe_config(model: Model, servable: Servable) -> ModelConfig:
-    """Describe a servable in the words of Triton's configuration."""
+def describe_config(model: Model, servable: Servable) -> dict[str, Any]:
+    """Describe a servable in the words of Triton's configuration, see :class:`ModelConfig`."""
     signature = servable.signature
-    return ModelConfig(
-        name=model.name,
-        platform="onnxruntime_onnx",
-        backend="onnxruntime",
-        default_model_filename=FILE_NAME,
-        version_policy={"specific": {"versions": model.ready_versions}},
-        max_batch_size=0,
-        input=[_config(spec) for spec in signature.inputs if spec.datatype],
-        output=[_config(spec) for spec in signature.outputs if spec.datatype],
-        parameters={},
-    )
+    return {
+        "name": model.name,
+        "platform": "onnxruntime_onnx",
+        "backend": "onnxruntime",
+        "default_model_filename": FILE_NAME,
+        "version_policy": {"specific": {"versions": model.ready_versions}},
+        "max_batch_size": 0,
+        "input": [_config(spec) for spec in signature.inputs if spec.datatype],
+        "output": [_config(spec) for spec in signature.outputs if spec.datatype],
+        "parameters": {},
+    }
 
 
-def list_index(snapshot: Snapshot, *, ready: bool) -> list[IndexEntry]:
-    """List every version of every model, or only what answers."""
+def list_index(snapshot: Snapshot, *, ready: bool) -> list[dict[str, str]]:
+    """List every version of every model, or only what answers, see :class:`IndexEntry`."""
     return [
-        IndexEntry(
-            name=model.name,
-            version=str(version.number),
-            state=_STATES.get(version.state, "UNAVAILABLE"),
-            reason=version.reason,
-        )
+        {
+            "name": model.name,
+            "version": str(version.number),
+            "state": _STATES.get(version.state, "UNAVAILABLE"),
+            "reason": version.reason,
+        }
         for model in snapshot.models.values()
         for version in model.versions.values()
         if version.state == "ready" or not ready
@@ -99,9 +91,9 @@ def list_index(snapshot: Snapshot, *, ready: bool) -> list[IndexEntry]:
 
 def describe_statistics(
     asked: Iterable[tuple[str, int]], found: dict[tuple[str, int], ModelStatistics]
-) -> list[ModelStatisticsView]:
-    """Describe the numbers of the versions asked for."""
-    return [_statistics(name, v, found.get((name, v), ModelStatistics())) for name, v in asked]
+) -> list[dict[str, Any]]:
+    """Describe the numbers of the versions asked for, see :class:`ModelStatisticsView`."""
+    return [_statistics(name, v, found.get((name, v), _NEVER_ASKED)) for name, v in asked]
 
 
 def ready_versions(
@@ -121,46 +113,46 @@ def ready_versions(
         )
 
 
-def _tensor(spec: TensorSpec) -> TensorMetadata:
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
     datatype = spec.datatype or spec.onnx_type
-    return TensorMetadata(name=spec.name, datatype=datatype, shape=list(spec.shape))
+    return {"name": spec.name, "datatype": datatype, "shape": list(spec.shape)}
 
 
-def _config(spec: TensorSpec) -> TensorConfig:
+def _config(spec: TensorSpec) -> dict[str, Any]:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
-    return TensorConfig(name=spec.name, data_type=f"TYPE_{kind}", dims=list(spec.shape))
+    return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": list(spec.shape)}
 
 
-def _statistics(name: str, version: int, numbers: ModelStatistics) -> ModelStatisticsView:
+def _statistics(name: str, version: int, numbers: ModelStatistics) -> dict[str, Any]:
     parse, queue, infer, encode = map(_duration, numbers.phases)
-    return ModelStatisticsView(
-        name=name,
-        version=str(version),
-        last_inference=int(numbers.last * 1000),
-        inference_count=round(numbers.rows),
-        execution_count=round(numbers.executions),
-        inference_stats=InferenceStatistics(
-            success=_duration(numbers.success),
-            fail=_duration(numbers.fail),
-            queue=queue,
-            compute_input=parse,
-            compute_infer=infer,
-            compute_output=encode,
-            cache_hit=_NOTHING,
-            cache_miss=_NOTHING,
-        ),
+    return {
+        "name": name,
+        "version": str(version),
+        "last_inference": int(numbers.last * 1000),
+        "inference_count": round(numbers.rows),
+        "execution_count": round(numbers.executions),
+        "inference_stats": {
+            "success": _duration(numbers.success),
+            "fail": _duration(numbers.fail),
+            "queue": queue,
+            "compute_input": parse,
+            "compute_infer": infer,
+            "compute_output": encode,
+            "cache_hit": _NOTHING,
+            "cache_miss": _NOTHING,
+        },
         # Decoding and encoding are requests' affairs here, not runs', so a run has none of them.
-        batch_stats=[
-            BatchStatistics(
-                batch_size=size,
-                compute_input=_NOTHING,
-                compute_infer=_duration(run),
-                compute_output=_NOTHING,
-            )
+        "batch_stats": [
+            {
+                "batch_size": size,
+                "compute_input": _NOTHING,
+                "compute_infer": _duration(run),
+                "compute_output": _NOTHING,
+            }
             for size, run in sorted(numbers.runs.items())
         ],
-    )
+    }
 
 
-def _duration(duration: Duration) -> DurationView:
-    return DurationView(count=round(duration.count), ns=round(duration.seconds * 1e9))
+def _duration(duration: Duration) -> dict[str, int]:
+    return {"count": round(duration.count), "ns": round(duration.seconds * 1e9)}
