@@ -48,6 +48,11 @@ class Subject(NamedTuple):
     thing: Any
     choice: Any = None
 
+    def is_same(self, other: Subject) -> bool:
+        """Tell whether nothing has changed since."""
+        is_same = self.thing is not None and self.thing is other.thing
+        return is_same and bool(self.choice == other.choice)
+
 
 class Document(Generic[T]):
     """Makes a document when it is asked for, and keeps it for as long as it holds.
@@ -61,43 +66,46 @@ class Document(Generic[T]):
         self._current = current
         self._make = make
         # Weakly, since a document must not keep models in memory that have gone.
-        self._thing: weakref.ref[Any] | None = None
+        self._thing: Callable[[], Any] = _nothing
         self._choice: Any = None
         self._made: Any = None
         self._begun = 0
         self._making: asyncio.Task[T] | None = None
+        self._making_of = Subject(None)
 
     async def get(self) -> T:
         """Give the document of the subject as it is now, or as it was later on."""
         begun = self._begun
         while True:
             subject = self._current()
-            if self._is_of(subject):
+            known = Subject(self._thing(), self._choice)
+            if known.is_same(subject):
                 made: T = self._made
                 return made
             if self._making is None:
                 self._begun += 1
+                self._making_of = subject
                 self._making = asyncio.create_task(self._make_of(subject))
-            number = self._begun
-            making = self._making
+            is_current = self._begun > begun or self._making_of.is_same(subject)
             # A client that leaves must not end what others wait for.
-            latest = await asyncio.shield(making)
-            if number > begun:
+            latest = await asyncio.shield(self._making)
+            if is_current:
                 return latest
-
-    def _is_of(self, subject: Subject) -> bool:
-        known = None if self._thing is None else self._thing()
-        return known is not None and known is subject.thing and self._choice == subject.choice
 
     async def _make_of(self, subject: Subject) -> T:
         try:
             made = await run_aside(self._make, subject)
         finally:
             self._making = None
+            self._making_of = Subject(None)
         if subject.thing is not None:
             self._thing, self._choice = weakref.ref(subject.thing), subject.choice
             self._made = made
         return made
+
+
+def _nothing() -> None:
+    pass
 
 
 class Documents(Generic[T]):
