@@ -7,7 +7,9 @@ is possible is tried: a disk that is full or broken, no more processes, memory o
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,3 +174,23 @@ def _left_over(root: Path) -> list[str]:
             if (process / "cwd").readlink() == root and (process / "cmdline").read_bytes():
                 found.append(process.name)
     return found
+
+
+@pytest.mark.slow
+def test_a_supervisor_that_cannot_fork_tries_again(
+    make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    service = make_service(workers=2)
+    service.put("m/1/model.onnx", penguins())
+    service.start()
+    assert service.process is not None
+    victim, other = service.worker_pids
+    fork = next(fault for fault in FAULTS if "fork" in fault.calls)
+    with Failing(fork, 1, [service.process.pid], [], tmp_path / "calls") as failing:
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: "is tried again in 1 s" in service.log, what="it says so")
+        eventually(lambda: len(service.worker_pids) == 2, what="a successor")
+    assert len(failing.calls) == 1
+    assert other in service.worker_pids
+    assert "worker 0 cannot be started: Resource temporarily unavailable" in service.log
+    assert service.stop() == 0
