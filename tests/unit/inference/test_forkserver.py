@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 import artefacts
 from artefacts import FIXTURES, penguins
+from inference.repository import forkserver
 from inference.repository.admission import Limits, examine
 from inference.repository.forkserver import ForkServer
 from service_process import eventually
@@ -64,10 +66,15 @@ def children(pid: int) -> set[int]:
     return own.union(*(children(child) for child in own))
 
 
-def is_examining(server: ForkServer) -> bool:
-    """Whether a keeper and its child are there, and nobody else."""
-    below = children(server.pid)
-    return len(below) == 2 and any(map(children, below))
+def keeper_and_child(server: ForkServer) -> tuple[int, int]:
+    """Wait for an examination; a reader may still be about to end beside it."""
+
+    def find() -> tuple[int, int] | None:
+        pairs = [(k, c) for k in children(server.pid) for c in children(k)]
+        return pairs[0] if pairs else None
+
+    found: tuple[int, int] = eventually(find, what="a keeper and its child")
+    return found
 
 
 def comparable(report: Report) -> dict[str, Any]:
@@ -134,7 +141,7 @@ def test_a_cancelled_examination_ends_its_processes(forks: ForkServer, path: Pat
 
     async def cancel() -> None:
         task = asyncio.create_task(read_and_examine(forks, path, Limits(seconds=60)))
-        await asyncio.to_thread(eventually, lambda: is_examining(forks))
+        await asyncio.to_thread(keeper_and_child, forks)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -151,16 +158,15 @@ def test_a_killed_process_costs_one_examination_at_most(
 
     async def kill() -> Report:
         task = asyncio.create_task(read_and_examine(forks, path, Limits(seconds=3)))
-        await asyncio.to_thread(eventually, lambda: is_examining(forks))
-        (keeper,) = children(forks.pid) - set().union(*map(children, children(forks.pid)))
-        (child,) = children(keeper)
+        keeper, child = await asyncio.to_thread(keeper_and_child, forks)
         os.kill(child if whom == "the child" else keeper, signal.SIGKILL)
         eventually(lambda: not is_alive(child), what="the child ends with its keeper")
         return await task
 
     report = asyncio.run(asyncio.wait_for(kill(), 30))
-    expected = "was killed" if whom == "the child" else "its examination may take 3 in all"
-    assert expected in report.reason
+    # Without its keeper another examines it, and the busier the machine is the sooner it gives up.
+    expected = "was killed" if whom == "the child" else "took over 3 seconds|may take 3 in all"
+    assert re.search(expected, report.reason)
     path.write_bytes(penguins())
     assert ask(forks, path).admitted
 
@@ -200,3 +206,105 @@ def test_the_child_inherits_nothing_that_is_open(path: Path) -> None:
         [sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip().endswith("SystemExit: /dev/null /memfd pipe pipe")
+
+
+# -- a fork server that does not do its part -------------------------------------------------------
+
+
+@pytest.fixture
+def frail() -> Iterator[ForkServer]:
+    """Give a fork server that is the test's own."""
+    server = ForkServer()
+    yield server
+    server.close()
+    assert not is_alive(server.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
+def test_a_fork_server_that_begins_nothing_is_given_up(
+    frail: ForkServer,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+) -> None:
+    monkeypatch.setattr(forkserver, "BEGIN_SECONDS", 0.3)
+    path.write_bytes(penguins())
+    os.kill(frail.pid, number)
+    for _ in range(2):
+        assert ask(frail, path).admitted
+    assert caplog.text.count("examined in fresh processes from now on") == 1
+    assert not is_alive(frail.pid)
+
+
+def test_many_files_at_once_do_not_wait_for_one_that_is_stopped(
+    frail: ForkServer, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than its socket holds."""
+    monkeypatch.setattr(forkserver, "BEGIN_SECONDS", 0.3)
+    path.write_bytes(penguins())
+    os.kill(frail.pid, signal.SIGSTOP)
+
+    async def read_many() -> None:
+        jobs = [frail.read(path, Limits()) for _ in range(400)]
+        for contents in await asyncio.gather(*jobs):
+            contents.close()
+
+    asyncio.run(asyncio.wait_for(read_many(), 60))
+
+
+def test_a_process_that_cannot_be_begun_costs_the_fork_server_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_bytes(penguins())
+    fork, forked = os.fork, 0
+
+    def fork_now_and_then() -> int:
+        nonlocal forked
+        forked += 1
+        if forked in (2, 4):  # the first is the fork server itself
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", fork_now_and_then)
+    server = ForkServer()
+    monkeypatch.undo()
+    try:
+        for _ in range(4):
+            assert ask(server, path).admitted
+        assert is_alive(server.pid)
+    finally:
+        server.close()
+    assert "has begun no process for a file" in caplog.text
+
+
+def test_a_stopped_keeper_is_ended_when_its_time_is_over(forks: ForkServer, path: Path) -> None:
+    path.write_bytes(artefacts.endless())
+
+    async def stop() -> Report:
+        with await forks.read(path, Limits()) as contents:
+            task = asyncio.create_task(forks.examine(contents, Limits(seconds=1)))
+            keeper, _ = await asyncio.to_thread(keeper_and_child, forks)
+            os.kill(keeper, signal.SIGSTOP)
+            return await task
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forkserver, "_GRACE_SECONDS", 0.5)
+        assert "took over 1 seconds" in asyncio.run(asyncio.wait_for(stop(), 30)).reason
+    eventually(lambda: not children(forks.pid), what="nobody is left")
+
+
+def test_whatever_it_has_begun_ends_with_it(path: Path) -> None:
+    path.write_bytes(artefacts.endless())
+    server = ForkServer()
+
+    async def close() -> None:
+        with await server.read(path, Limits()) as contents:
+            task = asyncio.create_task(server.examine(contents, Limits()))
+            begun = await asyncio.to_thread(keeper_and_child, server)
+            server.close()
+            await asyncio.to_thread(eventually, lambda: not any(map(is_alive, begun)))
+            task.cancel()
+            await asyncio.wait({task})
+
+    asyncio.run(asyncio.wait_for(close(), 30))

@@ -59,6 +59,10 @@ class Limits:
         return cls(settings.admission_timeout_seconds, memory_bytes, file_bytes)
 
 
+class NoProcessError(OSError):
+    """No process can be begun to examine a file; the machine's fault, and not the file's."""
+
+
 _DEFAULT = Limits()
 Reader = Callable[["Path", Limits], Awaitable[Contents]]
 Examiner = Callable[[Contents, Limits], Awaitable[Report]]
@@ -106,15 +110,22 @@ async def read_aside(path: Path, limits: Limits = _DEFAULT) -> Contents:
 
 
 async def examine_aside(contents: Contents, limits: Limits = _DEFAULT) -> Report:
-    """Try an artefact in a child process, and leave the loop free; cancelled, it ends the child."""
-    child = await asyncio.create_subprocess_exec(
-        *_command(contents, limits),
-        pass_fds=[contents.descriptor],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=_environment(),
-    )
+    """Try an artefact in a child process, and leave the loop free; cancelled, it ends the child.
+
+    Raises:
+        NoProcessError: There is no process to be had.
+    """
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *_command(contents, limits),
+            pass_fds=[contents.descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+        )
+    except OSError as error:
+        raise NoProcessError(error.errno, error.strerror) from None
     try:
         async with asyncio.timeout(limits.seconds):
             stdout, stderr = await child.communicate()

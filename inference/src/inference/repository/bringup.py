@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.errors import RookeryError
 from inference.log import fields
+from inference.repository.admission import NoProcessError
 from inference.repository.pace import MakesWayError
 from inference.repository.report import Report
 
@@ -66,6 +67,11 @@ class BringUp:
         except FileNotFoundError:
             self._set_back(slot)  # the next scan will miss it
             slot.due = math.inf
+        except NoProcessError as error:
+            reason = (
+                f"it cannot be examined now: {error.strerror} (a limit on processes or memory?)"
+            )
+            self._put_off(key, slot, reason)
         except OSError as error:
             self._put_off(key, slot, f"the file cannot be read: {error.strerror}")
         except MemoryError:

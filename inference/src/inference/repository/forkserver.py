@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import selectors
 import signal
@@ -26,6 +27,7 @@ import msgspec
 
 from inference.admission.contents import Contents, make_memory
 from inference.admission.reader import check_answer, read_for
+from inference.log import fields
 from inference.repository.admission import Limits, examine_aside, explain, read_aside, too_slow
 from inference.repository.examiner import end_with_parent, step_back, tell
 from inference.repository.report import decode_report
@@ -40,6 +42,12 @@ _LARGEST_JOB = 64 * 1024
 _PIECE = 64 * 1024
 # How much longer than it may take is waited for a process to tell so.
 _GRACE_SECONDS = 5
+# How long the fork server may take to begin a process; one that is stopped takes for ever.
+BEGIN_SECONDS = 10.0
+_PID_BYTES = 4
+_DESCRIPTORS = 2  # a socket to answer on, and the memory
+
+logger = logging.getLogger(__name__)
 
 
 class _Job(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +71,7 @@ class ForkServer:
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)  # one that hangs must not hang the loop
+        self._is_lost = False
         with theirs:
             self.pid = _fork(lambda: _attend(theirs))
 
@@ -98,31 +107,73 @@ class ForkServer:
         return await examine_aside(contents, limits)
 
     def close(self) -> None:
-        """End it."""
+        """End it, and whatever it has begun; even one that is stopped."""
         self._control.close()
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
     async def _ask(self, job: _Job, memory: int) -> bytes | None:
-        """Give a job, and wait for the answer; ``None`` where the fork server does not take it."""
+        """Give a job, and wait for the answer; ``None`` where no process could be begun for it.
+
+        Raises:
+            TimeoutError: It was begun, and not done in time.
+        """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 spelt = msgspec.msgpack.encode(job)
                 socket.send_fds(self._control, [spelt], [theirs.fileno(), memory])
-        except OSError:  # it has ended, or hangs
+        except OSError as error:
             ours.close()
+            self._give_up(f"has ended ({error.strerror})")
             return None
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
-            async with asyncio.timeout(job.limits.seconds + _GRACE_SECONDS):
-                return await reader.read()
+            pid = await self._begun(reader)
+            if pid is None:
+                return None
+            try:
+                async with asyncio.timeout(job.limits.seconds + _GRACE_SECONDS):
+                    return await reader.read()
+            except TimeoutError:
+                # It hangs, so it is there still; its end of the socket says so.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                raise
         finally:
             writer.close()  # which ends what is still under way
+
+    async def _begun(self, reader: asyncio.StreamReader) -> int | None:
+        """Wait for the process that a job was given to, and give its id."""
+        try:
+            async with asyncio.timeout(BEGIN_SECONDS):
+                return int.from_bytes(await reader.readexactly(_PID_BYTES), "little")
+        except asyncio.IncompleteReadError:
+            logger.warning(
+                "the fork server has begun no process for a file (a limit on processes or memory?)",
+                extra=fields("fork-failed"),
+            )
+        except TimeoutError:
+            self._give_up(f"has begun nothing for {BEGIN_SECONDS:g} s")
+        return None
+
+    def _give_up(self, why: str) -> None:
+        """Do without the fork server from now on."""
+        if self._is_lost:
+            return
+        self._is_lost = True
+        self._control.close()
+        os.kill(self.pid, signal.SIGKILL)  # a zombie at most, so the id is nobody else's
+        logger.error(
+            "the fork server %s: files are examined in fresh processes from now on, which takes "
+            "some seconds longer",
+            why,
+            extra=fields("fork-server-lost", reason=why),
+        )
 
 
 def _attend(control: socket.socket) -> None:
     """Be the fork server: begin one job after the other until nobody asks any more."""
-    end_with_parent()
     step_back()  # to fork takes milliseconds, too
     control.setblocking(True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
@@ -130,26 +181,40 @@ def _attend(control: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for readers and keepers
     _close_all_but(control.fileno())
     while True:
-        spelt, descriptors, _, _ = socket.recv_fds(control, _LARGEST_JOB, 2)
+        spelt, descriptors, _, _ = socket.recv_fds(control, _LARGEST_JOB, _DESCRIPTORS)
         if not spelt:
             return
+        if len(descriptors) < _DESCRIPTORS:  # there was no room for them here
+            for number in descriptors:
+                os.close(number)
+            continue
         job, memory = _decode_job(spelt), descriptors[1]
         be = _read if job.path else _keep
-        with socket.socket(fileno=descriptors[0]) as asker:
-            _fork(lambda: be(asker, memory, job))  # noqa: B023 - it is called at once
+        # Where no process can be had, whoever asked sees the socket closed without a word.
+        with socket.socket(fileno=descriptors[0]) as asker, contextlib.suppress(OSError):
+            _fork(lambda: _begin(be, asker, memory, job))  # noqa: B023 - it is called at once
         os.close(memory)
+
+
+def _begin(
+    be: Callable[[socket.socket, int, _Job], None], asker: socket.socket, memory: int, job: _Job
+) -> None:
+    """Be the process for one job, which says who it is first."""
+    try:
+        asker.sendall(os.getpid().to_bytes(_PID_BYTES, "little"))
+    except OSError:
+        return  # nobody wants to know any more
+    be(asker, memory, job)
 
 
 def _read(asker: socket.socket, memory: int, job: _Job) -> None:
     """Be a reader."""
-    end_with_parent()
     limits = job.limits
     read_for(asker, memory, job.path, most_bytes=limits.file_bytes, seconds=limits.seconds)
 
 
 def _keep(asker: socket.socket, memory: int, job: _Job) -> None:
     """Be a keeper: wait for the child, end it when its time is over, tell what became of it."""
-    end_with_parent()
     limits = job.limits
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     stdout, stderr = os.pipe(), os.pipe()
@@ -211,19 +276,25 @@ def _close_all_but(kept: int) -> None:
 
 
 def _fork(be: Callable[[], None]) -> int:
-    """Fork, and be somebody else in the new process, to its end.
+    """Fork, and be somebody else in the new process, to its end or to that of the old one.
 
     Returns:
         The new process's id, in the old one.
+
+    Raises:
+        OSError: There is no process to be had.
     """
+    parent = os.getpid()
     pid = os.fork()
-    return pid or _end(be)
+    return pid or _end(be, parent)
 
 
-def _end(be: Callable[[], None]) -> NoReturn:
+def _end(be: Callable[[], None], parent: int) -> NoReturn:
     status = 1
     try:
-        be()
+        end_with_parent()
+        if os.getppid() == parent:  # else it has ended before it was watched
+            be()
         status = 0
     except BaseException:  # noqa: BLE001 - nothing above may run a second time in this process
         os.write(2, traceback.format_exc().encode())
