@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from exporter.conversion.composition import (  # noqa: F401 - each registers what it writes
     encoders,
+    kernels,
     linear,
     numbers,
     structure,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto
+from onnx.inliner import inline_local_functions
 from skl2onnx import convert_sklearn
 from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common._registration import get_converter
@@ -98,6 +99,8 @@ def _embed(
             )
     except Exception as error:  # its converters raise whatever occurs to them
         raise ConversionError(f"skl2onnx cannot convert {name}: {_first_line(error)}") from error
+    if model.functions:
+        model = inline_local_functions(model)
     correct_output_types(model)
     correct_distance_weights(model)
     trees = low_level_trees(estimator)

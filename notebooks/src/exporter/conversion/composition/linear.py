@@ -98,7 +98,7 @@ def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column
         clipped = graph.op("Clip", scores, -1.0, 1.0)
         each = graph.op("Div", graph.op("Add", clipped, 1.0), 2.0)
     else:
-        each = sigmoid(graph, scores)
+        each = sigmoid(graph, scores) if binary else _exact_sigmoid(graph, scores)
     shares = two_sided(graph, each) if binary else normalized(graph, each)
     return Answer(index, shares, scores)
 
@@ -106,6 +106,11 @@ def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column
 def sigmoid(graph: Graph, scores: str) -> str:
     """Write the logistic function, which stays finite at both ends."""
     return graph.op("Sigmoid", scores)
+
+
+def _exact_sigmoid(graph: Graph, scores: str) -> str:
+    # onnxruntime's Sigmoid stops at about 1e-8, and normalizing makes such shares large.
+    return graph.op("Div", 1.0, graph.op("Add", graph.op("Exp", graph.op("Neg", scores)), 1.0))
 
 
 def two_sided(graph: Graph, positive: str) -> str:

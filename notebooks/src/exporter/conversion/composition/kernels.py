@@ -1,0 +1,103 @@
+"""Support vector machines."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+
+from exporter.conversion.composition import foreign
+from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.linear import largest
+from exporter.conversion.composition.registry import predicts
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Column, Graph
+
+_INT64 = 7
+
+
+@predicts(SVR, NuSVR)
+def predict_support_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Weigh the likeness to each support vector."""
+    weights = np.asarray(model.dual_coef_, dtype=np.float64)
+    kernel = _kernel(graph, model, columns)
+    return Answer(value=graph.op("Gemm", kernel, weights, model.intercept_, transB=1))
+
+
+@predicts(SVC, NuSVC)
+def predict_support_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Decide between each pair of classes, and count the votes as libsvm does."""
+    count = len(model.classes_)
+    kernel = _kernel(graph, model, columns)
+    weights = _pair_weights(model)
+    pairs = graph.op("Gemm", kernel, weights, model.intercept_, transB=1)
+    probabilities = None
+    if hasattr(model, "predict_proba"):
+        probabilities = foreign.predict(graph, model, columns).probabilities
+    if count == 2:
+        reached = graph.op("Cast", graph.op("GreaterOrEqual", pairs, 0.0), to=_INT64)
+        index = graph.op("Reshape", reached, np.array([-1]))
+        return Answer(index, probabilities, pairs)
+    first = np.array([[i == a for i in range(count)] for a, _ in combinations(range(count), 2)])
+    second = np.array([[i == b for i in range(count)] for _, b in combinations(range(count), 2)])
+    signs = second.astype(np.float64) - first
+    votes = _votes(graph, graph.op("Greater", pairs, 0.0), first, second)
+    # decision_function takes a decision of exactly 0 for the first class, predict for the second.
+    lenient = _votes(graph, graph.op("GreaterOrEqual", pairs, 0.0), first, second)
+    summed = graph.op("MatMul", graph.op("Neg", pairs), signs)
+    size = graph.op("Mul", graph.op("Add", graph.op("Abs", summed), 1.0), 3.0)
+    scores = graph.op("Add", lenient, graph.op("Div", summed, size))
+    by_score = model.break_ties and model.decision_function_shape == "ovr"
+    index = largest(graph, scores if by_score else votes)
+    return Answer(index, probabilities, scores if model.decision_function_shape == "ovr" else pairs)
+
+
+def _votes(graph: Graph, first_wins: str, first: Any, second: Any) -> str:
+    won = graph.op("MatMul", graph.to_real(first_wins), first.astype(np.float64))
+    lost = graph.op("MatMul", graph.to_real(graph.op("Not", first_wins)), second.astype(np.float64))
+    return graph.op("Add", won, lost)
+
+
+def _pair_weights(model: Any) -> Any:
+    """Give the weight of each support vector in the decision of each pair of classes."""
+    dual = np.asarray(model.dual_coef_, dtype=np.float64)
+    if len(model.classes_) == 2:
+        return dual
+    ends = np.cumsum(model.n_support_)
+    ranges = [slice(end - n, end) for end, n in zip(ends, model.n_support_, strict=True)]
+    pairs = list(combinations(range(len(ranges)), 2))
+    weights = np.zeros((len(pairs), dual.shape[1]))
+    for row, (a, b) in enumerate(pairs):
+        weights[row, ranges[a]] = dual[b - 1, ranges[a]]
+        weights[row, ranges[b]] = dual[a, ranges[b]]
+    return weights
+
+
+def _kernel(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
+    vectors = np.asarray(model.support_vectors_, dtype=np.float64)
+    values = graph.matrix(columns)
+    product = graph.op("MatMul", values, vectors.T)
+    gamma = float(model._gamma)  # noqa: SLF001 - "scale" and "auto" are resolved only there
+    if model.kernel == "linear":
+        return product
+    if model.kernel == "rbf":
+        # (x - v)^2, without a tensor of all differences.
+        own = graph.total(graph.op("Mul", values, values))
+        apart = graph.op("Sub", own, graph.op("Mul", product, 2.0))
+        squares = graph.op("Add", apart, (vectors**2).sum(axis=1)[None, :])
+        return graph.op("Exp", graph.op("Mul", squares, -gamma))
+    if model.kernel in ("poly", "sigmoid"):
+        line = graph.op("Add", graph.op("Mul", product, gamma), float(model.coef0))
+        if model.kernel == "sigmoid":
+            return graph.op("Tanh", line)
+        return graph.op("Pow", line, float(model.degree))
+    raise ConversionError(
+        f"{type(model).__name__}(kernel={model.kernel!r}) cannot be written as ONNX: "
+        "use kernel='rbf', 'linear', 'poly' or 'sigmoid'"
+    )
