@@ -129,7 +129,9 @@ CLASSIFIERS = [
         make_pipeline("passthrough", StandardScaler(), _log()),
         make_pipeline(StandardScaler(), None, _log()),
         make_pipeline(StandardScaler(), make_pipeline(PCA(3), _log())),
-        make_pipeline(StandardScaler(), MLPClassifier(hidden_layer_sizes=(8,), max_iter=300, random_state=0)),
+        make_pipeline(
+            StandardScaler(), MLPClassifier(hidden_layer_sizes=(8,), max_iter=300, random_state=0)
+        ),
         GridSearchCV(make_pipeline(StandardScaler(), _log()), {"logisticregression__C": [1, 9]}),
         RandomizedSearchCV(SVC(), {"C": [1, 2, 3]}, n_iter=2, random_state=0),
         make_pipeline(StandardScaler(), Nystroem(n_components=20, random_state=0), LinearSVC()),
@@ -150,7 +152,9 @@ CLASSIFIERS = [
         LinearDiscriminantAnalysis(),
         LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
         QuadraticDiscriminantAnalysis(reg_param=0.1),
-        make_pipeline(StandardScaler(), MLPClassifier(hidden_layer_sizes=(6, 4), max_iter=200, random_state=0)),
+        make_pipeline(
+            StandardScaler(), MLPClassifier(hidden_layer_sizes=(6, 4), max_iter=200, random_state=0)
+        ),
         make_pipeline(PowerTransformer(), LinearSVC()),
     ),
     *cases(
@@ -205,7 +209,9 @@ REGRESSORS = [
         SVR(kernel="linear", C=100),
         PLSRegression(3),
         make_pipeline(StandardScaler(), KNeighborsRegressor()),
-        make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(10,), max_iter=300, random_state=0)),
+        make_pipeline(
+            StandardScaler(), MLPRegressor(hidden_layer_sizes=(10,), max_iter=300, random_state=0)
+        ),
         make_pipeline(PolynomialFeatures(2), Ridge()),
         make_pipeline(KBinsDiscretizer(4, encode="ordinal", strategy="kmeans"), Ridge()),
         make_pipeline(QuantileTransformer(n_quantiles=30), Ridge()),

@@ -41,6 +41,7 @@ from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from acceptance.case import Case, cases
+from acceptance.datasets import load
 
 
 def _log() -> LogisticRegression:
@@ -108,7 +109,7 @@ WRAPPED = [
         AdaBoostClassifier(_log(), n_estimators=5, random_state=0),
         AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=5, random_state=0),
         SelfTrainingClassifier(_log()),
-        FrozenEstimator(_log()),
+        FrozenEstimator(_log().fit(*load("iris"))),
     ),
     *cases(
         "cancer",

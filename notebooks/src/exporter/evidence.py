@@ -90,6 +90,8 @@ def _stack(first: Any, second: Any) -> Any:
     frames = [isinstance(part, pd.DataFrame) for part in (first, second)]
     if all(frames):
         return pd.concat([first, second], ignore_index=True)
+    if isinstance(first, pd.Series) and isinstance(second, pd.Series):
+        return pd.concat([first, second], ignore_index=True)
     if any(frames):
         raise DataError(
             "X and evaluate's X differ in form: pass both as DataFrames or both as arrays"

@@ -33,6 +33,8 @@ def read_table(data: Any, original: Original, names: Sequence[str] | None = None
         DataError: It is no such thing, has other columns, no rows, or values that cannot be sent as
             JSON; says which column and what to do.
     """
+    if _are_texts(data):
+        data = pd.DataFrame({_text_name(data): pd.Series(list(data), dtype=object)})
     frame = data if isinstance(data, pd.DataFrame) else _to_frame(data)
     if len(frame) == 0 or frame.shape[1] == 0:
         raise DataError(f"X has the shape {frame.shape}: pass at least one row and one column")
@@ -48,6 +50,16 @@ def read_table(data: Any, original: Original, names: Sequence[str] | None = None
         for i, name in enumerate(frame.columns)
     )
     return Table(columns, _to_native(data, frame, original))
+
+
+def _are_texts(data: Any) -> bool:
+    # What a text vectorizer is fitted on: it takes rows of one dimension.
+    flat = isinstance(data, (list, tuple, pd.Series)) or getattr(data, "ndim", 0) == 1
+    return flat and len(data) > 0 and all(isinstance(value, str) for value in data)
+
+
+def _text_name(data: Any) -> str:
+    return str(getattr(data, "name", None) or "text")
 
 
 def _to_frame(data: Any) -> pd.DataFrame:
@@ -196,6 +208,8 @@ def _to_native(data: Any, frame: pd.DataFrame, original: Original) -> Any:
     if isinstance(data, pd.DataFrame):
         # Fitted on an array: the names would only earn a warning.
         by_name = original.feature_names is not None or original.width is None
+        if original.width is None and data.shape[1] == 1 and _are_texts(data.iloc[:, 0]):
+            return data.iloc[:, 0].to_numpy(dtype=object)
         return data if by_name else data.to_numpy()
     if original.feature_names is not None:
         return frame

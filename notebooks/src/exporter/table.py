@@ -135,6 +135,9 @@ class Table:
             frame.isetitem(index, _to_series(column, value, frame.iloc[:, index]))
             return frame
         array = self.native.copy()
+        if array.ndim == 1:  # texts
+            array[:] = value
+            return array
         if value is None and array.dtype.kind in "iub":
             array = array.astype(np.float64)
         array[:, index] = np.nan if value is None else value
