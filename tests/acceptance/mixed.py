@@ -100,7 +100,7 @@ COLUMNS = [
         _encoded(OrdinalEncoder(), _log()),
         _encoded(_ordinal(), RandomForestClassifier(10, random_state=0)),
         _encoded(_ordinal(min_frequency=40), RandomForestClassifier(10, random_state=0)),
-        _encoded(TargetEncoder(cv=3, random_state=0), _log()),
+        _encoded(TargetEncoder(cv=3), _log()),
         _encoded(OneHotEncoder(), _log(), transformer_weights={"cat": 0.5}),
         make_pipeline(make_column_transformer((StandardScaler(), _NUMBERS)), _log()),
         make_pipeline(
@@ -149,7 +149,7 @@ COLUMNS = [
             make_pipeline(SimpleImputer(), _log()),
         ),
         _encoded(OrdinalEncoder(), HistGradientBoostingClassifier(max_iter=10)),
-        _encoded(TargetEncoder(cv=3, random_state=0), make_pipeline(SimpleImputer(), _log())),
+        _encoded(TargetEncoder(cv=3), make_pipeline(SimpleImputer(), _log())),
     ),
     *cases(
         "titanic",
@@ -157,7 +157,7 @@ COLUMNS = [
         _titanic(make_pipeline(_ignoring(), SelectPercentile(chi2, percentile=50)), _log()),
         _titanic(_ignoring(drop="if_binary"), LinearSVC(), "mean"),
         _titanic(_ignoring(max_categories=3), RandomForestClassifier(10, random_state=0)),
-        _titanic(TargetEncoder(cv=3, random_state=0), _log()),
+        _titanic(TargetEncoder(cv=3), _log()),
         _titanic(_ordinal(), RandomForestClassifier(10, random_state=0)),
         _titanic(_ordinal(encoded_missing_value=-7), DecisionTreeClassifier(random_state=0)),
         _titanic(_ignoring(), GradientBoostingClassifier(n_estimators=10, random_state=0)),
@@ -191,7 +191,7 @@ COLUMNS = [
         ),
         make_pipeline(
             make_column_transformer(
-                (TargetEncoder(cv=3, random_state=0), ["pclass", "alone", "sex"]),
+                (TargetEncoder(cv=3), ["pclass", "alone", "sex"]),
                 (StandardScaler(), ["fare"]),
             ),
             _log(),
@@ -200,14 +200,14 @@ COLUMNS = [
     *cases(
         "body mass",
         _encoded(OneHotEncoder(), LinearRegression()),
-        _encoded(TargetEncoder(cv=3, random_state=0), Ridge()),
+        _encoded(TargetEncoder(cv=3), Ridge()),
         _encoded(_ordinal(), Ridge()),
     ),
     *cases(
         "levels",
         make_pipeline(OneHotEncoder(handle_unknown="ignore"), _log()),
         make_pipeline(_ordinal(), _log()),
-        make_pipeline(TargetEncoder(cv=3, random_state=0), _log()),
+        make_pipeline(TargetEncoder(cv=3), _log()),
         make_pipeline(KBinsDiscretizer(3, encode="onehot-dense", strategy="uniform"), _log()),
     ),
 ]
