@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from artefacts import message
 from inference.errors import ConflictError, NotFoundError
 from inference.repository import slot
 from inference.repository.report import Report
 from inference.repository.repository import Repository
 from repository_bench import Bench, FakeExaminer, active_of, live, note, scenario
+
+# Files that look like models from the outside.
+CORRUPT, HALF = message((1, 8), (7, "corrupt")), message((1, 8), (7, "half"))
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,10 +55,10 @@ async def test_a_bad_file_in_place_of_a_good_one_changes_nothing_for_callers(
 ) -> None:
     bench = Bench(tmp_path)
     good = bench.version(1)
-    bench.examiner.refuses[b"corrupt"] = "not ONNX"
+    bench.examiner.refuses[CORRUPT] = "not ONNX"
     async with live(bench):
         await bench.active(1)
-        bench.version(1, b"corrupt")
+        bench.version(1, CORRUPT)
         snapshot = await bench.until(lambda s: s.models["m"].versions[1].quarantined)
         assert snapshot.servable("m").digest == hashlib.sha256(good).hexdigest()
         assert "was refused (not ONNX); what was admitted before goes on" in bench.here(1).reason
@@ -163,9 +167,9 @@ async def test_a_file_is_examined_only_once_it_has_settled(tmp_path: Path) -> No
 @scenario
 async def test_a_file_refused_right_after_a_write_may_still_be_growing(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    bench.examiner.refuses[b"half"] = "truncated"
+    bench.examiner.refuses[HALF] = "truncated"
     async with live(bench):
-        bench.version(1, b"half", age=0)
+        bench.version(1, HALF, age=0)
         await bench.until(
             lambda s: "m" in s.models and "still be being written" in bench.here(1).reason
         )
@@ -177,12 +181,12 @@ async def test_a_file_refused_right_after_a_write_may_still_be_growing(tmp_path:
 @scenario
 async def test_a_refused_file_is_quarantined_when_it_grows_no_more(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    bench.examiner.refuses[b"half"] = "truncated"
+    bench.examiner.refuses[HALF] = "truncated"
     async with live(bench):
-        bench.version(1, b"half", age=1.5)
+        bench.version(1, HALF, age=1.5)
         await bench.until(lambda s: "m" in s.models and bench.here(1).state == "quarantined")
         assert bench.here(1).reason == "truncated"
-        assert bench.examiner.seen == [b"half"]
+        assert bench.examiner.seen == [HALF]
 
 
 @scenario
@@ -257,6 +261,7 @@ async def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     path = bench.models / "m.onnx"
     with path.open("wb") as file:
+        file.write(message((1, 8)) + b"\x3a" + b"\xf7\xff\xff\xff\xff\x7f")  # a graph to its end
         file.truncate(1 << 42)
     os.utime(path, (1, 1))
     async with live(bench):

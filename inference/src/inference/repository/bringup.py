@@ -108,9 +108,7 @@ class BringUp:
 
     def _judge(self, key: Key, slot: Slot, candidate: Candidate, arrival: Arrival) -> None:
         if arrival.servable is None:
-            refused = arrival.report or Report(admitted=False)
-            slot.report = slot.report if slot.servable is not None else refused
-            self._refuse(key, slot, candidate, refused)
+            self.refuse(key, slot, candidate, arrival.report or Report(admitted=False))
             return
         slot.stage, slot.reason, slot.judged = "ready", "", candidate.fingerprint
         if arrival.report is None:
@@ -123,7 +121,9 @@ class BringUp:
         told = event("swap", key, digest=digest, replaced=before is not None)
         logger.info("model %s version %d %s (%s)", *key, verb, digest[:12], extra=told)
 
-    def _refuse(self, key: Key, slot: Slot, candidate: Candidate, refused: Report) -> None:
+    def refuse(self, key: Key, slot: Slot, candidate: Candidate, refused: Report) -> None:
+        """Quarantine an artefact, or have it tried again where it may still be being written."""
+        slot.report = slot.report if slot.servable is not None else refused
         age = time.time() - candidate.fingerprint.modified_ns / 1e9
         if 0 <= age < _GRACE_SECONDS:
             slot.reason = f"it may still be being written: {refused.reason}"

@@ -8,17 +8,19 @@ longer wanted.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 import math
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 from inference.log import fields
+from inference.repository.agenda import Agenda
 from inference.repository.bringup import BringUp, event
 from inference.repository.changes import Changes, look_for_changes
 from inference.repository.choice import choices_of, choose_versions
 from inference.repository.intake import AT_ONCE
+from inference.repository.report import Report
+from inference.repository.screening import Screening
 from inference.repository.turns import Kind, Turns
 
 if TYPE_CHECKING:
@@ -82,8 +84,8 @@ class Reconciler:
         self._unloaded: frozenset[str] = frozenset()
         self._changes = Changes()
         self._open: set[str] = set()  # models of which something is yet to be brought up
-        self._later: list[tuple[float, str]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._agenda = Agenda(lambda names: self._publish((), names))
+        self._screening = Screening(intake.in_folder, self._judge)
         self._wake = asyncio.Event()
         self._scans_ended = 0
         self._scan_ended = asyncio.Event()
@@ -133,8 +135,8 @@ class Reconciler:
     async def close(self) -> None:
         """End all work."""
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._agenda.close()
+        await self._screening.close()
         await self._turns.close()
 
     # -- one look at the folder --------------------------------------------------------------------
@@ -238,11 +240,14 @@ class Reconciler:
         if slot.due > time.monotonic():
             if is_new and slot.stage != "quarantined":
                 slot.stage = "loading"
-            self._advance_at(slot.due, key[0])
+            self._agenda.note(slot.due, key[0])
             return
         if is_new:  # else it is tried once more
             slot.stage = "loading"
-        self._turns.offer(key, slot, self._kind(key, slot))
+        if slot.screened == slot.candidate.fingerprint:
+            self._turns.offer(key, slot, self._kind(key, slot))
+        else:
+            self._screening.offer(key, slot)
 
     def _kind(self, key: Key, slot: Slot) -> Kind:
         name = key[0]
@@ -252,6 +257,16 @@ class Reconciler:
         if (model and model.active) or key in self.asked or name in self._state.pins:
             return Kind.LIVE
         return Kind.AGAIN if slot.attempts else Kind.NEW
+
+    def _judge(self, key: Key, slot: Slot, candidate: Candidate, fault: str) -> None:
+        """Take note of what the screening says of a file, if it is still that file."""
+        if self._registry.get(key) is not slot or slot.candidate is not candidate:
+            return
+        if fault:
+            self._bringing_up.refuse(key, slot, candidate, Report(admitted=False, reason=fault))
+        else:
+            slot.screened = candidate.fingerprint
+        self._publish([key], [key[0]])
 
     async def _bring_up(self, key: Key, slot: Slot) -> None:
         candidate = slot.candidate
@@ -268,32 +283,8 @@ class Reconciler:
             slot.due = time.monotonic() + self._intake.settling(slot.candidate)
         elif slot.due == math.inf:
             self._wake.set()
-        if slot.retry_at < math.inf:
-            self._advance_at(slot.retry_at, key[0])
+        self._agenda.note(slot.retry_at, key[0])
         self._publish([key], [key[0]])
-
-    # -- what is due later -------------------------------------------------------------------------
-
-    def _advance_at(self, when: float, name: str) -> None:
-        if when < math.inf:
-            heapq.heappush(self._later, (when, name))
-            self._set_timer()
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        if self._later and not self._is_closed:
-            wait = max(0.0, self._later[0][0] - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._advance_due)
-
-    def _advance_due(self) -> None:
-        now = time.monotonic()
-        names: set[str] = set()
-        while self._later and self._later[0][0] <= now and len(names) < _PER_TURN:
-            names.add(heapq.heappop(self._later)[1])
-        self.advance(*names)
-        self._set_timer()
 
 
 def _batches(items: list[T]) -> Iterator[list[T]]:

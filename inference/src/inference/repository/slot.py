@@ -41,6 +41,7 @@ class Slot:
         task: The one that brings it up now.
         examining: Whether that task waits for an examination.
         made_way: The content whose examination takes long and has made way for others.
+        screened: The content that may be a model by its outline.
         attempts: How often it has been begun to bring it up.
         due: Before when it is not brought up, on the monotonic clock; infinite until the next scan.
     """
@@ -56,6 +57,7 @@ class Slot:
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     examining: bool = False
     made_way: Fingerprint | None = None
+    screened: Fingerprint | None = None
     attempts: int = 0
     due: float = 0.0
 
