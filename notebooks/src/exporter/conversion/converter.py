@@ -13,6 +13,7 @@ from exporter.conversion.composition.compose import compose
 from exporter.conversion.composition.graph import OPSETS, Column
 from exporter.conversion.composition.registry import written_here
 from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
+from exporter.conversion.precision import needs_doubles
 from exporter.errors import ConversionError
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
@@ -21,7 +22,7 @@ from inference.model.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.layout import Layout
+    from exporter.layout import Layout, Precision
     from exporter.original import Original
     from exporter.table import Table
 
@@ -73,11 +74,17 @@ class Attempt:
 
 
 def list_attempts(model: Any, layouts: list[Layout]) -> Iterator[Attempt]:
-    """List the ways to convert, fastest to serve first: each in float32, then in float64."""
+    """List the ways to convert, fastest to serve first: each in float32, then in float64.
+
+    Where rounding could send a row down another branch of a tree, float64 comes first.
+    """
     cdist = [True, False] if _holds(model, _NEIGHBOURS) else [False]
+    precisions: tuple[Precision, ...] = ("float32", "float64")
+    if needs_doubles(model):
+        precisions = ("float64", "float32")
     for layout in layouts[:1]:
         for use_cdist in cdist:
-            for precision in ("float32", "float64"):
+            for precision in precisions:
                 yield Attempt(replace(layout, precision=precision), use_cdist)
 
 

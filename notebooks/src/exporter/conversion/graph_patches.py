@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,25 +29,6 @@ def keep_outputs(model: Any, names: Iterable[str]) -> None:
     _keep(graph.node, list(reversed(nodes)))
     _keep(graph.initializer, [i for i in graph.initializer if i.name in needed])
     _keep(graph.input, [i for i in graph.input if i.name in needed])
-
-
-def correct_output_types(model: Any) -> None:
-    """Declare as float what onnxruntime's tree operators give as float.
-
-    skl2onnx declares doubles wherever the input is double, and the file would not load.
-    """
-    makers = {output: node for node in model.graph.node for output in node.output}
-    for output in model.graph.output:
-        node = makers.get(output.name)
-        while node is not None and node.op_type == "Identity":
-            node = makers.get(node.input[0])
-        kind = output.type.tensor_type
-        if (
-            node is not None
-            and node.op_type in _FLOAT_ONLY
-            and kind.elem_type == TensorProto.DOUBLE
-        ):
-            kind.elem_type = TensorProto.FLOAT
 
 
 def correct_distance_weights(model: Any) -> None:
@@ -76,32 +57,6 @@ def correct_distance_weights(model: Any) -> None:
         node.input[:] = [negated.input[0], bound]
 
 
-def route_missing_values(model: Any, forests: list[list[Any]]) -> None:
-    """Send missing values down the branch that scikit-learn's trees send them.
-
-    skl2onnx 1.20 does so for histogram gradient boosting only.
-
-    Args:
-        model: The graph.
-        forests: The low-level trees of each tree estimator in the model.
-    """
-    for node in model.graph.node:
-        if node.op_type not in _FLOAT_ONLY:
-            continue
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        size = len(attributes["nodes_nodeids"])
-        for trees in forests:
-            if sum(tree.node_count for tree in trees) != size:
-                continue
-            features = [int(f) for tree in trees for f in np.maximum(tree.feature, 0)]
-            places = [i for tree in trees for i in range(tree.node_count)]
-            if features == attributes["nodes_featureids"] and places == attributes["nodes_nodeids"]:
-                left = [int(m) for tree in trees for m in tree.missing_go_to_left]
-                kept = [a for a in node.attribute if a.name != _MISSING]
-                _keep(node.attribute, [*kept, helper.make_attribute(_MISSING, left)])
-                break
-
-
 def make_portable(model: Any) -> None:
     """Ask the server for nothing that it may lack.
 
@@ -115,7 +70,8 @@ def make_portable(model: Any) -> None:
     for node in nodes:
         if node.op_type == "StringNormalizer":
             kept = [a for a in node.attribute if a.name != "locale"]
-            _keep(node.attribute, [*kept, helper.make_attribute("locale", "C.UTF-8")])
+            _keep(node.attribute, kept)
+            node.attribute.append(helper.make_attribute("locale", "C.UTF-8"))
 
 
 def opsets(model: Any) -> dict[str, int]:
@@ -124,9 +80,11 @@ def opsets(model: Any) -> dict[str, int]:
 
 
 def _keep(field: Any, kept: list[Any]) -> None:
-    copies = [type(entry).FromString(entry.SerializeToString()) for entry in kept]
-    del field[:]
-    field.extend(copies)
+    # Nothing is copied, for a node may hold a forest.
+    wanted = {id(entry) for entry in kept}
+    for place in reversed(range(len(field))):
+        if id(field[place]) not in wanted:
+            del field[place]
 
 
 def _reads(node: Any) -> set[str]:

@@ -19,6 +19,12 @@ from exporter.conversion.composition import (  # noqa: F401 - each registers wha
 )
 from exporter.conversion.composition.graph import Column, Graph
 from exporter.conversion.composition.registry import predict
+from exporter.conversion.trees import (  # noqa: F401 - likewise
+    adaboost,
+    boosting,
+    forests,
+    histograms,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import TensorProto
 from onnx.inliner import inline_local_functions
 from skl2onnx import convert_sklearn
 from skl2onnx._supported_operators import sklearn_operator_name_map
@@ -17,18 +16,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.graph import OPSETS, Column
-from exporter.conversion.estimator_patches import (
-    low_level_trees,
-    plain_flags,
-    takes_float32,
-)
-from exporter.conversion.forest_votes import count_votes
-from exporter.conversion.graph_patches import (
-    correct_distance_weights,
-    correct_output_types,
-    route_missing_values,
-)
-from exporter.conversion.registry import custom_arguments
+from exporter.conversion.graph_patches import correct_distance_weights
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -85,32 +73,22 @@ def _embed(
     if graph.use_cdist:
         options = {**options, "optim": "cdist"}
     kept = {k: v for k, v in options.items() if k in allowed}
-    single = graph.real == "float32" or takes_float32(estimator)
-    floating = FloatTensorType if single else DoubleTensorType
+    floating = FloatTensorType if graph.real == "float32" else DoubleTensorType
     try:
-        with warnings.catch_warnings(), plain_flags():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about skl2onnx's own use of scikit-learn
             model = convert_sklearn(
                 estimator,
                 initial_types=[(_INPUT, floating([None, width]))],
                 target_opset=OPSETS,
                 options={id(estimator): kept} if kept else None,
-                **custom_arguments(),
             )
     except Exception as error:  # its converters raise whatever occurs to them
         raise ConversionError(f"skl2onnx cannot convert {name}: {_first_line(error)}") from error
     if model.functions:
         model = inline_local_functions(model)
-    correct_output_types(model)
     correct_distance_weights(model)
-    trees = low_level_trees(estimator)
-    if trees:
-        route_missing_values(model, [trees])
-        count_votes(model, [trees])
-    values = graph.matrix(columns)
-    if single and graph.real != "float32":
-        values = graph.op("Cast", values, to=TensorProto.FLOAT)
-    return graph.embed(model, {_INPUT: values})
+    return graph.embed(model, {_INPUT: graph.matrix(columns)})
 
 
 def _width_out(estimator: Any, columns: Sequence[Column]) -> int:

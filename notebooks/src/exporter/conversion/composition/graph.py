@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from exporter.conversion.payload import fill
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class Graph:
         inputs: Names and element types of the inputs, each with its width.
         real: What a real number is.
         use_cdist: Whether nearest neighbours use ``com.microsoft.CDist``.
+
+    Attributes:
+        payloads: Large attributes by the names of their nodes, which :meth:`build` fills in.
     """
 
     def __init__(self, inputs: Iterable[Column], real: Real, *, use_cdist: bool = False) -> None:
@@ -49,6 +53,7 @@ class Graph:
         self.real_type = TensorProto.FLOAT if real == "float32" else TensorProto.DOUBLE
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
+        self.payloads: dict[str, dict[str, Any]] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._taken = {column.name for column in self.inputs}
 
@@ -98,6 +103,16 @@ class Graph:
             self._constants[key] = name = self.unique("constant")
             self.initializers.append(numpy_helper.from_array(array, name))
         return self._constants[key]
+
+    def exact(self, value: Any, dtype: Any) -> str:
+        """Add a constant of a type of its own, whatever a real number is."""
+        array = np.asarray(value).astype(dtype)
+        self.initializers.append(numpy_helper.from_array(array, name := self.unique("constant")))
+        return name
+
+    def cast(self, name: str, dtype: Any) -> str:
+        """Cast to a NumPy type, whatever a real number is."""
+        return self.op("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def to_real(self, name: str) -> str:
         """Turn numbers or booleans into reals."""
@@ -199,6 +214,7 @@ class Graph:
             graph, opset_imports=[helper.make_opsetid(d, v) for d, v in OPSETS.items()]
         )
         model.ir_version = _IR_VERSION
+        fill(model, self.payloads)
         return model
 
     def _unify(self, name: str, output: Any) -> str:

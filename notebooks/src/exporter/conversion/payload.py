@@ -1,0 +1,48 @@
+"""Large attributes of nodes, such as the millions of numbers of a forest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import AttributeProto, numpy_helper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Payload = dict[str, Any]
+_CHUNK = 1 << 16
+
+
+def fill(model: Any, payloads: Mapping[str, Payload]) -> None:
+    """Write attributes into nodes of a model, where nothing copies them any more.
+
+    Args:
+        model: The model.
+        payloads: Arrays by node and attribute; a pair of texts and their indices for an attribute
+            of texts.
+    """
+    for node in model.graph.node:
+        for name, values in payloads.get(node.name, {}).items():
+            _write(node.attribute.add(), name, values)
+
+
+def _write(attribute: Any, name: str, values: Any) -> None:
+    attribute.name = name
+    if isinstance(values, tuple):
+        texts, indices = values
+        attribute.type = AttributeProto.STRINGS
+        for start in range(0, len(indices), _CHUNK):
+            attribute.strings.extend(texts[indices[start : start + _CHUNK]].tolist())
+    elif values.dtype == np.float64:
+        attribute.name = f"{name}_as_tensor"
+        attribute.type = AttributeProto.TENSOR
+        attribute.t.CopyFrom(numpy_helper.from_array(values, name))
+    elif values.dtype == np.float32:
+        attribute.type = AttributeProto.FLOATS
+        for start in range(0, len(values), _CHUNK):
+            attribute.floats.extend(values[start : start + _CHUNK].tolist())
+    else:
+        attribute.type = AttributeProto.INTS
+        for start in range(0, len(values), _CHUNK):
+            attribute.ints.extend(values[start : start + _CHUNK].tolist())

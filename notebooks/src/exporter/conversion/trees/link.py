@@ -1,0 +1,41 @@
+"""From raw scores to labels and probabilities, in double."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporter.conversion.composition.answer import Answer
+
+if TYPE_CHECKING:
+    from exporter.conversion.composition.graph import Graph
+
+
+def answer_scores(
+    graph: Graph, raw: str, count: int, *, scale: float = 1.0, tie_wins: bool = False
+) -> Answer:
+    """Answer for a classifier that turns scores into probabilities.
+
+    Args:
+        graph: Where to write.
+        raw: Scores in double, ``[rows, 1]`` for two classes, else ``[rows, classes]``.
+        count: How many classes there are.
+        scale: What a score of two classes is multiplied by in the logistic function.
+        tie_wins: Whether a score of 0 is the second of two classes.
+    """
+    if count > 2:
+        index = graph.op("ArgMax", raw, axis=1, keepdims=0)
+        shares = graph.op("Softmax", raw, axis=1)
+    else:
+        above = graph.op("GreaterOrEqual" if tie_wins else "Greater", raw, _double(graph, 0))
+        index = graph.op("Reshape", graph.cast(above, np.int64), np.array([-1]))
+        one = _double(graph, 1)
+        power = graph.op("Exp", graph.op("Mul", raw, _double(graph, -scale)))
+        second = graph.op("Div", one, graph.op("Add", one, power))
+        shares = graph.concat([graph.op("Sub", one, second), second])
+    return Answer(index, graph.to_real(shares), graph.to_real(raw))
+
+
+def _double(graph: Graph, value: float) -> str:
+    return graph.exact(value, np.float64)

@@ -1,0 +1,105 @@
+"""The nodes of trees as arrays, whichever library has grown them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """All nodes of some trees, one tree behind the other.
+
+    Attributes:
+        sizes: Nodes of each tree.
+        features: The column that a node looks at.
+        thresholds: Rows at most at it go left; float32 or float64 as the library compares.
+        left: The node to the left, counted within its tree; negative for a leaf.
+        right: The node to the right.
+        missing_left: Whether a missing value goes left.
+    """
+
+    sizes: Array
+    features: Array
+    thresholds: Array
+    left: Array
+    right: Array
+    missing_left: Array
+
+    @property
+    def leaves(self) -> Array:
+        """Which nodes are leaves, as booleans."""
+        found: Array = self.left < 0
+        return found
+
+    @property
+    def tree_numbers(self) -> Array:
+        """The tree of each node."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    @property
+    def node_numbers(self) -> Array:
+        """Each node's place in its tree."""
+        starts = np.cumsum(self.sizes) - self.sizes
+        places: Array = np.arange(self.sizes.sum()) - np.repeat(starts, self.sizes)
+        return places
+
+    @property
+    def leaf_counts(self) -> Array:
+        """Leaves of each tree."""
+        counts: Array = np.bincount(self.tree_numbers[self.leaves], minlength=len(self.sizes))
+        return counts
+
+
+def with_constants(trees: Trees, count: int) -> Trees:
+    """Put trees of a single leaf in front, each for a value that a sum begins with."""
+    one, none = np.ones(count, dtype=int), np.zeros(count, dtype=int)
+    return Trees(
+        sizes=np.concatenate([one, trees.sizes]),
+        features=np.concatenate([none, trees.features]),
+        thresholds=np.concatenate([none.astype(trees.thresholds.dtype), trees.thresholds]),
+        left=np.concatenate([-one, trees.left]),
+        right=np.concatenate([-one, trees.right]),
+        missing_left=np.concatenate([none.astype(bool), trees.missing_left]),
+    )
+
+
+def from_sklearn(trees: Sequence[Any], columns: Sequence[Array] | None = None) -> Trees:
+    """Read scikit-learn's low-level trees.
+
+    A threshold is rounded down to float32: no float32 lies between the two, so the rounded input
+    falls to the same side of both.
+
+    Args:
+        trees: ``tree_`` of each estimator.
+        columns: For each tree, the input's column for each of its features.
+    """
+    features = [np.maximum(tree.feature, 0) for tree in trees]
+    if columns is not None:
+        features = [np.asarray(chosen)[own] for own, chosen in zip(features, columns, strict=True)]
+    return Trees(
+        sizes=np.array([tree.node_count for tree in trees]),
+        features=np.concatenate(features),
+        thresholds=_round_down(np.concatenate([tree.threshold for tree in trees])),
+        left=np.concatenate([tree.children_left for tree in trees]),
+        right=np.concatenate([tree.children_right for tree in trees]),
+        missing_left=np.concatenate([tree.missing_go_to_left for tree in trees]).astype(bool),
+    )
+
+
+def leaf_values(trees: Sequence[Any]) -> Array:
+    """Give what the leaves of scikit-learn's trees hold: ``[leaves, outputs, classes]``."""
+    return np.concatenate([tree.value[tree.children_left < 0] for tree in trees])
+
+
+def _round_down(thresholds: Array) -> Array:
+    rounded = thresholds.astype(np.float32)
+    below = np.nextafter(rounded, np.float32(-np.inf))
+    return np.where(rounded > thresholds, below, rounded)

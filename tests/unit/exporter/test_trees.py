@@ -1,0 +1,224 @@
+"""Trees answer like the original just below, at and above every one of their thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
+from threadpoolctl import threadpool_limits
+
+from exporter.conversion.converter import Attempt, convert
+from exporter.conversion.parity import Comparison, compare, run
+from exporter.conversion.precision import needs_doubles
+from exporter.layout import candidate_layouts
+from exporter.original import Original
+from exporter.reading import read_table
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other take seconds where other tests run beside them."""
+    with threadpool_limits(1):
+        yield
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+IRIS, SPECIES = load_iris(return_X_y=True)
+NAMES = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
+DIABETES, PROGRESS = load_diabetes(return_X_y=True)
+Array = np.ndarray[Any, Any]
+
+
+def around(X: Array, count: int = 600, seed: int = 0) -> Array:  # noqa: N803
+    """Make rows at the middles between values, where trees split, and one step beside them."""
+    rng = np.random.default_rng(seed)
+    rows = X[rng.integers(len(X), size=count)].astype(float)
+    for column in range(X.shape[1]):
+        values = np.unique(X[:, column][~np.isnan(X[:, column])])
+        at = np.concatenate([(values[:-1] + values[1:]) / 2, values])
+        single = at.astype(np.float32)
+        near = [
+            at,
+            np.nextafter(at, np.inf),
+            np.nextafter(at, -np.inf),
+            np.nextafter(single, np.float32(np.inf)).astype(float),
+            np.nextafter(single, np.float32(-np.inf)).astype(float),
+        ]
+        moved = rng.random(count) < 0.6
+        rows[moved, column] = rng.choice(np.concatenate(near), moved.sum())
+    return rows
+
+
+def ask(model: Any, rows: Any, precision: str | None = None) -> Comparison:
+    """Compare the converted model with the original."""
+    original = Original(model)
+    table = read_table(rows, original, None)
+    chosen: Any = precision or ("float64" if needs_doubles(model) else "float32")
+    layout = replace(candidate_layouts(table)[0], precision=chosen)
+    conversion = convert(original, Attempt(layout), table.take(range(3)))
+    expected = original.answer(table.native)
+    scale = 1.0 if original.task == "classification" else float(np.abs(expected.labels).max())
+    given = run(conversion, original, table)
+    return compare(expected, given, 1e-6 * scale, original.task)
+
+
+CLASSIFIERS = {
+    "tree": DecisionTreeClassifier(random_state=0),
+    "extra tree": ExtraTreeClassifier(random_state=0),
+    "forest": RandomForestClassifier(20, random_state=0),
+    "forest of shares": RandomForestClassifier(20, max_depth=2, random_state=0),
+    "extra trees": ExtraTreesClassifier(20, min_samples_leaf=3, random_state=0),
+    "boosting": GradientBoostingClassifier(n_estimators=20),
+    "boosting from nothing": GradientBoostingClassifier(n_estimators=20, init="zero"),
+    "boosting from a model": GradientBoostingClassifier(n_estimators=9, init=LogisticRegression()),
+    "boosting from a forest": GradientBoostingClassifier(
+        n_estimators=9, init=RandomForestClassifier(9, random_state=0)
+    ),
+    "histograms": HistGradientBoostingClassifier(max_iter=20),
+    "adaboost": AdaBoostClassifier(n_estimators=20, random_state=0),
+    "adaboost of trees": AdaBoostClassifier(
+        DecisionTreeClassifier(max_depth=3), n_estimators=20, random_state=0
+    ),
+    "adaboost of lines": AdaBoostClassifier(LogisticRegression(), n_estimators=5, random_state=0),
+}
+REGRESSORS = {
+    "tree": DecisionTreeRegressor(random_state=0),
+    "forest": RandomForestRegressor(20, random_state=0),
+    "extra trees": ExtraTreesRegressor(20, random_state=0),
+    "boosting": GradientBoostingRegressor(n_estimators=20),
+    "boosting of a quantile": GradientBoostingRegressor(n_estimators=20, loss="quantile"),
+    "boosting by huber": GradientBoostingRegressor(n_estimators=20, loss="huber"),
+    "boosting of absolutes": GradientBoostingRegressor(n_estimators=20, loss="absolute_error"),
+    "boosting from a model": GradientBoostingRegressor(n_estimators=20, init=Ridge()),
+    "histograms": HistGradientBoostingRegressor(max_iter=20),
+    "histograms of counts": HistGradientBoostingRegressor(max_iter=20, loss="poisson"),
+    "histograms of gammas": HistGradientBoostingRegressor(max_iter=20, loss="gamma"),
+    "histograms of a quantile": HistGradientBoostingRegressor(
+        max_iter=20, loss="quantile", quantile=0.3
+    ),
+    "adaboost": AdaBoostRegressor(n_estimators=20, random_state=0),
+    "adaboost of lines": AdaBoostRegressor(Ridge(), n_estimators=5, random_state=0),
+}
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["plain", "scaled"])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifies_rows_around_thresholds_like_the_original(name: str, scaled: bool) -> None:
+    """For three classes of texts, behind a scaler as without."""
+    model = CLASSIFIERS[name]
+    fitted = (make_pipeline(StandardScaler(), model) if scaled else model).fit(IRIS, NAMES)
+    assert ask(fitted, around(IRIS)).holds
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        GradientBoostingClassifier(n_estimators=20),
+        GradientBoostingClassifier(n_estimators=20, loss="exponential"),
+        GradientBoostingClassifier(n_estimators=9, loss="exponential", init=LogisticRegression()),
+        HistGradientBoostingClassifier(max_iter=20),
+        AdaBoostClassifier(n_estimators=20, random_state=0),
+        RandomForestClassifier(2, max_depth=1, random_state=0),
+    ],
+)
+def test_classifies_two_classes_like_the_original(model: Any) -> None:
+    """Two classes have one score, and rules of their own for a tie."""
+    assert ask(model.fit(IRIS, SPECIES > 0), around(IRIS)).holds
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["plain", "scaled"])
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_values_of_rows_around_thresholds_are_the_originals(name: str, scaled: bool) -> None:
+    model = REGRESSORS[name]
+    fitted = (make_pipeline(StandardScaler(), model) if scaled else model).fit(DIABETES, PROGRESS)
+    assert ask(fitted, around(DIABETES)).holds
+
+
+def test_several_values_are_the_originals() -> None:
+    forest = RandomForestRegressor(5, random_state=0)
+    assert ask(forest.fit(DIABETES, np.c_[PROGRESS, -PROGRESS]), around(DIABETES)).holds
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        DecisionTreeClassifier(random_state=0),
+        RandomForestClassifier(10, random_state=0),
+        ExtraTreesClassifier(10, random_state=0),
+        HistGradientBoostingClassifier(max_iter=20),
+    ],
+)
+def test_missing_values_take_the_originals_branch(model: Any) -> None:
+    rng = np.random.default_rng(0)
+    holed = np.where(rng.random(IRIS.shape) < 0.1, np.nan, IRIS)
+    rows = around(IRIS)
+    rows[rng.random(rows.shape) < 0.2] = np.nan
+    assert ask(model.fit(holed, SPECIES), rows).holds
+
+
+def test_the_middle_between_two_even_numbers_falls_where_the_original_has_it() -> None:
+    """Each of 99 rows between the training rows, behind a scaler."""
+    rows = np.arange(0, 200, 2).reshape(-1, 1) / 10
+    model = make_pipeline(StandardScaler(), DecisionTreeClassifier())
+    model.fit(rows, np.arange(100) % 2)
+    assert ask(model, rows[:-1] + 0.1).holds
+
+
+def test_a_threshold_is_kept_where_float32_cannot_hold_it() -> None:
+    """Histogram gradient boosting compares doubles."""
+    rows = np.repeat([[0.1], [0.1 + 2e-12]], 50, axis=0)
+    model = HistGradientBoostingClassifier(min_samples_leaf=1).fit(rows, np.arange(100) >= 50)
+    assert ask(model, rows).holds
+    assert model.predict([[0.1 + 2e-12]])[0]
+
+
+def test_categories_known_unknown_and_missing_fall_where_the_original_has_them() -> None:
+    """Of histogram gradient boosting, given as numbers."""
+    rng = np.random.default_rng(0)
+    rows = np.c_[rng.integers(0, 12, 400), rng.normal(size=400), rng.integers(3, 9, 400)]
+    y = (rows[:, 0] % 3 == 0) ^ (rows[:, 1] > 0) ^ (rows[:, 2] == 5)
+    model = HistGradientBoostingClassifier(categorical_features=[0, 2], max_iter=30).fit(rows, y)
+    asked = np.c_[
+        rng.choice([*range(14), np.nan, 3.5, -1], 600),
+        rng.normal(size=600),
+        rng.choice([*range(12), np.nan, 300], 600),
+    ]
+    assert ask(model, asked).holds
+
+
+def test_categories_by_type_fall_where_the_original_has_them() -> None:
+    """As texts in a DataFrame, which are inputs of their own."""
+    rng = np.random.default_rng(0)
+    words = rng.choice(["red", "green", "blue", "naïve", " "], 400)
+    frame = pd.DataFrame({"number": rng.normal(size=400), "word": pd.Categorical(words)})
+    y = np.isin(words, ["red", "naïve"]) ^ (frame["number"] > 0.3)
+    model = HistGradientBoostingClassifier(max_iter=30).fit(frame, y)
+    assert ask(model, frame).holds
+
+
+def test_a_tree_of_one_leaf_answers() -> None:
+    assert ask(
+        DecisionTreeRegressor().fit(DIABETES, np.ones(len(DIABETES))), around(DIABETES)
+    ).holds
