@@ -108,14 +108,16 @@ CASES: dict[str, Case] = {
     "extra-trees": Case(lambda: ExtraTreesClassifier(20, random_state=0)),
     "gradient-boosting": Case(lambda: GradientBoostingClassifier(n_estimators=10, random_state=0)),
     "gradient-boosting-binary": Case(lambda: GradientBoostingClassifier(n_estimators=10), "sex"),
-    "hist-gradient-boosting": Case(lambda: HistGradientBoostingClassifier(max_iter=10)),
+    "hist-gradient-boosting": Case(
+        lambda: HistGradientBoostingClassifier(max_iter=10), precision="float64"
+    ),
     "hist-gradient-boosting-booleans": Case(
-        lambda: HistGradientBoostingClassifier(max_iter=10), "female"
+        lambda: HistGradientBoostingClassifier(max_iter=10), "female", precision="float64"
     ),
     "ada-boost-booleans": Case(
         lambda: AdaBoostClassifier(n_estimators=5, random_state=0), "female"
     ),
-    "bagging": Case(lambda: BaggingClassifier(n_estimators=5, random_state=0)),
+    "bagging": Case(lambda: BaggingClassifier(n_estimators=5, random_state=0), precision="float64"),
     "neighbours": Case(lambda: _scaled(KNeighborsClassifier())),
     "neighbours-narrow-integers": Case(lambda: _scaled(KNeighborsClassifier()), ("code", "int8")),
     "neighbours-by-distance": Case(
@@ -143,7 +145,8 @@ CASES: dict[str, Case] = {
         lambda: StackingClassifier(
             [("a", GaussianNB()), ("b", DecisionTreeClassifier(random_state=0))],
             _scaled(LogisticRegression()),
-        )
+        ),
+        precision="float64",
     ),
     "scaled-forest": Case(
         lambda: _scaled(RandomForestClassifier(50, random_state=0)), precision="float64"
@@ -180,7 +183,10 @@ CASES: dict[str, Case] = {
         lambda: GradientBoostingRegressor(n_estimators=10), "body_mass_g", LENGTHS
     ),
     "hist-gradient-boosting-regression": Case(
-        lambda: HistGradientBoostingRegressor(max_iter=10), "body_mass_g", LENGTHS
+        lambda: HistGradientBoostingRegressor(max_iter=10),
+        "body_mass_g",
+        LENGTHS,
+        precision="float64",
     ),
     "support-vector-regression": Case(lambda: _scaled(SVR(C=100)), "body_mass_g", LENGTHS),
     "neighbours-regression": Case(
