@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -142,3 +144,37 @@ def test_a_child_that_dies_is_explained(status: int, stderr: bytes, reason: str)
     assert not report.admitted
     assert report.reason.startswith(reason)
     assert len(report.reason) < 400
+
+
+_UNDER_A_LIMIT = """
+import resource, sys
+from pathlib import Path
+from inference.repository.admission import Limits, examine, explain
+limit = 2 * 1024**3
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for name in sys.argv[1:]:
+    report = examine(Path(name))
+    print(report.admitted, report.reason)
+print(explain(1, b'', b'MemoryError', Limits()).reason)
+"""
+
+
+def test_a_limit_on_address_space_bounds_examinations_and_is_named(tmp_path: Path) -> None:
+    """A hard ``ulimit -v`` below what an examination may take is no model's fault."""
+    good, greedy = tmp_path / "good.onnx", tmp_path / "greedy.onnx"
+    good.write_bytes(artefacts.penguins())
+    greedy.write_bytes(artefacts.greedy())
+    done = subprocess.run(
+        [sys.executable, "-c", _UNDER_A_LIMIT, str(good), str(greedy)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second, third = done.stdout.splitlines()
+    assert first.strip() == "True"
+    assert second.startswith("False")
+    assert "memory" in second
+    assert "maximum limit" not in second
+    assert third == (
+        "it needs more than 2048 MiB of memory: raise the limit on address space (ulimit -v)"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -182,10 +183,7 @@ def _cause(status: int, stderr: bytes, limits: Limits) -> str:
         )
     last = stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     if any("MemoryError" in line or "bad_alloc" in line for line in last):
-        return (
-            f"it needs more than {limits.memory_bytes // 1024**2} MiB of memory: raise "
-            "INFERENCE_ADMISSION_MEMORY_BYTES"
-        )
+        return _too_greedy(limits)
     if status < 0:
         died = signal.Signals(-status)
         if died == signal.SIGXCPU:
@@ -195,3 +193,11 @@ def _cause(status: int, stderr: bytes, limits: Limits) -> str:
             )
         return f"it crashes the runtime ({died.name})" + (f": {last[0][:300]}" if last else "")
     return f"its examination failed: {last[0][:300] if last else f'exit {status}'}"
+
+
+def _too_greedy(limits: Limits) -> str:
+    allowed, setting = limits.memory_bytes, "INFERENCE_ADMISSION_MEMORY_BYTES"
+    _, most = resource.getrlimit(resource.RLIMIT_AS)  # which no process can raise for itself
+    if most != resource.RLIM_INFINITY and most < allowed:
+        allowed, setting = most, "the limit on address space (ulimit -v)"
+    return f"it needs more than {allowed // MIB} MiB of memory: raise {setting}"
