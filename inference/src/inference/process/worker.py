@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import math
 import resource
 import signal
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from inference.repository.forkserver import ForkServer
     from inference.runtime.shared_memory import Place
     from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _OTHER_FILES = 256  # what a process opens beside connections
 # How long a thread that loads a model may keep the loop from its requests; Python's own is 5 ms.
@@ -77,8 +80,14 @@ def run_worker(
     server = _Server(config, Heartbeat(place.memory.section("heartbeat", place.worker)))
     # It logs why it cannot start, and raises a signal again once it has shut down.
     signal.signal(signal.SIGTERM, _leave)
-    with contextlib.suppress(KeyboardInterrupt, SystemExit):
-        server.run(sockets=[listening])
+    try:
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            server.run(sockets=[listening])
+    except RuntimeError as error:
+        if not server.should_exit:
+            raise
+        # All is answered by now; the loop ends its threads with the help of another thread.
+        logger.warning("the loop could not end in order: %s", error)
     forks.close()
     return 0 if server.started else 1
 

@@ -296,6 +296,8 @@ def _end(be: Callable[[], None], parent: int) -> NoReturn:
         if os.getppid() == parent:  # else it has ended before it was watched
             be()
         status = 0
+    except OSError as error:  # the machine's fault: no process, descriptor or memory to be had
+        os.write(2, f"an examination's process has ended: {error}\n".encode())
     except BaseException:  # noqa: BLE001 - nothing above may run a second time in this process
         os.write(2, traceback.format_exc().encode())
     finally:
