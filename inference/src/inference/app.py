@@ -67,6 +67,7 @@ def create_app(
     *,
     reader: Reader = read_aside,
     examiner: Examiner = examine_aside,
+    retire: Callable[[str], None] = lambda _: None,
 ) -> ASGIApp:
     """Make the service; it begins to watch the models folder when its lifespan starts.
 
@@ -75,6 +76,7 @@ def create_app(
         place: Where the workers' numbers are; by default a memory of its own.
         reader: Reads artefacts.
         examiner: Says whether an artefact may be served.
+        retire: Called with the reason when this process has to be replaced.
 
     Raises:
         SettingError: The file of keys is of no use.
@@ -87,7 +89,7 @@ def create_app(
         settings, state_file, reader=reader, examiner=examiner, events=book.events
     )
     gate = build_gate(settings, book, place)
-    dispatcher = Dispatcher(settings, book.waiting)
+    dispatcher = Dispatcher(settings, book.waiting, retire)
     meter = book.meter
     inferrer = Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings)
 

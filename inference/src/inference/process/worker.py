@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from inference.app import create_app
-from inference.runtime.heartbeat import Heartbeat
+from inference.process.retirement import Retirement
+from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
 from inference.web.bounds import Bounds, bounded
 from inference.web.direct import DirectProtocol
 from inference.web.plain import PlainProtocol
@@ -61,11 +62,19 @@ def run_worker(
         place: What is shared with the other workers.
 
     Returns:
-        The exit status: 0 when it has served; otherwise the log says why not.
+        The exit status: 0 when it has served, ``REPLACE_STATUS`` when it needs a successor;
+        otherwise the log says why not.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    retirement = Retirement()
     config = uvicorn.Config(
-        create_app(settings, place, reader=forks.read, examiner=forks.examine),
+        create_app(
+            settings,
+            place,
+            reader=forks.read,
+            examiner=forks.examine,
+            retire=retirement.ask,
+        ),
         http=bounded(DirectProtocol if settings.direct else PlainProtocol, _bounds(settings)),
         ws="none",
         lifespan="on",
@@ -89,6 +98,8 @@ def run_worker(
         # All is answered by now; the loop ends its threads with the help of another thread.
         logger.warning("the loop could not end in order: %s", error)
     forks.close()
+    if retirement.is_asked:
+        return REPLACE_STATUS
     return 0 if server.started else 1
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from inference.errors import RunTimeoutError, TooLargeError
+from inference.errors import NotReadyError, RunTimeoutError, TooLargeError
 from inference.model.plan import granted_cpus
 from inference.model.session import Stop
 from inference.threads import Threads
@@ -30,8 +32,12 @@ T = TypeVar("T")
 
 # One run may take long without being endless: it leaves a place for its model's others.
 _LEAST_SHARE = 2
-# How long an operator may go on that was under way when its run was ended.
+# How long an operator may go on that was under way when its run was ended: in processor time, since
+# a thread that gives way to all others may get little of it; and by the clock if it uses none.
 _GRACE_SECONDS = 5.0
+_GRACE_LOOKS = 12
+# How long the other runs of a process that is to be replaced may still take.
+_LAST_SECONDS = 1.0
 _MAP_ENTRY_BYTES = 16  # a key and a number
 
 
@@ -40,16 +46,18 @@ class _Run:
 
     Attributes:
         stop: Ends it.
+        thread: The thread that it runs in; ``None`` before it has begun.
         answer: What its requests wait for; done when they were answered, by it or without it.
         is_over: Whether its thread has come back.
     """
 
-    __slots__ = ("answer", "is_over", "stop", "timer")
+    __slots__ = ("answer", "is_over", "stop", "thread", "timer")
 
     def __init__(self, answer: asyncio.Future[Any]) -> None:
         self.stop = Stop()
         self.answer = answer
         self.is_over = False
+        self.thread: int | None = None
         self.timer: asyncio.TimerHandle | None = None
 
 
@@ -64,6 +72,7 @@ class Runner:
     def __init__(self, settings: Settings, retire: Callable[[str], None]) -> None:
         self._seconds = settings.run_seconds
         self._max_output_bytes = settings.max_output_bytes
+        self._max_queued = settings.max_queued
         self._retire = retire
         self._share = max(_LEAST_SHARE, granted_cpus())
         self._threads = Threads("inference", max_idle=self._share)
@@ -71,6 +80,7 @@ class Runner:
             weakref.WeakKeyDictionary()
         )
         self._runs: set[_Run] = set()
+        self._is_closed = False
 
     async def run(
         self, servable: Servable, call: Callable[[Stop], T], seconds: float | None = None
@@ -92,6 +102,9 @@ class Runner:
         if share is None:
             share = self._shares[servable] = asyncio.Semaphore(self._share)
         await share.acquire()
+        if self._is_closed:
+            share.release()
+            raise _leaving()
         loop = asyncio.get_running_loop()
         run = _Run(loop.create_future())
         self._runs.add(run)
@@ -104,6 +117,7 @@ class Runner:
             self._finish(run, result, error)
 
         def work() -> None:
+            run.thread = threading.get_ident()
             result, failure = None, None
             try:
                 result = call(run.stop)
@@ -142,9 +156,15 @@ class Runner:
         )
 
     def close(self) -> None:
-        """End all runs, and let the threads go."""
+        """End all runs, refuse those that wait and all to come, and let the threads go."""
+        self._is_closed = True
         for run in self._runs:
             run.stop.end(self._seconds)
+            if not run.answer.done():
+                run.answer.set_exception(_leaving())
+        for share in self._shares.values():
+            for _ in range(self._max_queued):
+                share.release()
         self._threads.close()
 
     def _end(self, run: _Run, model: str, seconds: float) -> None:
@@ -154,7 +174,8 @@ class Runner:
         if run.timer is not None:
             run.timer.cancel()
         loop = asyncio.get_running_loop()
-        run.timer = loop.call_later(_GRACE_SECONDS, self._give_up, run, model)
+        until = _spent_seconds(run) + _GRACE_SECONDS
+        run.timer = loop.call_later(_GRACE_SECONDS, self._give_up, run, model, until, _GRACE_LOOKS)
         if not run.answer.done():
             run.answer.set_exception(
                 RunTimeoutError(
@@ -163,9 +184,17 @@ class Runner:
                 )
             )
 
-    def _give_up(self, run: _Run, model: str) -> None:
-        if not run.is_over:
-            self._retire(f"a run of model '{model}' cannot be ended")
+    def _give_up(self, run: _Run, model: str, until: float, looks: int) -> None:
+        if run.is_over:
+            return
+        loop = asyncio.get_running_loop()
+        if looks > 1 and _spent_seconds(run) < until:
+            more = (run, model, until, looks - 1)
+            run.timer = loop.call_later(_GRACE_SECONDS, self._give_up, *more)
+            return
+        self._retire(f"a run of model '{model}' cannot be ended")
+        # What is short is answered; what is not would hold up the process that comes after.
+        loop.call_later(_LAST_SECONDS, self.close)
 
     def _finish(self, run: _Run, result: Any, error: BaseException | None) -> None:
         run.is_over = True
@@ -178,6 +207,17 @@ class Runner:
             run.answer.set_exception(error)
         else:
             run.answer.set_result(result)
+
+
+def _spent_seconds(run: _Run) -> float:
+    """Give the processor time of a run's thread; 0 where that is unknown."""
+    if run.thread is None or not hasattr(time, "pthread_getcpuclockid"):
+        return 0.0
+    return time.clock_gettime(time.pthread_getcpuclockid(run.thread))
+
+
+def _leaving() -> NotReadyError:
+    return NotReadyError("this process ends and is replaced; try again")
 
 
 def _bytes_of(result: Any) -> int:

@@ -133,7 +133,7 @@ async def test_memory_that_was_taken_is_given_back_for_the_next_run() -> None:
 async def test_a_run_that_cannot_be_ended_is_answered_and_its_process_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runner_module, "_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(runner_module, "_GRACE_SECONDS", 0.2)
     bench, product = Bench(run_seconds=0.4), Servable("m", 1, PRODUCT)
     begin = time.perf_counter()
     with pytest.raises(RunTimeoutError, match="took over"):
