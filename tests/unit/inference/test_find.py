@@ -13,7 +13,7 @@ from artefacts import penguins
 from inference.errors import NotFoundError, NotReadyError
 from inference.repository.report import Report
 from inference.repository.repository import Repository
-from inference.repository.state import StateFile
+from inference.repository.state import Selection, StateFile
 from inference.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,6 +110,55 @@ async def test_many_wrong_names_share_a_scan(repository: Repository) -> None:
         before = repository.scans_begun
         await asyncio.gather(*(wrong_name(repository) for _ in range(200)))
         assert repository.scans_begun - before <= 5
+
+
+@scenario
+async def test_a_name_that_lies_nowhere_has_nothing_scanned(repository: Repository) -> None:
+    async with repository.running():
+        await repository.wait_until(lambda s: s.complete)
+        before = repository.scans_begun
+        for name in (
+            "wrong",
+            "n" * 64,
+            "n" * 65,
+            "n" * 1_000_000,
+            "..",
+            ".m",
+            "m/1",
+            "",
+            "\0",
+            "M",
+        ):
+            with pytest.raises(NotFoundError):
+                await repository.find(lambda snapshot, name=name: snapshot.servable(name))
+        with pytest.raises(NotFoundError):
+            await repository.find(lambda snapshot: snapshot.servable("m", 7))
+        assert repository.scans_begun == before
+
+
+@scenario
+async def test_a_version_placed_since_the_last_look_is_found(
+    repository: Repository, tmp_path: Path
+) -> None:
+    async with repository.running():
+        await repository.wait_until(lambda s: s.complete)
+        put(tmp_path, "m/4", penguins(seed=6))
+        found = await repository.find(lambda snapshot: snapshot.servable("m", 4))
+        assert found.version == 4
+
+
+@scenario
+async def test_a_selection_of_a_new_model_made_elsewhere_is_followed(
+    repository: Repository, tmp_path: Path
+) -> None:
+    elsewhere = StateFile(tmp_path / "state")
+    async with repository.running():
+        await repository.wait_until(lambda s: s.complete)
+        put(tmp_path, "new/1", penguins(seed=5))
+        chosen = Selection("new")
+        elsewhere.update(lambda state: msgspec.structs.replace(state, selection=chosen))
+        found = await repository.find(lambda snapshot: snapshot.selected())
+        assert found.name == "new"
 
 
 @scenario

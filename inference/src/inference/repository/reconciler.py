@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inference.repository.intake import Intake
     from inference.repository.layout import Candidate
     from inference.repository.registry import Key, Registry
+    from inference.repository.screening import Verdict
     from inference.repository.slot import Slot
     from inference.repository.state import State, StateFile
     from inference.settings import Settings
@@ -258,15 +259,18 @@ class Reconciler:
             return Kind.LIVE
         return Kind.AGAIN if slot.attempts else Kind.NEW
 
-    def _judge(self, key: Key, slot: Slot, candidate: Candidate, fault: str) -> None:
-        """Take note of what the screening says of a file, if it is still that file."""
-        if self._registry.get(key) is not slot or slot.candidate is not candidate:
-            return
-        if fault:
-            self._bringing_up.refuse(key, slot, candidate, Report(admitted=False, reason=fault))
-        else:
-            slot.screened = candidate.fingerprint
-        self._publish([key], [key[0]])
+    def _judge(self, verdicts: list[Verdict]) -> None:
+        """Take note of what the screening says of files, where they are still those files."""
+        keys = []
+        for key, slot, candidate, fault in verdicts:
+            if self._registry.get(key) is not slot or slot.candidate is not candidate:
+                continue
+            keys.append(key)
+            if fault:
+                self._bringing_up.refuse(key, slot, candidate, Report(admitted=False, reason=fault))
+            else:
+                slot.screened = candidate.fingerprint
+        self._publish(keys, {name for name, _ in keys})
 
     async def _bring_up(self, key: Key, slot: Slot) -> None:
         candidate = slot.candidate

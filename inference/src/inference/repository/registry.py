@@ -32,6 +32,7 @@ class Registry:
     def __init__(self) -> None:
         self.snapshot = Snapshot()
         self._slots: dict[str, dict[int, Slot]] = {}
+        self._models: dict[str, Model] = {}  # the snapshot's; a dict is copied faster than a view
         self._views: dict[str, dict[int, Version]] = {}
         self._unloaded: frozenset[str] = frozenset()
         self._scanned = False
@@ -96,6 +97,7 @@ class Registry:
             or state is not before.state
             or (ignored, complete, caught_up) != (before.ignored, before.complete, before.caught_up)
         ):
+            self._models = self._models if models is None else models
             shown = before.models if models is None else MappingProxyType(models)
             self.snapshot = Snapshot(shown, state, ignored, complete, caught_up)
             self._tell(changed)
@@ -108,7 +110,7 @@ class Registry:
             model = self._model(name, versions, state)
             if model == before:
                 continue
-            models = dict(self.snapshot.models) if models is None else models
+            models = dict(self._models) if models is None else models
             if model is None:
                 del models[name]
             else:

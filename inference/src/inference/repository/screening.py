@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inference.repository.registry import Key
     from inference.repository.slot import Slot
 
-    Verdict = Callable[[Key, Slot, Candidate, str], None]
+    Verdict = tuple[Key, Slot, Candidate, str]
 
 _AT_ONCE = 100  # files that one call looks at
 _PER_TURN = 20  # verdicts that are given before requests have their turn
@@ -25,10 +25,12 @@ class Screening:
 
     Args:
         in_folder: Does what waits for the folder's file system.
-        judge: Told why a file cannot be a model, or nothing.
+        judge: Told why each of some files cannot be a model, or nothing.
     """
 
-    def __init__(self, in_folder: Callable[..., Awaitable[Any]], judge: Verdict) -> None:
+    def __init__(
+        self, in_folder: Callable[..., Awaitable[Any]], judge: Callable[[list[Verdict]], None]
+    ) -> None:
         self._in_folder = in_folder
         self._judge = judge
         self._waiting: dict[Key, Slot] = {}
@@ -59,10 +61,10 @@ class Screening:
                 self._looking = {key: candidate for key, _, candidate in looked}
                 files = [(each.path, each.fingerprint) for _, _, each in looked]
                 faults = await self._in_folder(find_faults, files)
-                for index, (known, fault) in enumerate(zip(looked, faults, strict=True)):
-                    self._looking.pop(known[0])
-                    self._judge(*known, fault)
-                    if index % _PER_TURN == _PER_TURN - 1:
-                        await asyncio.sleep(0)
+                verdicts = [(*known, fault) for known, fault in zip(looked, faults, strict=True)]
+                self._looking = {}
+                for begin in range(0, len(verdicts), _PER_TURN):
+                    self._judge(verdicts[begin : begin + _PER_TURN])
+                    await asyncio.sleep(0)
         finally:
             self._task = None
