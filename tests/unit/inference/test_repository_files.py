@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import hashlib
 import os
 import shutil
 import time
 import weakref
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from artefacts import message
 from inference.errors import ConflictError, NotFoundError
 from inference.repository import slot
+from inference.repository.changes import Changes, look_for_changes
 from inference.repository.report import Report
 from inference.repository.repository import Repository
 from repository_bench import Bench, FakeExaminer, active_of, live, note, scenario
@@ -24,8 +27,6 @@ from repository_bench import Bench, FakeExaminer, active_of, live, note, scenari
 CORRUPT, HALF = message((1, 8), (7, "corrupt")), message((1, 8), (7, "half"))
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inference.admission.contents import Contents
     from inference.repository.admission import Limits
 
@@ -424,3 +425,64 @@ def test_what_the_machine_lacks_for_now_is_no_files_fault(
     run()
     assert reason in caplog.text
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("call", ["stat", "is_dir", "scandir"])
+@pytest.mark.parametrize("place", ["m/1/model.onnx", "m.onnx"])
+def test_a_look_that_fails_removes_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    place: str,
+) -> None:
+    """A disk or a mount that fails says nothing about what is there."""
+    before = Changes()
+    for path in (tmp_path / place, tmp_path / "other/1/model.onnx"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    before = look_for_changes(tmp_path, before, 0)
+    assert before.found.keys() == {("m", 1), ("other", 1)}
+    with monkeypatch.context() as broken:
+        break_looks(broken, call)
+        during = look_for_changes(tmp_path, before, 0)
+    assert during.found == before.found
+    assert not during.new
+    assert not during.gone
+    after = look_for_changes(tmp_path, during, 0)
+    assert (after.found, after.new, after.gone) == (before.found, [], [])
+    (tmp_path / place).unlink()
+    assert look_for_changes(tmp_path, after, 0).gone == [("m", 1)]
+    if during.scan.unseen:
+        assert during.warning == "cannot look at m; what is live stays live"
+        assert "Input/output error" in during.scan.ignored[0].reason
+
+
+def break_looks(broken: pytest.MonkeyPatch, call: str) -> None:
+    """Let looks at what belongs to the model ``m`` fail, as a broken disk does."""
+    stat, scandir = Path.stat, os.scandir
+
+    def is_broken(path: object) -> bool:
+        return any(part in ("m", "m.onnx") for part in Path(str(path)).parts)
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path, self._entry = entry.name, entry.path, entry
+
+        def is_dir(self) -> bool:
+            if is_broken(self.path):
+                raise OSError(errno.EIO, "Input/output error")
+            return self._entry.is_dir()
+
+    def broken_stat(path: Path, **more: Any) -> os.stat_result:
+        if is_broken(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return stat(path, **more)
+
+    def broken_scandir(path: Path) -> list[Any]:
+        if call == "scandir" and is_broken(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return [Entry(e) if call == "is_dir" else e for e in scandir(path)]
+
+    broken.setattr(os, "scandir", broken_scandir)
+    if call == "stat":
+        broken.setattr(Path, "stat", broken_stat)

@@ -41,9 +41,10 @@ class Changes:
 def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Changes:
     """Look at the folder.
 
-    What is live stays live while the folder is away or unmounted. Where more than half of the
-    models vanish from one look to the next, two or more, they stay for ``hold_seconds``: nobody
-    deletes like that, but a volume that is detached, or emptied by mistake, looks like that.
+    What is live stays live while the folder is away or unmounted, or while its own files cannot be
+    looked at: a disk that fails says nothing of what is there. Where more than half of the models
+    vanish from one look to the next, two or more, they stay for ``hold_seconds``: nobody deletes
+    like that, but a volume that is detached, or emptied by mistake, looks like that.
     """
     scan = scan_models(folder)
     is_unmounted = scan.is_mount_point_of(before.scan)
@@ -52,9 +53,12 @@ def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Chan
         warning = "" if before.is_away else f"{folder} {how}; what is live stays live"
         return replace(before, new=[], gone=[], is_away=True, warning=warning)
     found = {(each.name, each.version): each for each in scan.candidates}
-    names = {name for name, _ in found}
+    names = {name for name, _ in found} | scan.unseen
     held, warning = _hold(folder, before, names, hold_seconds)
-    found |= {k: c for k, c in before.found.items() if k[0] in held and k not in found}
+    kept = held.keys() | scan.unseen
+    found |= {k: c for k, c in before.found.items() if k[0] in kept and k not in found}
+    if not warning and not scan.unseen <= before.scan.unseen:
+        warning = f"cannot look at {', '.join(sorted(scan.unseen))[:200]}; what is live stays live"
     new = [each for key, each in found.items() if before.found.get(key) != each]
     new.sort(key=lambda each: each.fingerprint.modified_ns)
     gone = [key for key in before.found if key not in found]

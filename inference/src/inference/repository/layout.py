@@ -6,13 +6,19 @@ only lists and stats; it opens nothing.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inference.admission.contents import Fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME_LENGTH = 64
 NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
@@ -20,6 +26,9 @@ RESERVED = frozenset({"stats"})  # the Open Inference Protocol has GET /v2/model
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
 FILE_NAME = "model.onnx"
+_SUFFIX = ".onnx"
+# What says that nothing is there; whatever else a look fails with says nothing.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +63,14 @@ class Scan:
         device: The filesystem that it is on.
         candidates: At most one per name and version.
         ignored: Everything else but hidden and temporary entries.
+        unseen: Models of which something could not be looked at; it may well be there.
     """
 
     present: bool = True
     device: int = 0
     candidates: list[Candidate] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
+    unseen: set[str] = field(default_factory=set)
 
     def is_mount_point_of(self, before: Scan) -> bool:
         """Tell what an unmounted folder leaves: nothing, on another filesystem than before."""
@@ -68,11 +79,17 @@ class Scan:
 
 
 def fingerprint(path: Path) -> Fingerprint | None:
-    """Read a regular file's fingerprint; ``None`` when it is not (or no longer) one."""
+    """Read a regular file's fingerprint; ``None`` when it is not (or no longer) one.
+
+    Raises:
+        OSError: It could not be looked at, which says nothing about what is there.
+    """
     try:
         status = path.stat()
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise
     if not stat.S_ISREG(status.st_mode):
         return None
     return Fingerprint.of(status)
@@ -87,18 +104,35 @@ def scan_models(models_dir: Path) -> Scan:
         return Scan(present=False)
     scan = Scan(device=begun.st_dev)
     visible = [entry for entry in entries if not _is_hidden(entry.name)]
-    folders = [entry for entry in visible if _is_folder(entry) and entry.name[-5:] != ".onnx"]
-    for entry in folders:
-        _scan_name(Path(entry.path), scan)
-    versioned = {candidate.name for candidate in scan.candidates}
+    folders: list[Path] = []
+    files: list[Path] = []
     for entry in visible:
-        if entry not in folders:
-            _scan_flat(Path(entry.path), versioned, scan)
+        with _looking_at(entry.name, scan):
+            is_folder = _is_folder(entry) and not entry.name.endswith(_SUFFIX)
+            (folders if is_folder else files).append(Path(entry.path))
+    for path in folders:
+        with _looking_at(path.name, scan):
+            _scan_name(path, scan)
+    versioned = {candidate.name for candidate in scan.candidates} | scan.unseen
+    for path in files:
+        with _looking_at(path.name, scan):
+            _scan_flat(path, versioned, scan)
     if not _is_same(models_dir, begun):  # what it lacks may have gone with the folder
         return Scan(present=False)
     scan.ignored = [Ignored(_spell(ignored.path), ignored.reason) for ignored in scan.ignored]
     scan.candidates.sort(key=lambda candidate: (candidate.name, candidate.version))
     return scan
+
+
+@contextlib.contextmanager
+def _looking_at(name: str, scan: Scan) -> Iterator[None]:
+    """Look at an entry of the folder; note the model when something could not be looked at."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            scan.unseen.add(name.removesuffix(_SUFFIX))
+            scan.ignored.append(Ignored(name, f"it cannot be read: {error.strerror}"))
 
 
 def _is_same(folder: Path, status: os.stat_result) -> bool:
@@ -113,14 +147,21 @@ def _is_hidden(name: str) -> bool:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether that is a folder.
+
+    Raises:
+        OSError: It could not be looked at.
+    """
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads back to itself, say
-        return False
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return False
+        raise
 
 
 def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
-    if path.suffix != ".onnx":
+    if path.suffix != _SUFFIX:
         reason = "not an .onnx file"
     elif path.is_dir():
         reason = f"a folder; a model's folder is NAME/VERSION/{FILE_NAME}, a file is NAME.onnx"
@@ -140,12 +181,7 @@ def _scan_name(folder: Path, scan: Scan) -> None:
     if not is_name(folder.name):
         scan.ignored.append(Ignored(folder.name + "/", _bad_name(folder.name)))
         return
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        scan.ignored.append(Ignored(folder.name + "/", f"it cannot be read: {error.strerror}"))
-        return
-    for entry in entries:
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if _is_hidden(entry.name):
             continue
         place = f"{folder.name}/{entry.name}"
