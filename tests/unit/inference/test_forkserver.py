@@ -16,6 +16,8 @@ import pytest
 
 import artefacts
 from artefacts import FIXTURES, penguins
+from inference.admission import reader
+from inference.admission.contents import fill
 from inference.repository import forkserver
 from inference.repository.admission import Limits, examine
 from inference.repository.forkserver import ForkServer
@@ -98,7 +100,7 @@ def test_it_reports_what_a_fresh_process_does(forks: ForkServer, file: Path) -> 
         (penguins(wrong=True), Limits(), "golden sample"),
         (artefacts.with_external_data(), Limits(), "external data"),
         (artefacts.greedy(), Limits(), "memory"),
-        (artefacts.endless(), Limits(seconds=1), "its examination may take 1 in all"),
+        (artefacts.endless(), Limits(seconds=1), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
         (artefacts.endless(), Limits(seconds=0.3), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
     ],
 )
@@ -308,3 +310,54 @@ def test_whatever_it_has_begun_ends_with_it(path: Path) -> None:
             await asyncio.wait({task})
 
     asyncio.run(asyncio.wait_for(close(), 30))
+
+
+def test_a_file_system_that_hangs_costs_one_reader_and_nobody_waits_for_it(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader is ended by its timer, whatever it waits for."""
+
+    def hang(memory: int, file: Path, most_bytes: int, between: Any) -> Any:
+        if file.name == "hangs":
+            signal.pause()
+        return fill(memory, file, most_bytes, between)
+
+    monkeypatch.setattr(reader, "fill", hang)
+    server = ForkServer()
+    path.write_bytes(penguins())
+
+    async def ask_both() -> bytes:
+        hanging = asyncio.create_task(server.read(tmp_path / "hangs", Limits(seconds=2)))
+        with await asyncio.wait_for(server.read(path, Limits()), 30) as read:
+            data = read.data()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(hanging, 30)
+        return data
+
+    assert asyncio.run(ask_both()) == penguins()
+    eventually(lambda: not children(server.pid), what="nobody is left")
+    server.close()
+
+
+def test_a_reading_that_nobody_waits_for_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file is not read to its end for somebody who has gone."""
+
+    def slowly(*arguments: Any) -> Any:
+        while True:
+            arguments[-1]()
+
+    monkeypatch.setattr(reader, "fill", slowly)
+    server = ForkServer()
+
+    async def cancel() -> None:
+        task = asyncio.create_task(server.read(tmp_path / "large", Limits(seconds=600)))
+        await asyncio.to_thread(eventually, lambda: children(server.pid))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(cancel(), 30))
+    eventually(lambda: not children(server.pid), what="nobody is left")
+    server.close()

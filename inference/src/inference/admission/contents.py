@@ -149,7 +149,7 @@ def fill(
         ChangedError: It changed meanwhile, or is no regular file.
         OSError: It cannot be read.
     """
-    file = _open(path)
+    file = open_file(path)
     try:
         begun = Fingerprint.of(os.fstat(file))
         if begun.size > most_bytes:
@@ -190,11 +190,15 @@ def read_all(descriptor: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _open(path: Path) -> int:
+def open_file(path: Path) -> int:
     """Open a regular file for reading, and nothing else, not even for a moment.
 
     To open a pipe waits for whoever writes to it, and to open a device may set it going. So the
     name is looked up once without opening what it stands for, and what was found is opened.
+
+    Raises:
+        ChangedError: It is no regular file.
+        OSError: It cannot be opened.
     """
     place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:

@@ -9,10 +9,9 @@ for groups, which no version of ONNX has.
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
-from inference.admission.contents import Fingerprint
+from inference.admission.contents import ChangedError, Fingerprint, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +33,12 @@ def find_faults(files: Sequence[tuple[Path, Fingerprint]]) -> list[str]:
 
 def _look(path: Path, fingerprint: Fingerprint) -> str:
     try:
-        # A named pipe that stands here by now must not be waited for.
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        file = open_file(path)
+    except (OSError, ChangedError):
         return ""
     try:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or Fingerprint.of(status) != fingerprint:
+        if Fingerprint.of(status) != fingerprint:
             return ""
         return _walk(file, status.st_size)
     except OSError:
