@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from inference.repository.outline import find_faults
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     Verdict = tuple[Key, Slot, Candidate, str]
 
+_SECONDS = 5.0  # how long is waited for the file system
 _AT_ONCE = 100  # files that one call looks at
 _PER_TURN = 20  # verdicts that are given before requests have their turn
 
@@ -60,7 +62,10 @@ class Screening:
                 looked = [(key, slot, slot.candidate) for key, slot in slots]
                 self._looking = {key: candidate for key, _, candidate in looked}
                 files = [(each.path, each.fingerprint) for _, _, each in looked]
-                faults = await self._in_folder(find_faults, files)
+                faults = [""] * len(files)  # where the file system does not answer
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_SECONDS):
+                        faults = await self._in_folder(find_faults, files)
                 verdicts = [(*known, fault) for known, fault in zip(looked, faults, strict=True)]
                 self._looking = {}
                 for begin in range(0, len(verdicts), _PER_TURN):
