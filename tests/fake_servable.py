@@ -28,6 +28,7 @@ class FakeServable:
     """
 
     name, version = "fake", 1
+    text_inputs: Sequence[str] = ()
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan or Plan(mode="thread", max_batch_rows=8)

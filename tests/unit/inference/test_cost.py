@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 
 from amount import amount
-from artefacts import FLOAT, graph, model, node, tensor, value
+from artefacts import FLOAT, STRING, graph, model, node, tensor, value
 from hostile_graphs import GRAPHS
 from inference.errors import RunTimeoutError
 from inference.model import cost
 from inference.model.cost import measure_cost
+from inference.model.plan import make_plan
 from inference.model.servable import Servable
 from inference.model.signature import Signature, TensorSpec
 from inference.repository.admission import Limits, examine
+from inference.serving.dispatch import Dispatcher
+from inference.serving.ledger import Ledger
+from inference.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,6 +130,42 @@ def test_costly_models_are_admitted(layers: int, side: int, rows: int | str, pat
     assert report.admitted, report.reason
     assert report.cost_us[1] > 0
     assert report.fixed_sizes
+
+
+def words() -> bytes:
+    """Make a model that counts two words in a text."""
+    nodes = [
+        node("Tokenizer", ["X"], ["words"], "com.microsoft", mark=0, mincharnum=1,
+             pad_value="#", separators=[" "]),
+        node("Flatten", ["words"], ["flat"]),
+        node("TfIdfVectorizer", ["flat"], ["Y"], max_gram_length=1, max_skip_count=0,
+             min_gram_length=1, mode="TF", ngram_counts=[0], ngram_indexes=[0, 1],
+             pool_strings=["good", "bad"]),
+    ]  # fmt: skip
+    return model(graph(nodes, [value("X", STRING, "n", 1)], [value("Y", FLOAT, "n", 2)]))
+
+
+def test_short_texts_run_on_the_loop_and_long_ones_do_not(path: Path) -> None:
+    """One long text among many rows has each of them padded to as many words."""
+    path.write_bytes(words())
+    report = examine(path, Limits())
+    assert report.admitted, report.reason
+    assert report.fixed_sizes
+    assert 100 < report.inline_text < 128 * 16 * 1024
+    plan = make_plan(report.cost_us, batchable=False, inline_text=report.inline_text)
+    servable = Servable("m", 1, words(), plan=plan)
+    dispatcher = Dispatcher(Settings(), Ledger("waiting", 1))
+
+    def is_inline(rows: int, characters: int) -> bool:
+        texts = np.full((rows, 1), "a", dtype=np.object_)
+        texts[0, 0] = "a" * characters
+        return dispatcher.is_inline(servable, rows, {"X": texts})
+
+    most = report.inline_text
+    assert is_inline(1, most)
+    assert not is_inline(1, most + 1)
+    assert is_inline(2, most // 2)
+    assert not is_inline(2, most // 2 + 1)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.errors import RunTimeoutError
+from inference.errors import InferenceError, RunTimeoutError
+from inference.model.plan import ANY_TEXT
 from inference.model.session import Stop
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _RUNS = 15
 _BUDGET_SECONDS = 0.15  # per row count; one run that takes as long is figure enough
 # How much longer than all of it may take one run may last before it is ended.
 LONGEST_RUN = 3
+# As long as any request may be that is answered on the loop, and as many words as it can hold.
+_TEXT = "a b " * (16 * 1024 // 4)
+_LONGEST_TEXT_US = 1000.0
 
 
 def measure_cost(servable: Servable, seconds: float) -> dict[int, float]:
@@ -65,6 +69,43 @@ def _expect_seconds(costs: dict[int, float], rows: int) -> float:
     last = max(costs)
     run = costs[last] * rows / last * 1e-6
     return run if run > _BUDGET_SECONDS else run + _BUDGET_SECONDS
+
+
+def measure_text(servable: Servable, costs: dict[int, float], seconds: float) -> int:
+    """Find out for how much text a run takes no longer than it may on the loop.
+
+    A graph that splits texts into words makes a table of them, as wide as the longest text has
+    words, for all rows. So what counts is the length of the longest text times the number of rows.
+
+    Args:
+        servable: The artefact, loaded.
+        costs: What runs of short texts cost.
+        seconds: How long it should take.
+
+    Returns:
+        That product, in characters; ``ANY_TEXT`` where text costs next to nothing.
+    """
+    limit = ANY_TEXT
+    if not servable.text_inputs:
+        return limit
+    for rows in {1, max(costs)}:
+        feeds = _feeds(servable, rows)
+        for name in servable.text_inputs:
+            feeds[name] = feeds[name].copy()
+            feeds[name].flat[0] = _TEXT
+        characters = len(_TEXT) * len(servable.text_inputs)
+        begin = time.perf_counter()
+        try:
+            with ended_after(seconds * LONGEST_RUN) as stop:
+                servable.run(None, feeds, stop)
+        except RunTimeoutError:
+            return 0
+        except InferenceError:
+            continue  # it takes no such text, and says so soon
+        taken_us = (time.perf_counter() - begin) * 1e6 - costs.get(rows, 0.0)
+        if taken_us > _LONGEST_TEXT_US:
+            limit = min(limit, int(rows * characters * _LONGEST_TEXT_US / taken_us))
+    return limit
 
 
 @contextmanager

@@ -20,6 +20,7 @@ _INLINE_US = 200.0
 # Batching has to save at least half of the time per row to be worth its bookkeeping.
 _BATCH_GAIN = 2.0
 _LARGEST_BATCH = 128
+ANY_TEXT = 2**31
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -31,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
         max_batch_rows: Most rows of several requests that share a run; 1 is no batching.
         threads: Threads of one run, never more than the cgroup grants.
         inline_rows: Up to how many rows of one request run inline.
+        inline_text: Up to how many characters, of the longest text times rows, that is so.
         cost_us: The curve it follows from: microseconds of a run, by row count.
     """
 
@@ -38,16 +40,24 @@ class Plan(msgspec.Struct, frozen=True):
     max_batch_rows: int = 1
     threads: int = 1
     inline_rows: int = 0
+    inline_text: int = ANY_TEXT
     cost_us: dict[int, float] = {}
 
 
-def make_plan(cost_us: Mapping[int, float], *, batchable: bool, threads: int = 1) -> Plan:
+def make_plan(
+    cost_us: Mapping[int, float],
+    *,
+    batchable: bool,
+    threads: int = 1,
+    inline_text: int = ANY_TEXT,
+) -> Plan:
     """Derive the plan from the cost curve.
 
     Args:
         cost_us: Microseconds of a run, by row count; empty when it could not be measured.
         batchable: Whether rows of several requests may share a run without changing an answer.
         threads: Threads with which the curve was measured.
+        inline_text: See :class:`Plan`.
     """
     if not cost_us:
         return Plan(threads=threads)
@@ -60,6 +70,7 @@ def make_plan(cost_us: Mapping[int, float], *, batchable: bool, threads: int = 1
         max_batch_rows=largest if batched else 1,
         threads=threads,
         inline_rows=inline_rows,
+        inline_text=inline_text,
         cost_us=dict(cost_us),
     )
 

@@ -45,6 +45,7 @@ class Servable:
         contract: What the artefact says about itself; ``None`` for somebody else's file.
         signature: Inputs and outputs of the graph.
         features: The contract's, or positional ones; ``None`` when the inputs are not rows.
+        text_inputs: Names of the inputs that take text.
         class_keys: How each class is spelt in an answer; ``None`` without classes.
 
     Raises:
@@ -67,6 +68,7 @@ class Servable:
         self._session = Session(data, threads=self.plan.threads, memory_bytes=memory_bytes)
         self.signature = self._session.signature
         check_count(self.signature)
+        self.text_inputs = [s.name for s in self.signature.inputs if s.dtype == np.object_]
         document = self._session.metadata.get(METADATA_KEY)
         self.contract: Contract | None = None if document is None else decode_contract(document)
         self.features: Sequence[Feature] | None

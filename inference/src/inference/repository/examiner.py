@@ -131,8 +131,8 @@ def examine_here(
 
 def _try(data: bytes, report: Report, confine: Callable[[], None] | None, seconds: float) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
-    from inference.model.cost import ROW_COUNTS  # noqa: PLC0415
-    from inference.model.plan import granted_cpus  # noqa: PLC0415
+    from inference.model.cost import ROW_COUNTS, measure_text  # noqa: PLC0415
+    from inference.model.plan import ANY_TEXT, granted_cpus  # noqa: PLC0415
     from inference.model.proto import parse  # noqa: PLC0415
     from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
@@ -151,7 +151,7 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
     samples, difference = replay_samples(servable, 2 * step_seconds)
     warnings: list[str] = []
     cost: dict[int, float] = {}
-    threads, batchable = 1, False
+    threads, batchable, inline_text = 1, False, ANY_TEXT
     contract = servable.contract
     if contract is None:
         warnings.append("the file has no contract: its features are positional, nothing is known")
@@ -161,6 +161,7 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
         )
     try:
         cost, threads = _measure(servable, data, granted, step_seconds)
+        inline_text = measure_text(servable, cost, step_seconds) if fixed_sizes else ANY_TEXT
         quick = max(cost) == max(ROW_COUNTS) and max(cost.values()) < step_seconds * 1e6
         # Who asks for much would have his neighbours wait, in a run that they share.
         batchable = fixed_sizes and quick and is_batch_exact(servable)
@@ -185,6 +186,7 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
         threads=threads,
         batchable=batchable,
         fixed_sizes=fixed_sizes,
+        inline_text=inline_text,
         warnings=warnings,
     )
 

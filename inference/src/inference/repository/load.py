@@ -36,7 +36,12 @@ def load_servable(
     asked = [settings.plans[wanted] for wanted in ("*", name) if wanted in settings.plans]
     threads = next((a.threads for a in reversed(asked) if a.threads), report.threads)
     threads = min(threads, granted_cpus())  # the report may stem from a larger machine
-    plan = make_plan(report.cost_us, batchable=report.batchable, threads=threads)
+    plan = make_plan(
+        report.cost_us,
+        batchable=report.batchable,
+        threads=threads,
+        inline_text=report.inline_text,
+    )
     # By path: onnxruntime then reads it in pieces, and keeps no copy while it does.
     servable = Servable(
         name, version, contents.path, plan=plan, memory_bytes=settings.run_memory_bytes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from inference.model.plan import ANY_TEXT
+
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the examination of one artefact found.
@@ -23,6 +25,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         batchable: Whether rows of several requests may share a run.
         fixed_sizes: Whether what a run computes has sizes that follow from the shapes of its inputs
             alone, so that ``cost_us`` holds for whatever values they have.
+        inline_text: Up to how many characters, of the longest text times rows, that holds.
         warnings: What a person should know although it is admitted.
         was_cut_short: Whether the examination was ended from outside, so that another one, on a
             machine that is less busy, may find otherwise.
@@ -41,6 +44,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     threads: int = 1
     batchable: bool = False
     fixed_sizes: bool = False
+    inline_text: int = ANY_TEXT
     warnings: list[str] = []
     was_cut_short: bool = False
 

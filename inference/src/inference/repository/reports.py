@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.admission.turn import turn
-from inference.repository.report import Report  # noqa: TC001 - msgspec reads it at run time
+from inference.repository.report import Report
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -44,7 +44,10 @@ class Reports:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[str, Report] = {}
-        self._made_by = f"inference {version('inference')}, onnxruntime {version('onnxruntime')}"
+        self._made_by = (
+            f"inference {version('inference')}, onnxruntime {version('onnxruntime')}, "
+            f"reports of {len(Report.__struct_fields__)} fields"
+        )
 
     def get(self, digest: str) -> Report | None:
         """Find the report on a content."""

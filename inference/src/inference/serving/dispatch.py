@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from inference.errors import OverloadedError, RunTimeoutError
+from inference.model.plan import ANY_TEXT
 from inference.serving.lane import Lane
 from inference.serving.runner import Runner
 
@@ -55,18 +56,25 @@ class Dispatcher:
         self._waiting = waiting
         self._in_all = 0
 
-    def is_inline(self, servable: Servable, rows: int, feeds: dict[str, Any] | None = None) -> bool:
-        """Tell whether so many rows are cheap enough for the loop.
+    def is_inline(self, servable: Servable, rows: int, feeds: dict[str, Any]) -> bool:
+        """Tell whether a run is cheap enough for the loop.
 
         Args:
             servable: What is asked.
             rows: Rows of the request.
-            feeds: Its arrays, where inputs of different lengths may pass for one row.
+            feeds: Its arrays.
         """
-        most = servable.plan.inline_rows
-        if rows > most:
+        plan = servable.plan
+        if rows > plan.inline_rows:
             return False
-        return feeds is None or len(feeds) == 1 or _longest(servable, feeds) <= most
+        if len(feeds) > 1:  # inputs of different lengths pass for one row
+            rows = max(rows, _longest(servable, feeds))
+        if plan.inline_text == ANY_TEXT:
+            return rows <= plan.inline_rows
+        if rows > plan.inline_rows:
+            return False
+        longest = (max(map(len, feeds[name].flat), default=0) for name in servable.text_inputs)
+        return rows * sum(longest) <= plan.inline_text
 
     def run_inline(
         self,

@@ -83,7 +83,7 @@ class Predictor:
         if answer is not None:
             return answer
         batch = self._read_at_once(body)
-        if batch is None or not self._dispatcher.is_inline(servable, batch.rows):
+        if batch is None or not self._dispatcher.is_inline(servable, batch.rows, batch.feeds):
             return None
         timing.parse_ended()
         timing.rows = batch.rows

@@ -267,8 +267,8 @@ async def test_cheap_rows_run_on_the_loop_and_never_wait() -> None:
     task = bench.ask(1, 2)
     await asyncio.sleep(0)  # one turn of the loop is enough
     assert task.done()
-    assert bench.dispatcher.is_inline(bench.servable, 2)  # type: ignore[arg-type]
-    assert not bench.dispatcher.is_inline(bench.servable, 3)  # type: ignore[arg-type]
+    assert bench.dispatcher.is_inline(bench.servable, 2, feeds(1, 2))  # type: ignore[arg-type]
+    assert not bench.dispatcher.is_inline(bench.servable, 3, feeds(1, 2, 3))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("plan", [BATCHED, Plan(), Plan(mode="inline", inline_rows=8)])
