@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from amount import amount
 from artefacts import message
+from inference.repository.live_names import LiveNames
 from inference.repository.slot import Slot
 from inference.repository.turns import Kind, Turns
 from repository_bench import Bench, live, note, scenario
@@ -149,3 +153,31 @@ async def test_reconciling_what_has_not_changed_makes_no_snapshot(tmp_path: Path
         bench.put("other.onnx", note(2))
         after = await bench.until(lambda s: "other" in s.ready_names)
         assert after.models["m"] is kept
+
+
+@scenario
+async def test_after_a_restart_what_was_live_comes_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.put("good.onnx", note(1), age=500)
+    async with live(bench):
+        await bench.until(lambda s: s.complete and "good" in s.ready_names)
+        await bench.until(lambda _: LiveNames(tmp_path / "state").before == {"good"})
+    for number in range(60):  # half of them older, half of them newer
+        junk = message((1, 8), (7, b"%d" % number))
+        bench.put(f"junk-{number}.onnx", junk, age=470 + number)
+    again = Bench(tmp_path)
+    shutil.rmtree(tmp_path / "state" / "reports")  # so that all is examined again
+    async with live(again):
+        await again.until(lambda s: "good" in s.ready_names)
+        assert again.examiner.seen.index(note(1)) < 10
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{}", b"\xff", b'["../../etc"]'])
+def test_a_damaged_list_of_live_models_does_no_harm(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "live.json").write_bytes(content)
+    names = LiveNames(tmp_path)
+    assert names.before <= {"../../etc"}
+    names.keep(["a", "b"])
+    assert LiveNames(tmp_path).before == {"a", "b"}
+    assert LiveNames(tmp_path / "live.json").before == frozenset()
+    LiveNames(tmp_path / "live.json").keep(["a"])

@@ -19,6 +19,7 @@ from inference.repository.bringup import BringUp, event
 from inference.repository.changes import Changes, look_for_changes
 from inference.repository.choice import choices_of, choose_versions
 from inference.repository.intake import AT_ONCE
+from inference.repository.live_names import LiveNames
 from inference.repository.report import Report
 from inference.repository.screening import Screening
 from inference.repository.turns import Kind, Turns
@@ -83,6 +84,7 @@ class Reconciler:
         self._turns = Turns(AT_ONCE + 1, AT_ONCE - 1, self._bring_up)
         self._state: State = registry.snapshot.state
         self._unloaded: frozenset[str] = frozenset()
+        self._live = LiveNames(settings.state_dir)
         self._changes = Changes()
         self._open: set[str] = set()  # models of which something is yet to be brought up
         self._agenda = Agenda(lambda names: self._publish((), names))
@@ -170,6 +172,8 @@ class Reconciler:
             self.advance(*names)
             await asyncio.sleep(0)
         self._registry.publish((), self._state, ignored=tuple(changes.scan.ignored))
+        if self._registry.snapshot.complete:
+            self._live.keep_soon(self._registry.snapshot.ready_names, self._intake.in_thread)
 
     def _forget(self, key: Key) -> None:
         slot = self._registry.drop(key)
@@ -255,7 +259,8 @@ class Reconciler:
         if slot.made_way == slot.candidate.fingerprint:
             return Kind.LONG
         model = self._registry.snapshot.models.get(name)
-        if (model and model.active) or key in self.asked or name in self._state.pins:
+        was_live = name in self._live.before and not slot.attempts
+        if (model and model.active) or was_live or key in self.asked or name in self._state.pins:
             return Kind.LIVE
         return Kind.AGAIN if slot.attempts else Kind.NEW
 

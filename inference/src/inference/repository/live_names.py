@@ -1,0 +1,59 @@
+"""Which models answered last, kept over a restart: these are brought up before any others.
+
+Nothing but an order depends on it, so a file that is lost, or says anything else, does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+_MOST_BYTES = 16 * 1024 * 1024
+
+_decode = msgspec.json.Decoder(list[str]).decode
+
+
+class LiveNames:
+    """The names of models that answer.
+
+    Args:
+        folder: Where they are kept.
+
+    Attributes:
+        before: Those that answered before this process began.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "live.json"
+        self._kept: list[str] | None = None
+        self._keeping: asyncio.Future[Any] | None = None
+        self.before = frozenset(self._read())
+
+    def keep_soon(self, names: list[str], in_thread: Callable[..., Awaitable[Any]]) -> None:
+        """Keep the names of the models that answer now, without waiting for the disk."""
+        if names != self._kept and (self._keeping is None or self._keeping.done()):
+            self._keeping = asyncio.ensure_future(in_thread(self.keep, names))
+
+    def keep(self, names: list[str]) -> None:
+        """Keep the names of the models that answer now; blocks."""
+        temporary = self._path.with_name(f".live-{os.getpid()}.tmp")
+        with contextlib.suppress(OSError):  # it costs an order, and no more
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(msgspec.json.encode(names))
+            temporary.replace(self._path)
+            self._kept = names
+
+    def _read(self) -> list[str]:
+        try:
+            with self._path.open("rb") as file:
+                return _decode(file.read(_MOST_BYTES))
+        except (OSError, msgspec.MsgspecError, UnicodeError):
+            return []
