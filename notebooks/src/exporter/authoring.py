@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter import provenance
 from exporter.errors import OptionError
-from exporter.probe import Manners, Prober
+from exporter.probe import Prober
 from exporter.samples import choose_rows, make_samples, ordinary_row, probe_rows
 from exporter.statistics import describe
 from exporter.table import Table
@@ -96,6 +96,7 @@ def write_contract(
         samples=samples,
         classes=original.classes,
         targets=notes.targets(answers, original.task),
+        unused=_unused_columns(table, conversion),
     )
 
 
@@ -115,7 +116,7 @@ def _describe_features(
     if len(nullable) > 1 and not prober.takes_nulls_together(nullable):
         # Singly yes, together no: allow what X itself shows, for that has been compared.
         seen = {i for i in nullable if table.columns[i].missing.any()}
-        manners = {i: Manners(m.nullable and i in seen, m.closed) for i, m in manners.items()}
+        manners = {i: replace(m, nullable=m.nullable and i in seen) for i, m in manners.items()}
     example = table.take([ordinary_row(table, golden)]).rows()[0]
     return [
         describe(
@@ -132,6 +133,11 @@ def _describe_features(
 def _kept_columns(conversion: Conversion) -> list[int]:
     # A column that the pipeline drops has no input left: callers need not send it.
     return [i for i, name in enumerate(conversion.inputs) if name is not None]
+
+
+def _unused_columns(table: Table, conversion: Conversion) -> list[str] | None:
+    names = zip(table.names, conversion.inputs, strict=True)
+    return [column for column, fed in names if fed is None] or None
 
 
 def _only(table: Table, kept: list[int]) -> Table:

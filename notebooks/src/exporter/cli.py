@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import joblib
-import pandas as pd
-
-from exporter.errors import ArgumentError, DataError, ExporterError, ModelError, OptionError
+from exporter.data.files import load_model, read_rows
+from exporter.errors import ArgumentError, ExporterError, OptionError
 from exporter.publish import publish
 from exporter.signing import make_key
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from exporter.publication import Publication
 
 _OK, _REFUSED, _USAGE = 0, 1, 2
-_SUFFIXES = (".joblib", ".pkl", ".pickle")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "keygen":
             return _make_key(options.name, options.out)
         publication = _publish(options)
-        sys.stdout.write(f"{publication}\n")
+        _show(publication)
         if options.wait is not None:
             publication.wait(options.wait)
             sys.stdout.write(f"served at {publication.predict_url}\n")
@@ -46,72 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
     return _OK
 
 
-def load_model(path: Path) -> Any:
-    """Load a model from a joblib or pickle file, which runs the code in it.
-
-    Raises:
-        ModelError: It is no such file, or cannot be loaded here; says why.
-    """
-    if path.suffix not in _SUFFIXES:
-        raise ModelError(f"{path} is no {' or '.join(_SUFFIXES)} file: save it by joblib.dump()")
-    sys.stderr.write(f"exporter: loading {path} runs the code in it: do so only if you trust it\n")
-    try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            model = joblib.load(path)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ModuleNotFoundError as error:
-        raise ModelError(f"{path} needs the package {error.name!r}: install it first") from None
-    except (AttributeError, ImportError) as error:
-        raise ModelError(f"{path} needs code that is not here: {error}") from None
-    except Exception as error:  # noqa: BLE001 - a pickle may raise whatever it likes
-        raise ModelError(f"{path} holds no model: {error}") from None
-    for warning in told:
-        # Another version of scikit-learn, most often: the file is compared with what was loaded,
-        # so nobody but the user can say whether that is still the model that was trained.
-        sys.stderr.write(f"exporter: {' '.join(str(warning.message).split())}\n")
-    return model
-
-
-def read_rows(
-    path: Path, model: Any, target: str | None
-) -> tuple[pd.DataFrame, pd.Series[Any] | None]:
-    """Read rows from a CSV file with a head line.
-
-    Args:
-        path: The file.
-        model: The model; its column names choose among the file's, where it knows them.
-        target: The column with the true answers, left out of the rows.
-
-    Raises:
-        DataError: It cannot be read.
-        OptionError: There is no such target column.
-    """
-    try:
-        frame = pd.read_csv(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path} is no CSV file with a head line: {error}") from None
-    if target is not None and target not in frame.columns:
-        raise OptionError(f"{path} has no column {target!r}; it has {', '.join(frame.columns)}")
-    answers = None if target is None else frame[target]
-    names = getattr(model, "feature_names_in_", None)
-    if names is not None and set(names) <= set(frame.columns):
-        return frame[list(names)], answers
-    return frame.drop(columns=[] if target is None else [target]), answers
-
-
 def _publish(options: argparse.Namespace) -> Publication:
     if options.evaluate is not None and options.target is None:
         raise OptionError("--evaluate needs --target: the column with the true answers")
     units = dict(_split_unit(text) for text in options.unit)
     model = load_model(options.model)
-    rows, answers = read_rows(options.sample, model, options.target)
+    read = partial(read_rows, separator=options.sep, text=options.text)
+    rows, answers = read(options.sample, model, options.target)
     held_out = None
     if options.evaluate is not None:
-        held_out = read_rows(options.evaluate, model, options.target)
+        held_out = read(options.evaluate, model, options.target)
     return publish(
         model,
         options.name,
@@ -126,6 +67,17 @@ def _publish(options: argparse.Namespace) -> Publication:
         sign_with=options.sign_with,
         progress=False if options.quiet else None,
     )
+
+
+def _show(publication: Publication) -> None:
+    """Show what was published, in what the terminal can print."""
+    text = f"{publication}\n"
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def _separator(text: str) -> str:
+    return text.replace("\\t", "\t")
 
 
 def _make_key(name: str, out: Path | None) -> int:
@@ -160,6 +112,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--target", metavar="COLUMN", help="the column with the true answers")
     command.add_argument(
         "--evaluate", type=Path, metavar="CSV", help="rows it has never seen, for the metrics"
+    )
+    command.add_argument(
+        "--sep",
+        type=_separator,
+        default=",",
+        metavar="CHARACTER",
+        help="what stands between two values in the CSV files; default: ,",
+    )
+    command.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="read this column as strings, such as 01123 or True; may be given again",
     )
     command.add_argument("--description", help="free text for people who choose a model")
     command.add_argument(

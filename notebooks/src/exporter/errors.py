@@ -32,6 +32,10 @@ class ExporterError(RookeryError):
 
     title = "Not published"
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message without the exporter's own frames in a notebook; IPython's protocol."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ArgumentError(ExporterError):
     """An argument of the call is wrong."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.original import Original
+    from exporter.table import Table
     from inference.model.contract import Metrics
 
 
@@ -66,18 +67,34 @@ def gather(
     if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
         raise TargetError("evaluate has to be a pair: evaluate=(X_test, y_test)")
     given = read_table(x, original, names)
-    target = metrics.read_target(
-        evaluate[1], len(read_table(evaluate[0], original, names)), original, "evaluate's y"
-    )
+    held_out_count = len(_read_held_out(evaluate[0], original, names))
+    target = metrics.read_target(evaluate[1], held_out_count, original, "evaluate's y")
     # Read as one, so that a column has one kind in both parts.
     table = read_table(_stack(x, evaluate[0]), original, names)
-    answers = answer_all(original, table.native)
     count = len(given)
+    answers = _answer_both(original, table, count)
     held = Rows(table.take(range(count, len(table))), _part(answers, slice(count, None)))
     kept = Rows(table.take(range(count)), _part(answers, slice(0, count)))
     metrics.warn_unless_held_out(kept.table, held.table)
     score = metrics.score(original, held.answers, target)
     return Evidence(kept, Rows(table, answers), score, _fit(original, kept, y))
+
+
+def _read_held_out(data: Any, original: Original, names: Sequence[str] | None) -> Table:
+    try:
+        return read_table(data, original, names)
+    except DataError as error:
+        raise DataError(f"evaluate's X is not like X: {error}") from None
+
+
+def _answer_both(original: Original, table: Table, count: int) -> Answers:
+    """Ask about X and the held-out rows at once, and blame those of the two that are refused."""
+    try:
+        return answer_all(original, table.native)
+    except DataError:
+        answer_all(original, table.take(range(count)).native)
+        answer_all(original, table.take(range(count, len(table))).native, "evaluate's X")
+        raise
 
 
 def _fit(original: Original, rows: Rows, y: Any) -> Metrics | None:

@@ -21,6 +21,7 @@ _PLAIN: dict[Kind, Element] = {
     "integer": "int64",
     "boolean": "bool",
     "text": "string",
+    "unread": "string",  # its input is left out, or the conversion refused
 }
 _COUNTED: dict[Kind, Element] = {**_PLAIN, "boolean": "int64"}
 _FLOATING: dict[Kind, Element] = {**_PLAIN, "boolean": "number", "integer": "number"}

@@ -111,21 +111,50 @@ def explain_failure(error: Exception) -> str:
     return " ".join(lines)[:400] or type(error).__name__
 
 
-def answer_all(original: Original, native: Any) -> Answers:
+def answer_all(original: Original, native: Any, what: str = "X") -> Answers:
     """Ask the original about the rows a caller gave.
 
+    Args:
+        original: The model.
+        native: Rows in the form it was fitted on.
+        what: What the caller calls them.
+
     Raises:
-        DataError: It does not take them.
+        DataError: It does not take them; names the first row that it refuses.
     """
     try:
         return original.answer(native)
     except ModelError:
         raise
     except Exception as error:
+        row = _first_refused(original, native)
+        where = what if row is None else f"{what}, row {row}"
         raise DataError(
-            f"the model itself cannot predict on X: {explain_failure(error)}. "
-            "Pass X as you pass it to model.predict()"
+            f"the model itself cannot predict on {where}: {explain_failure(error)}. "
+            f"Pass {what} as you pass it to model.predict()"
         ) from error
+
+
+def _first_refused(original: Original, native: Any) -> int | None:
+    """Find the first row that the model refuses; ``None`` where it refuses each of them."""
+    low, high = 0, len(native)
+    if not _answers(original, native[:1]):
+        return None
+    while high - low > 1:  # rows before low are answered, those up to high are not
+        middle = (low + high) // 2
+        if _answers(original, native[low:middle]):
+            low = middle
+        else:
+            high = middle
+    return None if _answers(original, native[low : low + 1]) else low
+
+
+def _answers(original: Original, native: Any) -> bool:
+    try:
+        original.answer(native)
+    except Exception:  # noqa: BLE001 - whatever it is, the rows are refused
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from exporter.conversion.parity import compare, run
 from exporter.table import stack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
     from exporter.original import Answers, Original
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 _UNSEEN_TEXT = "\u2047 never seen in training"
 _MAX_CATEGORIES = 1000
+_KNOWN_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,13 @@ class Manners:
     Attributes:
         nullable: Whether ``null`` is taken.
         closed: Whether values other than those in ``X`` make the original fail.
+        also: Values that ``X`` does not have and that a closed feature takes all the same, since an
+            encoder was given them.
     """
 
     nullable: bool = False
     closed: bool = False
+    also: tuple[Scalar, ...] = ()
 
 
 class Prober:
@@ -64,7 +71,11 @@ class Prober:
         """
         nullable = self._find_nullable(list(columns))
         closed = self._find_closed(columns)
-        return {i: Manners(nullable=i in nullable, closed=i in closed) for i in columns}
+        also = {i: self._find_known(i, columns[i]) for i in closed}
+        return {
+            i: Manners(nullable=i in nullable, closed=i in closed, also=also.get(i, ()))
+            for i in columns
+        }
 
     def takes_nulls_together(self, indices: list[int]) -> bool:
         """Whether rows with nulls in all these features are answered alike, too."""
@@ -100,6 +111,23 @@ class Prober:
         refused = {i for i, each in blocks.items() if not all(map(self._original_answers, each))}
         return closed | refused
 
+    def _find_known(self, index: int, column: Column) -> tuple[Scalar, ...]:
+        """Find the values that X does not have, but that an encoder knows."""
+        seen = set(column.to_scalars())
+        candidates = {
+            value
+            for known in encoded_categories(self._original.model)
+            if seen - {None} <= known
+            for value in known - seen
+        }
+        chosen = sorted(candidates, key=repr)[:_MAX_CATEGORIES]
+        base = self._base.take(range(min(len(self._base), _KNOWN_ROWS)))
+        blocks = [base.with_value(index, value) for value in chosen]
+        if not blocks or self._agree(stack(blocks)):
+            return tuple(chosen)
+        pairs = zip(chosen, blocks, strict=True)
+        return tuple(value for value, block in pairs if self._agree(block))
+
     def _original_answers(self, table: Table) -> bool:
         return self._ask_original(table) is not None
 
@@ -122,6 +150,31 @@ class Prober:
         except Exception:  # noqa: BLE001 - as above
             return None
         return compare(expected, given, self._tolerance, self._original.task)
+
+
+def encoded_categories(model: Any) -> list[set[Scalar]]:
+    """List the categories that the encoders within a model were fitted on or given."""
+    found: list[set[Scalar]] = []
+    for estimator in estimators_within(model):
+        for known in getattr(estimator, "categories_", None) or ():
+            values = np.asarray(known).tolist()
+            found.append({v for v in values if isinstance(v, (str, int, float)) and v == v})  # noqa: PLR0124 - NaN alone differs
+    return found
+
+
+def estimators_within(model: Any) -> Iterator[Any]:
+    """Walk through an estimator and those that it holds, each once."""
+    pending, met = [model], set[int]()
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (list, tuple)) and len(value) <= _MAX_CATEGORIES:
+            pending += value
+        elif isinstance(value, dict):
+            pending += value.values()
+        elif isinstance(value, BaseEstimator) and id(value) not in met:
+            met.add(id(value))
+            yield value
+            pending += vars(value).values()
 
 
 def _is_whole(column: Column) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import sys
 import time
@@ -50,10 +51,11 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._status is not None:
-            self._status.stop()
-        if error is not None and self._handle is not None:
-            self._handle.update(_Html(self._to_line(f"failed at: {self._step}")))
+        with contextlib.suppress(Exception):
+            if self._status is not None:
+                self._status.stop()
+            if error is not None and self._handle is not None:
+                self._handle.update(_Html(self._to_line(f"failed at: {self._step}")))
 
     def begin(self, step: str, detail: str = "") -> None:
         """Say what comes next."""
@@ -66,7 +68,10 @@ class Progress:
 
     def done(self, message: str) -> None:
         """Say how it ended; this line stays."""
-        line = f"{message}, in {time.perf_counter() - self._begin:.1f} s"
+        with contextlib.suppress(Exception):  # what is done is done, whatever the display does
+            self._show_end(f"{message}, in {time.perf_counter() - self._begin:.1f} s")
+
+    def _show_end(self, line: str) -> None:
         if self._handle is not None:
             self._handle.update(_Html(line))
         if self._status is not None:
@@ -74,10 +79,11 @@ class Progress:
             self._console.print(f"[green]✓[/green] {line}", highlight=False)
 
     def _show(self, text: str) -> None:
-        if self._handle is not None:
-            self._handle.update(_Html(self._to_line(text)))
-        if self._status is not None:
-            self._status.update(f"publishing {self._name}: {text}")
+        with contextlib.suppress(Exception):  # a display that fails stops no publication
+            if self._handle is not None:
+                self._handle.update(_Html(self._to_line(text)))
+            if self._status is not None:
+                self._status.update(f"publishing {self._name}: {text}")
 
     def _to_line(self, text: str) -> str:
         return f"publishing {self._name}: {text}"

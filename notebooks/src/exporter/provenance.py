@@ -7,7 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -31,11 +31,22 @@ def record(
         data_sha256=digest(table),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": sys.version.split()[0]} | _versions(libraries),
-        estimator=" ".join(repr(original.model).split()),
+        estimator=describe_estimator(original.model),
         git_commit=git_commit(),
         description=description,
         metrics=metrics,
     )
+
+
+def describe_estimator(model: Any) -> str:
+    """Show an estimator with its parameters in one line, or its type where it cannot be shown.
+
+    A model from another release of scikit-learn may lack attributes that its ``repr`` reads.
+    """
+    try:
+        return " ".join(repr(model).split())
+    except Exception:  # noqa: BLE001 - a model may raise anything, and the name is enough
+        return f"{type(model).__name__}(...)"
 
 
 def digest(table: Table) -> str:
@@ -53,6 +64,8 @@ def digest(table: Table) -> str:
                 sha.update(
                     b"\1" if value is None else b"\2" + value.encode("utf-8", "replace") + b"\0"
                 )
+        elif column.kind == "unread":
+            sha.update("\0".join(map(repr, values.tolist())).encode("utf-8", "replace"))
         else:
             wide = values.astype(values.dtype.newbyteorder("<"))
             sha.update(wide.tobytes())

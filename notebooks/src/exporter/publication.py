@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from exporter import card
 from exporter.errors import NoServiceError, NotServedError, QuarantinedError
 from exporter.service import Service
@@ -111,8 +113,8 @@ class Publication:
             ServiceError: It refuses the records; gives its reason.
             NoServiceError: Nobody answers at ``url``.
         """
-        if hasattr(records, "to_json"):  # a DataFrame; its JSON writes missing values as null
-            records = json.loads(records.to_json(orient="records", double_precision=15))
+        if isinstance(records, pd.DataFrame):
+            records = _to_records(records.drop(columns=self.contract.unused or [], errors="ignore"))
         elif hasattr(records, "tolist"):
             records = records.tolist()
         return Service(self.url).predict(self.name, self.version, records)
@@ -128,3 +130,13 @@ class Publication:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+
+def _to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Write rows as JSON's values, each number exactly and each missing value as null."""
+    columns = [
+        [None if absent else value for value, absent in zip(c.tolist(), c.isna(), strict=True)]
+        for _, c in frame.items()
+    ]
+    names = [str(name) for name in frame.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -94,6 +94,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     """
     check_name(name)
     service = resolve_url(url)
+    link = resolve_link_url(service) if url is None else service
     folder = resolve_models_dir(models_dir)
     _check_tolerance(tolerance)
     signer = resolve_signer(sign_with)
@@ -123,7 +124,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         version=version,
         path=path,
         url=service,
-        link_url=resolve_link_url(service) if url is None else service,
+        link_url=link,
         contract=contract,
         report=report,
         timings=timings,

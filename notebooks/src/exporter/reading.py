@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.original import Original
-    from exporter.table import Array
+
+
+_SHOWN_MISSING, _SHOWN_EXTRA = 3, 5
 
 
 def read_table(data: Any, original: Original, names: Sequence[str] | None = None) -> Table:
@@ -29,9 +31,10 @@ def read_table(data: Any, original: Original, names: Sequence[str] | None = None
         original: The model it is for; says which columns it expects.
         names: Names for the columns of an array.
 
+    A column whose values cannot be sent as JSON becomes an unread one, with its problem.
+
     Raises:
-        DataError: It is no such thing, has other columns, no rows, or values that cannot be sent as
-            JSON; says which column and what to do.
+        DataError: It is no such thing, has other columns, or no rows; says which and what to do.
     """
     if _are_texts(data):
         data = pd.DataFrame({_text_name(data): pd.Series(list(data), dtype=object)})
@@ -125,9 +128,13 @@ def _check_columns(given: list[str], original: Original) -> None:
             if len(expected) < 12
             else "X has the model's columns in another order: pass X[list(model.feature_names_in_)]"
         )
-    faults = [f"column {n!r} is missing.{nearest(n, extra)}" for n in absent[:3]]
+    faults = [f"column {n!r} is missing.{nearest(n, extra)}" for n in absent[:_SHOWN_MISSING]]
+    if len(absent) > _SHOWN_MISSING:
+        faults.append(f"{len(absent) - _SHOWN_MISSING} more columns are missing.")
     if extra:
-        faults.append(f"the model was not fitted on {', '.join(map(repr, extra[:5]))}.")
+        more = f" and {len(extra) - _SHOWN_EXTRA} more" if len(extra) > _SHOWN_EXTRA else ""
+        shown = ", ".join(map(repr, extra[:_SHOWN_EXTRA]))
+        faults.append(f"the model was not fitted on {shown}{more}.")
     raise DataError(
         f"X does not have the columns that the model was fitted on: {' '.join(faults)} "
         "Pass the same columns as to model.fit(), without the target"
@@ -149,35 +156,47 @@ def _read_column(name: str, series: pd.Series[Any], from_frame: bool) -> Column:
     if isinstance(dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
     kinds = pd.api.types
-    if kinds.is_bool_dtype(series.dtype) and not series.isna().any():
+    whole = not series.isna().any()
+    if kinds.is_bool_dtype(series.dtype) and whole:
         return Column(name, "boolean", series.to_numpy(dtype=bool), dtype)
-    if kinds.is_integer_dtype(series.dtype) and not series.isna().any():
-        return Column(name, "integer", _whole(name, series), dtype)
+    if kinds.is_integer_dtype(series.dtype) and whole:
+        if _is_beyond_int64(series):
+            return _unread(name, series, "has integers beyond 64 bits with sign: use floats")
+        return Column(name, "integer", series.to_numpy().astype(np.int64), dtype)
+    if series.dtype == object or kinds.is_string_dtype(series.dtype):
+        return _read_objects(name, series, dtype)
+    return _read_numbers(name, series, dtype)
+
+
+def _read_numbers(name: str, series: pd.Series[Any], dtype: Any) -> Column:
+    kinds = pd.api.types
     if kinds.is_numeric_dtype(series.dtype) and not kinds.is_complex_dtype(series.dtype):
         values = series.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
-            raise DataError(
-                f"column {name!r} has infinite values, which JSON cannot carry: replace them"
+            return _unread(
+                name, series, "has infinite values, which JSON cannot carry: replace them"
             )
         return Column(name, "number", values, dtype)
-    if series.dtype == object or kinds.is_string_dtype(series.dtype):
-        return _read_objects(name, series, dtype)
-    hint = (
-        "turn it into numbers (seconds, year, month, ...)"
-        if "time" in str(series.dtype)
-        else ("turn it into numbers, strings or booleans")
-    )
-    raise DataError(
-        f"column {name!r} is of type {series.dtype}, which is not supported: {hint} and fit again"
+    is_time = "time" in str(series.dtype)
+    instead = "numbers (seconds, year, month, ...)" if is_time else "numbers, strings or booleans"
+    return _unread(
+        name,
+        series,
+        f"is of type {series.dtype}, which is not supported: turn it into {instead} and fit again",
     )
 
 
-def _whole(name: str, series: pd.Series[Any]) -> Array:
+def _unread(name: str, series: pd.Series[Any], problem: str) -> Column:
+    """Keep a column that no caller can send, in case the model does not read it."""
+    values = np.empty(len(series), dtype=object)
+    for row, value in enumerate(series):  # at once, lists of one length would become a matrix
+        values[row] = value
+    return Column(name, "unread", values, series.dtype, f"column {name!r} {problem}")
+
+
+def _is_beyond_int64(series: pd.Series[Any]) -> bool:
     values = series.to_numpy()
-    if values.dtype.kind == "u" and values.size and values.max() > np.iinfo(np.int64).max:
-        raise DataError(f"column {name!r} has integers beyond 64 bits with sign: use floats")
-    whole: Array = values.astype(np.int64)
-    return whole
+    return values.dtype.kind == "u" and bool(values.max() > np.iinfo(np.int64).max)
 
 
 def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
@@ -185,7 +204,7 @@ def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
     present = series[~missing]
     types = {type(v) for v in present}
     if not types:
-        raise DataError(f"column {name!r} has no values at all: drop it and fit the model again")
+        return _unread(name, series, "has no values at all: drop it and fit the model again")
     if all(issubclass(t, str) for t in types):
         values = np.empty(len(series), dtype=object)
         values[~missing] = [str(v) for v in present]
@@ -198,9 +217,11 @@ def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
     if all(issubclass(t, (int, float, np.number)) and t is not bool for t in types):
         return _read_column(name, pd.to_numeric(series), from_frame=False)
     found = ", ".join(sorted(t.__name__ for t in types))
-    raise DataError(
-        f"column {name!r} mixes values of the types {found}: "
-        "make them all strings or all numbers and fit the model again"
+    return _unread(
+        name,
+        series,
+        f"mixes values of the types {found}: "
+        "make them all strings or all numbers and fit the model again",
     )
 
 

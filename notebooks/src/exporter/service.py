@@ -99,7 +99,7 @@ class Service:
             pause = min(pause * 1.5, 0.5)
 
     def _call(self, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, default=str).encode()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if key := os.environ.get("EXPORTER_API_KEY"):
             headers["Authorization"] = f"Bearer {key}"

@@ -47,9 +47,10 @@ def describe(
         minimum=float(column.present.min()) if counted else None,
         maximum=float(column.present.max()) if counted else None,
         histogram=summarise(column.present) if counted else None,
-        categories=_categories(column, is_open=not manners.closed) if kind == "category" else None,
+        categories=_categories(column, manners) if kind == "category" else None,
         open_categories=kind == "category" and not manners.closed,
         nullable=manners.nullable,
+        warn_unseen=kind == "category" and not manners.closed and _recurs(column),
     )
 
 
@@ -77,13 +78,21 @@ def _kind(column: Column, manners: Manners) -> Literal["number", "integer", "cat
     return "integer" if column.kind == "integer" else "number"
 
 
-def _categories(column: Column, *, is_open: bool) -> list[str | int]:
+def _categories(column: Column, manners: Manners) -> list[str | int]:
     if column.kind != "text":
-        return [int(v) for v in np.unique(column.present)]
+        return [
+            int(v) for v in np.union1d(column.present, np.array(manners.also or column.present[:0]))
+        ]
     counts: dict[str, int] = {}
     for value in column.present.tolist():
         counts[value] = counts.get(value, 0) + 1
-    if is_open and len(counts) > _MAX_OPEN_CATEGORIES:
+    if not manners.closed and len(counts) > _MAX_OPEN_CATEGORIES:
         # Free text: the most frequent ones are enough to show what is meant.
         counts = dict(sorted(counts.items(), key=lambda c: -c[1])[:_MAX_OPEN_CATEGORIES])
-    return sorted(counts)
+    return sorted({*counts, *map(str, manners.also)})
+
+
+def _recurs(column: Column) -> bool:
+    """Tell categories, which come again and again, from texts."""
+    distinct = len(set(column.present.tolist()))
+    return distinct <= min(_MAX_OPEN_CATEGORIES, len(column.present) / 2)

@@ -13,7 +13,11 @@ number   float64                     NaN
 integer  int64                       never
 boolean  bool                        never
 text     object, of ``str``          ``None``
+unread   as it was given             never
 =======  ==========================  =========
+
+A column is *unread* where its values have no form in JSON or ONNX: dates, lists, no value at all. A
+model that does not read the column can be published all the same.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 
     from inference.model.contract import Scalar
 
-Kind = Literal["number", "integer", "boolean", "text"]
+Kind = Literal["number", "integer", "boolean", "text", "unread"]
 Array = np.ndarray[Any, Any]
 
 
@@ -42,12 +46,14 @@ class Column:
         kind: See the module's table.
         values: One value per row.
         dtype: The pandas type that the original saw, ``None`` for an array's column.
+        problem: Why the column is unread, and what to do if the model reads it.
     """
 
     name: str
     kind: Kind
     values: Array
     dtype: Any = None
+    problem: str = ""
 
     @property
     def missing(self) -> Array:
@@ -65,7 +71,7 @@ class Column:
 
     def take(self, rows: Sequence[int] | Array) -> Column:
         """Choose rows."""
-        return Column(self.name, self.kind, self.values[rows], self.dtype)
+        return Column(self.name, self.kind, self.values[rows], self.dtype, self.problem)
 
     def filled(self, value: Scalar) -> Column:
         """Put one value into every row; ``None`` makes them missing."""
@@ -109,8 +115,8 @@ class Table:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether no column is text, so that all fit into one tensor of floats."""
-        return all(column.kind != "text" for column in self.columns)
+        """Whether all columns are numbers, so that they fit into one tensor of floats."""
+        return all(column.kind not in ("text", "unread") for column in self.columns)
 
     def take(self, rows: Sequence[int] | Array) -> Table:
         """Choose rows."""
@@ -134,14 +140,23 @@ class Table:
             frame = self.native.copy()
             frame.isetitem(index, _to_series(column, value, frame.iloc[:, index]))
             return frame
-        array = self.native.copy()
-        if array.ndim == 1:  # texts
+        if self.native.ndim == 1:  # texts
+            array = self.native.copy()
             array[:] = value
             return array
-        if value is None and array.dtype.kind in "iub":
-            array = array.astype(np.float64)
+        array = _able_to_hold(self.native, value)
         array[:, index] = np.nan if value is None else value
         return array
+
+
+def _able_to_hold(array: Array, value: Scalar) -> Array:
+    """Copy an array, into a wider type where its own cannot hold a value."""
+    if array.dtype.kind not in "iub":
+        return array.copy()
+    if value is None or isinstance(value, float):
+        return array.astype(np.float64)
+    fits = array.dtype.kind != "b" and np.can_cast(np.min_scalar_type(value), array.dtype)
+    return array.copy() if fits or isinstance(value, bool) else array.astype(np.int64)
 
 
 def stack(tables: Sequence[Table]) -> Table:

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import pickle
+import sys
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import joblib
+import pandas as pd
 import pytest
+import sklearn
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from exporter.cli import main
 
@@ -13,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 
@@ -127,6 +137,85 @@ def test_repeats_warnings_of_loading(
     (tmp_path / "old.pkl").write_bytes(data)
     assert run(model="old.pkl") == 0
     assert "from version 1.7.9" in capsys.readouterr().err
+
+
+def _csv(tmp_path: Path, frame: pd.DataFrame, **options: Any) -> None:
+    frame.to_csv(tmp_path / "other.csv", index=False, **options)
+
+
+@pytest.mark.parametrize("option", [";", "\\t", "|"])
+def test_offers_the_separator_that_a_file_has(
+    run: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    penguins: pd.DataFrame,
+    option: str,
+) -> None:
+    _csv(tmp_path, penguins, sep=option.replace("\\t", "\t"))
+    assert run(sample="other.csv") == 2
+    assert f"pass --sep '{option}'" in capsys.readouterr().err
+    assert run("--sep", option, sample="other.csv") == 0
+
+
+def test_notices_a_file_without_a_head_line(
+    run: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    measured: pd.DataFrame,
+) -> None:
+    _csv(tmp_path, measured, header=False)
+    assert run(sample="other.csv") == 2
+    assert "has no head line" in capsys.readouterr().err
+
+
+def test_reads_columns_as_text_where_asked(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = pd.DataFrame({"code": ["01123", "0456", "True", "01123"] * 5, "n": range(20)})
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["code"]), remainder="passthrough"),
+        LogisticRegression(),
+    ).fit(codes, codes["n"] % 2)
+    joblib.dump(model, tmp_path / "codes.joblib")
+    _csv(tmp_path, codes[codes["code"] != "True"])
+    assert run(model="codes.joblib", sample="other.csv") != 0
+    assert run("--text", "code", model="codes.joblib", sample="other.csv") == 0
+    assert run("--text", "absent", model="codes.joblib", sample="other.csv") == 2
+    assert "has no column 'absent'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "xz"])
+def test_names_both_versions_where_a_pickle_of_another_one_fails(
+    run: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    logistic: Pipeline,
+    compress: Any,
+) -> None:
+    """Another release keeps its modules elsewhere, so that pickle names one that nobody knows."""
+    here = sklearn.__version__.encode()
+    saved = pickle.dumps(logistic).replace(here, b"0.9.1"[: len(here)].ljust(len(here), b"0"))
+    broken = saved.replace(b"sklearn.linear_model._logistic", b"sklearn.linear_model._logistix")
+    packed = {
+        0: lambda data: data, "zlib": zlib.compress, "gzip": gzip.compress,
+        "bz2": bz2.compress, "xz": lzma.compress,
+    }[compress](broken)  # fmt: skip
+    (tmp_path / "old.pkl").write_bytes(packed)
+    assert run(model="old.pkl") == 2
+    told = capsys.readouterr().err
+    assert "saved by scikit-learn 0.9.1" in told
+    assert f"scikit-learn {sklearn.__version__} cannot load" in told
+
+
+def test_says_that_it_is_published_on_a_terminal_that_cannot_print_it(
+    run: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    assert run() == 0
+    narrow.flush()
+    assert b"penguins version 1" in narrow.buffer.getvalue()  # type: ignore[attr-defined]
+    assert _published(tmp_path)
 
 
 def test_shows_its_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,12 +86,23 @@ def test_gives_a_model_fitted_on_an_array_an_array() -> None:
         ([[1.0, 2.0], [1.0]], "cannot be read as an array"),
         ("data.csv", "X is a str: pass a NumPy array"),
         (None, "X is a NoneType"),
-        (np.array([["a", 1j]], dtype=object), "column 'b'"),
         (np.ones((2, 2), dtype=complex), "array of complex128"),
         (pd.DataFrame({"b": [1.0], "a": [1.0]}), r"another order: pass X\[\['a', 'b'\]\]"),
         (pd.DataFrame({"a": [1.0]}), "column 'b' is missing"),
         (pd.DataFrame({"a": [1.0], "bb": [1.0]}), "column 'b' is missing. Did you mean 'bb'"),
         (pd.DataFrame({"a": [1.0], "b": [1.0], "y": [1]}), "not fitted on 'y'.*without the target"),
+    ],
+)
+def test_says_what_is_wrong_with_x(data: Any, complaint: str) -> None:
+    """Each wrong X has an error that names the fault and the remedy."""
+    with pytest.raises(DataError, match=complaint):
+        _read(data, ["a", "b"], 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (np.array([["a", 1j]], dtype=object), "column 'b'"),
         (pd.DataFrame({"a": [1.0, np.inf], "b": [1, 2]}), "column 'a' has infinite values"),
         (pd.DataFrame({"a": ["x", 1.0], "b": [1, 2]}), "'a' mixes values of the types float, str"),
         (
@@ -103,10 +115,31 @@ def test_gives_a_model_fitted_on_an_array_an_array() -> None:
         (pd.DataFrame({"a": [2**64 - 1], "b": [1]}), "integers beyond 64 bits"),
     ],
 )
-def test_says_what_is_wrong_with_x(data: Any, complaint: str) -> None:
-    """Each wrong X has an error that names the fault and the remedy."""
-    with pytest.raises(DataError, match=complaint):
-        _read(data, ["a", "b"], 2)
+def test_keeps_columns_that_no_caller_can_send_as_unread(data: Any, problem: str) -> None:
+    """The model may not read them; where it does, the problem becomes the refusal."""
+    table = _read(data, ["a", "b"], 2)
+    (column,) = [column for column in table.columns if column.kind == "unread"]
+    assert re.search(problem, column.problem)
+    assert len(column.values) == len(data)
+    assert not table.is_numeric
+    assert table.take([0]).columns[table.columns.index(column)].kind == "unread"
+
+
+def test_says_how_many_columns_are_missing_and_extra() -> None:
+    with pytest.raises(
+        DataError, match=r"'c' is missing.*3 more columns.*'x', 'y' and 2 more"
+    ) as caught:
+        _read(pd.DataFrame({n: [1.0] for n in "ghijkxyzw"}), list("abcdefgh"), 8)
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint64", "int8", "bool", "float32"])
+@pytest.mark.parametrize("value", [-1, 0, 300, 70_000, 2.5, None])
+def test_puts_a_value_into_an_array_whose_type_cannot_hold_it(dtype: str, value: Any) -> None:
+    table = _read(np.array([[0, 1], [1, 0]], dtype=dtype))
+    native = table.with_value(0, value).native
+    assert native[:, 1].tolist() == [1, 0]
+    assert all(v == value or (value is None and np.isnan(v)) for v in native[:, 0].tolist())
 
 
 def test_refuses_two_columns_of_one_name() -> None:

@@ -51,3 +51,21 @@ def test_a_bound_beyond_the_inputs_type_is_none() -> None:
 
 def test_the_warnings_of_one_answer_are_bounded() -> None:
     assert len(TrainingRange(FEATURES).warnings([(99.0, "male", 99, 0.0)] * 500)) == MAX_WARNINGS
+
+
+def test_an_unseen_category_is_warned_of_where_the_contract_says_so() -> None:
+    known = TrainingRange(
+        [
+            Feature("sex", "category", "b", categories=["f", "m"], open_categories=True,
+                    nullable=True, warn_unseen=True),
+            Feature("text", "category", "t", categories=["a b"], open_categories=True),
+            Feature("mass", "number", "a", minimum=2.0, maximum=7.5),
+        ]
+    )  # fmt: skip
+    assert known.covers_row(("f", "new text", 3.0))
+    assert known.covers_row((None, "new text", 3.0))
+    assert not known.covers_row(("x", "new text", 3.0))
+    found = known.warnings([("f", "", 3.0), ("x" * 100, "", 9.0), (None, "", 3.0)])
+    assert [(w["row"], w["feature"]) for w in found] == [(1, "sex"), (1, "mass")]
+    assert found[0]["reason"] == f"'{'x' * 60}...' was not seen in training"
+    assert len(known.warnings([("x", "", 3.0)] * 500)) == MAX_WARNINGS

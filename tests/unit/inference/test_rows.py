@@ -303,3 +303,52 @@ def test_whatever_comes_is_read_or_refused(of_mixed: RowReader, seed: int) -> No
             )
         with contextlib.suppress(RequestError, RowsError):
             of_mixed.read(bytes(body))
+
+
+def _reader_with_unused(*unused: str) -> RowReader:
+    features = [
+        Feature("mass", "number", "X", example=1.0, nullable=True),
+        Feature("age", "number", "X", example=1.0),
+    ]
+    spelt = graph(
+        [node("Identity", ["X"], ["label"])], [value("X", 1, "n", 2)], [value("label", 1, "n", 2)]
+    )
+    described = contract(features, None, targets=["a", "b"], unused=list(unused))
+    return RowReader(Servable("m", 1, with_contract(spelt, described)), max_rows=5)
+
+
+@pytest.mark.parametrize(
+    "unused", [("when", "tags"), ("when", 'quo"ted')], ids=["typed", "careful"]
+)
+@pytest.mark.parametrize("extra", ["2024-01-01", 1, None, [1, {"a": 2}], {"b": []}, 1e400])
+def test_columns_that_the_model_does_not_read_are_ignored(
+    unused: tuple[str, str], extra: Any
+) -> None:
+    reader = _reader_with_unused(*unused)
+    for carried in ({unused[0]: extra}, {unused[1]: extra}, dict.fromkeys(unused, extra), {}):
+        record = {**carried, "age": 2.0, "mass": 1.0}
+        for document in (record, [record, record], [record, [1.0, 2.0]]):
+            feeds = reader.read(json.dumps(document).replace("Infinity", "1e400").encode()).feeds
+            assert feeds["X"].tolist() == [[1.0, 2.0]] * len(feeds["X"])
+
+
+def test_unknown_columns_are_refused_beside_unused_ones() -> None:
+    reader = _reader_with_unused("when")
+    record = {"when": "2024", "agee": 2.0, "mass": 1.0}
+    assert faults(reader, record) == [
+        (0, "age", "it is missing"),
+        (0, "agee", "the model has no such feature. Did you mean 'age'?"),
+    ]
+    assert faults(reader, {"age": 1.0, "zzz": 2.0}) == [
+        (0, "zzz", "the model has no such feature. The features are: 'mass', 'age'")
+    ]
+    assert faults(reader, [1.0, 2.0, "2024"])[0][1] is None
+
+
+def test_a_feature_that_may_be_null_may_be_left_out() -> None:
+    reader = _reader_with_unused()
+    for document in ({"age": 2.0}, [{"age": 2.0}], [{"age": 2.0}, [None, 2]]):
+        feeds = reader.read(json.dumps(document).encode()).feeds
+        assert np.isnan(feeds["X"][:, 0]).all()
+        assert (feeds["X"][:, 1] == 2.0).all()
+    assert faults(reader, {"mass": 1.0}) == [(0, "age", "it is missing")]

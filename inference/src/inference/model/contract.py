@@ -64,8 +64,10 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
         minimum: Smallest value seen in training.
         maximum: Largest value seen in training.
         histogram: Distribution in training, of numbers and integers.
-        categories: The values seen in training, of a category.
+        categories: The values that the model knows, of a category.
         open_categories: Whether the model also takes values outside ``categories``.
+        warn_unseen: Whether an answer to a value outside ``categories`` carries a warning; not so
+            for texts, which are new each time.
         nullable: Whether ``null`` is taken.
     """
 
@@ -81,6 +83,7 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
     categories: list[str | int] | None = None
     open_categories: bool = False
     nullable: bool = False
+    warn_unseen: bool = False
 
 
 class Outputs(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -209,6 +212,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
         classes: The labels with their Python types, in the original's order (classification).
         targets: Names of the values (regression on several targets).
         serving: How the author wants it run.
+        unused: Columns of the training data that the model does not read; records may carry them.
     """
 
     contract_version: int
@@ -221,6 +225,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     classes: list[Label] | None = None
     targets: list[str] | None = None
     serving: Serving | None = None
+    unused: list[str] | None = None
 
     @property
     def feature_names(self) -> list[str]:
@@ -313,6 +318,7 @@ def check_contract(contract: Contract) -> None:
     )
     _require(len(set(names)) == len(names), "two features have the same name")
     _require(all(names), "a feature has an empty name")
+    _check_unused(contract.unused or [], names)
     for feature in contract.features:
         if feature.kind == "category":
             _check_categories(feature)
@@ -324,6 +330,13 @@ def check_contract(contract: Contract) -> None:
             f"sample {index} has {len(sample.row)} values for {len(names)} features",
         )
     _require(math.isfinite(contract.parity.tolerance), "the parity's tolerance is not finite")
+
+
+def _check_unused(unused: list[str], names: list[str]) -> None:
+    both = set(names) & set(unused)
+    _require(not both, f"'{min(both, default='')}' is a feature and unused")
+    _require(len(set(unused)) == len(unused), "it lists an unused column twice")
+    _require(len(unused) <= MAX_FEATURES, f"it lists over {MAX_FEATURES:,} unused columns")
 
 
 def _check_categories(feature: Feature) -> None:

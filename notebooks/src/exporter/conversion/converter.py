@@ -14,7 +14,7 @@ from exporter.conversion.composition.graph import OPSETS, Column
 from exporter.conversion.composition.registry import written_here
 from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
 from exporter.conversion.precision import needs_doubles
-from exporter.errors import ConversionError
+from exporter.errors import ConversionError, DataError
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
 from inference.model.session import Session
@@ -98,11 +98,20 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
 
     Raises:
         ConversionError: It cannot be converted, or onnxruntime cannot run the result.
+        DataError: The model reads a column whose values cannot be sent.
     """
     layout = attempt.layout
     classes = original.encoded_classes or original.classes
     columns = _columns(layout)
-    model = compose(original.model, columns, layout.precision, classes, use_cdist=attempt.use_cdist)
+    try:
+        model = compose(
+            original.model, columns, layout.precision, classes, use_cdist=attempt.use_cdist
+        )
+    except ConversionError as error:
+        problems = [column.problem for column in probe.columns if column.kind == "unread"]
+        if problems:
+            raise ConversionError(f"{error}; the reason may be that {problems[0]}") from error
+        raise
     names = [output.name for output in model.graph.output]
     outputs = Outputs(
         label=names[0],
@@ -115,6 +124,9 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     kept = {value.name for value in model.graph.input}
     spelt = [c.name for c in columns] * (len(layout.names) if layout.elements is None else 1)
     inputs = tuple(name if name in kept else None for name in spelt)
+    for column, name in zip(probe.columns, inputs, strict=True):
+        if name is not None and column.kind == "unread":
+            raise DataError(column.problem)
     try:
         session = Session(model.SerializeToString())
         session.run(names, layout.to_feeds(probe, inputs))

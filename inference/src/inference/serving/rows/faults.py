@@ -31,15 +31,19 @@ class CarefulReader:
     Args:
         features: In the order of the rows' values.
         dtypes: NumPy's type of each ONNX input, by the input's name.
+        unused: Columns that records may carry although the model does not read them.
 
     Attributes:
         total: How many faults there are.
     """
 
-    def __init__(self, features: Sequence[Feature], dtypes: Dtypes) -> None:
+    def __init__(
+        self, features: Sequence[Feature], dtypes: Dtypes, unused: Sequence[str] = ()
+    ) -> None:
         self._features = features
         self._names = [feature.name for feature in features]
-        self._known = frozenset(self._names)
+        self._known = frozenset([*self._names, *unused])
+        self._nullable = frozenset(feature.name for feature in features if feature.nullable)
         self._categories = {f.name: frozenset(f.categories or ()) for f in features}
         self._dtypes = dtypes
         self._hints: dict[str, str] = {}
@@ -113,7 +117,7 @@ class CarefulReader:
         )
 
     def _value(self, index: int, feature: Feature, value: Any) -> Any:
-        if value is _MISSING:  # reported by name already
+        if value is _MISSING:  # null, or reported by name already
             return None
         if feature.kind == "integer" and isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -140,14 +144,15 @@ class CarefulReader:
         return f"unknown category {_quote(value)}.{hint} Known are: {_list(known)}"
 
     def _check_names(self, index: int, item: dict[str, Any]) -> None:
-        missing = [name for name in self._names if name not in item]
+        absent = [name for name in self._names if name not in item]
+        missing = [name for name in absent if name not in self._nullable]
         for name in self._listed(missing):
             self._faults.append(Fault(index, name, "it is missing"))
-        if len(item) + len(missing) == len(self._names):
+        if len(item) + len(absent) == len(self._names):
             return
         extra = [name for name in item if name not in self._known]
         for name in self._listed(extra):
-            hint = self._nearest(name, missing) or f" The features are: {_list(self._names)}"
+            hint = self._nearest(name, absent) or f" The features are: {_list(self._names)}"
             shown = _mend(name[:_NAME_LENGTH])
             self._faults.append(Fault(index, shown, f"the model has no such feature.{hint}"))
 

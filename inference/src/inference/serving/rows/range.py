@@ -1,7 +1,8 @@
-"""Warnings about numbers outside what training has seen: answered all the same, but said."""
+"""Warnings about values outside what training has seen: answered all the same, but said."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
     from inference.model.contract import Feature, Scalar
 
 MAX_WARNINGS = 100
+_SHOWN = 60
 _NUMERIC = ("number", "integer")
 
 
 class TrainingRange:
-    """The smallest and largest training value of each numeric feature.
+    """The smallest and largest training value of each number, and the categories that it knew.
 
     Args:
         features: In the order of the rows' values.
@@ -30,6 +32,11 @@ class TrainingRange:
             and feature.minimum is not None
             and feature.maximum is not None
         ]
+        self._categories = [
+            (place, feature.name, frozenset(feature.categories or ()))
+            for place, feature in enumerate(features)
+            if feature.warn_unseen
+        ]
         numeric = sum(feature.kind in _NUMERIC for feature in features)
         self._is_known = len(self._bounds) == numeric
         self._is_whole = self._is_known and numeric == len(features)
@@ -37,14 +44,16 @@ class TrainingRange:
         self._highs = np.array([high for _, _, _, high in self._bounds], dtype=np.float64)
 
     def covers_row(self, row: Sequence[Scalar]) -> bool:
-        """Tell whether every number of a row lies inside, which says that it is finite, too."""
+        """Tell whether every value of a row lies inside, which says that it is finite, too."""
         if not self._is_known:
             return False
         for place, _, low, high in self._bounds:
             value: Any = row[place]
             if value is None or not low <= value <= high:
                 return False
-        return True
+        return all(
+            row[place] is None or row[place] in known for place, _, known in self._categories
+        )
 
     def covers_matrix(self, matrix: np.ndarray[Any, Any]) -> bool:
         """Tell whether all of a matrix, shape ``[rows, features]``, lies inside."""
@@ -66,7 +75,7 @@ class TrainingRange:
             rows: A request's rows, or some of them.
             first: The index of the first of them in the request.
         """
-        found: list[Outlier] = []
+        found: list[Outlier] = self._find_unseen(rows, first)
         for place, name, low, high in self._bounds:
             for index, row in enumerate(rows, first):
                 value: Any = row[place]
@@ -79,9 +88,24 @@ class TrainingRange:
                 )
                 reason = f"{value:g} is {side} value seen in training"
                 found.append(Outlier(place, index, name, reason))
-                if len(found) == MAX_WARNINGS:
+                if len(found) >= MAX_WARNINGS:
                     return found
         return found
+
+    def _find_unseen(self, rows: Sequence[Sequence[Scalar]], first: int) -> list[Outlier]:
+        """Find the categories that training has not seen, at most :data:`MAX_WARNINGS`."""
+        found = (
+            Outlier(place, index, name, f"{_shown(row[place])} was not seen in training")
+            for place, name, known in self._categories
+            for index, row in enumerate(rows, first)
+            if row[place] is not None and row[place] not in known
+        )
+        return list(itertools.islice(found, MAX_WARNINGS))
+
+
+def _shown(value: Scalar) -> str:
+    text = str(value)
+    return f"'{text[:_SHOWN]}...'" if len(text) > _SHOWN else f"'{text}'"
 
 
 class Outlier(NamedTuple):

@@ -9,6 +9,7 @@ wanted). A long list is read in pieces, so that neither holds up the loop from i
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -81,7 +82,9 @@ class RowReader:
         self._strings = sum(self._dtypes[f.input] == np.object_ for f in self._features)
         self._max_row_bytes = max(max_row_bytes, _BYTES_PER_FEATURE * len(self._features))
         self._most_values = 2 * len(self._features) + _LOOSE_VALUES
-        self._typed = TypedDecoder(self._features)
+        unused = (servable.contract.unused if servable.contract else None) or ()
+        self._typed = TypedDecoder(self._features, unused)
+        self._careful = partial(CarefulReader, self._features, self._dtypes, unused)
         self._nullable = any(feature.nullable for feature in self._features)
 
     def read_quickly(self, body: bytes) -> Batch | None:
@@ -124,7 +127,7 @@ class RowReader:
         batch = self.read_quickly(body)
         if batch is not None:
             return batch
-        careful = CarefulReader(self._features, self._dtypes)
+        careful = self._careful()
         items, single = careful.split(self._decode_any(body))
         self._check_count(len(items))
         rows = careful.read(items)
@@ -132,7 +135,7 @@ class RowReader:
         return self._to_batch(rows, self._to_arrays(rows), single=single)
 
     def _read_pieces(self, body: bytes, start: int) -> Batch:
-        careful = CarefulReader(self._features, self._dtypes)
+        careful = self._careful()
         count = 0
         parts: list[dict[str, Any]] = []
         outliers: list[Outlier] = []

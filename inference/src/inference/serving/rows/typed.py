@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from inference.model.contract import Feature, Scalar
 
@@ -17,23 +17,32 @@ Row = tuple["Scalar", ...]
 _OPENING = re.compile(rb"[ \t\r\n]*+(\[?)[ \t\r\n]*+([\[{]?)")
 # What JSON spells with a backslash, which the decoder takes in no feature's name.
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
+_NOTHING = msgspec.Raw()
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class TypedDecoder:
     """Decodes one record, a list of records, one row, or a list of rows.
 
+    A record may leave out what may be null, and may carry columns that the model does not read.
+
     Args:
         features: In the order of the rows' values.
+        unused: Columns that the model does not read.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, features: Sequence[Feature], unused: Sequence[str] = ()) -> None:
+        width = len(features)
+        astuple = msgspec.structs.astuple
+        self._values: Callable[[msgspec.Struct], Row] = (
+            (lambda record: astuple(record)[:width]) if unused else astuple
+        )
         types = [_type_of(feature) for feature in features]
         row: Any = tuple[tuple(types)]  # type: ignore[misc]
         self._one_record: Any = _leave
         self._records: Any = _leave
-        if not any(_ESCAPED.search(feature.name) for feature in features):
-            record = record_of(features, types)
+        if not any(map(_ESCAPED.search, [*(feature.name for feature in features), *unused])):
+            record = record_of(features, types, unused, may_omit=True)
             self._one_record = msgspec.json.Decoder(record).decode
             self._records = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]
         self._one_row = msgspec.json.Decoder(row).decode
@@ -49,26 +58,40 @@ class TypedDecoder:
             MsgspecError: It is none of these.
             UnicodeDecodeError, OverflowError, RecursionError: Likewise.
         """
-        astuple = msgspec.structs.astuple
         opening = _OPENING.match(body)
         match opening.groups() if opening else ():
             case (b"", b"{"):
-                return [astuple(self._one_record(body))], True
+                return [self._values(self._one_record(body))], True
             case (b"[", b"{"):
-                return [astuple(record) for record in self._records(body)], False
+                return list(map(self._values, self._records(body))), False
             case (b"[", b"["):
                 return self._rows(body), False
             case _:
                 return [self._one_row(body)], True
 
 
-def record_of(features: Sequence[Feature], types: Sequence[Any]) -> type[msgspec.Struct]:
-    """Make the type of a record of these features."""
-    fields = [
-        (f"f{i}", kind, msgspec.field(name=feature.name))
-        for i, (feature, kind) in enumerate(zip(features, types, strict=True))
-    ]
-    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
+def record_of(
+    features: Sequence[Feature],
+    types: Sequence[Any],
+    unused: Sequence[str] = (),
+    *,
+    may_omit: bool = False,
+) -> type[msgspec.Struct]:
+    """Make the type of a record of these features.
+
+    Args:
+        features: Its first fields, in this order.
+        types: The type of each.
+        unused: Names of further fields, which are not decoded.
+        may_omit: Whether a record may leave out what may be null.
+    """
+    fields: list[Any] = []
+    for i, (feature, kind) in enumerate(zip(features, types, strict=True)):
+        omitted = {"default": None} if may_omit and feature.nullable else {}
+        fields.append((f"f{i}", kind, msgspec.field(name=feature.name, **omitted)))
+    for i, name in enumerate(unused):
+        fields.append((f"u{i}", msgspec.Raw, msgspec.field(name=name, default=_NOTHING)))
+    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False, kw_only=True)
 
 
 def _leave(_: bytes) -> Any:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 PROBLEM: Schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_UNUSED: Schema = {"description": "not read by the model"}
 _DESCRIBED_FEATURES = 500  # no page can show more, so a model of more takes any body there
 
 
@@ -72,8 +73,11 @@ def describe_body(servable: Servable, schemas: Schema) -> Schema:
     schemas[key] = {
         "type": "object",
         "title": f"A record of {servable.name}",
-        "properties": {feature.name: _property(feature) for feature in features},
-        "required": [feature.name for feature in features],
+        "properties": {
+            **{feature.name: _property(feature) for feature in features},
+            **dict.fromkeys(_unused_columns(servable), _UNUSED),
+        },
+        "required": [feature.name for feature in features if not feature.nullable],
         "additionalProperties": False,
     }
     record = {"$ref": f"#/components/schemas/{key}"}
@@ -96,6 +100,10 @@ def describe_body(servable: Servable, schemas: Schema) -> Schema:
             "rows in feature order": {"value": [values, values]},
         },
     }
+
+
+def _unused_columns(servable: Servable) -> list[str]:
+    return (servable.contract.unused or []) if servable.contract else []
 
 
 def _property(feature: Feature) -> Schema:

@@ -1,0 +1,1 @@
+"""The rows and models that a caller gives."""
