@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import pytest
 
-from service_process import children, eventually
+from service_process import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TRACING_SECONDS = 60
+_DETACHING_SECONDS = 10
 
 
 class Fault(NamedTuple):
@@ -111,17 +113,15 @@ class Failing:
     def __exit__(self, *_: object) -> None:
         assert self._tracer is not None
         self._tracer.send_signal(signal.SIGINT)  # it lets them go
-        self._tracer.communicate(timeout=_TRACING_SECONDS)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._tracer.communicate(timeout=_DETACHING_SECONDS)
+        self._tracer.kill()  # one that waits for a process which has ended
+        self._tracer.communicate()
 
     @property
     def calls(self) -> list[str]:
         """The calls that were made to fail."""
         return [line for line in self._output.read_text().splitlines() if "(INJECTED)" in line]
-
-
-def family(pid: int) -> list[int]:
-    """List a process and all that it has begun, those of others included."""
-    return [pid, *(one for child in children(pid) for one in family(child))]
 
 
 def _is_traced(pid: int) -> bool:

@@ -162,6 +162,11 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def descendants(pid: int) -> list[int]:
+    """List what a process has begun, and what that has begun."""
+    return [one for child in children(pid) for one in (child, *descendants(child))]
+
+
 def environment(**settings: object) -> dict[str, str]:
     """Give this process's environment with these settings of the service, and no others."""
     kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("INFERENCE_")}

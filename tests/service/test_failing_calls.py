@@ -19,9 +19,9 @@ import pytest
 
 from amount import amount
 from artefacts import penguins
-from failing_calls import FAULTS, Failing, Fault, family, strace_command
+from failing_calls import FAULTS, Failing, Fault, strace_command
 from raw_http import request
-from service_process import Service, eventually
+from service_process import Service, descendants, eventually
 from workers import GOOD, HOT, connect
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_a_call_that_fails_costs_nothing_but_time(
     chosen = service.client.post("/select-model/?model=m")
     assert chosen.status_code == 200
     assert service.process is not None
-    everyone = family(service.process.pid)
+    everyone = [service.process.pid, *descendants(service.process.pid)]
     models = [service.models / f"{name}/{version}/model.onnx" for name, version in _PUT]
     written = [state / f".state-{pid}.tmp" for pid in everyone]
     paths = [*models, *(m.parent for m in models), state, state / "state.json", *written]
@@ -85,15 +85,17 @@ def test_a_call_that_fails_costs_nothing_but_time(
             service.put("b/1/model.onnx", penguins(seed=1))
             service.put("m/2/model.onnx", penguins(note="version 2"))
             eventually(lambda: failing.calls or _is_ready(service), within=60)
-            _pin(service)
+            if fault.of_files:
+                _pin(service)
             eventually(lambda: failing.calls, what="such a call")
+        _pin(service)
         eventually(lambda: _is_ready(service), within=100)
         asked = asking.good
         eventually(lambda: asking.good > asked)
     finally:
         asking.done.set()
         asking.join()
-    survivors = set(everyone) & set(family(service.process.pid))
+    survivors = set(everyone) & {service.process.pid, *descendants(service.process.pid)}
     if "mmap" in fault.calls and survivors != set(everyone):
         # Python waits for ever for a thread that has no memory to begin with.
         assert "has given no sign of life" in service.log

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import endless
+from artefacts import endless, penguins
 from raw_http import request
-from service_process import Service, children, eventually
+from service_process import Service, children, descendants, eventually
 from workers import GOOD, HOT, connect, filled, is_alive, load, pids, put_many, worker_of
 
 if TYPE_CHECKING:
@@ -98,3 +98,19 @@ def test_workers_end_when_their_supervisor_is_killed(make_service: Callable[...,
     service.stop(signal.SIGKILL)
     everyone = [*workers, *examiners]
     eventually(lambda: not any(map(is_alive, everyone)), what="all of them have ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize("after", ["models: ", "Swagger: ", "Waiting for application startup"])
+def test_a_signal_during_the_start_leaves_nothing_behind(
+    make_service: Callable[..., Service], after: str, number: int
+) -> None:
+    service = make_service(workers=2)
+    service.put("m/1/model.onnx", penguins())
+    process = service.run()
+    eventually(lambda: after in service.log, within=60, every=0.002)
+    everyone = descendants(process.pid)
+    process.send_signal(number)
+    assert process.wait(20) in (0, -number)
+    eventually(lambda: not any(map(is_alive, everyone)), what="all of them have ended")
+    assert "Traceback" not in service.log

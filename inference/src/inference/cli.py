@@ -6,6 +6,7 @@ import argparse
 import http.client
 import json
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -66,14 +67,18 @@ def _serve(settings: Settings) -> int:
     # The service multiplies no matrices: numpy's library need not map memory for a thread per core,
     # and start it, since what forks has to have one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Imported late, so that the other commands start at once.
-    from inference.process.server import serve  # noqa: PLC0415
-
+    # Ctrl-C during the start simply ends it; once it serves, the supervisor takes signals itself.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
+        # Imported late, so that the other commands start at once.
+        from inference.process.server import serve  # noqa: PLC0415
+
         return _OK if serve(settings) else _REFUSED
     except SettingError as error:
         sys.stderr.write(f"inference: {error}\n")
         return _USAGE
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def print_key(name: str, scopes: str) -> int:
