@@ -156,11 +156,13 @@ class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the ONNX file compared with the original when it was published.
 
     Attributes:
-        rows: Rows compared.
+        rows: Given rows compared.
         label_agreement: Share of equal labels, 1.0 when all are.
         max_difference: Largest absolute difference of a probability, or of a value (regression).
         tolerance: The difference that was accepted.
         precision: Floating-point type of the graph.
+        generated: Rows compared beside those, between and around them; 0 in files written before
+            there were any.
     """
 
     rows: int
@@ -168,6 +170,7 @@ class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
     max_difference: float
     tolerance: float
     precision: Literal["float32", "float64"] = "float32"
+    generated: int = 0
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,6 +15,8 @@ from exporter.original import Answers
 from inference.model.contract import Parity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exporter.conversion.converter import Conversion
     from exporter.original import Original
     from exporter.table import Table
@@ -36,11 +38,13 @@ class Comparison:
         differences: Per row, the largest absolute difference of a probability or value; 0 where
             there are none, infinite where the file gives no number.
         tolerance: The difference that is accepted.
+        generated: How many of the rows were not given but made, the last ones.
     """
 
     equal: np.ndarray[Any, Any]
     differences: np.ndarray[Any, Any]
     tolerance: float
+    generated: int = 0
 
     @property
     def holds(self) -> bool:
@@ -62,6 +66,16 @@ class Comparison:
         """Order comparisons, the best first."""
         return (1 - self.agreement, self.max_difference)
 
+    def joined(self, others: Sequence[Comparison]) -> Comparison:
+        """Put comparisons of generated rows behind this one."""
+        parts = [self, *others]
+        return Comparison(
+            np.concatenate([part.equal for part in parts]),
+            np.concatenate([part.differences for part in parts]),
+            self.tolerance,
+            sum(len(part.equal) for part in others),
+        )
+
     def worst(self, count: int = _WORST_ROWS) -> list[int]:
         """Find the rows that differ most: wrong labels first, then by difference."""
         order = np.lexsort((-self.differences, self.equal))
@@ -71,7 +85,8 @@ class Comparison:
     def to_contract(self, precision: Any) -> Parity:
         """Write it down for the contract."""
         return Parity(
-            rows=len(self.equal),
+            rows=len(self.equal) - self.generated,
+            generated=self.generated,
             label_agreement=self.agreement,
             max_difference=self.max_difference,
             tolerance=self.tolerance,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.conversion.converter import convert, list_attempts
 from exporter.conversion.parity import Comparison, compare, explain, run
+from exporter.conversion.probes.generate import generate
 from exporter.errors import ConversionError, ParityError
 from exporter.layout import candidate_layouts
 from inference.errors import InferenceError
@@ -35,12 +36,20 @@ class _Failure:
     attempt: Attempt
     rows: Rows
     given: Answers
+    generated: bool
+
+    @property
+    def badness(self) -> tuple[bool, float, float]:
+        """Order failures, the best first."""
+        return (not self.generated, *self.comparison.badness)
 
 
 def find_conversion(
     original: Original, rows: Rows, tolerance: float, report: Callable[[str], None]
 ) -> tuple[Conversion, Comparison]:
     """Convert in the first way that answers every row like the original.
+
+    Where the given rows agree, rows between and around them are made and compared, too.
 
     Args:
         original: The model.
@@ -54,6 +63,7 @@ def find_conversion(
     """
     reasons: list[str] = []
     best: _Failure | None = None
+    made: list[Rows] | None = None
     for attempt in list_attempts(original.model, candidate_layouts(rows.table)):
         report(attempt.layout.precision)
         try:
@@ -65,13 +75,44 @@ def find_conversion(
             reasons.append(str(error))
             continue
         comparison = compare(rows.answers, given, tolerance, original.task)
-        if comparison.holds:
-            return conversion, comparison
-        if best is None or comparison.badness < best.comparison.badness:
-            best = _Failure(comparison, attempt, rows, given)
+        failure = (
+            None
+            if comparison.holds
+            else _Failure(comparison, attempt, rows, given, generated=False)
+        )
+        if failure is None:
+            report(f"{attempt.layout.precision}, between the rows")
+            made = _make_rows(original, rows.table, tolerance) if made is None else made
+            others, failure = _compare_made(original, attempt, conversion, made, tolerance)
+            if failure is None:
+                return conversion, comparison.joined(others)
+        if best is None or failure.badness < best.badness:
+            best = failure
     if best is not None:
         raise ParityError(_explain_difference(original, best, reasons))
     raise ConversionError(_explain_conversion(original, reasons))
+
+
+def _make_rows(original: Original, table: Table, tolerance: float) -> list[Rows]:
+    made = generate(original, table, tolerance)
+    return [] if made is None else [Rows(*made)]
+
+
+def _compare_made(
+    original: Original,
+    attempt: Attempt,
+    conversion: Conversion,
+    made: list[Rows],
+    tolerance: float,
+) -> tuple[list[Comparison], _Failure | None]:
+    compared: list[Comparison] = []
+    for rows in made:
+        given = run(conversion, original, rows.table)
+        comparison = compare(rows.answers, given, tolerance, original.task)
+        if not comparison.holds:
+            return compared, _Failure(comparison, attempt, rows, given, generated=True)
+        compared.append(comparison)
+    return compared, None
 
 
 def _explain_difference(original: Original, failure: _Failure, reasons: list[str]) -> str:
@@ -79,7 +120,8 @@ def _explain_difference(original: Original, failure: _Failure, reasons: list[str
     wrong = int((~comparison.equal).sum())
     beyond = int((comparison.differences > comparison.tolerance).sum())
     what = "labels" if original.task == "classification" else "values"
-    found = f"{wrong} of {len(comparison.equal)} {what} differ"
+    where = " on generated rows between and around those of X" if failure.generated else ""
+    found = f"{wrong} of {len(comparison.equal)} {what} differ{where}"
     if original.has_probabilities:
         found += f", {beyond} probabilities are off by more than {comparison.tolerance:.3g}"
     advice = "Publish a simpler pipeline"

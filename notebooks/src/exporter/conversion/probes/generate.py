@@ -1,0 +1,131 @@
+"""Some thousands of rows around the given ones, and the original's answers to them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from exporter.conversion.precision import needs_doubles
+from exporter.conversion.probes import values
+from exporter.conversion.probes.edges import find_jumps, thresholds
+from exporter.conversion.probes.rows import replace_columns
+from exporter.original import Answers
+from exporter.table import stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.original import Original
+    from exporter.table import Array, Table
+
+_SEED = 20
+_ROWS = 3000
+_MOST_VALUES = 600_000
+_MOST_BASE = 20_000
+_TRIAL_ROWS = 100
+_SECONDS = 1.0
+_SMALLEST = 4
+
+
+def generate(original: Original, table: Table, tolerance: float) -> tuple[Table, Answers] | None:
+    """Make rows that X does not show, and ask the original about them.
+
+    The same data gives the same rows, except that there are fewer on a slow machine.
+
+    Args:
+        original: The model.
+        table: The rows in X.
+        tolerance: The difference of answers that is accepted.
+
+    Returns:
+        The rows that the original takes, with its answers; ``None`` where it takes none.
+    """
+    rng = np.random.default_rng(_SEED)
+    if len(table) > _MOST_BASE:
+        table = table.take(np.sort(rng.choice(len(table), _MOST_BASE, replace=False)))
+    # For so few rows a call, threads that wait for each other cost more than they do.
+    with threadpool_limits(1, user_api="openmp"):
+        count = _affordable(original, table)
+        blocks = list(_blocks(original, table, count, rng))
+        if needs_doubles(original.model):
+            jumps = find_jumps(original, table, tolerance, rng)
+            blocks += [] if jumps is None else [jumps]
+        deadline = time.monotonic() + _SECONDS
+        answered = [pair for block in blocks for pair in _ask(original, block, deadline)]
+    if not answered:
+        return None
+    tables = [pair[0] for pair in answered]
+    shares = [pair[1].probabilities for pair in answered]
+    kept = [share for share in shares if share is not None]
+    labels = np.concatenate([pair[1].labels for pair in answered])
+    answers = Answers(labels, np.concatenate(kept) if len(kept) == len(shares) else None)
+    return stack(tables), answers
+
+
+def _affordable(original: Original, table: Table) -> int:
+    trial = table.take(np.arange(min(_TRIAL_ROWS, len(table))))
+    begin = time.perf_counter()
+    original.answer(trial.native)
+    seconds_a_row = (time.perf_counter() - begin) / len(trial)
+    bound = min(_ROWS, _MOST_VALUES // len(table.columns), int(_SECONDS / seconds_a_row))
+    return max(bound, _TRIAL_ROWS)
+
+
+def _blocks(
+    original: Original, table: Table, count: int, rng: np.random.Generator
+) -> Iterator[Table]:
+    splits = thresholds(original.model, len(table.columns))
+    pools = [_pool(table, index, splits[index], rng) for index in range(len(table.columns))]
+    usable = [index for index, pool in enumerate(pools) if len(pool)]
+    if not usable:
+        return
+    # Each column by itself, so that a column whose other values are refused hides no other one.
+    for chosen in np.array_split(np.sort(rng.choice(usable, count // 2)), max(len(usable), 1)):
+        if len(chosen):
+            rows = table.take(rng.integers(len(table), size=len(chosen)))
+            moved = {}
+            for index in np.unique(chosen).tolist():
+                new = rng.choice(pools[index], len(chosen))
+                moved[index] = np.where(chosen == index, new, rows.columns[index].values)
+            yield from _replaced(rows, moved)
+    # All columns drawn from what X shows in them, and from everything.
+    shown = table.take(rng.integers(len(table), size=count // 4))
+    mixed = {
+        index: column.values[rng.integers(len(table), size=len(shown))]
+        for index, column in enumerate(table.columns)
+    }
+    yield from _replaced(shown, mixed)
+    drawn = {index: rng.choice(pools[index], len(shown)) for index in usable}
+    yield from _replaced(shown, drawn)
+
+
+def _replaced(rows: Table, moved: dict[int, Array]) -> Iterator[Table]:
+    try:
+        yield replace_columns(rows, moved)
+    except (TypeError, ValueError, OverflowError):
+        return  # a column of a type that cannot hold the values: nor can a caller send them
+
+
+def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> Array:
+    column = table.columns[index]
+    if column.kind == "number":
+        return values.numbers(column, splits, rng)
+    if column.kind == "integer":
+        return values.integers(column, splits, rng)
+    return values.booleans(column) if column.kind == "boolean" else values.texts(column, rng)
+
+
+def _ask(original: Original, block: Table, deadline: float) -> Iterator[tuple[Table, Answers]]:
+    # Rows that the original refuses are found by halving, and left out.
+    try:
+        answers = original.answer(block.native)
+    except Exception:  # noqa: BLE001 - any failure means that it does not take the rows
+        if len(block) > _SMALLEST and time.monotonic() < deadline:
+            half = len(block) // 2
+            for part in (range(half), range(half, len(block))):
+                yield from _ask(original, block.take(part), deadline)
+    else:
+        yield block, answers

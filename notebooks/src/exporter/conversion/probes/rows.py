@@ -1,0 +1,56 @@
+"""Rows made of given ones with other values in some columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from exporter.table import Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.table import Array
+
+
+def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
+    """Put other values into some columns, in the types that the original was given.
+
+    Args:
+        table: The rows.
+        values: New values of a column by its place, one for each row; a text may be ``None``.
+    """
+    columns = list(table.columns)
+    frame = isinstance(table.native, pd.DataFrame)
+    native: Any = table.native.copy()
+    for index, given in values.items():
+        column = columns[index]
+        if frame:
+            series = _series(given, native.iloc[:, index])
+            native.isetitem(index, series)
+            if column.kind == "number":
+                given = series.to_numpy(dtype=np.float64, na_value=np.nan)  # noqa: PLW2901
+        elif native.ndim == 1:
+            native[:] = given
+        else:
+            native[:, index] = given
+            if column.kind == "number":
+                given = native[:, index].astype(np.float64)  # noqa: PLW2901 - as rounded there
+        columns[index] = Column(column.name, column.kind, given, column.dtype)
+    return Table(tuple(columns), native)
+
+
+def _series(values: Array, like: pd.Series[Any]) -> pd.Series[Any]:
+    if isinstance(like.dtype, pd.CategoricalDtype):
+        known = set(like.dtype.categories)
+        kept = [value if value in known else None for value in values.tolist()]
+        return pd.Series(pd.Categorical(kept, dtype=like.dtype), index=like.index)
+    if pd.api.types.is_integer_dtype(like.dtype):
+        values = np.round(values)
+    if like.dtype == object:
+        missing = like[like.isna()]
+        spelt = missing.iloc[0] if len(missing) else np.nan
+        values = np.array([spelt if v is None else v for v in values.tolist()], dtype=object)
+    return pd.Series(values, index=like.index).astype(like.dtype)
