@@ -27,6 +27,7 @@ class Changes:
         gone: Versions that are no longer there.
         is_away: Whether the folder itself was not there.
         warning: What the operator should know.
+        cpu_seconds: What the look took of the processor.
     """
 
     scan: Scan = field(default_factory=Scan)
@@ -36,6 +37,7 @@ class Changes:
     gone: list[Key] = field(default_factory=list)
     is_away: bool = False
     warning: str = ""
+    cpu_seconds: float = 0.0
 
 
 def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Changes:
@@ -46,12 +48,13 @@ def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Chan
     vanish from one look to the next, two or more, they stay for ``hold_seconds``: nobody deletes
     like that, but a volume that is detached, or emptied by mistake, looks like that.
     """
+    begun = time.thread_time()
     scan = scan_models(folder)
     is_unmounted = scan.is_mount_point_of(before.scan)
     if is_unmounted or not scan.present:
         how = "is empty and looks unmounted" if is_unmounted else "is not there"
         warning = "" if before.is_away else f"{folder} {how}; what is live stays live"
-        return replace(before, new=[], gone=[], is_away=True, warning=warning)
+        return replace(before, new=[], gone=[], is_away=True, warning=warning, cpu_seconds=0)
     found = {(each.name, each.version): each for each in scan.candidates}
     names = {name for name, _ in found} | scan.unseen
     held, warning = _hold(folder, before, names, hold_seconds)
@@ -62,7 +65,8 @@ def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Chan
     new = [each for key, each in found.items() if before.found.get(key) != each]
     new.sort(key=lambda each: each.fingerprint.modified_ns)
     gone = [key for key in before.found if key not in found]
-    return Changes(scan, found, held, new, gone, warning=warning)
+    seconds = time.thread_time() - begun
+    return Changes(scan, found, held, new, gone, warning=warning, cpu_seconds=seconds)
 
 
 def _hold(

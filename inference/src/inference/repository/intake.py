@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,7 +96,9 @@ class Intake:
         self._large = settings.state_dir / ".large.lock"
         self._threads = make_threads(AT_ONCE, "repository")
         # What waits for the folder's file system must not keep others from what is in memory.
-        self._folder_threads = make_threads(AT_ONCE, "models-folder")
+        # These do not step back: a look at thousands of files holds the interpreter's lock again
+        # and again, and would keep it for as long as a busy machine keeps such a thread waiting.
+        self._folder_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="models-folder")
         self._memory = MemoryReturn(self._threads)
 
     def settling(self, candidate: Candidate) -> float:

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _PER_TURN = 40  # versions that are looked at before requests have their turn
-_PAUSE = 4  # a look that lasts a second is followed by no other one for as many
+_PAUSE = 4  # a look that takes a second of the processor is followed by no other one for as many
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -132,7 +132,7 @@ class Reconciler:
             self._scans_ended = self.scans_begun
             self._scan_ended.set()
             self._scan_ended = asyncio.Event()
-            pause = _PAUSE * (time.monotonic() - begun)
+            pause = max(_PAUSE * self._changes.cpu_seconds, (time.monotonic() - begun) / _PAUSE)
             await asyncio.sleep(min(pause, _LONGEST_PAUSE_SECONDS))
 
     async def close(self) -> None:
