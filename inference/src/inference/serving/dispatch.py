@@ -61,18 +61,14 @@ class Dispatcher:
 
         Args:
             servable: What is asked.
-            rows: Rows of the request.
+            rows: The length of its longest input.
             feeds: Its arrays.
         """
         plan = servable.plan
         if rows > plan.inline_rows:
             return False
-        if len(feeds) > 1:  # inputs of different lengths pass for one row
-            rows = max(rows, _longest(servable, feeds))
         if plan.inline_text == ANY_TEXT:
-            return rows <= plan.inline_rows
-        if rows > plan.inline_rows:
-            return False
+            return True
         longest = (max(map(len, feeds[name].flat), default=0) for name in servable.text_inputs)
         return rows * sum(longest) <= plan.inline_text
 
@@ -116,7 +112,7 @@ class Dispatcher:
             RunTimeoutError: Its run took too long.
             TooLargeError: Its run takes too much memory, or its outputs are too large.
         """
-        if self.is_inline(servable, timing.rows, feeds):
+        if self.is_inline(servable, longest(servable, timing.rows, feeds), feeds):
             return await _finish(finish, self.run_inline(servable, outputs, feeds, timing))
         self._enter(servable.name)
         try:
@@ -189,10 +185,13 @@ class Dispatcher:
         self._waiting.values[self._waiting.find((model,))] -= 1
 
 
-def _longest(servable: Servable, feeds: dict[str, Any]) -> int:
-    """Give the length of the longest input whose length varies."""
+def longest(servable: Servable, rows: int, feeds: dict[str, Any]) -> int:
+    """Give the length of the longest input: some of different lengths pass for one row."""
+    if len(feeds) == 1:
+        return rows
     inputs = servable.signature.inputs
-    return max((len(feeds[s.name]) for s in inputs if s.shape and s.shape[0] == -1), default=1)
+    lengths = (len(feeds[s.name]) for s in inputs if s.shape and s.shape[0] == -1)
+    return max(lengths, default=rows)
 
 
 def is_small(values: list[Any]) -> bool:

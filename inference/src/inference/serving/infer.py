@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.errors import InferenceError, RequestError
-from inference.serving.dispatch import is_small
+from inference.serving.dispatch import is_small, longest
 from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import pick_results, write_response
@@ -75,7 +75,9 @@ class Inferrer:
         if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
             return None
         query = self._read(servable, body, json_bytes)
-        if not self._dispatcher.is_inline(servable, query.rows, query.feeds):
+        if not self._dispatcher.is_inline(
+            servable, longest(servable, query.rows, query.feeds), query.feeds
+        ):
             return None
         timing.parse_ended()
         timing.rows = query.rows

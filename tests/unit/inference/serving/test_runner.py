@@ -17,7 +17,7 @@ from inference.errors import NotReadyError, OverloadedError, RunTimeoutError, To
 from inference.model.plan import Plan
 from inference.model.servable import Servable
 from inference.serving import runner as runner_module
-from inference.serving.dispatch import Dispatcher
+from inference.serving.dispatch import Dispatcher, longest
 from inference.serving.ledger import Ledger
 from inference.serving.timing import Timing
 from inference.settings import MIB, Settings
@@ -176,5 +176,7 @@ async def test_inputs_of_different_lengths_are_as_costly_as_the_longest() -> Non
     )
     servable = load(model(spelt), mode="inline", inline_rows=8)
     feeds = {"A": np.zeros((9, 1), np.float32), "B": np.zeros((8, 1), np.float32)}
-    assert not bench.dispatcher.is_inline(servable, 1, feeds)
-    assert bench.dispatcher.is_inline(servable, 1, feeds | {"A": feeds["B"]})
+    assert longest(servable, 1, feeds) == 9
+    assert not bench.dispatcher.is_inline(servable, 9, feeds)
+    feeds["A"] = feeds["B"]
+    assert bench.dispatcher.is_inline(servable, longest(servable, 1, feeds), feeds)
