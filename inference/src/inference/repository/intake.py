@@ -244,7 +244,7 @@ class Intake:
             report = await self._examine(contents, self._limits)
             self._events.examined(time.perf_counter() - begin, admitted=report.admitted)
             if report.digest == digest:  # without one the child did not live to tell: maybe chance
-                self._reports.put(report)
+                await self.in_thread(self._reports.put, report)
             return report
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_KEPT = 1000
+_KEPT = 10_000  # so many junk files must not push out what is known of good ones
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -64,7 +64,10 @@ class Reports:
         return kept.report
 
     def put(self, report: Report) -> None:
-        """Keep a report; a folder that cannot be written costs a repetition and no more."""
+        """Keep a report; a folder that cannot be written costs a repetition and no more.
+
+        Blocks; to be called in a thread.
+        """
         if len(self._known) >= _KEPT:
             self._known.pop(next(iter(self._known)))
         self._known[report.digest] = report
@@ -92,6 +95,12 @@ class Reports:
         return self._folder / f"{digest}.json"
 
     def _prune(self) -> None:
-        kept = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        # Names are listed without a path each: there are thousands, and this holds the interpreter.
+        listed = os.listdir(self._folder)  # noqa: PTH208
+        names = [name for name in listed if name.endswith(".json")]
+        if len(names) <= _KEPT + _KEPT // 10:  # to sort them costs a look at each
+            return
+        kept = [self._folder / name for name in names]
+        kept.sort(key=lambda path: path.stat().st_mtime)
         for path in kept[:-_KEPT]:
             path.unlink(missing_ok=True)
