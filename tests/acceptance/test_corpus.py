@@ -44,20 +44,19 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.parametrize("case", CHOSEN, ids=[f"{i:03}" for i in range(len(CHOSEN))])
 def test_answers_like_the_original_between_the_rows(
-    case: Case, service: Service, monkeypatch: pytest.MonkeyPatch
+    case: Case, service: Service, request: pytest.FixtureRequest
 ) -> None:
     """Labels are equal, probabilities and values within the tolerance that the file records."""
     x, y = load(case.data)
     model = _fit(case.model, x, y)
-    monkeypatch.setenv("EXPORTER_URL", str(service.client.base_url))
+    name = f"asked-{request.node.callspec.id}"
     if case.refused:
         with pytest.raises(RefusedError, match=case.refused):
-            publish(model, "asked", x, models_dir=service.models, progress=False)
+            publish(model, name, x, models_dir=service.models, progress=False)
         return
-    publication = publish(model, "asked", x, models_dir=service.models, progress=False)
+    publication = publish(model, name, x, models_dir=service.models, progress=False)
     try:
-        version = publication.version
-        service.wait_for("asked", within=30, active_version=version)
+        service.wait_for(name, within=60, active_version=publication.version)
         rows = rows_between(x, ROWS)
         _compare(model, rows, _ask(service, publication, rows), publication)
     finally:
@@ -90,7 +89,7 @@ def _ask(service: Service, publication: Publication, rows: Any) -> list[Any]:
         dict(zip(names, [None if _is_gap(v) else v for v in row], strict=True))
         for row in frame.astype(object).to_numpy().tolist()
     ]
-    answer = service.client.post("/models/asked/predict", json=records)
+    answer = service.client.post(f"/models/{publication.name}/predict", json=records)
     assert answer.status_code == 200, answer.text[:500]
     body = answer.json()
     assert body["version"] == publication.version
@@ -110,14 +109,11 @@ def _compare(model: Any, rows: Any, predictions: list[Any], publication: Publica
         expected = np.asarray(model.predict(rows))
         shares = model.predict_proba(rows) if hasattr(model, "predict_proba") else None
     if is_regressor(model):
-        given = np.array([_values(p["value"]) for p in predictions])
+        several = expected.ndim > 1 and expected.shape[1] > 1
+        given = np.array([[*p["values"].values()] if several else p["value"] for p in predictions])
         np.testing.assert_allclose(given, expected.reshape(given.shape), rtol=0, atol=tolerance)
         return
     assert [p["label"] for p in predictions] == expected.tolist()
     if shares is not None:
         given = np.array([list(p["probabilities"].values()) for p in predictions])
         np.testing.assert_allclose(given, shares, rtol=0, atol=tolerance)
-
-
-def _values(value: Any) -> list[float]:
-    return list(value.values()) if isinstance(value, dict) else [value]
