@@ -197,7 +197,7 @@ class Graph:
         public = []
         for stem, inner, kind in outputs:
             name = stem if stem not in self._taken else self.unique(stem)
-            self.nodes.append(helper.make_node("Identity", [inner], [name]))
+            self._call(inner, name)
             public.append(helper.make_tensor_value_info(name, kind, None))
         types = {"real": self.real_type, **_TYPES}
         graph = helper.make_graph(
@@ -216,6 +216,15 @@ class Graph:
         model.ir_version = _IR_VERSION
         fill(model, self.payloads)
         return model
+
+    def _call(self, inner: str, public: str) -> None:
+        makers = [node for node in self.nodes if inner in node.output]
+        if not makers:
+            self.nodes.append(helper.make_node("Identity", [inner], [public]))
+            return
+        for node in self.nodes:
+            node.input[:] = [public if name == inner else name for name in node.input]
+            node.output[:] = [public if name == inner else name for name in node.output]
 
     def _unify(self, name: str, output: Any) -> str:
         kind = output.type.tensor_type.elem_type

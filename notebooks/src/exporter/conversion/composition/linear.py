@@ -72,11 +72,15 @@ def predict_pls(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
 
 @predicts(linear.LogisticRegression, linear.LogisticRegressionCV, LinearDiscriminantAnalysis)
 def predict_logistic(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Write a logistic regression: the logistic function of two classes, else the softmax."""
+    """Write a logistic regression.
+
+    The logistic function of a score is the softmax of 0 and the score, and fewer steps.
+    """
     scores = _product(graph, model, columns)
-    if len(model.classes_) == 2:
-        return Answer(_above_zero(graph, scores), two_sided(graph, sigmoid(graph, scores)), scores)
-    return Answer(largest(graph, scores), graph.op("Softmax", scores, axis=1), scores)
+    if len(model.classes_) > 2:
+        return Answer(largest(graph, scores), graph.op("Softmax", scores, axis=1), scores)
+    both = _product(graph, model, columns, against=0.0)
+    return Answer(largest(graph, both), graph.op("Softmax", both, axis=1), scores)
 
 
 @predicts(
@@ -91,7 +95,8 @@ def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column
     """Write a linear classifier, which may have probabilities for each class on its own."""
     scores = _product(graph, model, columns)
     binary = len(model.classes_) == 2
-    index = _above_zero(graph, scores) if binary else largest(graph, scores)
+    both = _product(graph, model, columns, against=0.0) if binary else scores
+    index = largest(graph, both)
     if not hasattr(model, "predict_proba"):
         return Answer(index, None, scores)
     if model.loss == "modified_huber":
@@ -136,15 +141,16 @@ def above(graph: Graph, scores: str, threshold: float) -> str:
     return graph.op("Cast", _flat(graph, graph.op("Greater", scores, threshold)), to=7)
 
 
-def _above_zero(graph: Graph, scores: str) -> str:
-    return above(graph, scores, 0.0)
-
-
 def _flat(graph: Graph, name: str) -> str:
     return graph.op("Reshape", name, np.array([-1]))
 
 
-def _product(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
+def _product(
+    graph: Graph, model: Any, columns: Sequence[Column], against: float | None = None
+) -> str:
     weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
     intercept = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),))
+    if against is not None:  # a first column that is the same for every row
+        weights = np.vstack([np.zeros_like(weights), weights])
+        intercept = np.append(against, intercept)
     return graph.op("Gemm", graph.matrix(columns), weights, intercept, transB=1)

@@ -46,11 +46,15 @@ def transform_scaler(graph: Graph, scaler: Any, columns: Sequence[Column]) -> li
     values = graph.matrix(columns)
     centre = getattr(scaler, "mean_" if isinstance(scaler, StandardScaler) else "center_", None)
     centred = getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
-    if centred and centre is not None:
-        values = graph.op("Sub", values, np.asarray(centre, dtype=np.float64))
     scaled = getattr(scaler, "with_std", getattr(scaler, "with_scaling", True))
-    if scaled and scaler.scale_ is not None:
-        values = graph.op("Div", values, np.asarray(scaler.scale_, dtype=np.float64))
+    centre = np.asarray(centre, float) if centred and centre is not None else None
+    scale = np.asarray(scaler.scale_, float) if scaled and scaler.scale_ is not None else None
+    if graph.real == "float32" and centre is not None and scale is not None:
+        offset, factor = centre.tolist(), (1 / scale).tolist()  # one step instead of two
+        values = graph.op("Scaler", values, domain="ai.onnx.ml", offset=offset, scale=factor)
+    else:
+        values = values if centre is None else graph.op("Sub", values, centre)
+        values = values if scale is None else graph.op("Div", values, scale)
     if getattr(scaler, "clip", False):
         values = graph.op("Clip", values, -1.0, 1.0)
     return _like(columns, values)
