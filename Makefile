@@ -64,7 +64,7 @@ down: ## Stop both containers; models, selection and notebooks are kept
 test: sync ## Run the fast tests and the docstrings' examples with coverage, then the lean suite
 	$(UV) run --no-sync pytest --cov --cov-branch --cov-report=term:skip-covered \
 		--cov-report=html:reports/coverage --doctest-modules \
-		inference/src notebooks/src tests/unit tests/contract
+		inference/src notebooks/src tests/unit tests/contract tests/acceptance
 	@$(MAKE) --no-print-directory test-lean
 
 test-lean: export UV_PROJECT_ENVIRONMENT := .tools/lean

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CORPUS = [*CLASSIFIERS, *REGRESSORS, *COLUMNS, *TEXTS, *WRAPPED]
 ROWS = 300
 LEAST_PUBLISHED = 0.9
-CHOSEN = random.Random(10).sample(CORPUS, min(amount("CORPUS", 12), len(CORPUS)))
+CHOSEN = random.Random(10).sample(CORPUS, min(amount("CORPUS", 8), len(CORPUS)))
 
 
 @pytest.fixture(scope="module")

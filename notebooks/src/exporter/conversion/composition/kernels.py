@@ -6,18 +6,20 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from exporter.conversion.composition import foreign
 from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.graph import Column
 from exporter.conversion.composition.linear import largest
-from exporter.conversion.composition.registry import predicts
+from exporter.conversion.composition.registry import predicts, transforms
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.composition.graph import Graph
 
 _INT64 = 7
 
@@ -79,25 +81,56 @@ def _pair_weights(model: Any) -> Any:
     return weights
 
 
+@transforms(Nystroem)
+def transform_nystroem(graph: Graph, model: Nystroem, columns: Sequence[Column]) -> list[Column]:
+    """Project the likeness to each landmark."""
+    vectors = np.asarray(model.components_, dtype=np.float64)
+    gamma = 1 / vectors.shape[1] if model.gamma is None else float(model.gamma)
+    numbers = (gamma, 1 if model.coef0 is None else model.coef0, model.degree or 3)
+    kernel = _likeness(graph, columns, vectors, (str(model.kernel), numbers))
+    projected = graph.op("MatMul", kernel, np.asarray(model.normalization_, dtype=float).T)
+    return [Column(projected, "real", len(vectors))]
+
+
+@transforms(RBFSampler)
+def transform_sampler(graph: Graph, model: RBFSampler, columns: Sequence[Column]) -> list[Column]:
+    """Project on random waves."""
+    weights = np.asarray(model.random_weights_, dtype=np.float64)
+    product = graph.op("MatMul", graph.matrix(columns), weights)
+    waves = graph.op("Cos", graph.op("Add", product, np.asarray(model.random_offset_, float)))
+    count = weights.shape[1]
+    return [Column(graph.op("Mul", waves, float(np.sqrt(2 / count))), "real", count)]
+
+
 def _kernel(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
     vectors = np.asarray(model.support_vectors_, dtype=np.float64)
+    gamma = float(model._gamma)  # noqa: SLF001 - "scale" and "auto" are resolved only there
+    numbers = (gamma, model.coef0, model.degree)
+    return _likeness(graph, columns, vectors, (str(model.kernel), numbers))
+
+
+def _likeness(
+    graph: Graph,
+    columns: Sequence[Column],
+    vectors: np.ndarray[Any, Any],
+    kernel: tuple[str, tuple[float, float, float]],
+) -> str:
+    kind, (gamma, coef0, degree) = kernel
     values = graph.matrix(columns)
     product = graph.op("MatMul", values, vectors.T)
-    gamma = float(model._gamma)  # noqa: SLF001 - "scale" and "auto" are resolved only there
-    if model.kernel == "linear":
+    if kind == "linear":
         return product
-    if model.kernel == "rbf":
+    if kind == "rbf":
         # (x - v)^2, without a tensor of all differences.
         own = graph.total(graph.op("Mul", values, values))
         apart = graph.op("Sub", own, graph.op("Mul", product, 2.0))
         squares = graph.op("Add", apart, (vectors**2).sum(axis=1)[None, :])
         return graph.op("Exp", graph.op("Mul", squares, -gamma))
-    if model.kernel in ("poly", "sigmoid"):
-        line = graph.op("Add", graph.op("Mul", product, gamma), float(model.coef0))
-        if model.kernel == "sigmoid":
+    if kind in ("poly", "polynomial", "sigmoid"):
+        line = graph.op("Add", graph.op("Mul", product, gamma), float(coef0))
+        if kind == "sigmoid":
             return graph.op("Tanh", line)
-        return graph.op("Pow", line, float(model.degree))
+        return graph.op("Pow", line, float(degree))
     raise ConversionError(
-        f"{type(model).__name__}(kernel={model.kernel!r}) cannot be written as ONNX: "
-        "use kernel='rbf', 'linear', 'poly' or 'sigmoid'"
+        f"a kernel={kind!r} cannot be written as ONNX: use 'rbf', 'linear', 'poly' or 'sigmoid'"
     )

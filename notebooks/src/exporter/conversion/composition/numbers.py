@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
-from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
@@ -141,6 +141,14 @@ def transform_imputer(
         if kept:
             filled.append(Column(graph.concat(kept), "real", len(kept)))
     return _joined(graph, filled)
+
+
+@transforms(KNNImputer)
+def refuse_neighbours(
+    _graph: Graph, _imputer: KNNImputer, _columns: Sequence[Column]
+) -> list[Column]:
+    """Refuse: skl2onnx's converter takes other neighbours among those that lie equally far."""
+    raise ConversionError("KNNImputer cannot be written as ONNX: use SimpleImputer")
 
 
 @transforms(MissingIndicator)

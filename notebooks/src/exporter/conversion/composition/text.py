@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.feature_extraction.text import (
     CountVectorizer,
+    HashingVectorizer,
     TfidfTransformer,
     TfidfVectorizer,
 )
@@ -67,6 +68,17 @@ def transform_tfidf(
     """Weigh counts."""
     width = sum(column.width for column in columns)
     return [Column(_weigh(graph, transformer, graph.matrix(columns)), "real", width)]
+
+
+@transforms(HashingVectorizer)
+def refuse_hashes(
+    _graph: Graph, _vectorizer: HashingVectorizer, _columns: Sequence[Column]
+) -> list[Column]:
+    """Refuse, as a million columns would have to be filled for every row."""
+    raise ConversionError(
+        "HashingVectorizer has no vocabulary that a file could hold: use TfidfVectorizer or "
+        "CountVectorizer, with max_features to bound their size"
+    )
 
 
 def _weigh(graph: Graph, transformer: TfidfTransformer, counts: str) -> str:
