@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
     from google.protobuf.message import Message
 
-# ONNX's messages, by the names that ours have.
-OURS = {"StringStringEntryProto" if name == "Entry" else f"{name}Proto": name for name in _FIELDS}
+# Ours, by the names of ONNX's messages.
+_OTHERS = {"Entry": "StringStringEntryProto", "Value": "ValueInfoProto"}
+OURS = {_OTHERS.get(name, f"{name}Proto"): name for name in _FIELDS}
 
 
 def _messages(root: Descriptor) -> dict[str, Descriptor]:

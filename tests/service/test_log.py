@@ -6,10 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from artefacts import MEASUREMENTS, penguins
+from inference.web.access.key import make_key
 from service_process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 RECORD = dict(zip(MEASUREMENTS, [39.12345, 18.7, 181.0, 3750.0], strict=True))
 
@@ -44,3 +46,17 @@ def test_each_event_is_one_object(make_service: Callable[..., Service]) -> None:
 
 
 _REASON = "the file is not an ONNX model, or it is truncated"
+
+
+def test_a_flood_of_refusals_leaves_a_short_log(
+    make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    _, line = make_key("me", ["predict"])
+    keys.write_text(line + "\n")
+    service = make_service(api_keys_file=keys).start()
+    path = "/models/" + "x" * 5000
+    for _ in range(300):
+        assert service.client.get(path).status_code == 401
+    assert len(service.log) < 40_000
+    assert "x" * 201 not in service.log

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.repository import layout
 from inference.repository.layout import fingerprint, scan_models
 
 if TYPE_CHECKING:
@@ -197,3 +198,18 @@ def test_a_fingerprint_changes_with_content_and_permissions(tmp_path: Path) -> N
     seen.append(fingerprint(path))
     assert seen[0] is None
     assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize(("most", "cut"), [(2, True), (3, False), (4, False)])
+def test_a_folder_of_very_many_entries_is_looked_at_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, cut: bool
+) -> None:
+    monkeypatch.setattr(layout, "MOST_ENTRIES", most)
+    place(tmp_path, "a/1/model.onnx", "a/9/model.onnx", "a/10/model.onnx", ".hidden", "b.onnx")
+    place(tmp_path, "c.onnx")
+    scan = scan_models(tmp_path)
+    versions = [("a", 9), ("a", 10)] if cut else [("a", 1), ("a", 9), ("a", 10)]
+    assert found(scan) == [*versions, ("b", 1), *([] if cut else [("c", 1)])]
+    said = {ignored.path: ignored.reason for ignored in scan.ignored}
+    assert said.keys() == ({"", "a/"} if cut else set())
+    assert all(f"more than {most} entries" in reason for reason in said.values())

@@ -98,3 +98,24 @@ def test_reads_the_metadata_and_of_a_key_that_stands_twice_the_last() -> None:
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
 def test_what_the_converter_writes_is_read(path: object) -> None:
     read_metadata(path.read_bytes())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("count", "taken"), [(9_999, True), (10_000, True), (10_001, False)])
+def test_the_number_of_metadata_is_bounded(count: int, taken: bool) -> None:
+    content = model(_GRAPH) + message((14, message((1, "k"), (2, "v")))) * count
+    if taken:
+        assert read_metadata(content) == {"k": "v"}
+    else:
+        with pytest.raises(ArtefactError, match="10,001 entries of metadata, the limit is 10,000"):
+            read_metadata(content)
+
+
+@pytest.mark.parametrize(("more", "taken"), [(-1, True), (0, True), (1, False)])
+def test_the_size_of_metadata_is_bounded(more: int, taken: bool) -> None:
+    value = "v" * (16 * 1024 * 1024 - 1 + more)
+    content = model(_GRAPH, {"k": value})
+    if taken:
+        assert read_metadata(content) == {"k": value}
+    else:
+        with pytest.raises(ArtefactError, match="its metadata have 16,777,217 bytes"):
+            read_metadata(content)

@@ -19,6 +19,8 @@ from inference.errors import ArtefactError
 _BYTES = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
 _INT32 = descriptor_pb2.FieldDescriptorProto.TYPE_INT32
 _INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+MAX_METADATA = 10_000
+MAX_METADATA_BYTES = 16 * 1024 * 1024
 _DEFAULT = 0  # TensorProto.DataLocation.DEFAULT: the data is in the file
 
 # message: {field: (number, type or message's name, repeated)}
@@ -109,6 +111,7 @@ def parse(data: bytes) -> Any:
         raise ArtefactError("the file is not an ONNX model, or it is truncated") from None
     if not model.HasField("graph") or not model.ir_version:
         raise ArtefactError("the file is not an ONNX model: it has no graph")
+    _bound_metadata(model)
     _refuse_external_data(model)
     return model
 
@@ -123,6 +126,20 @@ def read_metadata(data: bytes) -> dict[str, str]:
         entry.key.decode("utf-8", "replace"): entry.value.decode("utf-8", "replace")
         for entry in parse(data).metadata_props
     }
+
+
+def _bound_metadata(model: Any) -> None:
+    # The process that serves makes a dictionary of them, and answers nobody meanwhile.
+    entries = model.metadata_props
+    if len(entries) > MAX_METADATA:
+        raise ArtefactError(
+            f"it has {len(entries):,} entries of metadata, the limit is {MAX_METADATA:,}"
+        )
+    size = sum(len(entry.key) + len(entry.value) for entry in entries)
+    if size > MAX_METADATA_BYTES:
+        raise ArtefactError(
+            f"its metadata have {size:,} bytes, the limit is {MAX_METADATA_BYTES:,}"
+        )
 
 
 def _refuse_external_data(root: Any) -> None:

@@ -39,6 +39,13 @@ class Stop:
     def __init__(self) -> None:
         self.options = ort.RunOptions()
         self._seconds = 0.0
+        self._gives_back = False
+
+    def give_back(self) -> None:
+        """Have the run give back what its arena does not need any more."""
+        if not self._gives_back:  # onnxruntime would write a line about a second time
+            self.options.add_run_config_entry(*_GIVE_BACK)
+        self._gives_back = True
 
     def end(self, seconds: float) -> None:
         """End the run, which has taken so many seconds."""
@@ -126,7 +133,7 @@ class Session:
                 raise self._failure(error, None) from None
             return results
         if self._memory_bytes is not None:
-            stop.options.add_run_config_entry(*_GIVE_BACK)
+            stop.give_back()
         try:
             return self._run_again(names, feeds, stop)
         except Exception as error:  # noqa: BLE001 - likewise
@@ -141,7 +148,7 @@ class Session:
         if self._memory_bytes is None:
             return
         stop = Stop()
-        stop.options.add_run_config_entry(*_GIVE_BACK)
+        stop.give_back()
         stop.end(0)
         with contextlib.suppress(Exception):  # it is ended before it begins
             self._run(self._outputs, feeds, stop.options)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import heapq
 import os
 import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.admission.contents import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NAME_LENGTH = 64
 NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
@@ -26,6 +27,7 @@ RESERVED = frozenset({"stats"})  # the Open Inference Protocol has GET /v2/model
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
 FILE_NAME = "model.onnx"
+MOST_ENTRIES = 10_000  # of one folder; each scan looks at all of them
 _SUFFIX = ".onnx"
 # What says that nothing is there; whatever else a look fails with says nothing.
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -99,11 +101,12 @@ def scan_models(models_dir: Path) -> Scan:
     """List the artefacts of a models folder, in the order of their names and versions."""
     try:
         begun = models_dir.stat()
-        entries = sorted(os.scandir(models_dir), key=lambda entry: entry.name)
+        visible, is_cut = _list(models_dir, _by_name)
     except OSError:
         return Scan(present=False)
     scan = Scan(device=begun.st_dev)
-    visible = [entry for entry in entries if not _is_hidden(entry.name)]
+    if is_cut:
+        scan.ignored.append(Ignored("", _cut_reason("first by name")))
     folders: list[Path] = []
     files: list[Path] = []
     for entry in visible:
@@ -133,6 +136,29 @@ def _looking_at(name: str, scan: Scan) -> Iterator[None]:
         if error.errno not in _NOT_THERE:
             scan.unseen.add(name.removesuffix(_SUFFIX))
             scan.ignored.append(Ignored(name, f"it cannot be read: {error.strerror}"))
+
+
+def _list(
+    folder: Path, order: Callable[[os.DirEntry[str]], Any]
+) -> tuple[list[os.DirEntry[str]], bool]:
+    """List what is not hidden in an order, and tell whether there is more than is looked at."""
+    with os.scandir(folder) as found:
+        visible = (entry for entry in found if not _is_hidden(entry.name))
+        entries = heapq.nsmallest(MOST_ENTRIES + 1, visible, key=order)
+    return entries[:MOST_ENTRIES], len(entries) > MOST_ENTRIES
+
+
+def _by_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _by_version(entry: os.DirEntry[str]) -> tuple[int, str]:
+    number = int(entry.name) if _VERSION.fullmatch(entry.name) else 0
+    return -number, entry.name
+
+
+def _cut_reason(which: str) -> str:
+    return f"it holds more than {MOST_ENTRIES:,} entries; only the {which} are looked at"
 
 
 def _is_same(folder: Path, status: os.stat_result) -> bool:
@@ -181,9 +207,10 @@ def _scan_name(folder: Path, scan: Scan) -> None:
     if not is_name(folder.name):
         scan.ignored.append(Ignored(folder.name + "/", _bad_name(folder.name)))
         return
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if _is_hidden(entry.name):
-            continue
+    entries, is_cut = _list(folder, _by_version)
+    if is_cut:
+        scan.ignored.append(Ignored(folder.name + "/", _cut_reason("highest versions")))
+    for entry in entries:
         place = f"{folder.name}/{entry.name}"
         if not _is_folder(entry):
             # Triton keeps its own configuration here; it is none of ours.
