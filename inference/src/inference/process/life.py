@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inference.runtime.shared_memory import SharedMemory
     from inference.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 _GRACE_SECONDS = 5
 
 
@@ -61,6 +63,8 @@ def become_worker(
         held_by = (lifeline[0], settings.shutdown_seconds + _GRACE_SECONDS)
         threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
         status = run_worker(settings, sockets[index], forks, place=Place(memory, index))
+    except OSError as error:  # the machine's fault: no process, descriptor or memory to be had
+        logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message says it all
     except BaseException:  # noqa: BLE001 - it is told, and there is nobody to pass it on to
         traceback.print_exc()
     finally:
