@@ -33,7 +33,7 @@ async def ticks(
     """
     complained = False
     while not stop.is_set():
-        identity = _identity(folder)
+        identity = await asyncio.to_thread(_identity, folder)  # a file system may hang
         try:
             async for _ in awatch(
                 folder,
@@ -48,7 +48,7 @@ async def ticks(
                 ignore_permission_denied=True,
             ):
                 yield
-                if _identity(folder) != identity:
+                if await asyncio.to_thread(_identity, folder) != identity:
                     break  # another folder stands there now; its events need a new watch
         except Exception as error:  # noqa: BLE001 - whatever it is, the periodic scan goes on
             if not complained:

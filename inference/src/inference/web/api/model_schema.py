@@ -14,7 +14,10 @@ Schema = dict[str, Any]
 
 PROBLEM: Schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _UNUSED: Schema = {"description": "not read by the model"}
-_DESCRIBED_FEATURES = 500  # no page can show more, so a model of more takes any body there
+# No page can show more: a model of more features takes any body there, and longer lists of
+# categories or classes are left out.
+_DESCRIBED_FEATURES = 500
+_LISTED = 500
 
 
 def describe_predict(servable: Servable, schemas: Schema) -> Schema:
@@ -116,10 +119,13 @@ def _property(feature: Feature) -> Schema:
     if feature.minimum is not None and feature.maximum is not None:
         parts.append(f"seen in training: {feature.minimum:g} to {feature.maximum:g}")
     described: Schema = {"type": [kind, "null"] if feature.nullable else kind}
-    if feature.categories and not feature.open_categories:
-        described["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
-    elif feature.categories:
-        parts.append(f"seen in training: {', '.join(map(str, feature.categories[:20]))}")
+    categories = feature.categories or []
+    if len(categories) > _LISTED:
+        parts.append(f"{len(categories):,} categories were seen in training")
+    elif categories and not feature.open_categories:
+        described["enum"] = [*categories, *([None] if feature.nullable else [])]
+    elif categories:
+        parts.append(f"seen in training: {', '.join(map(str, categories[:20]))}")
     described["description"] = "; ".join(filter(None, parts))
     described["examples"] = [feature.example]
     return described
@@ -156,6 +162,8 @@ def _prediction(contract: Contract) -> Schema:
         several: Schema = {"values": {"type": "object"}}
         return {"type": "object", "properties": several if contract.targets else single}
     classes = contract.classes or []
+    if len(classes) > _LISTED:
+        return {"type": "object", "required": ["label", "probabilities"]}
     # Null stands for a number that JSON cannot spell.
     table: Schema = {
         "type": ["object", "null"],
