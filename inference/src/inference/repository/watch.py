@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from watchfiles import awatch
+from watchfiles import watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -29,48 +31,82 @@ async def ticks(
 ) -> AsyncIterator[None]:
     """Yield whenever the folder is worth a scan: after events, and every ``rescan_seconds``.
 
-    Ends when ``stop`` is set. Survives the folder's absence and its replacement.
+    Ends when ``stop`` is set. Survives the folder's absence and its replacement. To watch a folder
+    of thousands takes a second, and a file system may hang, so all of it is done in a thread.
     """
-    complained = False
-    while not stop.is_set():
-        identity = await asyncio.to_thread(_identity, folder)  # a file system may hang
-        try:
-            async for _ in awatch(
+    loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(1, thread_name_prefix="watch")
+    ended, complained = threading.Event(), False
+    try:
+        while not stop.is_set():
+            changes = _Changes(
                 folder,
-                watch_filter=None,
-                debounce=_DEBOUNCE_MS,
-                step=_STEP_MS,
-                rust_timeout=int(rescan_seconds * 1000),
-                yield_on_timeout=True,
-                stop_event=stop,
-                force_polling=force_polling or None,
-                poll_delay_ms=_polling_delay_ms(rescan_seconds),
-                ignore_permission_denied=True,
-            ):
+                rescan_seconds,
+                force_polling=force_polling,
+                is_set=lambda: stop.is_set() or ended.is_set(),
+            )
+            try:
+                while await loop.run_in_executor(threads, changes.wait):
+                    yield
+            except Exception as error:  # noqa: BLE001 - whatever it is, the periodic scan goes on
+                if not complained:
+                    logger.warning(
+                        "%s cannot be watched (%s): it is scanned every %g s until it can be",
+                        folder,
+                        error,
+                        rescan_seconds,
+                    )
+                complained = True
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), rescan_seconds)
                 yield
-                if await asyncio.to_thread(_identity, folder) != identity:
-                    break  # another folder stands there now; its events need a new watch
-        except Exception as error:  # noqa: BLE001 - whatever it is, the periodic scan goes on
-            if not complained:
-                logger.warning(
-                    "%s cannot be watched (%s): it is scanned every %g s until it can be",
-                    folder,
-                    _first(error),
-                    rescan_seconds,
-                )
-            complained = True
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), rescan_seconds)
-            yield
-        else:
-            complained = False
+            else:
+                complained = False
+                yield
+    finally:
+        ended.set()
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _first(error: BaseException) -> BaseException:
-    """Unwrap what watchfiles' task group wraps: a name that is no text, too few watches, ..."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+class _Changes:
+    """Waits for changes of one folder, in a thread.
+
+    Args:
+        folder: The folder.
+        rescan_seconds: How long is waited at most.
+        force_polling: Whether to poll.
+        is_set: Tells whether to wait no longer.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rescan_seconds: float,
+        *,
+        force_polling: bool,
+        is_set: Callable[[], bool],
+    ) -> None:
+        self.is_set = is_set
+        self._folder = folder
+        self._identity: tuple[int, int] | None = None
+        self._events = watch(
+            folder,
+            watch_filter=None,
+            debounce=_DEBOUNCE_MS,
+            step=_STEP_MS,
+            rust_timeout=int(rescan_seconds * 1000),
+            yield_on_timeout=True,
+            stop_event=self,
+            raise_interrupt=False,
+            force_polling=force_polling or None,
+            poll_delay_ms=_polling_delay_ms(rescan_seconds),
+            ignore_permission_denied=True,
+        )
+
+    def wait(self) -> bool:
+        """Wait for a change; false when another folder stands there now, or at the end."""
+        self._identity = self._identity or _identity(self._folder)
+        is_news = next(self._events, None) is not None
+        return is_news and _identity(self._folder) == self._identity
 
 
 def _polling_delay_ms(rescan_seconds: float) -> int:
