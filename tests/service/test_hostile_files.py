@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -98,10 +99,14 @@ def _flip(folder: Path, stop: threading.Event) -> None:
 
 
 def _memory_bytes(pid: int) -> int:
-    """Give the most memory that a process and those below it ever had."""
-    own = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]
-    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return max(int(own) * 1024, *map(_memory_bytes, map(int, below)), 0)
+    """Give the most memory that a process ever had, or one of those below it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # it has ended meanwhile
+    own = re.search(r"VmHWM:\s*(\d+) kB", status)
+    return max(int(own[1]) * 1024 if own else 0, *map(_memory_bytes, map(int, below)), 0)
 
 
 def is_decided(service: Service, name: str) -> bool:
