@@ -15,9 +15,12 @@ class FakeTransport(asyncio.Transport):
         self.closed = False
         self.gone = asyncio.Event()
         self.reading = True
+        self.ended = False
+        self.protocol: Any = None  # the one that took over
 
     def write(self, data: Any) -> None:
         assert not self.closed, "written after it was closed"
+        assert not self.ended, "written after its end"
         self.written += data
 
     def close(self) -> None:
@@ -29,6 +32,15 @@ class FakeTransport(asyncio.Transport):
 
     def get_extra_info(self, _: str, default: Any = None) -> Any:
         return default
+
+    def abort(self) -> None:
+        self.close()
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
 
     def pause_reading(self) -> None:
         self.reading = False

@@ -30,13 +30,18 @@ class Raw:
     Args:
         url: Such as ``http://127.0.0.1:8000``.
         receive_buffer: Bytes that the kernel may take in for us; ``None`` for its own choice.
+        source: The address to call from; ``None`` for any.
     """
 
-    def __init__(self, url: str, *, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self, url: str, *, receive_buffer: int | None = None, source: str | None = None
+    ) -> None:
         host, _, port = url.removeprefix("http://").rstrip("/").rpartition(":")
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source is not None:
+            self.socket.bind((source, 0))
         self.socket.settimeout(_SECONDS)
         try:
             self.socket.connect((host, int(port)))

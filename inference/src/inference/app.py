@@ -37,6 +37,7 @@ from inference.web.oip.router import oip_router
 from inference.web.openapi import OpenApiDocument
 from inference.web.paths import TrailingSlash
 from inference.web.predict import PredictRoutes
+from inference.web.readiness import Readiness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -130,9 +131,10 @@ def create_app(
     add_docs_page(app, keyed=gate is not None)
     OpenApiDocument(app, repository, keyed=gate is not None).install()
     app.include_router(models_router(repository, state_file))
-    app.include_router(health_router(repository))
+    readiness = Readiness(repository)
+    app.include_router(health_router(repository, readiness))
     app.include_router(metrics_router(book, repository, aliases=settings.metric_aliases))
-    app.include_router(oip_router(repository, state_file, book, settings))
+    app.include_router(oip_router(repository, state_file, book, settings, readiness))
     problem.install(app)
 
     @app.get("/", include_in_schema=False)
@@ -149,6 +151,8 @@ def create_app(
         gate=gate,
         browsers=browser_policy(settings),
         log_requests=settings.log_requests,
+        readiness=readiness,
+        happened=book.happened,
     )
 
 

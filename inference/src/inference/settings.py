@@ -67,6 +67,15 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, le=3600, description="How long a shutdown waits for requests under way."),
     ] = 10
+    drain_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=3600,
+            description="How long the service goes on accepting connections after the signal to "
+            "stop, already unready: as long as balancers take to notice, on Kubernetes 5 or so.",
+        ),
+    ] = 0
     heartbeat_seconds: Annotated[
         float,
         Field(
@@ -149,6 +158,12 @@ class Settings(BaseSettings):
         int,
         Field(ge=1024, description="The largest head of a request: request line and headers."),
     ] = 32 * 1024
+    max_header_lines: Annotated[
+        int,
+        Field(
+            ge=16, description="Most headers of a request; trailers behind a body are as limited."
+        ),
+    ] = 128
     head_seconds: Annotated[
         float,
         Field(gt=0, le=3600, description="How long a client may take to send a request's head."),
@@ -165,6 +180,27 @@ class Settings(BaseSettings):
     max_connections: Annotated[
         int, Field(ge=1, description="Most connections at a time, in each worker process.")
     ] = 4096
+    max_connections_per_address: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="Most connections at a time from one client address (of IPv6 from one /64 "
+            "network), in each worker process; 0 sets no limit. Unset: three quarters of "
+            "INFERENCE_MAX_CONNECTIONS, which leaves a single proxy room and others, too.",
+        ),
+    ] = None
+    linger_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=3600,
+            description="How long what a client still sends is read and dropped after it was "
+            "refused, so that it sees the answer and no reset.",
+        ),
+    ] = 10
+    linger_bytes: Annotated[
+        int, Field(ge=0, description="How many bytes of it are read and dropped.")
+    ] = 256 * MIB
     api_keys_file: Annotated[
         Path | None,
         Field(

@@ -60,7 +60,8 @@ def become_worker(
             lines_per_second=settings.log_lines_per_second,
         )
         forks = ForkServer()  # before there are threads
-        held_by = (lifeline[0], settings.shutdown_seconds + _GRACE_SECONDS)
+        grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
+        held_by = (lifeline[0], grace_seconds)
         threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
         status = run_worker(settings, sockets[index], forks, place=Place(memory, index))
     except OSError as error:  # the machine's fault: no process, descriptor or memory to be had

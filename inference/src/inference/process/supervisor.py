@@ -161,7 +161,8 @@ class Supervisor:
     def _stop(self) -> None:
         if self._kill_at is None:
             # Whoever hangs longer than that would never end.
-            self._kill_at = time.monotonic() + self._settings.shutdown_seconds + _GRACE_SECONDS
+            granted = self._settings.drain_seconds + self._settings.shutdown_seconds
+            self._kill_at = time.monotonic() + granted + _GRACE_SECONDS
             for listening in self._sockets:
                 listening.close()  # or else clients would go on connecting to nobody
         self._crew.signal(signal.SIGTERM)

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from inference.app import create_app
+from inference.log import fields
 from inference.process.retirement import Retirement
 from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
-from inference.web.bounds import Bounds, bounded
+from inference.web.bounds import bounded
 from inference.web.direct import DirectProtocol
 from inference.web.plain import PlainProtocol
+from inference.web.transport.limits import Bounds
+from inference.web.transport.server import DrainingServer
 
 if TYPE_CHECKING:
     import socket
@@ -30,20 +33,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _OTHER_FILES = 256  # what a process opens beside connections
+_ONE_ADDRESS = 0.75  # the share of all connections that one client address may have
 # How long a thread that loads a model may keep the loop from its requests; Python's own is 5 ms.
 _SWITCH_SECONDS = 0.0005
 
 
-class _Server(uvicorn.Server):
+class _Server(DrainingServer):
     """A server whose loop shows that it runs."""
 
-    def __init__(self, config: uvicorn.Config, heartbeat: Heartbeat) -> None:
-        super().__init__(config)
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        heartbeat: Heartbeat,
+        retirement: Retirement,
+        *,
+        drain_seconds: float,
+    ) -> None:
+        super().__init__(config, drain_seconds)
+        self._retirement = retirement
         self._heartbeat = heartbeat
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         with self._heartbeat.beating():
             await super().serve(sockets)
+
+    @property
+    def has_successor(self) -> bool:
+        """Whether another process goes on with the sockets."""
+        return self._retirement.is_asked
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -86,7 +103,8 @@ def run_worker(
     )
     # What stands now stands for good: the collector need not look at it again and again.
     gc.freeze()
-    server = _Server(config, Heartbeat(place.memory.section("heartbeat", place.worker)))
+    heartbeat = Heartbeat(place.memory.section("heartbeat", place.worker))
+    server = _Server(config, heartbeat, retirement, drain_seconds=settings.drain_seconds)
     # It logs why it cannot start, and raises a signal again once it has shut down.
     signal.signal(signal.SIGTERM, _leave)
     try:
@@ -109,14 +127,38 @@ def _leave(*_: object) -> None:
 
 def _bounds(settings: Settings) -> Bounds:
     """Give the limits, and make room for as many connections as they allow."""
-    wanted = settings.max_connections + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    connections = _make_room(settings.max_connections)
+    per_address = settings.max_connections_per_address
     return Bounds(
         settings.max_header_bytes,
+        settings.max_header_lines,
         settings.head_seconds,
         settings.body_seconds,
-        settings.max_connections,
+        connections,
+        math.ceil(connections * _ONE_ADDRESS) if per_address is None else per_address,
+        settings.linger_seconds,
+        settings.linger_bytes,
     )
+
+
+def _make_room(connections: int) -> int:
+    """Raise the limit on open files, and tell for how many connections there is room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    wanted = connections + _OTHER_FILES
+    if soft != unlimited and soft < wanted:
+        soft = wanted if hard == unlimited else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == unlimited or soft >= wanted:
+        return connections
+    most = max(1, soft - min(_OTHER_FILES, soft // 2))
+    logger.warning(
+        "only %d connections at a time instead of %d (INFERENCE_MAX_CONNECTIONS): a process may "
+        "open %d files; raise that hard limit (ulimit -n) to %d",
+        most,
+        connections,
+        soft,
+        wanted,
+        extra=fields("connections-limited", connections=most, files=soft),
+    )
+    return most

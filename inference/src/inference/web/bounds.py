@@ -1,4 +1,4 @@
-"""What one connection may take: the size of its requests' heads, and time to send and to read.
+"""What one connection may take: sizes, time to send and to read, turns of the loop.
 
 uvicorn bounds none of these for the parser in use. A request that is whole in one packet, as almost
 all are, costs two flags; only one that is not gets a timer.
@@ -7,15 +7,26 @@ all are, costs two flags; only one that is not gets a timer.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
-from inference.errors import HeadersError, OverloadedError, RequestError, TooSlowError
+from inference.errors import (
+    ClientError,
+    HeadersError,
+    OverloadedError,
+    RateError,
+    RequestError,
+    TooSlowError,
+)
 from inference.log import fields
-from inference.web import problem
-from inference.web.oip import error as oip
+from inference.web.exchange import make_id, request_id
 from inference.web.protocol import Protocol
+from inference.web.transport.addresses import Addresses
+from inference.web.transport.framing import CHUNKED, Framing, body_length
+from inference.web.transport.limits import BODY, HEAD, Bounds, Timer
+from inference.web.transport.outlet import Patience
+from inference.web.transport.refusal import patience_with_further, spell
+from inference.web.transport.sizes import Sizes
+from inference.web.transport.turns import Turns
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,41 +35,40 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What the pieces of a body may cost beside the body, on average: its length, and little more.
-_CHUNK_BYTES = 64
-_HEAD, _BODY = "head", "body"
-
-
-class Bounds(NamedTuple):
-    """The limits; the settings of the same names describe them."""
-
-    max_header_bytes: int = 32 * 1024
-    head_seconds: float = 10
-    body_seconds: float = 60
-    max_connections: int = 4096
+# As much of a head that is too large as shows what it asked for.
+_ENOUGH_BYTES = 2048
 
 
 class BoundedProtocol(Protocol):
     """The protocol within limits; :func:`bounded` puts it in front of another.
 
+    What is received is parsed in pieces, see :mod:`inference.web.transport.framing`. The first
+    request of a packet is answered at once; what follows it waits for its turn, see
+    :mod:`inference.web.transport.turns`, and nothing more is read meanwhile.
+
     A message is under way while its list of headers, which uvicorn makes anew for each, is not the
-    one that was noted at the end of a head or a message.
+    one that was noted at the end of a message.
 
     Attributes:
         bounds: The limits.
+        turns: Shared by all connections.
+        addresses: Shared by all connections.
     """
 
     bounds: ClassVar[Bounds] = Bounds()
+    turns: ClassVar[Turns] = Turns()
+    addresses: ClassVar[Addresses] = Addresses(0)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._packet_bytes = 0
-        self._ended_head: object = None
+        self._framing = Framing()
+        self._rest = b""  # what has been received and not parsed, from ``_at`` on
+        self._at = 0
+        self._refused = False
         self._ended_message: object = None
-        self._counted: object = None
-        self._head_bytes = self._chunks = self._extra_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._timed = ""
+        self._sizes = Sizes(self.bounds.max_header_bytes, self.bounds.max_header_lines)
+        self._unasked_bytes: int | None = None  # may still come of a body that is answered already
+        self._timer = Timer(self.bounds, self._time_out)
         self._reading: asyncio.TimerHandle | None = None
 
     @property
@@ -66,59 +76,112 @@ class BoundedProtocol(Protocol):
         """Whether a message has begun to come and has not ended."""
         return self.headers is not self._ended_message
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether something has been received that waits for its turn, or is the last."""
+        return self._refused or self._rest != b""
+
+    @property
+    def patience(self) -> Patience:
+        """With a client that is answered and goes on sending."""
+        return Patience(self.bounds.linger_seconds, self.bounds.linger_bytes)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections."""
         super().connection_made(transport)
-        if len(self.connections) > self.bounds.max_connections:
+        bounds = self.bounds
+        is_within = self.addresses.enter(self.client and self.client[0])
+        if len(self.connections) > bounds.max_connections:
             self.refuse(OverloadedError("more connections than the service takes on; try again"))
+        elif not is_within:
+            most = f"{bounds.max_connections_per_address:,}"
+            setting = "INFERENCE_MAX_CONNECTIONS_PER_ADDRESS"
+            self.refuse(RateError(f"over {most} connections from one address ({setting})", 1))
         else:
-            self._start_timer(_HEAD)
+            self._timer.start(self.loop, HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._stop_timer()
+        self._rest = b""
+        self._timer.stop()
         self.resume_writing()
+        self.addresses.leave(self.client and self.client[0])
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come, and bound what is still to come."""
-        ended = self._ended_message
-        begins = self.headers is ended
-        if not (begins and self.answer_known(data)):
-            self._packet_bytes = len(data)
-            super().data_received(data)
-            if self.is_receiving:
-                self._bound_rest(alone=ended is self._ended_message)
-                return
-            if ended is self._ended_message:
-                return  # blank lines, which are part of no message
-            if begins:
-                self.note_whole(data)
-        if self._timer is not None:
-            self._stop_timer()
+        """Answer the first request that has come, and keep the rest for later."""
+        if self.headers is self._ended_message and not self._rest and self.answer_known(data):
+            if self._timer.is_on:
+                self._timer.stop()
+            return
+        if self._refused:
+            return
+        if self._rest:
+            self._rest, self._at = self._rest[self._at :] + data, 0
+            return
+        ended, begins = self._ended_message, not self.is_receiving
+        self._rest = data
+        if self._may_parse:
+            self._parse_piece()
+            if self._framing.body_left and self._may_parse:
+                self._parse_piece()
+        if self._rest:
+            self.flow.pause_reading()
+            if self._may_parse:
+                self.turns.add(self)
+        elif begins and not self.is_receiving and ended is not self._ended_message:
+            self.note_whole(data)
+        self._set_timer(ended)
+
+    def go_on(self) -> bool:
+        """Go on with what has been received; tell whether there is more to do now."""
+        if self._may_parse:
+            ended = self._ended_message
+            self._parse_piece()
+            self.flow.resume_reading()
+            self._set_timer(ended)
+        return self._may_parse
 
     def on_headers_complete(self) -> None:
-        """Let the head through, if it is not too large."""
-        self._ended_head = self.headers
-        if self._head_bytes + self._packet_bytes > self.bounds.max_header_bytes:
-            self._check_head(self._parsed_bytes())
+        """Let the head through, if it can be understood in one way only."""
+        length = 0
+        try:
+            if self.parser.get_method() == b"CONNECT":
+                raise RequestError("this is no proxy: CONNECT is not answered")
+            length = body_length(self.headers, self.parser.get_http_version())
+            self._sizes.check_parsed_head(self.url, self.headers)
+        except ClientError as error:
+            self.refuse(error)
+        self._framing.body_left = length
         super().on_headers_complete()
+        if length == CHUNKED and not self.parser.should_upgrade():
+            self.headers = []  # what follows the body as headers is part of no decision
 
     def on_chunk_header(self) -> None:
         """Count the pieces of a body of unknown length."""
-        self._chunks += 1
+        self._sizes.chunks += 1
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of the body."""
-        if self._chunks:
-            self._extra_bytes -= len(body)
+        if self._framing.body_left == CHUNKED:
+            self._sizes.beside_bytes -= len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that nothing more is to come."""
         self._ended_message = self.headers
-        self._head_bytes = self._chunks = self._extra_bytes = 0
+        self._framing.body_left = 0
+        self._sizes.reset()
+        self._unasked_bytes = None
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with what has been received meanwhile, in its turn."""
+        super().on_response_complete()
+        if self.is_receiving:
+            self._unasked_bytes = self.bounds.linger_bytes
+        if self._may_parse:
+            self.turns.add(self)
 
     def pause_writing(self) -> None:
         """Wait for a client that does not read, but not for ever."""
@@ -142,95 +205,94 @@ class BoundedProtocol(Protocol):
 
         Requests before the one that is refused get their answers first.
         """
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._refused:
             return
+        self._refused = True
+        self._rest = b""
+        self._hot.count_refusal(error.status)
         told = fields("refused", status=error.status, client=self.client and self.client[0])
         logger.warning("refused with %d: %s", error.status, error, extra=told)
         cycle: Any = self.cycle
         if cycle is not None and cycle.scope is not self.scope:  # it is an earlier request's
             if not cycle.response_complete:
                 cycle.keep_alive = False  # uvicorn closes behind its answer, the last one
+                self.flow.pause_reading()
                 return
         elif cycle is not None and (cycle.response_started or self.pipeline):
             self.transport.close()  # bytes of ours would fall into another answer
             return
-        self.transport.write(_spell(error, getattr(self, "url", b"")))
-        self.transport.close()
+        identity = request_id([*self.scope["headers"]]) if self.is_receiving else make_id()
+        further = [*self.server_state.default_headers, (b"x-request-id", identity)]
+        url = self.url if self.is_receiving else b""
+        self.transport.write(spell(error, url, further))
+        outlet: Any = self.transport
+        over = len(self.connections) - self.bounds.max_connections
+        outlet.linger(self.patience if over <= 0 else patience_with_further(over))
 
-    def _bound_rest(self, *, alone: bool) -> None:
-        """Count, and start the timer.
+    @property
+    def _may_parse(self) -> bool:
+        """Whether there is something to parse that is not behind an answer under way."""
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        return self._rest != b"" and (not is_busy or self._framing.body_left != 0)
+
+    def _parse_piece(self) -> None:
+        """Parse a piece of what has been received."""
+        end = self._framing.end(self._rest, self._at)
+        piece = self._rest[self._at : end]
+        was_chunked = self._framing.body_left == CHUNKED
+        try:
+            if not self._framing.body_left:
+                self._sizes.add_head(piece)
+            self._framing.passed(piece)
+            used = self.parse(piece)
+            self._at += used
+            if was_chunked:
+                self._check_chunks(used)
+        except HeadersError as error:
+            if not was_chunked:
+                # So that it is known what was asked; without its end, so that it is not answered.
+                self.parse(piece[:-1][:_ENOUGH_BYTES])
+            self.refuse(error)
+        if self._unasked_bytes is not None:
+            self._unasked_bytes -= len(piece)
+            if self._unasked_bytes < 0:
+                self.transport.abort()
+        if self._at >= len(self._rest) or self._refused or self.transport.is_closing():
+            self._rest, self._at = b"", 0
+
+    def _check_chunks(self, count: int) -> None:
+        if self._framing.body_left == CHUNKED:
+            self._sizes.beside_bytes += count
+            self._sizes.check_chunks(self.headers)
+        elif self.is_receiving and not self._framing.body_left:
+            self._sizes.check_parsed_head(self.url, self.headers)
+
+    def _set_timer(self, ended: object) -> None:
+        """Give what is being received its time.
 
         Args:
-            alone: Whether the packet held nothing of the message before.
+            ended: What stood for the last message that had ended before.
         """
-        if self.transport.is_closing():
-            return
-        if self._counted is not self.headers:
-            self._counted = self.headers
-            self._head_bytes = self._packet_bytes if alone else self._parsed_bytes()
-            # The head is in it, too, which has been let through.
-            self._extra_bytes += self._packet_bytes - self.bounds.max_header_bytes if alone else 0
-        elif self.headers is not self._ended_head:
-            self._head_bytes += self._packet_bytes
-        elif self._chunks:
-            self._extra_bytes += self._packet_bytes
-        if self._chunks:
-            self._check_head(self._extra_bytes - self._chunks * _CHUNK_BYTES)
-        if self.headers is not self._ended_head:
-            self._check_head(self._head_bytes)
-        phase = _BODY if self.headers is self._ended_head else _HEAD
-        if not self.transport.is_closing() and (self._timer is None or self._timed != phase):
-            self._start_timer(phase)
-
-    def _parsed_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
-    def _check_head(self, size: int) -> None:
-        most = self.bounds.max_header_bytes
-        if size > most:
-            self.refuse(
-                HeadersError(f"the headers are over {most:,} bytes (INFERENCE_MAX_HEADER_BYTES)")
-            )
-
-    def _start_timer(self, phase: str) -> None:
-        self._stop_timer()
-        bounds = self.bounds
-        seconds = bounds.head_seconds if phase == _HEAD else bounds.body_seconds
-        self._timed = phase
-        self._timer = self.loop.call_later(seconds, self._time_out)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if ended is not self._ended_message:
+            self._timer.stop()
+        if self.is_receiving and not self.transport.is_closing():
+            self._timer.start(self.loop, BODY if self._framing.body_left else HEAD)
 
     def _time_out(self) -> None:
-        self._timer = None
-        if self._timed == _HEAD and not (self.cycle is None or self.cycle.response_complete):
-            # While an answer is under way nothing is read, so the client may be without fault.
-            self._start_timer(_HEAD)
+        phase = self._timer.phase
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if self._rest or (phase == HEAD and is_busy):
+            self._timer.start(self.loop, phase)  # nothing is read now: the client is without fault
             return
-        name = f"INFERENCE_{self._timed.upper()}_SECONDS"
-        self.refuse(TooSlowError(f"the request's {self._timed} has not come in time ({name})"))
+        name = f"INFERENCE_{phase.upper()}_SECONDS"
+        self.refuse(TooSlowError(f"the request's {phase} has not come in time ({name})"))
 
 
 def bounded(protocol: type[Protocol], bounds: Bounds) -> type[Protocol]:
     """Put limits in front of a protocol."""
-    return type(f"Bounded{protocol.__name__}", (BoundedProtocol, protocol), {"bounds": bounds})
-
-
-def _spell(error: RookeryError, url: bytes) -> bytes:
-    if oip.is_protocol_path(url.partition(b"?")[0].decode("latin-1")):
-        refusal = oip.refuse(error)
-        status, body, media_type = refusal.status, refusal.body, "application/json"
-        headers = [(name.encode(), value.encode()) for name, value in refusal.headers]
-    else:
-        status, body, headers = problem.encode_problem(error)
-        media_type = problem.MEDIA_TYPE
-    head = [
-        STATUS_LINE[status],
-        b"content-type: %s\r\ncontent-length: %d\r\n" % (media_type.encode(), len(body)),
-        *(b"%s: %s\r\n" % pair for pair in headers),
-        b"connection: close\r\n\r\n",
-    ]
-    return b"".join([*head, body])
+    shared = {
+        "bounds": bounds,
+        "turns": Turns(),
+        "addresses": Addresses(bounds.max_connections_per_address),
+    }
+    return type(f"Bounded{protocol.__name__}", (BoundedProtocol, protocol), shared)

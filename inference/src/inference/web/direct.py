@@ -26,7 +26,7 @@ from inference.web.protocol import Protocol
 if TYPE_CHECKING:
     import asyncio
 
-    from inference.web.exchange import Response, Routes
+    from inference.web.exchange import Headers, Response, Routes
 
 # Larger bodies are uvicorn's, which stops reading while the application does not keep up.
 _LARGEST_BODY = 64 * 1024
@@ -43,6 +43,7 @@ class DirectProtocol(Protocol):
         self._largest_body = min(_LARGEST_BODY, self._hot.max_body_bytes)
         self._family: Routes | None = None
         self._path = ""
+        self._headers: Headers = []
         self._held: list[bytes] = []
         self._held_bytes = 0
 
@@ -66,6 +67,7 @@ class DirectProtocol(Protocol):
         if self._family is None:
             super().on_headers_complete()
         else:
+            self._headers = self.headers  # what a body in chunks ends with is put elsewhere
             self._held, self._held_bytes = [], 0
 
     def on_body(self, body: bytes) -> None:
@@ -86,8 +88,8 @@ class DirectProtocol(Protocol):
             return
         keep_alive = self.parser.should_keep_alive() and not self.closing
         if keep_alive:
-            self._head = Head(family, self._path, self.headers, self._held_bytes)
-        exchange = Exchange(self._path, self.headers, b"".join(self._held))
+            self._head = Head(family, self._path, self._headers, self._held_bytes)
+        exchange = Exchange(self._path, self._headers, b"".join(self._held))
         self._answer(family, exchange, keep_alive=keep_alive)
 
     def shutdown(self) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from inference.repository.repository import Repository
+    from inference.web.readiness import Readiness
 
 
 class Health(BaseModel):
@@ -18,8 +19,8 @@ class Health(BaseModel):
     models: int
 
 
-def health_router(repository: Repository) -> APIRouter:
-    """Make the routes; ready means that what the first scan found has been examined."""
+def health_router(repository: Repository, readiness: Readiness) -> APIRouter:
+    """Make the routes."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="Is the process alive?")
@@ -30,14 +31,15 @@ def health_router(repository: Repository) -> APIRouter:
     @router.get(
         "/readyz",
         summary="Is it ready for traffic?",
-        responses={503: {"model": Health, "description": "Models are still being examined"}},
+        responses={
+            503: {"model": Health, "description": "Models are still being examined, or it stops"}
+        },
     )
     async def readyz(response: Response) -> Health:
-        """Answer 200 once the models found at the start have been examined."""
-        snapshot = repository.current()
-        if not snapshot.complete:
+        """Answer 200 from when the models found at the start have been examined until it stops."""
+        state = readiness.state
+        if state != "ready":
             response.status_code = 503
-        status = "ready" if snapshot.complete else "starting"
-        return Health(status=status, models=len(snapshot.ready_names))
+        return Health(status=state, models=len(repository.current().ready_names))
 
     return router

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from inference.serving.ledger import Ledger
     from inference.web.access.gate import Gate
     from inference.web.exchange import Response, Routes
+    from inference.web.readiness import Readiness
 
 
 class HotRoutes:
@@ -36,6 +38,8 @@ class HotRoutes:
         gate: Lets requests in; ``None`` lets in all.
         browsers: Decides which requests of browsers are answered.
         log_requests: Whether every request is logged.
+        readiness: Told when the service begins to stop; ``None`` tells nobody.
+        happened: Where refused connections are counted by status; ``None`` for nowhere.
 
     Attributes:
         max_body_bytes: The same.
@@ -43,6 +47,7 @@ class HotRoutes:
         browsers: The same.
         log_requests: The same.
         heads: Heads of requests for these routes.
+        is_stopping: Whether the service stops, so that connections are closed behind an answer.
     """
 
     def __init__(  # noqa: PLR0913 - everything that stands in front of the routes
@@ -54,6 +59,8 @@ class HotRoutes:
         gate: Gate | None = None,
         browsers: BrowserPolicy | None = None,
         log_requests: bool = False,
+        readiness: Readiness | None = None,
+        happened: Ledger | None = None,
     ) -> None:
         self._app = app
         self._families = families
@@ -63,6 +70,9 @@ class HotRoutes:
         self._entrance = self.browsers.guard(self._serve)
         self.log_requests = log_requests
         self.heads = Heads()
+        self.is_stopping = False
+        self._readiness = readiness
+        self._happened = happened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -98,6 +108,17 @@ class HotRoutes:
             if family.takes(path):
                 return family
         return None
+
+    def begin_stopping(self) -> None:
+        """Become unready; requests are answered as before."""
+        self.is_stopping = True
+        if self._readiness is not None:
+            self._readiness.is_stopping = True
+
+    def count_refusal(self, status: int) -> None:
+        """Count a connection that was refused, whatever it asked for."""
+        if self._happened is not None:
+            self._happened.values[self._happened.find(("refused", str(status)))] += 1.0
 
     def refuse_denied(
         self, family: Routes, exchange: Exchange, method: str = "POST"

@@ -168,6 +168,11 @@ def _happened(happened: dict[Key, list[float]]) -> Iterator[Metric]:
     )
     swapped = CounterMetricFamily("inference_swaps", "Versions gone live.", labels=("model",))
     refused = CounterMetricFamily("inference_quarantines", "Files refused.", labels=("model",))
+    connections = CounterMetricFamily(
+        "inference_refused_connections",
+        "Connections refused before a request was understood, by the status they were answered.",
+        labels=("status",),
+    )
     chosen = CounterMetricFamily(
         "inference_choices", "Selections, pins, loads and unloads.", labels=("change",)
     )
@@ -181,9 +186,11 @@ def _happened(happened: dict[Key, list[float]]) -> Iterator[Metric]:
                 swapped.add_metric([label], count)
             case "quarantined":
                 refused.add_metric([label], count)
+            case "refused":
+                connections.add_metric([label], count)
             case _:
                 chosen.add_metric([label], count)
-    yield from (examined, loaded, swapped, refused, chosen)
+    yield from (examined, loaded, swapped, refused, connections, chosen)
 
 
 def _waiting(waiting: dict[Key, list[float]]) -> Metric:

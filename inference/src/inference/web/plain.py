@@ -63,7 +63,7 @@ class PlainProtocol(Protocol):
             if family is not None:
                 kept = {k: v for k, v in scope.items() if k not in _OF_THE_CONNECTION}
                 length = len(cycle.body)
-                self._head = Head(family, scope["path"], self.headers, length, kept)
+                self._head = Head(family, scope["path"], [*scope["headers"]], length, kept)
 
 
 class _Request(Cycle):

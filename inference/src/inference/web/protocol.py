@@ -21,15 +21,19 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from inference.web.transport.outlet import Outlet
+
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sized
 
     from inference.web.heads import Head
     from inference.web.hot import HotRoutes
+    from inference.web.transport.outlet import Patience
 
-# Less than uvicorn waits anyway between its shutdown's steps.
-_LINGER_SECONDS = 0.1
+# How long a connection that is idle when the service stops is still listened to, and one on which
+# nothing has come yet: its request is on its way.
+_IDLE_SECONDS = 0.1
+_NEW_SECONDS = 1.0
 
 
 class Protocol(HttpToolsProtocol):
@@ -37,10 +41,10 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.closing = False
-        self._skipped = False
-        self._running: Any = None
         self._hot: HotRoutes = self.config.loaded_app
+        self.closing = self._hot.is_stopping
+        self._ignored = False  # the present message, which is none, or behind the last
+        self._running: Any = None
         self._head: Head | None = None  # of the last message, where it may be noted
         self._quiet_since = 0.0
 
@@ -58,10 +62,26 @@ class Protocol(HttpToolsProtocol):
         """Whether a message has begun to come and has not ended."""
         raise NotImplementedError  # BoundedProtocol, which is put in front, knows
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether something has been received that waits for its turn, or is the last."""
+        raise NotImplementedError  # BoundedProtocol knows this, too
+
+    @property
+    def may_be_sending(self) -> bool:
+        """Whether the client may be sending what nobody will read."""
+        return self.is_receiving or self.is_held_back or self.flow.read_paused
+
+    @property
+    def patience(self) -> Patience:
+        """With a client that is answered and goes on sending."""
+        raise NotImplementedError  # BoundedProtocol knows this, too
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, with a flow control that knows what waits."""
-        super().connection_made(transport)
-        self.flow = _Flow(transport, self.pipeline)
+        """Begin, with a transport whose end loses no answer, and a flow that knows what waits."""
+        outlet: Any = Outlet(transport, self, self.patience)
+        super().connection_made(outlet)
+        self.flow = _Flow(outlet, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the running request that its client has left."""
@@ -71,32 +91,34 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
 
-    def data_received(self, data: bytes) -> None:
-        """Parse what has come."""
+    def parse(self, piece: bytes) -> int:
+        """Parse a piece, and tell how much of it was used."""
         try:
-            self.parser.feed_data(data)
+            self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as offer:
-            if self._skipped:
-                self._begin_again(data[offer.args[0] :])
+            if not self.transport.is_closing():
+                self._begin_again()
+            used: int = offer.args[0]
+            return used
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
+        return len(piece)
 
     def on_headers_complete(self) -> None:
-        """Start the application, but for an offer to upgrade, or behind a request to close."""
-        offers = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
-        self._skipped = offers or self.transport.is_closing()
-        if not self._skipped:
+        """Start the application, but for an offer to upgrade, or behind the last request."""
+        self._ignored = self.parser.should_upgrade() or self.transport.is_closing()
+        if not self._ignored:
             super().on_headers_complete()
             self.cycle.keep_alive = self.cycle.keep_alive and not self.closing
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of the body."""
-        if not self._skipped:
+        if not self._ignored:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Tell the application that the body is complete."""
-        if not self._skipped:
+        if not self._ignored:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -120,7 +142,7 @@ class Protocol(HttpToolsProtocol):
         """Close the connection, if nothing has been answered for as long as that."""
         left = self._quiet_since + self.timeout_keep_alive - perf_counter()
         busy = self.cycle is not None and not self.cycle.response_complete
-        if busy or self.is_receiving:
+        if busy or self.is_receiving or self.is_held_back:
             left = self.timeout_keep_alive  # how long that may take is not this timer's affair
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -132,32 +154,35 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Answer what is under way or comes within a moment, then close."""
         lingers, self.closing = self.closing, True
-        if lingers or not (self.cycle is None or self.cycle.response_complete):
+        if not (self.cycle is None or self.cycle.response_complete):
             super().shutdown()
-        else:
-            self.loop.call_later(_LINGER_SECONDS, self.shutdown)
+        elif not lingers:
+            seconds = _NEW_SECONDS if self.headers is None else _IDLE_SECONDS
+            self.loop.call_later(seconds, self.shutdown)
+        elif not (self.is_receiving or self.is_held_back):  # what is being received closes it
+            super().shutdown()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _begin_again(self, rest: bytes) -> None:
-        """Parse a request once more, without the header that offers an upgrade."""
+    def _begin_again(self) -> None:
+        """Parse a head once more, without the header that offers an upgrade."""
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         head = [b"%s %s HTTP/%s" % (method, self.url, version)]
         head += [b"%s: %s" % (n, v) for n, v in self.headers if n != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.data_received(b"\r\n".join([*head, b"", rest]))
+        self.parse(b"\r\n".join([*head, b"", b""]))
 
 
 class _Flow(FlowControl):
     """Reads nothing while requests wait for the answers before theirs."""
 
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+    def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         super().__init__(transport)
-        self._pipeline = pipeline
+        self._protocol = protocol
 
     def resume_reading(self) -> None:
-        if not self._pipeline:
+        if not (self._protocol.pipeline or self._protocol.is_held_back):
             super().resume_reading()

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from inference.serving.statistics import ModelStatistics
     from inference.settings import Settings
     from inference.web.api.document import Encoded
+    from inference.web.readiness import Readiness
 
     Numbers = dict[tuple[str, int], ModelStatistics]
 
@@ -65,6 +66,7 @@ def oip_router(
     state_file: StateFile,
     book: Book,
     settings: Settings,
+    readiness: Readiness,
 ) -> APIRouter:
     """Make the routes.
 
@@ -73,16 +75,17 @@ def oip_router(
         state_file: Where unloaded models are noted.
         book: Adds up the numbers of every version.
         settings: The limit on bodies.
+        readiness: Whether traffic may be sent here.
     """
     router = APIRouter(prefix="/v2", tags=["open inference protocol"])
-    _add_server(router, repository)
+    _add_server(router, readiness)
     add_statistics(router, repository, book)  # before "stats" is taken for a model's name
     _add_models(router, repository)
     _add_repository(router, repository, state_file, settings.max_body_bytes)
     return router
 
 
-def _add_server(router: APIRouter, repository: Repository) -> None:
+def _add_server(router: APIRouter, readiness: Readiness) -> None:
     @router.get("", summary="What this server can do")
     async def server_metadata() -> ServerMetadata:
         """Name the server and the extensions of the protocol that it implements."""
@@ -104,10 +107,10 @@ def _add_server(router: APIRouter, repository: Repository) -> None:
         responses={503: {"model": ServerNotReady, "description": "Models are being examined"}},
     )
     async def server_ready() -> ServerReady | Response:
-        """Answer 200 once the models found at the start have been examined."""
-        if repository.current().complete:
+        """Answer 200 from when the models found at the start have been examined until it stops."""
+        if readiness.state == "ready":
             return ServerReady(ready=True, live=True)
-        error = NotReadyError("the models found at the start are still being examined")
+        error = NotReadyError(readiness.reason)
         return respond(error, ready=False, live=True)
 
 

@@ -1,0 +1,1 @@
+"""From bytes to requests: framing, turns, the end of a connection, the end of the service."""
