@@ -17,7 +17,7 @@ from inference.errors import (
     RequestError,
     TooSlowError,
 )
-from inference.log import fields
+from inference.log import REQUEST_ID, fields
 from inference.web.exchange import make_id, request_id
 from inference.web.protocol import Protocol
 from inference.web.transport.addresses import Addresses
@@ -210,6 +210,8 @@ class BoundedProtocol(Protocol):
         self._refused = True
         self._rest = b""
         self._hot.count_refusal(error.status)
+        identity = request_id([*self.scope["headers"]]) if self.is_receiving else make_id()
+        REQUEST_ID.set(identity)
         told = fields("refused", status=error.status, client=self.client and self.client[0])
         logger.warning("refused with %d: %s", error.status, error, extra=told)
         cycle: Any = self.cycle
@@ -221,7 +223,6 @@ class BoundedProtocol(Protocol):
         elif cycle is not None and (cycle.response_started or self.pipeline):
             self.transport.close()  # bytes of ours would fall into another answer
             return
-        identity = request_id([*self.scope["headers"]]) if self.is_receiving else make_id()
         further = [*self.server_state.default_headers, (b"x-request-id", identity)]
         url = self.url if self.is_receiving else b""
         self.transport.write(spell(error, url, further))

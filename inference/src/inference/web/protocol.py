@@ -154,7 +154,10 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Answer what is under way or comes within a moment, then close."""
         lingers, self.closing = self.closing, True
-        if not (self.cycle is None or self.cycle.response_complete):
+        if self.transport.is_closing():
+            outlet: Any = self.transport
+            outlet.hurry()
+        elif not (self.cycle is None or self.cycle.response_complete):
             super().shutdown()
         elif not lingers:
             seconds = _NEW_SECONDS if self.headers is None else _IDLE_SECONDS

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+# When the service ends, others are waited for who have not had their answers.
+_HURRY_SECONDS = 0.5
+
+
 class Patience(NamedTuple):
     """How long, and for how many bytes, a client may go on that has been answered already."""
 
@@ -52,13 +56,14 @@ class Outlet:
         write: Writes bytes, which are dropped once it is closed.
     """
 
-    __slots__ = ("_closed", "_connection", "_patience", "_raw", "write")
+    __slots__ = ("_closed", "_connection", "_lingering", "_patience", "_raw", "write")
 
     def __init__(self, raw: asyncio.Transport, connection: Connection, patience: Patience) -> None:
         self._raw = raw
         self._connection = connection
         self._patience = patience
         self._closed = False
+        self._lingering: _Linger | None = None
         self.write: Callable[[bytes], None] = raw.write
 
     def is_closing(self) -> bool:
@@ -78,7 +83,12 @@ class Outlet:
         """Write nothing more, and drop what comes for a while."""
         self._closed = True
         self.write = _drop
-        _Linger(self._raw, self._connection, patience)
+        self._lingering = _Linger(self._raw, self._connection, patience)
+
+    def hurry(self) -> None:
+        """Lose patience soon, where it is asked for."""
+        if self._lingering is not None:
+            self._lingering.wait(_HURRY_SECONDS)
 
     def abort(self) -> None:
         """Close at once, whatever is lost."""
@@ -105,11 +115,18 @@ class _Linger(asyncio.Protocol):
         self._raw = raw
         self._connection = connection
         self._left = patience.most_bytes
-        # Closing still writes what is to be written; only what is unread is lost.
-        self._timer = connection.loop.call_later(patience.seconds, raw.close)
+        self._timer: asyncio.TimerHandle | None = None
+        self.wait(patience.seconds)
         raw.set_protocol(self)
         raw.resume_reading()
         raw.write_eof()
+
+    def wait(self, seconds: float) -> None:
+        """Go on for so long from now, at most."""
+        if self._timer is not None:
+            self._timer.cancel()
+        # Closing still writes what is to be written; only what is unread is lost.
+        self._timer = self._connection.loop.call_later(seconds, self._raw.close)
 
     def data_received(self, data: bytes) -> None:
         self._left -= len(data)
@@ -123,7 +140,8 @@ class _Linger(asyncio.Protocol):
         self._connection.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._connection.connection_lost(exc)
 
 
