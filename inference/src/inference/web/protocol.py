@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # nothing has come yet: its request is on its way.
 _IDLE_SECONDS = 0.1
 _NEW_SECONDS = 1.0
+_READ_SECONDS = 0.01
 
 
 class Protocol(HttpToolsProtocol):
@@ -153,16 +154,22 @@ class Protocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Answer what is under way or comes within a moment, then close."""
-        lingers, self.closing = self.closing, True
+        self.closing = True
         if self.transport.is_closing():
             outlet: Any = self.transport
             outlet.hurry()
         elif not (self.cycle is None or self.cycle.response_complete):
             super().shutdown()
-        elif not lingers:
+        else:
             seconds = _NEW_SECONDS if self.headers is None else _IDLE_SECONDS
-            self.loop.call_later(seconds, self.shutdown)
-        elif not (self.is_receiving or self.is_held_back):  # what is being received closes it
+            self.loop.call_later(seconds, self._look_again)
+
+    def _look_again(self) -> None:
+        """Read once more: on a busy machine a timer may ring before what came is read."""
+        self.loop.call_later(_READ_SECONDS, self._end)
+
+    def _end(self) -> None:
+        if not (self.is_receiving or self.is_held_back):  # what is being received closes it
             super().shutdown()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
