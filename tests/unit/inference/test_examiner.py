@@ -73,3 +73,18 @@ def test_what_converters_write_needs_nothing_more(path: Path) -> None:
     report = examine(path)
     assert report.admitted, report.reason
     assert report.cost_us
+
+
+SHORT = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (3 * 1024**3, 3 * 1024**3))
+from inference.repository import examiner
+examiner.limit_resources(4 * 1024**3, 30)
+print(resource.getrlimit(resource.RLIMIT_AS)[0] // 1024**3)
+print(open("/proc/self/oom_score_adj").read())
+"""
+
+
+def test_it_takes_no_more_than_it_may_and_is_the_first_to_be_ended() -> None:
+    """A hard limit below the setting quarantines nothing by itself."""
+    assert _run(SHORT)[:2] == ["3", "1000"]
