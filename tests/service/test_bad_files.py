@@ -47,6 +47,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         with open(os.fsencode(service.models) + b"/\xff.onnx", "wb"):  # noqa: PTH123 - no text
             pass
         with (service.models / "huge.onnx").open("wb") as file:
+            # A version of the format, and a graph to the end of the file.
+            file.write(b"\x08\x08\x3a\xf7\xff\xff\xff\xff\x7f")
             file.truncate(1 << 42)
         yield service
 
