@@ -27,6 +27,7 @@ from inference.web.access.build import build_gate
 from inference.web.access.guard import Guard
 from inference.web.access.rate import RATE_BYTES
 from inference.web.api.docs_page import add_docs_page
+from inference.web.body import Bodies
 from inference.web.browser import browser_policy
 from inference.web.health import health_router
 from inference.web.hot import HotRoutes
@@ -142,12 +143,26 @@ def create_app(
         return RedirectResponse("/docs")
 
     predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
-    infer = InferRoutes(repository, inferrer, meter, max_body_bytes=settings.max_body_bytes)
-    guard = Guard(app, gate, log_requests=settings.log_requests)
+    bodies = Bodies(settings.bodies_bytes)
+    infer = InferRoutes(
+        repository,
+        inferrer,
+        meter,
+        max_body_bytes=settings.max_body_bytes,
+        max_inflation=settings.max_inflation,
+        bodies=bodies,
+    )
+    guard = Guard(
+        app,
+        gate,
+        max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
+        log_requests=settings.log_requests,
+    )
     return HotRoutes(
         TrailingSlash(guard),
         [predict, infer],
         max_body_bytes=settings.max_body_bytes,
+        bodies=bodies,
         gate=gate,
         browsers=browser_policy(settings),
         log_requests=settings.log_requests,

@@ -10,9 +10,9 @@ import re
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -137,6 +137,27 @@ class Settings(BaseSettings):
         ),
     ] = 0
     max_body_bytes: Annotated[int, Field(ge=1, description="The largest request body.")] = 64 * MIB
+    max_bodies_bytes: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="The most bytes of all bodies of requests under way, also when they are "
+            "decompressed, in each worker process; no body may be larger than what is free. Unset: "
+            "four times INFERENCE_MAX_BODY_BYTES.",
+        ),
+    ] = None
+    max_inflation: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How many times larger a body may become when it is decompressed; up to "
+            "1 MiB is always taken.",
+        ),
+    ] = 100
+    max_control_bytes: Annotated[
+        int,
+        Field(ge=1, description="The largest body of a request that is not for a prediction."),
+    ] = 64 * 1024
     max_rows: Annotated[int, Field(ge=1, description="The most rows in one request.")] = 100_000
     max_row_bytes: Annotated[
         int,
@@ -364,6 +385,20 @@ class Settings(BaseSettings):
         if port is not None and not all(map(find_spec, _GRPC)):
             raise ValueError("it needs the extra: install inference[grpc]")
         return port
+
+    @model_validator(mode="after")
+    def _leave_room(self) -> Self:
+        if self.bodies_bytes < 2 * self.max_body_bytes:
+            raise ValueError(
+                "INFERENCE_MAX_BODIES_BYTES is at least twice INFERENCE_MAX_BODY_BYTES, or the "
+                "largest body would never find room"
+            )
+        return self
+
+    @property
+    def bodies_bytes(self) -> int:
+        """The most bytes of all bodies together."""
+        return self.max_bodies_bytes or 4 * self.max_body_bytes
 
     @property
     def url_host(self) -> str:

@@ -6,11 +6,14 @@ A decompressed body counts against the body limit, and no more than that is ever
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from inference.errors import RequestError, TooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inference.web.body import Hold
     from inference.web.exchange import Headers
 
 Coding = Literal["gzip", "deflate"]
@@ -20,6 +23,9 @@ _FRAMES: dict[str, int] = {"gzip": 31, "deflate": 15}
 _BARE = -15  # deflate without a frame, which some clients send
 _LEVEL = 1
 _WORTHWHILE_BYTES = 1024
+_PIECE_BYTES = 64 * 1024
+_FREE_BYTES = 1024 * 1024
+MAX_RATIO = 100
 
 
 def content_coding(headers: Headers) -> Coding | None:
@@ -45,31 +51,65 @@ def content_coding(headers: Headers) -> Coding | None:
     return None
 
 
-def decompress(body: bytes, coding: Coding, *, max_bytes: int) -> bytes:
-    """Inflate a body within the limit.
+def decompress(
+    body: bytes, coding: Coding, *, max_bytes: int, max_ratio: int = MAX_RATIO, hold: Hold
+) -> bytes:
+    """Inflate a body within the limits, in pieces.
+
+    Args:
+        body: The compressed body.
+        coding: How it is compressed.
+        max_bytes: The most bytes that it may become.
+        max_ratio: How many times larger it may become; 1 MiB is always allowed.
+        hold: Counts them.
 
     Raises:
         RequestError: It is not compressed so, not complete, or has something behind its end.
-        TooLargeError: It is over the limit.
+        TooLargeError: It is over a limit.
+        OverloadedError: The bodies of all requests take too much already.
     """
     # A zlib header's first byte names the method deflate in its lower half.
     bare = coding == "deflate" and body[:1] and body[0] & 15 != zlib.DEFLATED
     inflater = zlib.decompressobj(_BARE if bare else _FRAMES[coding])
+    inflated, ratio_bytes = bytearray(), max(_FREE_BYTES, max_ratio * len(body))
     try:
-        inflated = inflater.decompress(body, max_bytes + 1)
-        complete = inflater.eof or (len(inflated) <= max_bytes and not inflater.unconsumed_tail)
+        for piece in _inflate(inflater, body):
+            if len(inflated) + len(piece) > max_bytes:
+                raise TooLargeError(
+                    f"the decompressed body is over the limit of {max_bytes:,} bytes "
+                    "(INFERENCE_MAX_BODY_BYTES): split it"
+                )
+            if len(inflated) + len(piece) > ratio_bytes:
+                raise TooLargeError(
+                    f"the body is more than {max_ratio} times larger when it is decompressed "
+                    "(INFERENCE_MAX_INFLATION): send it as it is"
+                )
+            hold.take(len(piece))
+            inflated += piece
     except zlib.error as error:
         raise RequestError(f"the body is not compressed by {coding}: {error}") from None
-    if len(inflated) > max_bytes:
-        raise TooLargeError(
-            f"the decompressed body is over the limit of {max_bytes:,} bytes "
-            "(INFERENCE_MAX_BODY_BYTES): split it"
-        )
-    if not complete or not inflater.eof:
+    if not inflater.eof:
         raise RequestError(f"the body's {coding} stream ends too early")
+    return cast("bytes", inflated)  # it does all that is asked of bytes; a copy costs as much
+
+
+def _inflate(inflater: Any, body: bytes) -> Iterator[bytes]:
+    """Inflate so that neither a piece nor what is left of the body is copied at length.
+
+    Raises:
+        RequestError: Something is behind the end.
+    """
+    for start in range(0, len(body), _PIECE_BYTES):
+        left = body[start : start + _PIECE_BYTES]
+        if inflater.eof:
+            raise RequestError("the body goes on behind the end of its compressed stream")
+        while left:
+            yield inflater.decompress(left, _PIECE_BYTES)
+            left = inflater.unconsumed_tail
+    while piece := inflater.decompress(b"", _PIECE_BYTES):
+        yield piece
     if inflater.unused_data:
-        raise RequestError(f"the body goes on behind the end of its {coding} stream")
-    return inflated
+        raise RequestError("the body goes on behind the end of its compressed stream")
 
 
 def accepted_coding(headers: Headers) -> Coding | None:

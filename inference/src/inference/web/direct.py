@@ -64,6 +64,8 @@ class DirectProtocol(Protocol):
             path = self.url.partition(b"?")[0].decode("latin-1")
             self._path = unquote(path) if "%" in path else path
             self._family = self._hot.family(self._path)
+            if self._family is not None and not self._hot.is_welcome(self.headers):
+                self._family = None  # it is refused before its body is here
         if self._family is None:
             super().on_headers_complete()
         else:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
-from inference.errors import ClientError
+from inference.errors import ClientError, ForbiddenError, RateError, UnknownCallerError
 from inference.log import REQUEST_ID
 from inference.web.access.gate import log_denied
 from inference.web.access.guard import log_request
 from inference.web.access.need import Need
-from inference.web.body import ClientGoneError, read_body
+from inference.web.body import Bodies, ClientGoneError, read_body
 from inference.web.browser import BrowserPolicy
 from inference.web.exchange import Exchange
 from inference.web.heads import Heads
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
     from inference.serving.ledger import Ledger
     from inference.web.access.gate import Gate
-    from inference.web.exchange import Response, Routes
+    from inference.web.exchange import Headers, Response, Routes
     from inference.web.readiness import Readiness
+
+
+_DENIALS = (UnknownCallerError, ForbiddenError, RateError)
 
 
 class HotRoutes:
@@ -35,6 +38,7 @@ class HotRoutes:
         app: What answers everything else.
         families: The hot routes.
         max_body_bytes: The largest request body.
+        bodies: Counts the bytes of all of them.
         gate: Lets requests in; ``None`` lets in all.
         browsers: Decides which requests of browsers are answered.
         log_requests: Whether every request is logged.
@@ -56,6 +60,7 @@ class HotRoutes:
         families: Sequence[Routes],
         *,
         max_body_bytes: int,
+        bodies: Bodies | None = None,
         gate: Gate | None = None,
         browsers: BrowserPolicy | None = None,
         log_requests: bool = False,
@@ -65,6 +70,7 @@ class HotRoutes:
         self._app = app
         self._families = families
         self.max_body_bytes = max_body_bytes
+        self._bodies = bodies or Bodies(4 * max_body_bytes)
         self.gate = gate
         self.browsers = browsers or BrowserPolicy()
         self._entrance = self.browsers.guard(self._serve)
@@ -86,14 +92,10 @@ class HotRoutes:
         exchange = Exchange(scope["path"], scope["headers"], b"")
         REQUEST_ID.set(exchange.request_id)
         method = scope["method"]
-        response = self.refuse_denied(family, exchange, method)
-        if response is None and method != "POST":
-            response = family.refuse(exchange, wrong_method())
-        if response is None:
-            try:
-                response = await self._answer(family, exchange, receive)
-            except ClientGoneError:
-                return
+        try:
+            response = await self._admit_and_answer(family, exchange, method, receive)
+        except ClientGoneError:
+            return
         if self.log_requests:
             timing = exchange.timing
             log_request(method, exchange.path, response.status, timing.done - timing.started)
@@ -120,28 +122,47 @@ class HotRoutes:
         if self._happened is not None:
             self._happened.values[self._happened.find(("refused", str(status)))] += 1.0
 
-    def refuse_denied(
-        self, family: Routes, exchange: Exchange, method: str = "POST"
-    ) -> Response | None:
-        """Ask the gate, and answer whom it denies; to be called once for each request."""
+    def refuse_denied(self, family: Routes, exchange: Exchange) -> Response | None:
+        """Ask the gate about a whole request, and answer whom it denies; once for each request."""
         if self.gate is None:
             return None
         try:
             self.gate.admit(exchange.headers, Need.PREDICT)
         except ClientError as error:
-            log_denied(f"{method} {exchange.path}", error)
+            log_denied(f"POST {exchange.path}", error)
             return family.refuse(exchange, error)
         return None
 
-    async def _answer(self, family: Routes, exchange: Exchange, receive: Receive) -> Response:
-        try:
-            body = await read_body(exchange.headers, receive, max_bytes=self.max_body_bytes)
-        except ClientGoneError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the family says how it is told
-            return family.refuse(exchange, error)
-        exchange.complete(body)
-        return family.answer_now(exchange) or await _unless_gone(family.answer(exchange), receive)
+    def is_welcome(self, headers: Headers) -> bool:
+        """Tell whether it is worth while to receive the body of a request to a hot route."""
+        if any(n == b"content-length" and int(v) > self.max_body_bytes for n, v in headers):
+            return False
+        return self.gate is None or self.gate.is_welcome(headers, Need.PREDICT)
+
+    async def _admit_and_answer(
+        self, family: Routes, exchange: Exchange, method: str, receive: Receive
+    ) -> Response:
+        """Ask for the key, read the body, look at the rate, and answer, in this order."""
+        with self._bodies.hold() as hold:
+            try:
+                caller = None
+                if self.gate is not None:
+                    caller = self.gate.identify(exchange.headers, Need.PREDICT)
+                _check_method(method)
+                body = await read_body(
+                    exchange.headers, receive, max_bytes=self.max_body_bytes, hold=hold
+                )
+                if self.gate is not None:
+                    self.gate.charge(caller, Need.PREDICT)
+            except ClientGoneError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the family says how it is told
+                if isinstance(error, _DENIALS):
+                    log_denied(f"{method} {exchange.path}", error)
+                return family.refuse(exchange, error)
+            exchange.complete(body)
+            now = family.answer_now(exchange)
+            return now or await _unless_gone(family.answer(exchange), receive)
 
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) -> Response:
@@ -169,6 +190,6 @@ async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) 
         leaving.cancel()
 
 
-def wrong_method() -> HTTPException:
-    """Say that a hot route takes POST only."""
-    return HTTPException(405, "this route takes POST only", {"Allow": "POST"})
+def _check_method(method: str) -> None:
+    if method != "POST":
+        raise HTTPException(405, "this route takes POST only", {"Allow": "POST"})

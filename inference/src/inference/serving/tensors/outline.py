@@ -61,7 +61,7 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
         closing = _find_end(body, place, end, max_strings)
         if closing - place > _SHORT_BYTES:
             mark = b'{"":%d}' % len(lists)
-            lists[mark] = body[place:closing]
+            lists[mark] = bytes(memoryview(body)[place:closing])
             kept.append(mark)
             place = closing
     return b"".join(kept), lists
@@ -83,7 +83,7 @@ def _find_end_of_strings(body: bytes, start: int, end: int, max_strings: int) ->
     depth, place, size, commas = 1, start + 1, _SEARCHED_BYTES, 0
     while place < end:
         reached = _STRINGS.match(body, place, min(place + size, end)).end()  # type: ignore[union-attr]
-        found = body[reached : reached + 1]
+        found = bytes(body[reached : reached + 1])
         commas += body.count(b'",', place, reached)  # as many as strings, or more
         if commas > 2 * max_strings:
             raise TooLargeError(

@@ -39,7 +39,19 @@ class Gate:
         self._ledger = ledger
 
     def admit(self, headers: Headers, need: Need) -> Caller | None:
-        """Let a request in, count it, and note its key for the log.
+        """Let a request in: :meth:`identify` and :meth:`charge` in one.
+
+        Raises:
+            UnknownCallerError: There is no key, or none that is known.
+            ForbiddenError: The key has not the scope.
+            RateError: The key has asked too often.
+        """
+        caller = self.identify(headers, need)
+        self.charge(caller, need)
+        return caller
+
+    def identify(self, headers: Headers, need: Need) -> Caller | None:
+        """Find out whose request it is, before any of its body is read; note its key for the log.
 
         Args:
             headers: Names in lower case; for gRPC its metadata.
@@ -51,7 +63,6 @@ class Gate:
         Raises:
             UnknownCallerError: There is no key, or none that is known.
             ForbiddenError: The key has not the scope.
-            RateError: The key has asked too often.
         """
         key = presented_key(headers)
         caller = None if key is None else self._keyring.find(key)
@@ -69,13 +80,32 @@ class Gate:
                 )
             if need is not Need.ANY_KEY and need.value not in caller.scopes:
                 raise ForbiddenError(f"key '{name}' has not the scope '{need.value}'")
-            if self._rates is not None:
-                self._rates.take(caller)
         except ClientError as error:
             self._count(name, str(error.status))
             raise
-        self._count(name, "admitted")
         return caller
+
+    def charge(self, caller: Caller | None, need: Need) -> None:
+        """Count a request that has come whole, and that is answered next.
+
+        Raises:
+            RateError: The key has asked too often.
+        """
+        if caller is None or need is Need.NOTHING:
+            return
+        try:
+            if self._rates is not None:
+                self._rates.take(caller)
+        except ClientError as error:
+            self._count(caller.name, str(error.status))
+            raise
+        self._count(caller.name, "admitted")
+
+    def is_welcome(self, headers: Headers, need: Need) -> bool:
+        """Tell whether a request has a key for what it needs, and count nothing."""
+        key = presented_key(headers)
+        caller = None if key is None else self._keyring.find(key)
+        return caller is not None and need.value in caller.scopes
 
     def _count(self, name: str, outcome: str) -> None:
         self._ledger.values[self._ledger.find((name, outcome))] += 1.0

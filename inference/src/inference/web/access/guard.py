@@ -1,4 +1,7 @@
-"""The guard in front of the routes that are not hot: request ids, keys, the log of requests."""
+"""The guard in front of the routes that are not hot: ids, keys, bodies, the log of requests.
+
+The order is that of the hot routes: the key, then the body, then the rate, and then the route.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from inference.errors import ClientError
+from inference.errors import ClientError, RookeryError
 from inference.log import KEY_ID, REQUEST_ID, fields
 from inference.web import problem
 from inference.web.access.gate import log_denied
 from inference.web.access.need import need_of
+from inference.web.body import ClientGoneError, read_body
 from inference.web.exchange import request_id
 from inference.web.oip import error as oip
 
@@ -18,9 +22,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from inference.web.access.gate import Gate
+    from inference.web.exchange import Headers
 
 logger = logging.getLogger("inference.request")
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+_DENIALS = frozenset({401, 403, 429})
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -30,12 +37,16 @@ class Guard:
     Args:
         app: What answers.
         gate: ``None`` lets everybody in.
+        max_body_bytes: The largest body of a request to these routes.
         log_requests: Whether every request is logged.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate | None, *, log_requests: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, gate: Gate | None, *, max_body_bytes: int, log_requests: bool
+    ) -> None:
         self._app = app
         self._gate = gate
+        self._max_body_bytes = max_body_bytes
         self._log_requests = log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,15 +68,50 @@ class Guard:
                     log_request(method, path, message["status"], time.perf_counter() - begin)
             await send(message)
 
-        if self._gate is not None:
-            try:
-                self._gate.admit(headers, need_of(method, path.rstrip("/") or "/"))
-            except ClientError as error:
+        try:
+            received = await self._let_in(scope, receive)
+        except ClientGoneError:
+            return
+        except RookeryError as error:
+            form = oip if oip.is_protocol_path(path) else problem
+            await form.respond(error)(scope, receive, send_with_id)
+            return
+        await self._app(scope, received, send_with_id)
+
+    async def _let_in(self, scope: Scope, receive: Receive) -> Receive:
+        """Ask the gate, and read the body in between; gives what the routes receive.
+
+        Raises:
+            ClientError: The request is not let in.
+            ClientGoneError: The client is gone.
+        """
+        headers, method, path = scope["headers"], scope["method"], scope["path"]
+        need = need_of(method, path.rstrip("/") or "/")
+        caller = None
+        try:
+            if self._gate is not None:
+                caller = self._gate.identify(headers, need)
+            if method not in _WITHOUT_BODY:
+                receive = await self._receive_whole(headers, receive)
+            if self._gate is not None:
+                self._gate.charge(caller, need)
+        except ClientError as error:
+            if error.status in _DENIALS:
                 log_denied(f"{method} {path}", error)
-                form = oip if oip.is_protocol_path(path) else problem
-                await form.respond(error)(scope, receive, send_with_id)
-                return
-        await self._app(scope, receive, send_with_id)
+            raise
+        return receive
+
+    async def _receive_whole(self, headers: Headers, receive: Receive) -> Receive:
+        limit = self._max_body_bytes
+        body = await read_body(
+            headers, receive, max_bytes=limit, setting="INFERENCE_MAX_CONTROL_BYTES"
+        )
+        messages = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def received() -> Message:
+            return messages.pop() if messages else await receive()
+
+        return received
 
 
 def log_request(method: str, path: str, status: int, seconds: float) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inference.serving.infer import Inferrer
     from inference.serving.meter import Meter
     from inference.serving.tensors.response import Response as Answer
+    from inference.web.body import Bodies, Hold
     from inference.web.exchange import Exchange, Headers, Response
 
 _PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer/?")
@@ -38,17 +39,27 @@ class InferRoutes:
         inferrer: What answers for them.
         meter: Told of every request.
         max_body_bytes: The largest request body, also when it is decompressed.
+        max_inflation: How many times larger a body may become when it is decompressed.
+        bodies: Counts the bytes of decompressed bodies.
     """
 
     name = "infer"
 
-    def __init__(
-        self, repository: Repository, inferrer: Inferrer, meter: Meter, *, max_body_bytes: int
+    def __init__(  # noqa: PLR0913 - what answers, and its limits
+        self,
+        repository: Repository,
+        inferrer: Inferrer,
+        meter: Meter,
+        *,
+        max_body_bytes: int,
+        max_inflation: int,
+        bodies: Bodies,
     ) -> None:
         self._repository = repository
         self._inferrer = inferrer
         self._meter = meter
-        self._max_body_bytes = max_body_bytes
+        self._decompress = partial(decompress, max_bytes=max_body_bytes, max_ratio=max_inflation)
+        self._bodies = bodies
 
     def takes(self, path: str) -> bool:
         """Tell whether a path is one of these routes."""
@@ -74,6 +85,10 @@ class InferRoutes:
 
     async def answer(self, exchange: Exchange) -> Response:
         """Answer, whatever it takes."""
+        with self._bodies.hold() as hold:
+            return await self._answer(exchange, hold)
+
+    async def _answer(self, exchange: Exchange, hold: Hold) -> Response:
         servable = None
         try:
             coding = content_coding(exchange.headers)
@@ -81,9 +96,7 @@ class InferRoutes:
             json_bytes = _json_bytes(exchange.headers)
             body = exchange.body
             if coding is not None:
-                body = await asyncio.to_thread(
-                    decompress, body, coding, max_bytes=self._max_body_bytes
-                )
+                body = await asyncio.to_thread(self._decompress, body, coding, hold=hold)
             answer = await self._inferrer.infer(servable, body, json_bytes, exchange.timing)
             response = self._succeed(exchange, servable, answer)
             if len(response.body) <= _INLINE_BYTES:

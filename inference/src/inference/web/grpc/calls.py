@@ -1,0 +1,277 @@
+"""What every gRPC call passes before its message is decoded: key, room, message, rate.
+
+A call's kind is the same on the wire whether one message is sent or many, so calls with one message
+are registered as if they sent many: gRPC then leaves it to us when the message is received, which
+is after the key was looked at. Until then it takes in no more than 64 KiB of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from inference.errors import (
+    ClientError,
+    NotReadyError,
+    OverloadedError,
+    RequestError,
+    TooSlowError,
+)
+from inference.web.access.gate import log_denied
+from inference.web.access.need import Need
+from inference.web.oip.error import describe as describe_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from inference.web.access.gate import Gate
+    from inference.web.access.key import Caller
+    from inference.web.body import Bodies, Hold
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+# A message that has come whole by then needs no place: it was sent along with the call.
+_AT_ONCE_SECONDS = 0.1
+_LAST_SECONDS = 1.0
+
+_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    408: grpc.StatusCode.DEADLINE_EXCEEDED,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+# What a call needs that is not listed: any key.
+_NEEDS = {
+    "ServerLive": Need.NOTHING,
+    "ServerReady": Need.NOTHING,
+    "Check": Need.NOTHING,
+    "ModelInfer": Need.PREDICT,
+    "ModelStreamInfer": Need.PREDICT,
+    "RepositoryModelLoad": Need.ADMIN,
+    "RepositoryModelUnload": Need.ADMIN,
+}
+
+
+class Calls:
+    """Lets calls in, receives their messages, and ends what is left at shutdown.
+
+    Args:
+        gate: Asked before each call; ``None`` lets everybody in.
+        bodies: Counts the bytes of messages.
+        max_streams: The most streams, and messages that do not come at once; each may hold one
+            message that nothing is known of before it is whole.
+        message_seconds: How long a message may take to come.
+    """
+
+    def __init__(
+        self, gate: Gate | None, bodies: Bodies, *, max_streams: int, message_seconds: float
+    ) -> None:
+        self._gate = gate
+        self._bodies = bodies
+        self._free = max_streams
+        self._message_seconds = message_seconds
+        self._running: set[asyncio.Task[Any]] = set()
+        self._idle: set[asyncio.Task[Any]] = set()
+        self._is_stopping = self._is_over = False
+
+    def unary(
+        self, name: str, call: Callable[[bytes], Awaitable[Any]]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Make the handler of a call with one message and one answer.
+
+        Args:
+            name: The call.
+            call: Answers the message.
+        """
+
+        async def answer(_: Any, context: Context) -> Any:
+            async with self._answering(context):
+                caller = self._identify(name, context)
+                with self._bodies.hold() as hold:
+                    data = await self._receive(context)
+                    hold.take(len(data))
+                    self._charge(name, caller)
+                    return await call(data)
+
+        return grpc.stream_unary_rpc_method_handler(answer, response_serializer=_serialize)
+
+    def stream(
+        self, name: str, call: Callable[[bytes, Callable[[], None]], Awaitable[Any]]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Make the handler of a call with many messages and as many answers.
+
+        Args:
+            name: The call.
+            call: Answers a message, whatever is wrong; is given what lets it in, or raises why not.
+        """
+
+        async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
+            async with self._answering(context):
+                self._identify(name, context)
+                with self._place():
+                    while (data := await self._next(context)) is not grpc.aio.EOF:
+                        with self._bodies.hold() as hold:
+                            yield await call(data, partial(self._let_in, name, context, hold, data))
+
+        return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
+
+    async def stop(self, seconds: float) -> None:
+        """Let what runs be answered for so long; refuse what comes; end what is left.
+
+        All that is ended gets UNAVAILABLE, which clients take for a reason to try elsewhere.
+        """
+        self._is_stopping = True
+        for task in list(self._idle):
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        self._is_over = True
+        left = list(self._running)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_LAST_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _answering(self, context: Context) -> AsyncIterator[None]:
+        """Turn our errors into gRPC's, and a shutdown, too."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            self._refuse_when_stopping()
+            yield
+        except asyncio.CancelledError:
+            if not self._is_over and task not in self._idle:
+                raise  # the client has left
+            task.uncancel()
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping: try again")
+        except Exception as error:  # noqa: BLE001 - every error becomes a status
+            status, message = describe_error(error)
+            await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), message)
+        finally:
+            self._running.discard(task)
+            self._idle.discard(task)
+
+    def _refuse_when_stopping(self) -> None:
+        if self._is_stopping:
+            raise NotReadyError("the service is stopping: try again")
+
+    def _identify(self, name: str, context: Context) -> Caller | None:
+        if self._gate is None:
+            return None
+        metadata = [
+            (key.encode(), value if isinstance(value, bytes) else value.encode())
+            for key, value in context.invocation_metadata() or ()
+        ]
+        try:
+            return self._gate.identify(metadata, _NEEDS.get(name, Need.ANY_KEY))
+        except ClientError as error:
+            log_denied(f"gRPC {name}", error)
+            raise
+
+    def _charge(self, name: str, caller: Caller | None) -> None:
+        if self._gate is None:
+            return
+        try:
+            self._gate.charge(caller, _NEEDS.get(name, Need.ANY_KEY))
+        except ClientError as error:
+            log_denied(f"gRPC {name}", error)
+            raise
+
+    def _let_in(self, name: str, context: Context, hold: Hold, data: bytes) -> None:
+        hold.take(len(data))
+        self._charge(name, self._identify(name, context))
+
+    async def _next(self, context: Context) -> Any:
+        """Wait for a stream's next message, or for its end."""
+        self._refuse_when_stopping()
+        task = asyncio.current_task()
+        assert task is not None
+        self._idle.add(task)
+        message = await context.read()
+        self._idle.discard(task)
+        return message
+
+    async def _receive(self, context: Context) -> bytes:
+        """Receive a call's only message.
+
+        Raises:
+            RequestError: There is none.
+            OverloadedError: It does not come at once, and there is no place to wait for it.
+            TooSlowError: It has not come in time.
+        """
+        loop = asyncio.get_running_loop()
+        slow = _Slow(asyncio.current_task())
+        timer = loop.call_later(_AT_ONCE_SECONDS, self._give_place, slow)
+        try:
+            message = await context.read()
+        except asyncio.CancelledError:
+            if slow.error is None:
+                raise
+            slow.task.uncancel()
+            raise slow.error from None
+        finally:
+            timer.cancel()
+            if slow.timer is not None:
+                slow.timer.cancel()
+                self._free += 1
+        if message is grpc.aio.EOF:
+            raise RequestError("the call has no message")
+        return message
+
+    def _give_place(self, slow: _Slow) -> None:
+        if not self._free:
+            slow.give_up(_no_place())
+            return
+        self._free -= 1
+        late = TooSlowError(
+            f"the message did not come within {self._message_seconds:g} seconds "
+            "(INFERENCE_BODY_SECONDS)"
+        )
+        loop = asyncio.get_running_loop()
+        slow.timer = loop.call_later(self._message_seconds, slow.give_up, late)
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._free:
+            raise _no_place()
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
+class _Slow:
+    """A message that did not come at once."""
+
+    def __init__(self, task: asyncio.Task[Any] | None) -> None:
+        assert task is not None
+        self.task = task
+        self.timer: asyncio.TimerHandle | None = None
+        self.error: Exception | None = None
+
+    def give_up(self, error: Exception) -> None:
+        self.error = error
+        self.task.cancel()
+
+
+def _no_place() -> OverloadedError:
+    return OverloadedError(
+        "too many streams and slow messages at a time (INFERENCE_GRPC_MAX_STREAMS): try again"
+    )
+
+
+def _serialize(message: Any) -> bytes:
+    serialized: bytes = message.SerializeToString()
+    return serialized
