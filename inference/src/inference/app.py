@@ -91,6 +91,7 @@ def create_app(
         settings, state_file, reader=reader, examiner=examiner, events=book.events
     )
     gate = build_gate(settings, book, place)
+    bodies = Bodies(settings.bodies_bytes)
     dispatcher = Dispatcher(settings, book.waiting, retire)
     meter = book.meter
     inferrer = Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings)
@@ -102,6 +103,8 @@ def create_app(
             await repository.catch_up()
             if settings.grpc_port is not None:
                 # Imported late: without the extra there is no grpc.
+                from inference.web.grpc.calls import Calls  # noqa: PLC0415
+                from inference.web.grpc.reception import Reception  # noqa: PLC0415
                 from inference.web.grpc.server import serving  # noqa: PLC0415
                 from inference.web.grpc.service import InferenceService  # noqa: PLC0415
 
@@ -110,9 +113,13 @@ def create_app(
                     state_file,
                     inferrer=inferrer,
                     book=book,
-                    gate=gate,
+                    max_control_bytes=settings.max_control_bytes,
                 )
-                await stack.enter_async_context(serving(service, repository, settings))
+                reception = Reception(
+                    max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds
+                )
+                calls = Calls(gate, bodies, reception)
+                await stack.enter_async_context(serving(service, calls, repository, settings))
             yield
         dispatcher.close()
 
@@ -143,7 +150,6 @@ def create_app(
         return RedirectResponse("/docs")
 
     predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
-    bodies = Bodies(settings.bodies_bytes)
     infer = InferRoutes(
         repository,
         inferrer,

@@ -55,6 +55,17 @@ class Settings(BaseSettings):
             "none. Needs the extra inference[grpc].",
         ),
     ] = None
+    grpc_max_calls: Annotated[
+        int, Field(ge=1, description="Most gRPC calls at a time, in each worker process.")
+    ] = 1024
+    grpc_max_streams: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Most gRPC streams, and messages that take over 0.1 s to come, at a time "
+            "in each worker process; each may hold INFERENCE_MAX_BODY_BYTES.",
+        ),
+    ] = 16
     workers: Annotated[
         int,
         Field(

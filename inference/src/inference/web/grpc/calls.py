@@ -10,17 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 
-from inference.errors import (
-    ClientError,
-    NotReadyError,
-    OverloadedError,
-    RequestError,
-    TooSlowError,
-)
+from inference.errors import ClientError, NotReadyError
 from inference.web.access.gate import log_denied
 from inference.web.access.need import Need
 from inference.web.oip.error import describe as describe_error
@@ -31,11 +25,10 @@ if TYPE_CHECKING:
     from inference.web.access.gate import Gate
     from inference.web.access.key import Caller
     from inference.web.body import Bodies, Hold
+    from inference.web.grpc.reception import Reception
 
-    Context = grpc.aio.ServicerContext[Any, Any]
+    Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
-# A message that has come whole by then needs no place: it was sent along with the call.
-_AT_ONCE_SECONDS = 0.1
 _LAST_SECONDS = 1.0
 
 _CODES = {
@@ -67,18 +60,13 @@ class Calls:
     Args:
         gate: Asked before each call; ``None`` lets everybody in.
         bodies: Counts the bytes of messages.
-        max_streams: The most streams, and messages that do not come at once; each may hold one
-            message that nothing is known of before it is whole.
-        message_seconds: How long a message may take to come.
+        reception: Receives messages.
     """
 
-    def __init__(
-        self, gate: Gate | None, bodies: Bodies, *, max_streams: int, message_seconds: float
-    ) -> None:
+    def __init__(self, gate: Gate | None, bodies: Bodies, reception: Reception) -> None:
         self._gate = gate
         self._bodies = bodies
-        self._free = max_streams
-        self._message_seconds = message_seconds
+        self._reception = reception
         self._running: set[asyncio.Task[Any]] = set()
         self._idle: set[asyncio.Task[Any]] = set()
         self._is_stopping = self._is_over = False
@@ -97,7 +85,7 @@ class Calls:
             async with self._answering(context):
                 caller = self._identify(name, context)
                 with self._bodies.hold() as hold:
-                    data = await self._receive(context)
+                    data = await self._reception.receive(context)
                     hold.take(len(data))
                     self._charge(name, caller)
                     return await call(data)
@@ -117,12 +105,44 @@ class Calls:
         async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
             async with self._answering(context):
                 self._identify(name, context)
-                with self._place():
+                with self._reception.place():
                     while (data := await self._next(context)) is not grpc.aio.EOF:
                         with self._bodies.hold() as hold:
                             yield await call(data, partial(self._let_in, name, context, hold, data))
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
+
+    def open_stream(
+        self, call: Callable[[bytes, Context], Awaitable[None]]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Make the handler of a call with one message and many answers, which needs no key.
+
+        Args:
+            call: Writes the answers, and need not end.
+        """
+
+        async def answer(_: Any, context: Context) -> None:
+            async with self._answering(context):
+                data = await self._reception.receive(context)
+                with self._reception.open_place(), self._idling():
+                    await call(data, context)
+
+        return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
+
+    def open_streams(
+        self, call: Callable[[Any, Context], AsyncIterator[Any]], parse: Callable[[bytes], Any]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Make the handler of a call with many messages and answers, which needs no key."""
+
+        async def answer(messages: Any, context: Context) -> AsyncIterator[Any]:
+            async with self._answering(context):
+                with self._reception.open_place(), self._idling():
+                    async for message in call(messages, context):
+                        yield message
+
+        return grpc.stream_stream_rpc_method_handler(
+            answer, request_deserializer=parse, response_serializer=_serialize
+        )
 
     async def stop(self, seconds: float) -> None:
         """Let what runs be answered for so long; refuse what comes; end what is left.
@@ -144,14 +164,13 @@ class Calls:
     @contextlib.asynccontextmanager
     async def _answering(self, context: Context) -> AsyncIterator[None]:
         """Turn our errors into gRPC's, and a shutdown, too."""
-        task = asyncio.current_task()
-        assert task is not None
+        task = _this_task()
         self._running.add(task)
         try:
             self._refuse_when_stopping()
             yield
         except asyncio.CancelledError:
-            if not self._is_over and task not in self._idle:
+            if not (self._is_over or (self._is_stopping and task in self._idle)):
                 raise  # the client has left
             task.uncancel()
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping: try again")
@@ -192,84 +211,27 @@ class Calls:
         hold.take(len(data))
         self._charge(name, self._identify(name, context))
 
+    @contextlib.contextmanager
+    def _idling(self) -> Iterator[None]:
+        """Let the call be ended at once when the service stops."""
+        self._idle.add(_this_task())
+        yield
+
     async def _next(self, context: Context) -> Any:
         """Wait for a stream's next message, or for its end."""
         self._refuse_when_stopping()
-        task = asyncio.current_task()
-        assert task is not None
+        task = _this_task()
         self._idle.add(task)
         message = await context.read()
         self._idle.discard(task)
         return message
 
-    async def _receive(self, context: Context) -> bytes:
-        """Receive a call's only message.
 
-        Raises:
-            RequestError: There is none.
-            OverloadedError: It does not come at once, and there is no place to wait for it.
-            TooSlowError: It has not come in time.
-        """
-        loop = asyncio.get_running_loop()
-        slow = _Slow(asyncio.current_task())
-        timer = loop.call_later(_AT_ONCE_SECONDS, self._give_place, slow)
-        try:
-            message = await context.read()
-        except asyncio.CancelledError:
-            if slow.error is None:
-                raise
-            slow.task.uncancel()
-            raise slow.error from None
-        finally:
-            timer.cancel()
-            if slow.timer is not None:
-                slow.timer.cancel()
-                self._free += 1
-        if message is grpc.aio.EOF:
-            raise RequestError("the call has no message")
-        return message
-
-    def _give_place(self, slow: _Slow) -> None:
-        if not self._free:
-            slow.give_up(_no_place())
-            return
-        self._free -= 1
-        late = TooSlowError(
-            f"the message did not come within {self._message_seconds:g} seconds "
-            "(INFERENCE_BODY_SECONDS)"
-        )
-        loop = asyncio.get_running_loop()
-        slow.timer = loop.call_later(self._message_seconds, slow.give_up, late)
-
-    @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
-        if not self._free:
-            raise _no_place()
-        self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
-
-
-class _Slow:
-    """A message that did not come at once."""
-
-    def __init__(self, task: asyncio.Task[Any] | None) -> None:
-        assert task is not None
-        self.task = task
-        self.timer: asyncio.TimerHandle | None = None
-        self.error: Exception | None = None
-
-    def give_up(self, error: Exception) -> None:
-        self.error = error
-        self.task.cancel()
-
-
-def _no_place() -> OverloadedError:
-    return OverloadedError(
-        "too many streams and slow messages at a time (INFERENCE_GRPC_MAX_STREAMS): try again"
-    )
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("calls are answered in tasks")
+    return task
 
 
 def _serialize(message: Any) -> bytes:

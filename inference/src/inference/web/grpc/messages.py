@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from inference.errors import RequestError
 from inference.serving.tensors.binary import from_binary, to_binary
-from inference.serving.tensors.query import Wanted, find_input, make_query, tensor_outputs
+from inference.serving.tensors.query import (
+    MAX_STRINGS,
+    Wanted,
+    find_input,
+    make_query,
+    tensor_outputs,
+)
 from inference.web.grpc import protocol_pb2 as pb
+from inference.web.grpc.wire import Split, read_contents, split_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,29 +45,74 @@ _FIELDS = {
 }
 
 
-def read_message(signature: Signature, request: pb.ModelInferRequest, *, max_rows: int) -> Query:
+class Asked(NamedTuple):
+    """An inference request.
+
+    Attributes:
+        request: The message; without its values where these are apart.
+        values: The values of a long message, as they were sent.
+    """
+
+    request: pb.ModelInferRequest
+    values: Split | None
+
+
+def parse_message(kind: Any, data: bytes) -> Any:
+    """Parse a short message.
+
+    Raises:
+        RequestError: It is not of that kind.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise RequestError("the message is not what the call takes") from None
+
+
+def parse_long(data: bytes) -> Asked:
+    """Parse an inference request, and leave its values as they are.
+
+    Raises:
+        RequestError: It is none.
+        TooLargeError: There is too much in it beside values.
+    """
+    split = split_message(data)
+    return Asked(parse_message(pb.ModelInferRequest, split.header), split)
+
+
+def read_message(
+    signature: Signature, asked: Asked, *, max_rows: int, max_strings: int = MAX_STRINGS
+) -> Query:
     """Read an inference request.
 
     Raises:
         RequestError: It is not what the protocol or the model takes.
-        TooLargeError: Too many rows.
+        TooLargeError: Too many rows or strings.
     """
-    raw = request.raw_input_contents
+    request, values = asked
+    raw: Any = request.raw_input_contents if values is None else values.raw
     if raw and len(raw) != len(request.inputs):
         raise RequestError(
             f"there are {len(raw)} raw_input_contents for {len(request.inputs)} inputs"
+        )
+    if len(request.outputs) > len(signature.outputs):
+        raise RequestError(
+            f"{len(request.outputs)} outputs are asked for, the model has {len(signature.outputs)}"
         )
     feeds: dict[str, np.ndarray[Any, Any]] = {}
     for index, tensor in enumerate(request.inputs):
         if tensor.name in feeds:
             raise RequestError(f"input '{tensor.name}' is given twice")
-        dtype = find_input(signature, tensor.name, tensor.datatype, tensor.shape)
+        dtype = find_input(
+            signature, tensor.name, tensor.datatype, tensor.shape, max_strings=max_strings
+        )
         _refuse_shared_memory(tensor)
         try:
             if raw:
                 feeds[tensor.name] = from_binary(raw[index], dtype, tuple(tensor.shape))
             else:
-                feeds[tensor.name] = _from_contents(tensor, dtype)
+                contents = None if values is None else values.contents[index]
+                feeds[tensor.name] = _from_contents(tensor, dtype, contents)
         except RequestError as error:
             raise RequestError(f"input '{tensor.name}': {error}") from None
     outputs = [_wanted(output) for output in request.outputs]
@@ -85,12 +139,16 @@ def write_message(
 
 
 def _from_contents(
-    tensor: pb.ModelInferRequest.InferInputTensor, dtype: np.dtype[Any]
+    tensor: pb.ModelInferRequest.InferInputTensor,
+    dtype: np.dtype[Any],
+    contents: memoryview | None,
 ) -> np.ndarray[Any, Any]:
     field = _FIELDS.get(tensor.datatype)
     if field is None:
         raise RequestError(f"{tensor.datatype} travels in raw_input_contents only")
-    values: Any = getattr(tensor.contents, field)
+    if contents is not None:
+        return read_contents(contents, field, dtype, tensor.shape, math.prod(tensor.shape))
+    values = list(getattr(tensor.contents, field))  # as an array it would be cast unseen
     try:
         if dtype == np.object_:
             values = [value.decode() for value in values]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf import descriptor_pool
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from inference.errors import NotFoundError, TooLargeError
 from inference.web.grpc import protocol_pb2 as pb
+from inference.web.grpc.messages import parse_message
 from inference.web.grpc.service import NAME
 
 if TYPE_CHECKING:
@@ -20,17 +22,21 @@ if TYPE_CHECKING:
 
     from inference.repository.repository import Repository
     from inference.settings import Settings
+    from inference.web.grpc.calls import Calls
     from inference.web.grpc.service import InferenceService
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS = 5
+_MARGIN_SECONDS = 2  # after which gRPC itself ends what is left, as cancelled
+_STREAMS_PER_CONNECTION = 128
+_OPEN_BYTES = 4096
+_STATES = health_pb2.HealthCheckResponse
 _SERVED = ("", NAME)
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    service: InferenceService, repository: Repository, settings: Settings
+    service: InferenceService, calls: Calls, repository: Repository, settings: Settings
 ) -> AsyncIterator[int]:
     """Serve gRPC for as long as the context is open; gives the port that it listens on.
 
@@ -39,43 +45,87 @@ async def serving(
     """
     several = settings.workers != 1  # then each of them listens on the same port
     server = grpc.aio.server(
+        maximum_concurrent_rpcs=settings.grpc_max_calls,
         options=[
+            ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", settings.max_header_bytes),
             ("grpc.so_reuseport", int(several)),
-        ]
+        ],
     )
-    server.add_generic_rpc_handlers((service.handlers(),))
     servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    _reflect(server)
+    status = _Status(servicer)
+    server.add_generic_rpc_handlers(
+        (service.handlers(calls), _health(calls, status), _reflection(calls))
+    )
     listening = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     await server.start()
     logger.info("gRPC running on %s:%d", settings.host, listening)
-    watch = asyncio.create_task(_tell_health(servicer, repository))
+    watch = asyncio.create_task(_tell_health(status, repository))
     try:
         yield listening
     finally:
         watch.cancel()
-        await servicer.enter_graceful_shutdown()
-        await server.stop(_GRACE_SECONDS)
+        await status.set(serving=False)
+        seconds = settings.shutdown_seconds
+        await asyncio.gather(calls.stop(seconds), server.stop(seconds + _MARGIN_SECONDS))
 
 
-async def _tell_health(servicer: health.aio.HealthServicer, repository: Repository) -> None:
+class _Status:
+    """Whether the service serves, for those who ask and for those who watch.
+
+    Args:
+        servicer: Tells those who watch.
+    """
+
+    def __init__(self, servicer: health.aio.HealthServicer) -> None:
+        self._servicer = servicer
+        self._current = _STATES.NOT_SERVING
+
+    async def set(self, *, serving: bool) -> None:
+        self._current = _STATES.SERVING if serving else _STATES.NOT_SERVING
+        for name in _SERVED:
+            await self._servicer.set(name, self._current)
+
+    async def check(self, data: bytes) -> health_pb2.HealthCheckResponse:
+        name = _parse(health_pb2.HealthCheckRequest, data).service
+        if name not in _SERVED:
+            raise NotFoundError(f"there is no service '{name[:80]}': {NAME} is one")
+        return health_pb2.HealthCheckResponse(status=self._current)
+
+    async def watch(self, data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await self._servicer.Watch(_parse(health_pb2.HealthCheckRequest, data), context)
+
+
+async def _tell_health(status: _Status, repository: Repository) -> None:
     """Say "not serving" until the models found at the start have been examined."""
-    states = health_pb2.HealthCheckResponse
-    for name in _SERVED:
-        await servicer.set(name, states.NOT_SERVING)
+    await status.set(serving=False)
     await repository.wait_until(lambda snapshot: snapshot.complete)
-    for name in _SERVED:
-        await servicer.set(name, states.SERVING)
+    await status.set(serving=True)
 
 
-def _reflect(server: grpc.aio.Server) -> None:
+def _health(calls: Calls, status: _Status) -> grpc.GenericRpcHandler:
+    methods = {
+        "Check": calls.unary("Check", status.check),
+        "Watch": calls.open_stream(status.watch),
+    }
+    return grpc.method_handlers_generic_handler(health.SERVICE_NAME, methods)
+
+
+def _reflection(calls: Calls) -> grpc.GenericRpcHandler:
     # Our messages have a pool of their own; the health service's are in everybody's.
     pool = descriptor_pool.DescriptorPool()
     for file in (pb.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         pool.AddSerializedFile(file.serialized_pb)
     names = (NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server, pool=pool)
+    servicer = reflection.aio.ReflectionServicer(names, pool=pool)
+    parse = reflection_pb2.ServerReflectionRequest.FromString
+    methods = {"ServerReflectionInfo": calls.open_streams(servicer.ServerReflectionInfo, parse)}
+    return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, methods)
+
+
+def _parse(kind: Any, data: bytes) -> Any:
+    if len(data) > _OPEN_BYTES:
+        raise TooLargeError(f"the message is over the limit of {_OPEN_BYTES:,} bytes")
+    return parse_message(kind, data)

@@ -9,22 +9,32 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf import json_format
 
-from inference.errors import ClientError, ConflictError, NotFoundError, NotReadyError, RequestError
+from inference.errors import (
+    ConflictError,
+    NotFoundError,
+    NotReadyError,
+    RequestError,
+    TooLargeError,
+)
 from inference.repository.switch import load_model, unload_model
 from inference.serving.statistics import collect_statistics
 from inference.serving.tensors.response import pick_results
 from inference.serving.timing import Timing
-from inference.web.access.gate import log_denied
-from inference.web.access.need import Need
 from inference.web.api.document import Document, Subject, run_aside
 from inference.web.grpc import protocol_pb2 as pb
-from inference.web.grpc.messages import read_message, write_message
+from inference.web.grpc.messages import (
+    Asked,
+    parse_long,
+    parse_message,
+    read_message,
+    write_message,
+)
 from inference.web.oip import describe
 from inference.web.oip.error import describe as describe_error
 from inference.web.version import find_servable, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
@@ -32,7 +42,8 @@ if TYPE_CHECKING:
     from inference.serving.book import Book
     from inference.serving.infer import Inferrer
     from inference.serving.statistics import ModelStatistics
-    from inference.web.access.gate import Gate
+    from inference.serving.tensors.query import Query
+    from inference.web.grpc.calls import Calls
 
     Numbers = dict[tuple[str, int], ModelStatistics]
 
@@ -41,26 +52,6 @@ _ROUTE = "grpc"
 
 # To decode as much takes longer than a thread hop.
 _INLINE_BYTES = 16 * 1024
-
-_CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
-# What a call needs that is not listed: any key.
-_NEEDS = {
-    "ServerLive": Need.NOTHING,
-    "ServerReady": Need.NOTHING,
-    "ModelInfer": Need.PREDICT,
-    "ModelStreamInfer": Need.PREDICT,
-    "RepositoryModelLoad": Need.ADMIN,
-    "RepositoryModelUnload": Need.ADMIN,
-}
 
 
 class InferenceService:
@@ -71,7 +62,7 @@ class InferenceService:
         state_file: Where unloaded models are noted.
         inferrer: What answers for them.
         book: Told of every inference, and adds up the numbers of every version.
-        gate: Asked before each call; ``None`` lets everybody in.
+        max_control_bytes: The longest message of a call that is not for an inference.
     """
 
     def __init__(
@@ -81,26 +72,29 @@ class InferenceService:
         *,
         inferrer: Inferrer,
         book: Book,
-        gate: Gate | None = None,
+        max_control_bytes: int,
     ) -> None:
         self._repository = repository
         self._state_file = state_file
         self._inferrer = inferrer
         self._book = book
         self._meter = book.meter
-        self._gate = gate
+        self._max_control_bytes = max_control_bytes
         self._numbers = Document(self._now, self._collect)
         self._indexes = {ready: self._index(ready=ready) for ready in (False, True)}
 
-    def handlers(self) -> grpc.GenericRpcHandler:
-        """Give the calls as gRPC wants them."""
-        calls: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
+    def handlers(self, calls: Calls) -> grpc.GenericRpcHandler:
+        """Give the calls as gRPC wants them.
+
+        Args:
+            calls: What each of them passes first.
+        """
+        described: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
             "ServerLive": (self.server_live, pb.ServerLiveRequest),
             "ServerReady": (self.server_ready, pb.ServerReadyRequest),
             "ModelReady": (self.model_ready, pb.ModelReadyRequest),
             "ServerMetadata": (self.server_metadata, pb.ServerMetadataRequest),
             "ModelMetadata": (self.model_metadata, pb.ModelMetadataRequest),
-            "ModelInfer": (self.infer, pb.ModelInferRequest),
             "ModelConfig": (self.model_config, pb.ModelConfigRequest),
             "ModelStatistics": (self.model_statistics, pb.ModelStatisticsRequest),
             "RepositoryIndex": (self.repository_index, pb.RepositoryIndexRequest),
@@ -108,18 +102,11 @@ class InferenceService:
             "RepositoryModelUnload": (self.unload, pb.RepositoryModelUnloadRequest),
         }
         methods = {
-            name: grpc.unary_unary_rpc_method_handler(
-                self._answering(name, call),
-                request_deserializer=request.FromString,
-                response_serializer=_serialize,
-            )
-            for name, (call, request) in calls.items()
+            name: calls.unary(name, self._parsed(call, kind))
+            for name, (call, kind) in described.items()
         }
-        methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
-            self.stream_infer,
-            request_deserializer=pb.ModelInferRequest.FromString,
-            response_serializer=_serialize,
-        )
+        methods["ModelInfer"] = calls.unary("ModelInfer", self.infer)
+        methods["ModelStreamInfer"] = calls.stream("ModelStreamInfer", self.stream_infer)
         return grpc.method_handlers_generic_handler(NAME, methods)
 
     async def server_live(self, _: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
@@ -192,13 +179,32 @@ class InferenceService:
         unload_model(self._repository, self._state_file, request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
-    async def infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+    async def infer(self, data: bytes) -> pb.ModelInferResponse:
         """Ask a model."""
+        return await self._observed(await _parse(data))
+
+    async def stream_infer(
+        self, data: bytes, let_in: Callable[[], None]
+    ) -> pb.ModelStreamInferResponse:
+        """Answer a stream's message; what is refused is told and does not end the stream."""
+        id_ = ""
+        try:
+            let_in()
+            asked = await _parse(data)
+            id_ = asked.request.id
+            return pb.ModelStreamInferResponse(infer_response=await self._observed(asked))
+        except Exception as error:  # noqa: BLE001 - every error becomes a message
+            answer = pb.ModelStreamInferResponse(error_message=describe_error(error)[1])
+            answer.infer_response.id = id_
+            return answer
+
+    async def _observed(self, asked: Asked) -> pb.ModelInferResponse:
         timing = Timing()
         servable: Servable | None = None
         try:
+            request = asked.request
             servable = await self._find(request.model_name, request.model_version)
-            response = await self._infer(servable, request, timing)
+            response = await self._infer(servable, asked, timing)
         except Exception as error:
             timing.finish()
             self._meter.observe(_ROUTE, servable, describe_error(error)[0], timing)
@@ -207,29 +213,18 @@ class InferenceService:
         self._meter.observe(_ROUTE, servable, 200, timing)
         return response
 
-    async def stream_infer(
-        self,
-        requests: AsyncIterator[pb.ModelInferRequest],
-        context: grpc.aio.ServicerContext[Any, Any],
-    ) -> AsyncIterator[pb.ModelStreamInferResponse]:
-        """Ask one model after another; what is refused is told and does not end the stream."""
-        async for request in requests:
-            try:
-                self._admit("ModelStreamInfer", context)
-                answer = pb.ModelStreamInferResponse(infer_response=await self.infer(request))
-            except Exception as error:  # noqa: BLE001 - every error becomes a message
-                answer = pb.ModelStreamInferResponse(error_message=describe_error(error)[1])
-                answer.infer_response.id = request.id
-            yield answer
-
     async def _infer(
-        self, servable: Servable, request: pb.ModelInferRequest, timing: Timing
+        self, servable: Servable, asked: Asked, timing: Timing
     ) -> pb.ModelInferResponse:
-        def read() -> Any:
-            return read_message(servable.signature, request, max_rows=self._inferrer.max_rows)
+        def read() -> Query:
+            return read_message(
+                servable.signature,
+                asked,
+                max_rows=self._inferrer.max_rows,
+                max_strings=self._inferrer.max_strings,
+            )
 
-        small = request.ByteSize() <= _INLINE_BYTES
-        query = read() if small else await asyncio.to_thread(read)
+        query = read() if asked.values is None else await asyncio.to_thread(read)
         timing.parse_ended()
         timing.rows = query.rows
 
@@ -238,33 +233,18 @@ class InferenceService:
 
         return await self._inferrer.run(servable, query, write, timing)
 
-    def _answering(
-        self, name: str, call: Callable[[Any], Awaitable[Any]]
-    ) -> Callable[[Any, Any], Awaitable[Any]]:
-        """Ask the gate first, and turn our errors into gRPC's."""
-
-        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            try:
-                self._admit(name, context)
-                return await call(request)
-            except Exception as error:  # noqa: BLE001 - every error becomes a status
-                status, message = describe_error(error)
-                await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), message)
+    def _parsed(
+        self, call: Callable[[Any], Awaitable[Any]], kind: Any
+    ) -> Callable[[bytes], Awaitable[Any]]:
+        async def answer(data: bytes) -> Any:
+            if len(data) > self._max_control_bytes:
+                raise TooLargeError(
+                    f"the message is over the limit of {self._max_control_bytes:,} bytes "
+                    "(INFERENCE_MAX_CONTROL_BYTES)"
+                )
+            return await call(parse_message(kind, data))
 
         return answer
-
-    def _admit(self, name: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        if self._gate is None:
-            return
-        metadata = [
-            (key.encode(), value if isinstance(value, bytes) else value.encode())
-            for key, value in context.invocation_metadata() or ()
-        ]
-        try:
-            self._gate.admit(metadata, _NEEDS.get(name, Need.ANY_KEY))
-        except ClientError as error:
-            log_denied(f"gRPC {name}", error)
-            raise
 
     def _now(self) -> Subject:
         self._meter.fold()
@@ -287,9 +267,10 @@ class InferenceService:
         )
 
 
-def _serialize(message: Any) -> bytes:
-    serialized: bytes = message.SerializeToString()
-    return serialized
+async def _parse(data: bytes) -> Asked:
+    if len(data) <= _INLINE_BYTES:
+        return Asked(parse_message(pb.ModelInferRequest, data), None)
+    return await asyncio.to_thread(parse_long, data)
 
 
 def _fill(message: Any, described: dict[str, Any]) -> Any:

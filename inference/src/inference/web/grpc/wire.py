@@ -25,7 +25,11 @@ _MOST_FIELDS = 10_000
 _PIECE_BYTES = 64 * 1024
 _LONGEST_VARINT = 10
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
-_INPUTS, _RAW, _CONTENTS = 5, 7, 5  # ModelInferRequest.inputs, its raw contents, an input's contents
+_INPUTS, _RAW, _CONTENTS = (
+    5,
+    7,
+    5,
+)  # ModelInferRequest.inputs, its raw contents, an input's contents
 # The numbers of InferTensorContents' fields, and what their varints are truncated to.
 _NUMBERS = {
     "bool_contents": 1,
@@ -38,7 +42,7 @@ _NUMBERS = {
     "bytes_contents": 8,
 }
 _TRUNCATED = {1: np.bool_, 2: np.int32, 3: np.int64, 4: np.uint32, 5: np.uint64}
-_FIXED = {6: np.dtype("<f4"), 7: np.dtype("<f8")}
+_FIXED: dict[int, np.dtype[Any]] = {6: np.dtype("<f4"), 7: np.dtype("<f8")}
 
 
 class Split(NamedTuple):
@@ -139,9 +143,8 @@ def _numbers(values: memoryview, wanted: int) -> Iterator[Array]:
             continue
         if wanted in _FIXED:
             dtype = _FIXED[wanted]
-            if kind != _BYTES and kind != (_FOUR if dtype.itemsize == 4 else _EIGHT):
-                raise _malformed()
-            if (end - start) % dtype.itemsize:
+            single = _FOUR if dtype.itemsize == 4 else _EIGHT
+            if kind not in {_BYTES, single} or (end - start) % dtype.itemsize:
                 raise _malformed()
             yield np.frombuffer(values[start:end], dtype)
         elif kind in {_BYTES, _VARINT}:

@@ -1,0 +1,117 @@
+"""Receives gRPC messages, of which nothing is known before they are whole, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import grpc
+
+from inference.errors import OverloadedError, RequestError, TooSlowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+# A message that has come whole by then needs no place: it was sent along with the call.
+_AT_ONCE_SECONDS = 0.1
+_OPEN_STREAMS = 16
+
+
+class Reception:
+    """Places for what may hold a message that is not whole: streams, and messages that are slow.
+
+    Args:
+        max_streams: How many places there are.
+        message_seconds: How long the only message of a call may take to come.
+    """
+
+    def __init__(self, *, max_streams: int, message_seconds: float) -> None:
+        self._free = max_streams
+        self._free_open = _OPEN_STREAMS
+        self._message_seconds = message_seconds
+
+    async def receive(self, context: Context) -> bytes:
+        """Receive a call's only message.
+
+        Raises:
+            RequestError: There is none.
+            OverloadedError: It does not come at once, and there is no place to wait for it.
+            TooSlowError: It has not come in time.
+        """
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("calls are answered in tasks")
+        slow = _Slow(task)
+        timer = loop.call_later(_AT_ONCE_SECONDS, self._give_place, slow)
+        try:
+            message = await context.read()
+        except asyncio.CancelledError:
+            if slow.error is None:
+                raise
+            slow.task.uncancel()
+            raise slow.error from None
+        finally:
+            timer.cancel()
+            if slow.timer is not None:
+                slow.timer.cancel()
+                self._free += 1
+        if message is grpc.aio.EOF:
+            raise RequestError("the call has no message")
+        return bytes(message)
+
+    def _give_place(self, slow: _Slow) -> None:
+        if not self._free:
+            slow.give_up(_no_place())
+            return
+        self._free -= 1
+        late = TooSlowError(
+            f"the message did not come within {self._message_seconds:g} seconds "
+            "(INFERENCE_BODY_SECONDS)"
+        )
+        loop = asyncio.get_running_loop()
+        slow.timer = loop.call_later(self._message_seconds, slow.give_up, late)
+
+    @contextlib.contextmanager
+    def open_place(self) -> Iterator[None]:
+        """Bound what those without a key may keep open, so that they cannot shut out the others."""
+        if not self._free_open:
+            raise _no_place()
+        self._free_open -= 1
+        try:
+            yield
+        finally:
+            self._free_open += 1
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place for as long as a stream is open."""
+        if not self._free:
+            raise _no_place()
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
+class _Slow:
+    """A message that did not come at once."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.task = task
+        self.timer: asyncio.TimerHandle | None = None
+        self.error: Exception | None = None
+
+    def give_up(self, error: Exception) -> None:
+        self.error = error
+        self.task.cancel()
+
+
+def _no_place() -> OverloadedError:
+    return OverloadedError(
+        "too many streams and slow messages at a time (INFERENCE_GRPC_MAX_STREAMS): try again"
+    )
