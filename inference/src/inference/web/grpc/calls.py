@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
-_LAST_SECONDS = 1.0
+_HELD_SECONDS = 0.05  # longer than a message is on its way
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -70,6 +70,7 @@ class Calls:
         self._running: set[asyncio.Task[Any]] = set()
         self._idle: set[asyncio.Task[Any]] = set()
         self._is_stopping = self._is_over = False
+        self._released: asyncio.Event | None = None
 
     def unary(
         self, name: str, call: Callable[[bytes], Awaitable[Any]]
@@ -144,22 +145,32 @@ class Calls:
             answer, request_deserializer=parse, response_serializer=_serialize
         )
 
-    async def stop(self, seconds: float) -> None:
-        """Let what runs be answered for so long; refuse what comes; end what is left.
+    async def stop(self, shut: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Let what has come be answered for so long, and end what is left.
 
-        All that is ended gets UNAVAILABLE, which clients take for a reason to try elsewhere.
+        A call that reaches gRPC after it was shut is cancelled there, which clients take for an
+        error. So answers are held back for a moment: who waits for one sends nothing else, and
+        learns with the answer that this connection is not for further calls.
+
+        Args:
+            shut: Tells clients to go elsewhere, and waits for the calls that run.
+            seconds: How long those may take. What is ended gets UNAVAILABLE.
         """
+        released = asyncio.Event()
+        self._released = released
+        await asyncio.sleep(_HELD_SECONDS)
+        shutting = asyncio.ensure_future(shut())
+        await asyncio.sleep(_HELD_SECONDS)
         self._is_stopping = True
+        released.set()
         for task in list(self._idle):
             task.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
         self._is_over = True
-        left = list(self._running)
-        for task in left:
+        for task in list(self._running):
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_LAST_SECONDS)
+        await shutting
 
     @contextlib.asynccontextmanager
     async def _answering(self, context: Context) -> AsyncIterator[None]:
@@ -167,7 +178,8 @@ class Calls:
         task = _this_task()
         self._running.add(task)
         try:
-            self._refuse_when_stopping()
+            if self._released is not None:
+                await self._released.wait()
             yield
         except asyncio.CancelledError:
             if not (self._is_over or (self._is_stopping and task in self._idle)):

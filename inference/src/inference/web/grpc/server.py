@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -69,7 +70,7 @@ async def serving(
         watch.cancel()
         await status.set(serving=False)
         seconds = settings.shutdown_seconds
-        await asyncio.gather(calls.stop(seconds), server.stop(seconds + _MARGIN_SECONDS))
+        await calls.stop(partial(server.stop, seconds + _MARGIN_SECONDS), seconds)
 
 
 class _Status:
