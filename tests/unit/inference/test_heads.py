@@ -60,6 +60,14 @@ class Gate:
         if (b"x-api-key", self.key) not in headers:
             raise UnknownCallerError("no")
 
+    identify = admit
+
+    def charge(self, caller: None, _: object) -> None:
+        pass
+
+    def is_welcome(self, headers: list[tuple[bytes, bytes]], _: object) -> bool:
+        return (b"x-api-key", self.key) in headers
+
 
 class Connection:
     """One connection to :class:`Echo`; made within a running loop.
