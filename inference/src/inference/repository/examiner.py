@@ -148,6 +148,8 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
     begin = time.perf_counter()
     servable = Servable("examined", 1, data)
     load_ms = (time.perf_counter() - begin) * 1e3
+    if load_ms > step_seconds * 1e3:
+        granted = 1  # to try more threads is to load it again
     samples, difference = replay_samples(servable, 2 * step_seconds)
     warnings: list[str] = []
     cost: dict[int, float] = {}
