@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from exporter.conversion.composition.graph import Graph
     from exporter.conversion.payload import Payload
-    from exporter.conversion.trees.structure import Array, Trees
+    from exporter.conversion.trees.structure import Array, Shares, Trees
 
 _EXACT = 1 << 24  # whole numbers up to it are exact in float32
 _MODES = np.array([b"BRANCH_LEQ", b"LEAF"], dtype=object)
@@ -36,21 +36,21 @@ def find_leaves(graph: Graph, source: str, trees: Trees) -> str:
     return graph.op("Add", graph.cast(local, np.int64), starts.reshape(1, -1))
 
 
-def add_up(graph: Graph, source: str, trees: Trees, values: Array) -> str:
+def add_up(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
     """Add what the leaves hold, at once; exact for whole numbers below 2**24.
 
     Args:
         graph: Where to write.
         source: The input, of the type of the trees' thresholds.
         trees: The trees.
-        values: What each leaf holds, ``[leaves, columns]``.
+        shares: What each leaf holds.
 
     Returns:
-        Name of a float32 tensor ``[rows, columns]``.
+        Name of a float32 tensor ``[rows, classes]``.
     """
-    leaves, columns = np.nonzero(values)
-    nodes = np.flatnonzero(trees.leaves)[leaves]
-    return _ensemble(graph, source, trees, (nodes, columns, values[leaves, columns]), values.shape)
+    nodes = np.flatnonzero(trees.leaves)[shares.leaves]
+    weights = (nodes, shares.columns, shares.values)
+    return _ensemble(graph, source, trees, weights, shares.shape[1])
 
 
 def add_in_order(graph: Graph, leaves: str, values: Array) -> str:
@@ -78,7 +78,7 @@ def _ensemble(
     source: str,
     trees: Trees,
     weights: tuple[Array, Array, Array],
-    shape: tuple[int, ...] | None = None,
+    count: int | None = None,
 ) -> str:
     nodes, targets, values = weights
     owners, places = trees.tree_numbers, trees.node_numbers
@@ -97,9 +97,9 @@ def _ensemble(
     }
     if trees.missing_left.any():
         payload["nodes_missing_value_tracks_true"] = trees.missing_left.astype(np.int8)
-    count = len(trees.sizes) if shape is None else shape[1]
+    count = count or len(trees.sizes)
     name = graph.unique("trees")
     graph.payloads[name] = payload
     return graph.op(
-        "TreeEnsembleRegressor", source, domain="ai.onnx.ml", name=name, n_targets=int(count)
+        "TreeEnsembleRegressor", source, domain="ai.onnx.ml", name=name, n_targets=count
     )

@@ -22,17 +22,18 @@ from sklearn.tree import (
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.registry import predicts
 from exporter.conversion.trees.ensemble import add_in_order, add_up, find_leaves
-from exporter.conversion.trees.structure import from_sklearn, leaf_values
+from exporter.conversion.trees.structure import from_sklearn, leaf_shares, leaf_values
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.conversion.composition.graph import Column, Graph
-    from exporter.conversion.trees.structure import Array, Trees
+    from exporter.conversion.trees.structure import Shares, Trees
 
 # Beyond it the shares that the trees of one row hold are added by the ensemble itself.
 _MOST_SHARES = 1 << 14
+_LARGEST_TABLE = 1 << 23
 
 
 @predicts(
@@ -47,9 +48,9 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
         raise ConversionError("it answers with several labels per row")
     low = low_level(model)
     trees = from_sklearn(low)
-    shares = leaf_values(low)[:, 0, :]
+    shares = leaf_shares(low)
     sums = _add_shares(graph, graph.matrix(columns), trees, shares)
-    exact = graph.dtype if _are_votes(shares) else np.float64
+    exact = graph.dtype if shares.are_votes else np.float64
     mean = graph.op("Div", graph.cast(sums, exact), graph.exact(len(low), exact))
     return Answer(graph.op("ArgMax", mean, axis=1, keepdims=0), graph.to_real(mean))
 
@@ -75,16 +76,13 @@ def low_level(model: Any) -> list[Any]:
     return [each.tree_ for each in getattr(model, "estimators_", [model])]
 
 
-def _add_shares(graph: Graph, source: str, trees: Trees, shares: Array) -> str:
+def _add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
     rounded = graph.cast(source, np.float32)
-    if _are_votes(shares):
+    if shares.are_votes:
         return add_up(graph, rounded, trees, shares)
-    if len(trees.sizes) * shares.shape[1] > _MOST_SHARES:
+    leaves, classes = shares.shape
+    if len(trees.sizes) * classes > _MOST_SHARES or leaves * classes > _LARGEST_TABLE:
         # An ensemble of doubles adds in double, and rounds the sum.
         doubles = replace(trees, thresholds=trees.thresholds.astype(np.float64))
         return add_up(graph, graph.cast(rounded, np.float64), doubles, shares)
-    return add_in_order(graph, find_leaves(graph, rounded, trees), shares)
-
-
-def _are_votes(shares: Array) -> bool:
-    return bool(np.isin(shares, (0.0, 1.0)).all())
+    return add_in_order(graph, find_leaves(graph, rounded, trees), shares.dense)

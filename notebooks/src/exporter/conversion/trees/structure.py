@@ -58,6 +58,35 @@ class Trees:
         return counts
 
 
+@dataclass(frozen=True)
+class Shares:
+    """What leaves hold of each class, as a sparse matrix.
+
+    Attributes:
+        leaves: The row of each value.
+        columns: Its column.
+        values: The values that are not 0.
+        shape: Leaves and classes.
+    """
+
+    leaves: Array
+    columns: Array
+    values: Array
+    shape: tuple[int, int]
+
+    @property
+    def are_votes(self) -> bool:
+        """Whether each leaf is of one class."""
+        return bool((self.values == 1.0).all())
+
+    @property
+    def dense(self) -> Array:
+        """All values, ``[leaves, classes]``."""
+        table = np.zeros(self.shape)
+        table[self.leaves, self.columns] = self.values
+        return table
+
+
 def with_constants(trees: Trees, count: int) -> Trees:
     """Put trees of a single leaf in front, each for a value that a sum begins with."""
     one, none = np.ones(count, dtype=int), np.zeros(count, dtype=int)
@@ -97,6 +126,24 @@ def from_sklearn(trees: Sequence[Any], columns: Sequence[Array] | None = None) -
 def leaf_values(trees: Sequence[Any]) -> Array:
     """Give what the leaves of scikit-learn's trees hold: ``[leaves, outputs, classes]``."""
     return np.concatenate([tree.value[tree.children_left < 0] for tree in trees])
+
+
+def leaf_shares(trees: Sequence[Any]) -> Shares:
+    """Give the shares of classes in the leaves of scikit-learn's trees, without those of none."""
+    leaves, columns, values, count = [], [], [], 0
+    for tree in trees:
+        held = tree.value[:, 0, :][tree.children_left < 0]
+        places, found = np.nonzero(held)
+        leaves.append(places + count)
+        columns.append(found)
+        values.append(held[places, found])
+        count += len(held)
+    return Shares(
+        np.concatenate(leaves),
+        np.concatenate(columns),
+        np.concatenate(values),
+        (count, trees[0].value.shape[2]),
+    )
 
 
 def _round_down(thresholds: Array) -> Array:
