@@ -134,7 +134,7 @@ def test_a_file_that_is_wrong_between_the_rows_only_is_refused(
     x = np.array([[0.0], [1.0]] * 30)
     original, rows = rows_of(Step().fit(x, x[:, 0]), x)
 
-    def wrong(_: Any, __: Any, table: Any) -> Answers:
+    def wrong(_: Any, __: Any, table: Any, *___: Any) -> Answers:
         second = (np.array(table.columns[0].to_scalars()) > 0.4).astype(float)
         return Answers(second.astype(int), np.c_[1 - second, second])
 
@@ -159,3 +159,14 @@ def test_the_contract_tells_given_and_generated_rows_apart() -> None:
     made = Comparison(np.ones(7, dtype=bool), np.full(7, 1e-7), 1e-5)
     parity = given.joined([made]).to_contract("float32")
     assert (parity.rows, parity.generated, parity.max_difference) == (3, 7, 1e-7)
+
+
+def test_reports_how_many_rows_have_been_compared() -> None:
+    """A large table takes long, and somebody is waiting."""
+    x = np.repeat(IRIS, 20, axis=0)
+    original, rows = rows_of(DecisionTreeClassifier(random_state=0).fit(IRIS, SPECIES), x)
+    told: list[str] = []
+    find_conversion(original, rows, 1e-5, told.append)
+    assert [line for line in told if "compared" in line] == [
+        f"float32, {done} of 3,000 rows compared" for done in ("1,000", "2,000", "3,000")
+    ]

@@ -15,7 +15,7 @@ from exporter.original import Answers
 from inference.model.contract import Parity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from exporter.conversion.converter import Conversion
     from exporter.original import Original
@@ -108,8 +108,19 @@ def choose_tolerance(original: Original, answers: Answers, tolerance: float | No
     return DEFAULT_TOLERANCE * (scale or 1.0)
 
 
-def run(conversion: Conversion, original: Original, table: Table) -> Answers:
+def run(
+    conversion: Conversion,
+    original: Original,
+    table: Table,
+    report: Callable[[int], None] = lambda _: None,
+) -> Answers:
     """Ask the ONNX file.
+
+    Args:
+        conversion: The file.
+        original: Knows the classes.
+        table: The rows.
+        report: Told how many rows are done.
 
     Raises:
         ValueError: A value is missing where the file cannot take a missing one.
@@ -121,6 +132,7 @@ def run(conversion: Conversion, original: Original, table: Table) -> Answers:
     for start in range(0, len(table), _CHUNK_ROWS):
         chunk = {name: array[start : start + _CHUNK_ROWS] for name, array in feeds.items()}
         parts.append(conversion.session.run(names, chunk))
+        report(min(start + _CHUNK_ROWS, len(table)))
     labels = np.concatenate([part[0] for part in parts])
     if labels.ndim > 1 and labels.shape[1] == 1:
         labels = labels[:, 0]

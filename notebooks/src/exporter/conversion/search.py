@@ -65,12 +65,13 @@ def find_conversion(
     best: _Failure | None = None
     made: list[Rows] | None = None
     for attempt in list_attempts(original.model, candidate_layouts(rows.table)):
-        report(attempt.layout.precision)
+        way = attempt.layout.precision
+        report(f"{way}, converting")
         try:
             conversion = convert(
                 original, attempt, rows.table.take(range(min(_PROBE_ROWS, len(rows.table))))
             )
-            given = run(conversion, original, rows.table)
+            given = run(conversion, original, rows.table, _counter(report, way, len(rows.table)))
         except (ConversionError, InferenceError, ValueError) as error:
             reasons.append(str(error))
             continue
@@ -81,7 +82,7 @@ def find_conversion(
             else _Failure(comparison, attempt, rows, given, generated=False)
         )
         if failure is None:
-            report(f"{attempt.layout.precision}, between the rows")
+            report(f"{way}, between the rows")
             made = _make_rows(original, rows.table, tolerance) if made is None else made
             others, failure = _compare_made(original, attempt, conversion, made, tolerance)
             if failure is None:
@@ -91,6 +92,10 @@ def find_conversion(
     if best is not None:
         raise ParityError(_explain_difference(original, best, reasons))
     raise ConversionError(_explain_conversion(original, reasons))
+
+
+def _counter(report: Callable[[str], None], way: str, count: int) -> Callable[[int], None]:
+    return lambda done: report(f"{way}, {done:,} of {count:,} rows compared")
 
 
 def _make_rows(original: Original, table: Table, tolerance: float) -> list[Rows]:
