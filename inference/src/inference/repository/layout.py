@@ -142,9 +142,8 @@ def _list(
     folder: Path, order: Callable[[os.DirEntry[str]], Any]
 ) -> tuple[list[os.DirEntry[str]], bool]:
     """List what is not hidden in an order, and tell whether there is more than is looked at."""
-    with os.scandir(folder) as found:
-        visible = (entry for entry in found if not _is_hidden(entry.name))
-        entries = heapq.nsmallest(MOST_ENTRIES + 1, visible, key=order)
+    visible = (entry for entry in os.scandir(folder) if not _is_hidden(entry.name))
+    entries = heapq.nsmallest(MOST_ENTRIES + 1, visible, key=order)
     return entries[:MOST_ENTRIES], len(entries) > MOST_ENTRIES
 
 
