@@ -106,26 +106,32 @@ def _decoder(kind: str, depth: int) -> Callable[[bytes], Any]:
 def _cut_numbers(text: bytes, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
     """Decode a list of numbers in pieces, cut at commas; brackets are looked at by themselves."""
     decode = _decoder(kind, 1)
-    nesting = _Nesting(shape if depth > 1 else [math.prod(shape)])
+    nesting = _Nesting(shape) if depth > 1 else None
     text = text.strip()
+    if nesting is None:
+        if not text.endswith(b"]"):
+            raise ValueError("its list has no end")
+        text = text[1:-1]
     start, cut = 0, 0
     while cut >= 0:
         cut = text.find(b",", start + _PIECE_BYTES)
         piece = text[start : cut if cut >= 0 else len(text)]
-        nesting.check(piece if cut < 0 else piece + b",")
-        numbers = piece.translate(None, b"[]")
-        if not numbers.strip():  # alone it would be an empty list and not a stray comma
+        if nesting is not None:
+            nesting.check(piece if cut < 0 else piece + b",")
+            piece = piece.translate(None, b"[]")
+        if not piece.strip():  # alone it would be an empty list and not a stray comma
             raise ValueError("there is a comma too many")
-        yield decode(b"[" + numbers + b"]")
+        yield decode(b"[" + piece + b"]")
         start = cut + 1
-    nesting.finish()
+    if nesting is not None:
+        nesting.finish()
 
 
 class _Nesting:
     """Compares the brackets and commas of a long list with those that its shape asks for."""
 
-    _MISPLACED = re.compile(rb"\]\s*+[^\s,\]]|[^\s,\[]\s*+\[")
-    _OTHERS = bytes(set(range(256)) - set(b"[],"))
+    # Everything else than brackets and commas counts as a digit of a number.
+    _DIGITS = bytes(byte if byte in b"[]," else ord("0") for byte in range(256))
 
     def __init__(self, shape: Sequence[int]) -> None:
         wanted = b""
@@ -141,9 +147,10 @@ class _Nesting:
         Raises:
             RequestError: It is nested otherwise.
         """
-        found = piece.translate(None, self._OTHERS)
+        outline = piece.translate(self._DIGITS, b" \t\r\n")
+        found = outline.translate(None, b"0")
         end = self._place + len(found)
-        if found != self._wanted[self._place : end] or self._MISPLACED.search(piece):
+        if found != self._wanted[self._place : end] or b"]0" in outline or b"0[" in outline:
             raise self._wrong
         self._place = end
 
