@@ -129,7 +129,10 @@ def test_slow_clients_are_answered(raw: Raw) -> None:
 @pytest.mark.parametrize("path", [HOT, V2])
 def test_bodies_of_any_size_are_read(raw: Raw, path: str) -> None:
     for size in (100, 16_383, 16_385, 65_535, 65_537, 200_000, MAX_BODY):
-        body = (TENSOR if path == V2 else GOOD).ljust(size)
+        # Blanks within the data, since what a tensor request holds beside it is limited by itself.
+        short, last = (TENSOR, b"3750") if path == V2 else (GOOD, b"}")
+        body = short.replace(last, last.rjust(size - len(short) + len(last)))
+        assert len(body) == max(size, len(short))
         for spelt in (
             request(path, body),
             request(path, chunked(body, 10_000), "Transfer-Encoding: chunked"),
