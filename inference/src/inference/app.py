@@ -114,6 +114,7 @@ def create_app(
                     inferrer=inferrer,
                     book=book,
                     max_control_bytes=settings.max_control_bytes,
+                    readiness=readiness,
                 )
                 reception = Reception(
                     max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from inference.serving.statistics import ModelStatistics
     from inference.serving.tensors.query import Query
     from inference.web.grpc.calls import Calls
+    from inference.web.readiness import Readiness
 
     Numbers = dict[tuple[str, int], ModelStatistics]
 
@@ -63,9 +64,10 @@ class InferenceService:
         inferrer: What answers for them.
         book: Told of every inference, and adds up the numbers of every version.
         max_control_bytes: The longest message of a call that is not for an inference.
+        readiness: Whether traffic may be sent here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that calls are answered from
         self,
         repository: Repository,
         state_file: StateFile,
@@ -73,8 +75,10 @@ class InferenceService:
         inferrer: Inferrer,
         book: Book,
         max_control_bytes: int,
+        readiness: Readiness,
     ) -> None:
         self._repository = repository
+        self._readiness = readiness
         self._state_file = state_file
         self._inferrer = inferrer
         self._book = book
@@ -115,7 +119,7 @@ class InferenceService:
 
     async def server_ready(self, _: pb.ServerReadyRequest) -> pb.ServerReadyResponse:
         """Tell whether the models found at the start have been examined."""
-        return pb.ServerReadyResponse(ready=self._repository.current().complete)
+        return pb.ServerReadyResponse(ready=self._readiness.state == "ready")
 
     async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
         """Tell whether a model answers; one that is not there does not."""
