@@ -82,7 +82,7 @@ def write_contract(
         notes: What a person says about it.
     """
     table, answers = data.given.table, data.given.answers
-    golden = choose_rows(table, answers, original)
+    golden = choose_rows(table, answers, original, comparison.ties[: len(table)])
     kept = _kept_columns(conversion)
     features = _describe_features(original, data, conversion, (golden, comparison.tolerance), notes)
     samples = make_samples(_only(table, kept), answers, original, golden)

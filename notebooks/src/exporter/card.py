@@ -138,12 +138,21 @@ def _summary(publication: Publication) -> list[tuple[str, str]]:
     return lines
 
 
+def _ties(count: int) -> str:
+    if not count:
+        return ""
+    return (
+        f"; {count:,} compared rows with equally near neighbours have several right answers, and "
+        "get another one than the original's"
+    )
+
+
 def _parity(contract: Contract) -> str:
     parity = contract.parity
     labels = "all labels equal" if contract.task == "classification" else "all values equal"
     return (
         f"{labels} on {parity.rows:,} rows, differences up to {parity.max_difference:.1e} "
-        f"({parity.precision})"
+        f"({parity.precision})" + _ties(parity.ties)
     )
 
 

@@ -21,18 +21,30 @@ _WIDE = 64
 _WIDE_ROWS = 8
 
 
-def choose_rows(table: Table, answers: Answers, original: Original) -> list[int]:
+def choose_rows(
+    table: Table, answers: Answers, original: Original, avoided: Array | None = None
+) -> list[int]:
     """Choose up to 32 rows: some of each class, extremes of features, and missing values.
 
     Rows where two classes are all but tied are left out while there are others: another processor's
     rounding could turn them.
 
+    Args:
+        table: The rows.
+        answers: The original's.
+        original: The model.
+        avoided: Which rows the file answers otherwise, and right, too; as booleans.
+
     Returns:
         Indices, ascending; the same for the same data.
     """
     firm = _firm_rows(answers)
+    if avoided is not None:
+        firm = firm[~avoided[firm]] if not avoided[firm].all() else np.flatnonzero(~avoided)
     chosen: list[int] = []
     for row in [*_with_missing(table), *_extremes(table, firm)]:
+        if avoided is not None and avoided[row]:
+            continue
         if row not in chosen and len(chosen) < MAX_SAMPLES // _EXTREME_SHARE:
             chosen.append(row)
     for row in _interleave(_strata(answers, original, firm)):

@@ -163,6 +163,8 @@ class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
         precision: Floating-point type of the graph.
         generated: Rows compared beside those, between and around them; 0 in files written before
             there were any.
+        ties: Rows among them that have several right answers, since neighbours are equally near,
+            and that the file answers with another one than the original.
     """
 
     rows: int
@@ -171,6 +173,7 @@ class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
     tolerance: float
     precision: Literal["float32", "float64"] = "float32"
     generated: int = 0
+    ties: int = 0
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):

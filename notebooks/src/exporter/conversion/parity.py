@@ -39,12 +39,15 @@ class Comparison:
             there are none, infinite where the file gives no number.
         tolerance: The difference that is accepted.
         generated: How many of the rows were not given but made, the last ones.
+        tied: Per row, whether it has several right answers and the file gives another one than the
+            original; ``None`` where there is no such row.
     """
 
     equal: np.ndarray[Any, Any]
     differences: np.ndarray[Any, Any]
     tolerance: float
     generated: int = 0
+    tied: np.ndarray[Any, Any] | None = None
 
     @property
     def holds(self) -> bool:
@@ -62,6 +65,11 @@ class Comparison:
         return float(self.equal.mean()) if len(self.equal) else _FULL
 
     @property
+    def ties(self) -> np.ndarray[Any, Any]:
+        """Which rows have another right answer, as booleans."""
+        return np.zeros(len(self.equal), dtype=bool) if self.tied is None else self.tied
+
+    @property
     def badness(self) -> tuple[float, float]:
         """Order comparisons, the best first."""
         return (1 - self.agreement, self.max_difference)
@@ -74,6 +82,7 @@ class Comparison:
             np.concatenate([part.differences for part in parts]),
             self.tolerance,
             sum(len(part.equal) for part in others),
+            np.concatenate([part.ties for part in parts]),
         )
 
     def worst(self, count: int = _WORST_ROWS) -> list[int]:
@@ -91,6 +100,7 @@ class Comparison:
             max_difference=self.max_difference,
             tolerance=self.tolerance,
             precision=precision,
+            ties=int(self.ties.sum()),
         )
 
 

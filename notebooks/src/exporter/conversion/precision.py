@@ -19,6 +19,7 @@ from sklearn.ensemble import (
 from sklearn.ensemble._forest import BaseForest
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder
 from sklearn.tree import BaseDecisionTree
@@ -32,6 +33,8 @@ _STEPS = (
     HistGradientBoostingRegressor,
     KBinsDiscretizer,
     Binarizer,
+    KNeighborsClassifier,
+    KNeighborsRegressor,
 )
 # They compare what they are given after rounding it to float32.
 _TREES = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.conversion.converter import convert, list_attempts
 from exporter.conversion.parity import Comparison, compare, explain, run
 from exporter.conversion.probes.generate import generate
+from exporter.conversion.ties import accept_ties
 from exporter.errors import ConversionError, ParityError
 from exporter.layout import candidate_layouts
 from inference.errors import InferenceError
@@ -75,7 +76,9 @@ def find_conversion(
         except (ConversionError, InferenceError, ValueError) as error:
             reasons.append(str(error))
             continue
-        comparison = compare(rows.answers, given, tolerance, original.task)
+        comparison = accept_ties(
+            compare(rows.answers, given, tolerance, original.task), original, rows.table, given
+        )
         failure = (
             None
             if comparison.holds
@@ -113,7 +116,9 @@ def _compare_made(
     compared: list[Comparison] = []
     for rows in made:
         given = run(conversion, original, rows.table)
-        comparison = compare(rows.answers, given, tolerance, original.task)
+        comparison = accept_ties(
+            compare(rows.answers, given, tolerance, original.task), original, rows.table, given
+        )
         if not comparison.holds:
             return compared, _Failure(comparison, attempt, rows, given, generated=True)
         compared.append(comparison)

@@ -11,6 +11,7 @@ from exporter.conversion.composition import (  # noqa: F401 - each registers wha
     encoders,
     kernels,
     linear,
+    neighbors,
     numbers,
     structure,
     text,

@@ -115,6 +115,8 @@ def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> 
         return values.numbers(column, splits, rng)
     if column.kind == "integer":
         return values.integers(column, splits, rng)
+    if column.kind == "unread":
+        return np.array([])
     return values.booleans(column) if column.kind == "boolean" else values.texts(column, rng)
 
 
