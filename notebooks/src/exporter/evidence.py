@@ -61,7 +61,7 @@ def gather(
     """
     if evaluate is None:
         table = read_table(x, original, names)
-        answers = answer_all(original, table.native)
+        answers = _answer(original, table)
         rows = Rows(table, answers)
         return Evidence(rows, rows, None, _fit(original, rows, y))
     if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
@@ -90,11 +90,19 @@ def _read_held_out(data: Any, original: Original, names: Sequence[str] | None) -
 def _answer_both(original: Original, table: Table, count: int) -> Answers:
     """Ask about X and the held-out rows at once, and blame those of the two that are refused."""
     try:
-        return answer_all(original, table.native)
+        return _answer(original, table)
     except DataError:
-        answer_all(original, table.take(range(count)).native)
-        answer_all(original, table.take(range(count, len(table))).native, "evaluate's X")
+        _answer(original, table.take(range(count)))
+        _answer(original, table.take(range(count, len(table))), "evaluate's X")
         raise
+
+
+def _answer(original: Original, table: Table, what: str = "X") -> Answers:
+    try:
+        return answer_all(original, table.native, what)
+    except DataError as error:
+        problems = [column.problem for column in table.columns if column.problem]
+        raise (DataError(problems[0]) if problems else error) from error
 
 
 def _fit(original: Original, rows: Rows, y: Any) -> Metrics | None:
