@@ -54,6 +54,10 @@ class Comparison:
         """Whether no label differs and no difference is beyond the tolerance."""
         return bool(self.equal.all()) and self.max_difference <= self.tolerance
 
+    def is_clear(self, share: float) -> bool:
+        """Whether the largest difference is at most this share of the tolerance."""
+        return self.max_difference <= self.tolerance * share
+
     @property
     def max_difference(self) -> float:
         """The largest difference of all rows."""
