@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from onnx import AttributeProto, numpy_helper
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Payload = dict[str, Any]
 _CHUNK = 1 << 16
 
 
-def fill(model: Any, payloads: Mapping[str, Payload]) -> None:
+def fill(model: Any, payloads: dict[str, Payload]) -> None:
     """Write attributes into nodes of a model, where nothing copies them any more.
 
     Args:
         model: The model.
-        payloads: Arrays by node and attribute; a pair of texts and their indices for an attribute
-            of texts.
+        payloads: Arrays by node and attribute, a pair of texts and their indices for an attribute
+            of texts; emptied, for they are large.
     """
     for node in model.graph.node:
-        for name, values in payloads.get(node.name, {}).items():
-            _write(node.attribute.add(), name, values)
+        waiting = payloads.get(node.name, {})
+        for name in list(waiting):
+            _write(node.attribute.add(), name, waiting.pop(name))  # frees it
 
 
 def _write(attribute: Any, name: str, values: Any) -> None:

@@ -81,7 +81,7 @@ def _ensemble(
     count: int | None = None,
 ) -> str:
     nodes, targets, values = weights
-    owners, places = trees.tree_numbers, trees.node_numbers
+    owners, places = trees.tree_numbers.astype(np.int32), trees.node_numbers.astype(np.int32)
     payload: Payload = {
         "nodes_treeids": owners,
         "nodes_nodeids": places,
