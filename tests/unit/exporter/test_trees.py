@@ -23,7 +23,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
 from threadpoolctl import threadpool_limits
 
@@ -222,3 +222,17 @@ def test_a_tree_of_one_leaf_answers() -> None:
     assert ask(
         DecisionTreeRegressor().fit(DIABETES, np.ones(len(DIABETES))), around(DIABETES)
     ).holds
+
+
+@pytest.mark.parametrize("rows", [IRIS, np.c_[IRIS, np.ones(len(IRIS))]], ids=["plain", "constant"])
+def test_quantiles_before_a_tree_are_the_originals_to_the_last_bit(rows: Array) -> None:
+    """Iris repeats its values, and so its quantiles."""
+    model = make_pipeline(QuantileTransformer(n_quantiles=120), DecisionTreeClassifier())
+    model.fit(rows, SPECIES)
+    asked = np.vstack([around(rows), rows - 9, rows + 9])
+    assert ask(model, asked).holds
+    holed = np.where(np.random.default_rng(0).random(rows.shape) < 0.1, np.nan, rows)
+    assert ask(model.fit(holed, SPECIES), holed).holds
+    model.fit(rows, SPECIES)
+    regressor = make_pipeline(model[0], LogisticRegression()).fit(rows, SPECIES)
+    assert ask(regressor, asked, "float64").max_difference < 1e-13

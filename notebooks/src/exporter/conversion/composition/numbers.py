@@ -15,6 +15,7 @@ from sklearn.preprocessing import (
     MinMaxScaler,
     Normalizer,
     PolynomialFeatures,
+    QuantileTransformer,
     RobustScaler,
     StandardScaler,
 )
@@ -69,6 +70,44 @@ def transform_range(graph: Graph, scaler: MinMaxScaler, columns: Sequence[Column
         low, high = map(float, scaler.feature_range)
         values = graph.op("Clip", values, low, high)
     return _like(columns, values)
+
+
+@transforms(QuantileTransformer)
+def transform_quantiles(
+    graph: Graph, transformer: QuantileTransformer, columns: Sequence[Column]
+) -> list[Column]:
+    """Interpolate from either side, as scikit-learn does for quantiles that repeat.
+
+    Raises:
+        ConversionError: The quantiles are to be normal, for which ONNX has no function.
+    """
+    if transformer.output_distribution != "uniform":
+        raise ConversionError("QuantileTransformer(output_distribution='normal') has no ONNX form")
+    values = graph.matrix(columns)
+    levels = np.asarray(transformer.references_, dtype=np.float64)
+    parts = []
+    for place, quantiles in enumerate(np.asarray(transformer.quantiles_, dtype=np.float64).T):
+        given = graph.gather(values, [place])
+        up = _interpolate(graph, given, quantiles, levels)
+        down = _interpolate(graph, graph.op("Neg", given), -quantiles[::-1], -levels[::-1])
+        mean = graph.op("Mul", graph.op("Sub", up, down), 0.5)
+        for bound, level in ((quantiles[-1], 1.0), (quantiles[0], 0.0)):
+            mean = graph.op("Where", graph.op("Equal", given, bound), level, mean)
+        parts.append(graph.op("Where", graph.op("IsNaN", given), given, mean))
+    return _like(columns, graph.concat(parts))
+
+
+def _interpolate(graph: Graph, given: str, at: Any, levels: Any) -> str:
+    # numpy.interp: from the last point that is not above, along the slope behind it.
+    rise = np.append(np.diff(levels), 0.0)
+    run = np.append(np.diff(at), 0.0)
+    slopes = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
+    reached = graph.cast(graph.op("GreaterOrEqual", given, at.reshape(1, -1)), np.int64)
+    count = graph.op("ReduceSum", reached, np.array([1]), keepdims=1)
+    place = graph.op("Max", graph.op("Sub", count, np.array(1)), np.array(0))
+    start, level, slope = (graph.op("Gather", v, place, axis=0) for v in (at, levels, slopes))
+    way = graph.op("Sub", graph.op("Max", given, at[:1]), start)
+    return graph.op("Add", graph.op("Mul", slope, way), level)
 
 
 @transforms(Normalizer)
