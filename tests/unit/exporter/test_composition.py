@@ -288,6 +288,15 @@ def test_counts_what_the_vectorizer_counts(kind: Any, options: dict[str, Any]) -
         check(model, TEXTS, [text])
 
 
+@pytest.mark.parametrize("letters", [1, 2, 3])
+def test_lowers_words_as_python_does(letters: int) -> None:
+    """A dotted capital I ends a word, and a sigma has a form of its own at a word's end."""
+    texts = ["İstanbul İzmir DİYAR xİİy aİ", "ΟΔΟΣ ΣΑΣ οδος", "istanbul diyar xi", "y", ""]
+    pattern = rf"(?u)\b\w{{{letters},}}\b"
+    model = make_pipeline(CountVectorizer(token_pattern=pattern), LogisticRegression(C=100))
+    check(model.fit(texts, [0, 1, 0, 1, 0]), texts, texts[::-1])
+
+
 def test_weighs_counts_as_asked() -> None:
     """Logarithms, another norm, and no inverse document frequency."""
     vectorizer = TfidfVectorizer(sublinear_tf=True, norm="l1", use_idf=False)

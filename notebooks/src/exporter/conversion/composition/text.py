@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exporter.conversion.composition.graph import Graph
 
 _ML = "ai.onnx.ml"
+_SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 _PAD = "\x00"
 _UNKNOWN, _REMOVED = 0, -1
 _FAR = 1 << 40
@@ -95,11 +96,10 @@ def _count(graph: Graph, vectorizer: Any, columns: Sequence[Column]) -> str:
     _check(vectorizer, columns)
     terms = sorted(vectorizer.vocabulary_.items(), key=lambda item: item[1])
     text = graph.op("Reshape", columns[0].name, np.array([-1]))
-    if vectorizer.lowercase:
-        text = graph.op("StringNormalizer", text, case_change_action="LOWER", is_case_sensitive=1)
     if vectorizer.analyzer == "word":
         pieces, numbers, split = _split_words(graph, vectorizer, text, [t for t, _ in terms])
     else:
+        text = _lower(graph, text) if vectorizer.lowercase else text
         pieces, numbers = _split_characters(graph, vectorizer, text, [t for t, _ in terms])
         split = list
     coded = [([numbers[part] for part in split(term)], int(place)) for term, place in terms]
@@ -128,7 +128,7 @@ def _check(vectorizer: Any, columns: Sequence[Column]) -> None:
 def _split_words(
     graph: Graph, vectorizer: Any, text: str, terms: list[str]
 ) -> tuple[str, dict[str, int], Any]:
-    words = _tokenize(graph, text, _translate(vectorizer.token_pattern))
+    words = _find_words(graph, vectorizer, text)
     parts = {word for term in terms for word in term.split(" ")}
     find = vectorizer.build_tokenizer()
     if any(find(part) != [part] for part in parts):
@@ -139,8 +139,32 @@ def _split_words(
     numbers = {word: number for number, word in enumerate(sorted(parts), 1)}
     stops = vectorizer.get_stop_words() or ()
     coded = {**numbers, **dict.fromkeys(stops, _REMOVED), _PAD: _REMOVED}
+    # Python gives a sigma its final form at a word's end when it lowers a text, onnxruntime never.
+    coded = {w[:-1] + _SIGMA: n for w, n in coded.items() if w.endswith("ς")} | coded
     pieces = _close(graph, _number(graph, words, coded))
     return (_compact(graph, pieces) if stops else pieces), numbers, lambda t: t.split(" ")
+
+
+def _find_words(graph: Graph, vectorizer: Any, text: str) -> str:
+    pattern = _translate(vectorizer.token_pattern)
+    if not vectorizer.lowercase:
+        return _tokenize(graph, text, pattern)
+    if not pattern.startswith(_WORD):
+        return _tokenize(graph, _lower(graph, text), pattern)
+    # To Python a lowered dotted capital I is an i and a mark, which ends the word.
+    least = pattern.count(_WORD) if pattern.endswith("+") else int(pattern[len(_WORD) + 1 : -2])
+    plain = r"(?:[^\PL\x{130}]|[\pN_])"
+    dotted = rf"{plain}{{{least - 1},}}\x{{130}}|{plain}{{{least},}}"
+    words = _tokenize(graph, text, dotted)
+    rows = graph.op("Shape", words, start=0, end=1)
+    end = graph.op("Expand", np.array([[_PAD]]), graph.op("Concat", rows, np.array([1]), axis=0))
+    words = graph.op("Concat", words, end, axis=1)
+    lowered = _lower(graph, graph.op("Reshape", words, np.array([-1])))
+    return graph.op("Reshape", lowered, graph.op("Shape", words))
+
+
+def _lower(graph: Graph, text: str) -> str:
+    return graph.op("StringNormalizer", text, case_change_action="LOWER", is_case_sensitive=1)
 
 
 def _split_characters(
@@ -150,8 +174,8 @@ def _split_characters(
     alphabet = sorted({c for term in terms for c in term} | set(_SPACES))
     numbers = {c: number for number, c in enumerate(alphabet, 1)}
     pieces = _close(graph, _number(graph, characters, {**numbers, _PAD: _REMOVED}))
-    white = np.array([False, *(c in _SPACES for c in alphabet)])
-    is_space = _look_up(graph, white, pieces)
+    white = [False, *(c in _SPACES for c in alphabet), False]  # the last one is of removed pieces
+    is_space = graph.op("Gather", np.array(white), pieces)
     space = np.array(numbers[" "])
     if vectorizer.analyzer == "char_wb":
         return _compact(graph, _pad_words(graph, pieces, is_space, space)), numbers
@@ -220,11 +244,6 @@ def _compact(graph: Graph, pieces: str) -> str:
     late = graph.op("Where", removed, np.array(_FAR), np.array(0))
     _, order = graph.ops("TopK", graph.op("Add", late, places), count, count=2, largest=0)
     return graph.op("GatherElements", pieces, order, axis=1)
-
-
-def _look_up(graph: Graph, table: np.ndarray[Any, Any], pieces: str) -> str:
-    # The last entry answers for removed pieces, whose number is -1.
-    return graph.op("Gather", graph.constant(np.append(table, False)), pieces)
 
 
 def _shift(graph: Graph, flags: str, by: int) -> str:
