@@ -91,7 +91,6 @@ WRAPPED = [
         BaggingClassifier(_scaled(_log()), 5, random_state=0),
         BaggingClassifier(_scaled(LinearSVC()), 5, max_features=0.5, random_state=0),
         BaggingClassifier(random_state=0),
-        BaggingClassifier(KNeighborsClassifier(3), 3, random_state=0),
         VotingClassifier(_TWO),
         VotingClassifier(_TWO, voting="soft"),
         VotingClassifier([*_TWO, ("c", _forest())], voting="soft", weights=[2, 1, 1]),
@@ -140,7 +139,12 @@ WRAPPED = [
         FixedThresholdClassifier(_scaled(LinearSVC())),
         AdaBoostClassifier(n_estimators=10, random_state=0),
     ),
-    *cases("moons", OneVsRestClassifier(SVC()), CalibratedClassifierCV(SVC(), cv=3)),
+    *cases(
+        "moons",
+        OneVsRestClassifier(SVC()),
+        CalibratedClassifierCV(SVC(), cv=3),
+        BaggingClassifier(KNeighborsClassifier(3), 3, random_state=0),
+    ),
     *cases(
         "diabetes",
         BaggingRegressor(Ridge(), random_state=0),
