@@ -28,6 +28,7 @@ _MOST_BASE = 20_000
 _TRIAL_ROWS = 100
 _SECONDS = 1.0
 _SMALLEST = 4
+_BLOCKS = 16
 
 
 def generate(original: Original, table: Table, tolerance: float) -> tuple[Table, Answers] | None:
@@ -83,7 +84,9 @@ def _blocks(
     if not usable:
         return
     # Each column by itself, so that a column whose other values are refused hides no other one.
-    for chosen in np.array_split(np.sort(rng.choice(usable, count // 2)), max(len(usable), 1)):
+    for chosen in np.array_split(
+        np.sort(rng.choice(usable, count // 2)), min(len(usable), _BLOCKS)
+    ):
         if len(chosen):
             rows = table.take(rng.integers(len(table), size=len(chosen)))
             moved = {}
