@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from exporter.table import Array
 
+_MANY = 100
+
 
 def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
     """Put other values into some columns, in the types that the original was given.
@@ -39,9 +41,12 @@ def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
             if column.kind == "number":
                 given = native[:, index].astype(np.float64)  # noqa: PLW2901 - as rounded there
         columns[index] = Column(column.name, column.kind, given, column.dtype)
-    if frame:  # at once, which is far faster than column by column
-        parts = [made.get(i, native.iloc[:, i]) for i in range(native.shape[1])]
+    if len(made) > _MANY:  # at once, which is far faster than column by column
+        parts = [made[i] if i in made else native.iloc[:, i] for i in range(native.shape[1])]
         native = pd.concat(parts, axis=1).set_axis(native.columns, axis=1)
+    else:
+        for index, series in made.items():
+            native.isetitem(index, series)
     return Table(tuple(columns), native)
 
 
