@@ -97,6 +97,11 @@ class Original:
                 "publish one classifier per output"
             )
         table = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
+        if table is not None and table.shape[1] != len(self.classes or []):
+            raise ModelError(
+                f"the model gives {table.shape[1]} probabilities per row, but has seen "
+                f"{len(self.classes or [])} class: fit it on two classes or more"
+            )
         return Answers(self.to_indices(predicted), table)
 
     def to_indices(self, labels: Any) -> np.ndarray[Any, Any]:

@@ -112,6 +112,9 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
         if problems:
             raise ConversionError(f"{error}; the reason may be that {problems[0]}") from error
         raise
+    except Exception as error:  # a model may hold what its writer does not expect
+        what = f"{type(error).__name__}: {error}"
+        raise ConversionError(f"writing it fails with {what[:300].rstrip(' .')}") from error
     names = [output.name for output in model.graph.output]
     outputs = Outputs(
         label=names[0],

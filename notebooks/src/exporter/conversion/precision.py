@@ -19,6 +19,7 @@ from sklearn.ensemble import (
 from sklearn.ensemble._forest import BaseForest
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder
@@ -33,6 +34,8 @@ _STEPS = (
     HistGradientBoostingRegressor,
     KBinsDiscretizer,
     Binarizer,
+    BernoulliNB,
+    CategoricalNB,
     KNeighborsClassifier,
     KNeighborsRegressor,
 )
@@ -45,6 +48,8 @@ _TREES = (
     AdaBoostClassifier,
     AdaBoostRegressor,
 )
+# Whole numbers up to here are the same in float32.
+_MOST_EXACT = 2**24
 # They hand on the numbers that they are given, or whole ones.
 _EXACT = (
     Pipeline,
@@ -62,28 +67,41 @@ _EXACT = (
 def needs_doubles(model: Any) -> bool:
     """Tell whether a model has steps that rounding before or within them could turn.
 
-    Those are trees, unless they see the numbers that the caller sends, and answer by themselves.
+    Those are steps that tell numbers apart, and trees unless they see the numbers that the caller
+    sends, and answer by themselves.
     """
-    found = set(_kinds(model))
-    if any(issubclass(kind, _STEPS) for kind in found):
+    parts = list(_parts(model))
+    if any(isinstance(part, _STEPS) or _tells_apart(part) for part in parts):
         return True
+    found = {type(part) for part in parts}
     trees = any(issubclass(kind, _TREES) for kind in found)
     return trees and not all(issubclass(kind, (*_TREES, *_EXACT)) for kind in found)
 
 
-def _kinds(value: Any) -> Iterator[type[Any]]:
-    # Each type of estimator that holds others, or is held; a forest's own trees are not asked.
+def _tells_apart(part: Any) -> bool:
+    # A number close to a category, or to what stands for a missing one, is another number.
+    marker = getattr(part, "missing_values", None)
+    if isinstance(marker, float) and marker == marker:  # noqa: PLR0124 - not NaN
+        return True
+    return any(
+        array.dtype.kind == "f" or (array.dtype.kind in "iu" and np.abs(array).max() >= _MOST_EXACT)
+        for array in getattr(part, "categories_", [])
+    )
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    # Each estimator that holds others, or is held; a forest's own trees are not asked.
     if isinstance(value, BaseEstimator):
-        yield type(value)
+        yield value
         if not isinstance(value, (BaseForest, GradientBoostingClassifier)):
             for held in vars(value).values():
-                yield from _kinds(held)
+                yield from _parts(held)
     elif isinstance(value, dict):
         for held in value.values():
-            yield from _kinds(held)
+            yield from _parts(held)
     elif isinstance(value, (list, tuple)) or (
         isinstance(value, np.ndarray) and value.dtype.kind == "O"
     ):
         for held in np.ravel(value) if isinstance(value, np.ndarray) else value:
             if isinstance(held, (BaseEstimator, dict, list, tuple, np.ndarray)):
-                yield from _kinds(held)
+                yield from _parts(held)

@@ -19,6 +19,8 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 
+from exporter.conversion.composition.linear import dense
+
 if TYPE_CHECKING:
     from exporter.conversion.parity import Comparison
     from exporter.original import Answers, Original
@@ -68,7 +70,7 @@ def accept_ties(
     rows: Any = table.take(wrong).native
     for step in steps:
         rows = step.transform(rows)
-    ties = [_tie(model, row) for row in np.asarray(rows, dtype=np.float64)]
+    ties = [_tie(model, row) for row in dense(rows)]
     accepted = [
         index
         for index, tie in zip(wrong.tolist(), ties, strict=True)
@@ -100,7 +102,7 @@ def _neighbours(model: Any) -> tuple[list[Any], Any] | None:
 
 def _tie(model: Any, row: Any) -> _Tie | None:
     """Find the neighbours of a row; ``None`` where they are determined."""
-    fitted = np.asarray(model._fit_X, dtype=np.float64)  # noqa: SLF001 - has no public name
+    fitted = dense(model._fit_X)  # noqa: SLF001 - has no public name
     distances = cdist(row[None], fitted, metric=_METRICS[model.effective_metric_])[0]
     bound = np.partition(distances, model.n_neighbors - 1)[model.n_neighbors - 1]
     equals = np.abs(distances**2 - bound**2) <= _EQUAL * bound**2 + _rounding(model, row, fitted)

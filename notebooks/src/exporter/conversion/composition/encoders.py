@@ -1,10 +1,11 @@
-"""Encoders of categories, and bins."""
+"""Encoders of categories, bins, and naive Bayes on numbers of categories."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.naive_bayes import CategoricalNB
 from sklearn.preprocessing import (
     KBinsDiscretizer,
     OneHotEncoder,
@@ -12,8 +13,10 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import transforms
+from exporter.conversion.composition.linear import largest
+from exporter.conversion.composition.registry import predicts, transforms
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -102,6 +105,20 @@ def transform_bins(graph: Graph, bins: KBinsDiscretizer, columns: Sequence[Colum
         parts.append(graph.to_real(hits))
         widths.append(count)
     return [Column(graph.concat(parts), "real", sum(widths))]
+
+
+@predicts(CategoricalNB)
+def predict_categories(graph: Graph, model: CategoricalNB, columns: Sequence[Column]) -> Answer:
+    """Add what each category says for each class; numbers are cut to whole ones, as there."""
+    likelihood = ""
+    for place, table in enumerate(model.feature_log_prob_):
+        values = graph.matrix(graph.pick(columns, [place]))
+        code = graph.op("Cast", graph.op("Reshape", values, np.array([-1])), to=_INT64)
+        known = graph.op("Min", graph.op("Max", code, np.array(0)), np.array(table.shape[1] - 1))
+        rows = graph.op("Gather", np.asarray(table.T, dtype=np.float64), known)
+        likelihood = graph.op("Add", likelihood, rows) if likelihood else rows
+    scores = graph.op("Add", likelihood, np.asarray(model.class_log_prior_, dtype=np.float64))
+    return Answer(largest(graph, scores), graph.op("Softmax", scores, axis=1))
 
 
 def _one_hot_targets(encoder: OneHotEncoder, place: int, count: int) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""Support vector machines."""
+"""Support vector machines and other models of kernels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.kernel_approximation import Nystroem, RBFSampler
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from exporter.conversion.composition import foreign
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.linear import largest
+from exporter.conversion.composition.linear import dense, largest
 from exporter.conversion.composition.registry import predicts, transforms
 from exporter.errors import ConversionError
 
@@ -27,9 +28,21 @@ _INT64 = 7
 @predicts(SVR, NuSVR)
 def predict_support_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Weigh the likeness to each support vector."""
-    weights = np.asarray(model.dual_coef_, dtype=np.float64)
+    weights = dense(model.dual_coef_)
     kernel = _kernel(graph, model, columns)
     return Answer(value=graph.op("Gemm", kernel, weights, model.intercept_, transB=1))
+
+
+@predicts(KernelRidge)
+def predict_kernel_ridge(graph: Graph, model: KernelRidge, columns: Sequence[Column]) -> Answer:
+    """Weigh the likeness to each row that the model was fitted on."""
+    rows = dense(model.X_fit_)
+    gamma = 1 / rows.shape[1] if model.gamma is None else float(model.gamma)
+    kernel = _likeness(
+        graph, columns, rows, (str(model.kernel), (gamma, model.coef0, model.degree))
+    )
+    weights = dense(model.dual_coef_)
+    return Answer(value=graph.op("MatMul", kernel, weights.reshape(len(weights), -1)))
 
 
 @predicts(SVC, NuSVC)
@@ -68,7 +81,7 @@ def _votes(graph: Graph, first_wins: str, first: Any, second: Any) -> str:
 
 def _pair_weights(model: Any) -> Any:
     """Give the weight of each support vector in the decision of each pair of classes."""
-    dual = np.asarray(model.dual_coef_, dtype=np.float64)
+    dual = dense(model.dual_coef_)
     if len(model.classes_) == 2:
         return dual
     ends = np.cumsum(model.n_support_)
@@ -84,7 +97,7 @@ def _pair_weights(model: Any) -> Any:
 @transforms(Nystroem)
 def transform_nystroem(graph: Graph, model: Nystroem, columns: Sequence[Column]) -> list[Column]:
     """Project the likeness to each landmark."""
-    vectors = np.asarray(model.components_, dtype=np.float64)
+    vectors = dense(model.components_)
     gamma = 1 / vectors.shape[1] if model.gamma is None else float(model.gamma)
     numbers = (gamma, 1 if model.coef0 is None else model.coef0, model.degree or 3)
     kernel = _likeness(graph, columns, vectors, (str(model.kernel), numbers))
@@ -103,7 +116,7 @@ def transform_sampler(graph: Graph, model: RBFSampler, columns: Sequence[Column]
 
 
 def _kernel(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
-    vectors = np.asarray(model.support_vectors_, dtype=np.float64)
+    vectors = dense(model.support_vectors_)
     gamma = float(model._gamma)  # noqa: SLF001 - "scale" and "auto" are resolved only there
     numbers = (gamma, model.coef0, model.degree)
     return _likeness(graph, columns, vectors, (str(model.kernel), numbers))

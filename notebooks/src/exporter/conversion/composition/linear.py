@@ -118,6 +118,11 @@ def _exact_sigmoid(graph: Graph, scores: str) -> str:
     return graph.op("Div", 1.0, graph.op("Add", graph.op("Exp", graph.op("Neg", scores)), 1.0))
 
 
+def dense(values: Any) -> np.ndarray[Any, Any]:
+    """Give what a model has learnt as an array of doubles; from sparse rows it learns a matrix."""
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=np.float64)
+
+
 def two_sided(graph: Graph, positive: str) -> str:
     """Put the complement before the probability of the second class."""
     return graph.op("Concat", graph.op("Sub", 1.0, positive), positive, axis=1)
@@ -148,7 +153,7 @@ def _flat(graph: Graph, name: str) -> str:
 def _product(
     graph: Graph, model: Any, columns: Sequence[Column], against: float | None = None
 ) -> str:
-    weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    weights = np.atleast_2d(dense(model.coef_))
     intercept = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),))
     if against is not None:  # a first column that is the same for every row
         weights = np.vstack([np.zeros_like(weights), weights])

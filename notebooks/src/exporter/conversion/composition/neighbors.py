@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from exporter.conversion.composition import foreign
 from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.linear import largest
+from exporter.conversion.composition.linear import dense, largest
 from exporter.conversion.composition.registry import predicts
 from exporter.errors import ConversionError
 
@@ -54,7 +54,7 @@ def _is_written_here(graph: Graph, model: Any) -> bool:
 
 def _average(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> str:
     """Average what the nearest rows have, shape ``[rows, values]``."""
-    rows = np.asarray(model._fit_X, dtype=np.float64)  # noqa: SLF001 - has no public name
+    rows = dense(model._fit_X)  # noqa: SLF001 - has no public name
     matrix = graph.matrix(columns)
     chosen = _choose(graph, matrix, rows, min(len(rows), 2 * model.n_neighbors + _MARGIN))
     near = graph.op("Gather", rows, chosen)

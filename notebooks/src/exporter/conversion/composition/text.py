@@ -41,6 +41,16 @@ _SPACES = ["\t", "\n", "\x0b", "\x0c", "\r", "\x1c", "\x1d", "\x1e", "\x1f", " "
 _SPACES += [
     chr(c) for c in [0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 ]
+# Whole runs, at whose ends a boundary would say nothing.
+_WHOLE = {
+    mark + pattern: f"{piece}+"
+    for patterns, piece in (
+        ((r"\w+", r"[\w]+"), _WORD),
+        ((r"\S+", r"[^\s]+"), "[^" + "".join(_SPACES) + "]"),
+    )
+    for pattern in patterns
+    for mark in ("", "(?u)")
+}
 
 
 @transforms(CountVectorizer)
@@ -281,6 +291,8 @@ def _count_runs(graph: Graph, pieces: str, coded: Iterable[tuple[list[int], int]
 
 
 def _translate(pattern: str | None) -> str:
+    if pattern in _WHOLE:
+        return _WHOLE[pattern]
     simple = _SIMPLE_PATTERN.fullmatch(pattern or "")
     if simple:
         head, tail = simple[1].count("w"), simple[2]

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from exporter.table import Array
 
 _MANY = 100
+_WORD_BYTES = 8
 
 
 def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
     """Put other values into some columns, in the types that the original was given.
+
+    Narrow numbers become wide ones: a caller may send any, and they must neither wrap nor round.
 
     Args:
         table: The rows.
@@ -26,7 +29,7 @@ def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
     """
     columns = list(table.columns)
     frame = isinstance(table.native, pd.DataFrame)
-    native: Any = table.native.copy()
+    native: Any = table.native.copy() if frame else _widen(table.native)
     made: dict[int, pd.Series[Any]] = {}
     for index, given in values.items():
         column = columns[index]
@@ -61,4 +64,17 @@ def _series(values: Array, like: pd.Series[Any]) -> pd.Series[Any]:
         missing = like[like.isna()]
         spelt = missing.iloc[0] if len(missing) else np.nan
         values = np.array([spelt if v is None else v for v in values.tolist()], dtype=object)
-    return pd.Series(values, index=like.index).astype(like.dtype)
+    return pd.Series(values, index=like.index).astype(_wide(like.dtype))
+
+
+def _widen(array: Array) -> Array:
+    return array.astype(_wide(array.dtype))
+
+
+def _wide(dtype: Any) -> Any:
+    kind = getattr(dtype, "kind", "O")
+    if kind not in "iuf" or dtype.itemsize > _WORD_BYTES:
+        return dtype
+    if isinstance(dtype, np.dtype):
+        return np.float64 if kind == "f" else np.int64
+    return "Float64" if kind == "f" else "Int64"

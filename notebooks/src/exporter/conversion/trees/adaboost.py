@@ -17,6 +17,7 @@ from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.registry import predict, predicts
 from exporter.conversion.trees.ensemble import add_in_order, add_parts, find_leaves
 from exporter.conversion.trees.structure import from_sklearn, leaf_values
+from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,8 @@ _TREES = (DecisionTreeClassifier, ExtraTreeClassifier, DecisionTreeRegressor, Ex
 @predicts(AdaBoostClassifier)
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a classifier."""
+    if model.n_classes_ == 1:
+        raise ConversionError("AdaBoostClassifier has seen one class only: fit it on two or more")
     sums = _add_votes(graph, model, columns)
     scores = graph.op("Div", sums, _double(graph, model.estimator_weights_.sum()))
     if model.n_classes_ > 2:
