@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import FastICA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
@@ -17,7 +19,13 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -118,6 +126,25 @@ def test_patterns_of_whole_runs_are_written(pattern: str, tmp_path: Path) -> Non
     asked = ["don't", "x_y\u00a0z\u2003good\x1fday", "bad-DAY  é½", ""]
     _, shares = publish_and_ask(tmp_path, model, TEXTS, asked)
     np.testing.assert_allclose(shares, model.predict_proba(asked), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        LinearDiscriminantAnalysis(n_components=1),
+        LinearDiscriminantAnalysis(solver="eigen"),
+        FastICA(2, random_state=0),
+        *map(FunctionTransformer, (np.log2, np.log10, np.expm1, np.reciprocal)),
+    ],
+    ids=str,
+)
+def test_projections_and_functions_are_written_in_double(step: Any, tmp_path: Path) -> None:
+    """Neighbours need them so."""
+    x = RNG.uniform(1, 3, (120, 3))
+    y = (x[:, 0] > 2).astype(int) + (x[:, 1] > 2.5)
+    model = make_pipeline(step, KNeighborsClassifier(3)).fit(x, y)
+    labels, _ = publish_and_ask(tmp_path, model, x, x + 0.01)
+    assert labels.tolist() == model.predict(x + 0.01).tolist()
 
 
 def test_kernel_ridge_is_written(tmp_path: Path) -> None:

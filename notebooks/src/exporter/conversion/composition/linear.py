@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import linear_model as linear
 from sklearn.cross_decomposition import CCA, PLSCanonical, PLSRegression
+from sklearn.decomposition import FastICA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.svm import LinearSVC, LinearSVR
 
 from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.registry import predicts
+from exporter.conversion.composition.graph import Column
+from exporter.conversion.composition.registry import predicts, transforms
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.composition.graph import Graph
 
 
 @predicts(
@@ -106,6 +108,21 @@ def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column
         each = sigmoid(graph, scores) if binary else _exact_sigmoid(graph, scores)
     shares = two_sided(graph, each) if binary else normalized(graph, each)
     return Answer(index, shares, scores)
+
+
+@transforms(LinearDiscriminantAnalysis, FastICA)
+def transform_directions(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
+    """Project on the directions, from the centre if the model does."""
+    if isinstance(model, FastICA):
+        centre = model.mean_ if model.whiten else None
+        directions = dense(model.components_).T
+    else:
+        centre = model.xbar_ if model.solver == "svd" else None
+        directions = dense(model.scalings_)[:, : model._max_components]  # noqa: SLF001
+    values = graph.matrix(columns)
+    if centre is not None:
+        values = graph.op("Sub", values, dense(centre)[None, :])
+    return [Column(graph.op("MatMul", values, directions), "real", directions.shape[1])]
 
 
 def sigmoid(graph: Graph, scores: str) -> str:

@@ -34,11 +34,13 @@ _FUNCTIONS = {
     np.cos: ["Cos"],
     np.exp: ["Exp"],
     np.log: ["Log"],
+    np.reciprocal: ["Reciprocal"],
     np.sign: ["Sign"],
     np.sin: ["Sin"],
     np.sqrt: ["Sqrt"],
     np.tanh: ["Tanh"],
 }
+_LOGARITHMS = {np.log2: 2, np.log10: 10}
 
 
 @transforms(StandardScaler, RobustScaler, MaxAbsScaler)
@@ -136,7 +138,11 @@ def transform_function(
     if function is None:
         return list(columns)
     values = graph.matrix(columns)
-    if function is np.log1p:
+    if function in _LOGARITHMS and not transformer.kw_args:
+        values = graph.op("Div", graph.op("Log", values), float(np.log(_LOGARITHMS[function])))
+    elif function is np.expm1:
+        values = graph.op("Sub", graph.op("Exp", values), 1.0)
+    elif function is np.log1p:
         values = graph.op("Log", graph.op("Add", values, 1.0))
     elif function is np.square:
         values = graph.op("Mul", values, values)

@@ -16,7 +16,6 @@ _MOST = 2000
 _BEYOND = 0.1  # of the range
 _JITTER = 1e-3  # of the range
 _BETWEEN = 500
-_BESIDE = 50
 _LONG = 200
 
 
@@ -37,8 +36,7 @@ def numbers(column: Column, thresholds: Array, rng: np.random.Generator) -> Arra
     between = rng.uniform(seen[0], seen[-1], _BETWEEN)
     jitter = seen + rng.normal(size=len(seen)) * span * _JITTER
     ends = [seen[0] - span * _BEYOND, seen[0], seen[-1], seen[-1] + span * _BEYOND]
-    shown = rng.choice(seen, min(len(seen), _BESIDE), replace=False)
-    near = around(_some(np.concatenate([thresholds, middles, shown]), rng))
+    near = around(_some(np.concatenate([thresholds, middles]), rng))
     return np.concatenate([middles, between, jitter, ends, near])
 
 
