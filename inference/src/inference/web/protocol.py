@@ -82,7 +82,7 @@ class Protocol(HttpToolsProtocol):
         """Begin, with a transport whose end loses no answer, and a flow that knows what waits."""
         outlet: Any = Outlet(transport, self, self.patience)
         super().connection_made(outlet)
-        self.flow = _Flow(outlet, self)
+        self.flow: _Flow = _Flow(outlet, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the running request that its client has left."""
