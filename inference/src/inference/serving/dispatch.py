@@ -195,8 +195,15 @@ def longest(servable: Servable, rows: int, feeds: dict[str, Any]) -> int:
 
 
 def is_small(values: list[Any]) -> bool:
-    """Tell whether results can be encoded on the loop."""
-    return sum(value.size for value in values if isinstance(value, np.ndarray)) <= _INLINE_ELEMENTS
+    """Tell whether results, arrays or lists of maps, can be encoded on the loop."""
+    return sum(map(_size, values)) <= _INLINE_ELEMENTS
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return value.size
+    is_table = isinstance(value, list) and value and isinstance(value[0], dict)
+    return len(value) * len(value[0]) if is_table else 0
 
 
 async def _finish(finish: Callable[[list[Any]], T], results: list[Any]) -> T:

@@ -26,6 +26,8 @@ _encode = msgspec.json.Encoder().encode
 _INLINE_BYTES = 16 * 1024
 # And telling what is wrong with so much, which is done in Python.
 _CAREFUL_BYTES = 2 * 1024
+# As many values are encoded in one go, which takes some milliseconds.
+_PIECE_VALUES = 8 * 1024
 
 
 class Predictor:
@@ -125,7 +127,7 @@ class Predictor:
             if batch.single:
                 (prediction,) = self._builder.predictions(results)
             else:
-                predictions = self._builder.records(results)
+                predictions = self._predictions(results)
         except (ValueError, TypeError, IndexError) as error:
             raise InferenceError(
                 f"the outputs of model '{servable.name}' are not one row per input row: {error}"
@@ -141,6 +143,19 @@ class Predictor:
         encoded = _encode(answer)
         timing.finish()
         return encoded
+
+    def _predictions(self, results: list[Any]) -> list[Any] | msgspec.Raw:
+        """Build a list's predictions; many are encoded in pieces, since each holds the lock."""
+        rows = len(results[0])
+        values = sum(getattr(result, "size", rows) for result in results)
+        if values <= _PIECE_VALUES or any(len(result) != rows for result in results):
+            return self._builder.records(results)
+        step = max(1, _PIECE_VALUES * rows // values)
+        pieces = [
+            _encode(self._builder.records([result[at : at + step] for result in results]))[1:-1]
+            for at in range(0, rows, step)
+        ]
+        return msgspec.Raw(b"[%b]" % b",".join(pieces))
 
 
 class Predictors:
