@@ -15,7 +15,7 @@ from inference.errors import RequestError
 from inference.web.direct import DirectProtocol
 from inference.web.plain import PlainProtocol
 from inference.web.transport.addresses import Addresses
-from inference.web.transport.framing import CHUNKED, Framing, body_length
+from inference.web.transport.framing import CHUNKED, Framing, body_length, end_of_only_head
 from inference.web.transport.limits import Bounds
 from inference.web.transport.outlet import Outlet, Patience
 from inference.web.transport.turns import Turns
@@ -128,6 +128,36 @@ def test_lengths_are_told() -> None:
     assert body_length([], "1.0") == 0
     assert body_length([host, (b"content-length", b"007")], "1.1") == 7
     assert body_length([host, (b"transfer-encoding", b"Chunked")], "1.1") == CHUNKED
+
+
+@pytest.mark.parametrize(
+    ("packet", "is_one"),
+    [
+        (HEAD + b"\r\n", True),
+        (HEAD.replace(b": 0", b": 2") + b"\r\n{}", True),
+        (HEAD.replace(b"Content-Length: 0", b"content-length:2") + b"\r\n{}", True),
+        (HEAD.replace(b": 0", b": 2") + b"\r\n{", False),
+        (HEAD.replace(b": 0", b": 2") + b"\r\n{}\r\n", False),
+        (HEAD + b"\r\n" + HEAD + b"\r\n", False),
+        (HEAD.replace(b"Content-Length: 0", b"X: a\r\n content-length: 0") + b"\r\n", False),
+        (HEAD.replace(b"Content-Length", b"X-Content-Length") + b"\r\n", False),
+        (b"POST / HTTP/1.1\r\nHost: h\r\n\r\n", False),
+        (HEAD, False),
+        (b"\r\n\r\n", False),
+        (b"", False),
+    ],
+)
+def test_a_packet_of_one_message_is_known(packet: bytes, *, is_one: bool) -> None:
+    end = end_of_only_head(packet)
+    assert end == (packet.find(b"\r\n\r\n") + 4 if is_one else 0)
+
+
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("field", ["Content-Length: 9", "Transfer-Encoding: chunked", "Host: i"])
+def test_a_length_that_is_not_the_only_one_is_refused(protocol: type[Protocol], field: str) -> None:
+    whole = HEAD.replace(b": 0", b": 2") + field.encode() + b"\r\n\r\n{}"
+    assert end_of_only_head(whole)
+    assert asyncio.run(status_after([whole], protocol)) == b"400"
 
 
 # -- limits on heads, at their edges ---------------------------------------------------------------

@@ -174,6 +174,19 @@ def test_they_do_not_pile_up() -> None:
     assert len(heads._known) <= 256
 
 
+def test_where_every_head_is_another_few_are_noted_until_some_come_again() -> None:
+    heads = Heads()
+    noted = 0
+    for number in range(2600):
+        message = b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\nbody" % number
+        heads.note(message, KNOWN)
+        noted += message[:-4] in heads._known
+    assert 256 < noted < 800
+    for _ in range(1025):
+        heads.note(HEAD + b"body", KNOWN)
+    assert heads.find(HEAD + b"body")
+
+
 # Parts of requests; some make no request at all, some belong to the message before or behind.
 LINES = [b"POST /hot HTTP/1.1", b"POST /hot?a=b HTTP/1.1", b"POST /h%6ft HTTP/1.1"]
 FIELDS = [

@@ -21,9 +21,8 @@ from inference.log import REQUEST_ID, fields
 from inference.web.exchange import make_id, request_id
 from inference.web.protocol import Protocol
 from inference.web.transport.addresses import Addresses
-from inference.web.transport.framing import CHUNKED, Framing, body_length
+from inference.web.transport.framing import CHUNKED, Framing, body_length, end_of_only_head
 from inference.web.transport.limits import BODY, HEAD, Bounds, Timer
-from inference.web.transport.outlet import Patience
 from inference.web.transport.refusal import patience_with_further, spell
 from inference.web.transport.sizes import Sizes
 from inference.web.transport.turns import Turns
@@ -50,12 +49,10 @@ class BoundedProtocol(Protocol):
     one that was noted at the end of a message.
 
     Attributes:
-        bounds: The limits.
         turns: Shared by all connections.
         addresses: Shared by all connections.
     """
 
-    bounds: ClassVar[Bounds] = Bounds()
     turns: ClassVar[Turns] = Turns()
     addresses: ClassVar[Addresses] = Addresses(0)
 
@@ -69,7 +66,6 @@ class BoundedProtocol(Protocol):
         self._sizes = Sizes(self.bounds.max_header_bytes, self.bounds.max_header_lines)
         self._unasked_bytes: int | None = None  # may still come of a body that is answered already
         self._timer = Timer(self.bounds, self._time_out)
-        self._reading: asyncio.TimerHandle | None = None
 
     @property
     def is_receiving(self) -> bool:
@@ -80,11 +76,6 @@ class BoundedProtocol(Protocol):
     def is_held_back(self) -> bool:
         """Whether something has been received that waits for its turn, or is the last."""
         return self._refused or self._rest != b""
-
-    @property
-    def patience(self) -> Patience:
-        """With a client that is answered and goes on sending."""
-        return Patience(self.bounds.linger_seconds, self.bounds.linger_bytes)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many connections."""
@@ -110,29 +101,19 @@ class BoundedProtocol(Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer the first request that has come, and keep the rest for later."""
-        if self.headers is self._ended_message and not self._rest and self.answer_known(data):
-            if self._timer.is_on:
-                self._timer.stop()
-            return
+        used = 0
+        if self.headers is self._ended_message and not self._rest:
+            used = len(data) if self.answer_known(data) else self._parse_whole(data)
+            if used == len(data):
+                if self._timer.is_on:
+                    self._timer.stop()
+                return
         if self._refused:
             return
         if self._rest:
             self._rest, self._at = self._rest[self._at :] + data, 0
-            return
-        ended, begins = self._ended_message, not self.is_receiving
-        self._rest = data
-        if self._may_parse:
-            self._parse_piece()
-            if self._framing.body_left and self._may_parse:
-                self._parse_piece()
-        if self._rest:
-            self.flow.pause_reading()
-            if self._may_parse:
-                self.turns.add(self)
-        elif begins and not self.is_receiving and ended is not self._ended_message:
-            self.note_whole(data)
-        self._set_timer(ended)
-        self.flow.breathe(len(data), is_dropping=self._unasked_bytes is not None)
+        else:
+            self._parse_first(data, used)
 
     def go_on(self) -> bool:
         """Go on with what has been received; tell whether there is more to do now."""
@@ -146,11 +127,13 @@ class BoundedProtocol(Protocol):
     def on_headers_complete(self) -> None:
         """Let the head through, if it can be understood in one way only."""
         length = 0
+        self._version = self.parser.get_http_version()
         try:
             if self.parser.get_method() == b"CONNECT":
                 raise RequestError("this is no proxy: CONNECT is not answered")
-            length = body_length(self.headers, self.parser.get_http_version())
-            self._sizes.check_parsed_head(self.url, self.headers)
+            length = body_length(self.headers, self._version)
+            if not self._is_whole:
+                self._sizes.check_parsed_head(self.url, self.headers)
         except ClientError as error:
             self.refuse(error)
         self._framing.body_left = length
@@ -184,19 +167,6 @@ class BoundedProtocol(Protocol):
         if self._may_parse:
             self.turns.add(self)
 
-    def pause_writing(self) -> None:
-        """Wait for a client that does not read, but not for ever."""
-        super().pause_writing()
-        if self._reading is None:
-            self._reading = self.loop.call_later(self.bounds.body_seconds, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """Go on."""
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-        super().resume_writing()
-
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self.refuse(RequestError(msg))
@@ -225,7 +195,8 @@ class BoundedProtocol(Protocol):
             self.transport.close()  # bytes of ours would fall into another answer
             return
         further = [*self.server_state.default_headers, (b"x-request-id", identity)]
-        self.transport.write(spell(error, self.url if self.is_receiving else b"", further))
+        url = self.url if self.is_receiving else b""
+        self.transport.write(spell(error, url, further))
         outlet: Any = self.transport
         over = len(self.connections) - self.bounds.max_connections
         outlet.linger(self.patience if over <= 0 else patience_with_further(over))
@@ -235,6 +206,38 @@ class BoundedProtocol(Protocol):
         """Whether there is something to parse that is not behind an answer under way."""
         is_busy = self.cycle is not None and not self.cycle.response_complete
         return self._rest != b"" and (not is_busy or self._framing.body_left != 0)
+
+    def _parse_whole(self, packet: bytes) -> int:
+        """Parse a packet in one go, if it is one message; tell how many bytes are dealt with."""
+        end = end_of_only_head(packet)
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if not end or is_busy or self._refused or not self._sizes.take_head(packet, end):
+            return 0
+        self._framing.seam = b""
+        ended, self._is_whole = self._ended_message, True
+        used = self.parse(packet)
+        self._is_whole = False
+        if self.headers is self._ended_message is not ended:
+            self.note_whole(packet)
+        elif self._refused or self.transport.is_closing():
+            return len(packet)
+        return used
+
+    def _parse_first(self, packet: bytes, at: int) -> None:
+        """Parse the first message of a packet from there on, and keep the rest for later."""
+        ended, begins = self._ended_message, not self.is_receiving
+        self._rest, self._at = packet, at
+        if self._may_parse:
+            self._parse_piece()
+            if self._framing.body_left and self._may_parse:
+                self._parse_piece()
+        if self._rest:
+            self.flow.pause_reading()
+            if self._may_parse:
+                self.turns.add(self)
+        elif begins and not self.is_receiving and ended is not self._ended_message:
+            self.note_whole(packet)
+        self._set_timer(ended)
 
     def _parse_piece(self) -> None:
         """Parse a piece of what has been received."""
@@ -269,11 +272,7 @@ class BoundedProtocol(Protocol):
             self._sizes.check_parsed_head(self.url, self.headers)
 
     def _set_timer(self, ended: object) -> None:
-        """Give what is being received its time.
-
-        Args:
-            ended: What stood for the last message that had ended before.
-        """
+        """Give what is being received its time; ``ended`` stood for the last message before."""
         if ended is not self._ended_message:
             self._timer.stop()
         if self.is_receiving and not self.transport.is_closing():

@@ -41,6 +41,7 @@ _OWN_SITES = frozenset({b"same-origin", b"none"})  # "none": the person typed th
 # No public domain name has no dot, so no page of the internet has such a host.
 _NAME_WITHOUT_DOT = re.compile(r"[a-z0-9_-]+")
 _MOST_KNOWN_HOSTS = 64
+_OF_PAGES = frozenset({b"origin", b"sec-fetch-site", b"access-control-request-method"})
 _LONGEST_SHOWN = 200
 # What a page may read beside the headers that CORS always permits.
 _EXPOSED = (
@@ -77,13 +78,12 @@ class BrowserPolicy:
         Args:
             headers: Names in lower case.
         """
-        for name, value in headers:
-            if name == b"host":
-                if value not in self._known_hosts and not self._is_allowed_host(value):
-                    return False
-            elif name in (b"origin", b"sec-fetch-site", b"access-control-request-method"):
-                return False
-        return True
+        found = dict(headers)
+        if not _OF_PAGES.isdisjoint(found):
+            return False
+        if len(found) == len(headers) and found.get(b"host") in self._known_hosts:
+            return True
+        return all(map(self._is_allowed_host, _values(headers, b"host")))
 
     def guard(self, app: ASGIApp) -> ASGIApp:
         """Put the rules in front of an application."""

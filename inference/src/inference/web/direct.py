@@ -64,7 +64,9 @@ class DirectProtocol(Protocol):
             path = self.url.partition(b"?")[0].decode("latin-1")
             self._path = unquote(path) if "%" in path else path
             self._family = self._hot.family(self._path)
-            if self._family is not None and not self._hot.is_welcome(self.headers):
+            if self._family is not None and not (
+                self._is_whole or self._hot.is_welcome(self.headers)
+            ):
                 self._family = None  # it is refused before its body is here
         if self._family is None:
             super().on_headers_complete()
@@ -104,7 +106,7 @@ class DirectProtocol(Protocol):
         """Tell whether nothing about this request needs more than the short cut has."""
         return (
             self.parser.get_method() == b"POST"
-            and self.parser.get_http_version() == "1.1"
+            and self._version == "1.1"
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
             and self._is_free()

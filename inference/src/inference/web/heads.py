@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 _METHOD = b"POST "  # all hot routes take this one; what begins otherwise begins with blank lines
 _END = b"\r\n\r\n"
 _LARGEST = 2048
-# Where every request has a head of its own, none is known, and all that costs is one look.
 _MOST = 256
+# Where every request has a head of its own, few are noted, and all that costs is one look.
+_PASSED_OVER = 1024
 
 
 class Head(NamedTuple):
@@ -41,6 +42,8 @@ class Heads:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
+        self._are_found = False
+        self._to_pass_over = 0
 
     def find(self, message: bytes) -> tuple[Head, bytes] | None:
         """Find the head of a message, and its body.
@@ -55,6 +58,7 @@ class Heads:
         head = self._known.get(message[:end])
         if head is None or len(message) - end != head.body_bytes:
             return None
+        self._are_found = True
         return head, message[end:]
 
     def note(self, message: bytes, head: Head) -> None:
@@ -64,6 +68,9 @@ class Heads:
             message: One message or several, from the beginning of the first.
             head: What the last one's says; it is remembered only if that is the first one's, too.
         """
+        if self._to_pass_over:
+            self._to_pass_over -= 1
+            return
         end = message.find(_END) + len(_END)
         if not message.startswith(_METHOD) or end > _LARGEST:
             return
@@ -74,4 +81,6 @@ class Heads:
             return  # it will not come again
         if len(self._known) >= _MOST:
             self._known.clear()
+            self._to_pass_over = 0 if self._are_found else _PASSED_OVER
+            self._are_found = False
         self._known[message[:end]] = head

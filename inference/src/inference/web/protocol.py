@@ -15,20 +15,20 @@ been quiet; uvicorn's is set anew for each request, and can be stopped by a blan
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from inference.web.transport.outlet import BULK_BYTES, DROP_SECONDS, Outlet
+from inference.web.transport.limits import Bounds
+from inference.web.transport.outlet import Outlet, Patience
 
 if TYPE_CHECKING:
     import asyncio
 
     from inference.web.heads import Head
     from inference.web.hot import HotRoutes
-    from inference.web.transport.outlet import Patience
 
 # How long a connection that is idle when the service stops is still listened to, and one on which
 # nothing has come yet: its request is on its way.
@@ -38,16 +38,25 @@ _READ_SECONDS = 0.01
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol, for connections that no WebSocket takes over."""
+    """uvicorn's httptools protocol, for connections that no WebSocket takes over.
+
+    Attributes:
+        bounds: The limits.
+    """
+
+    bounds: ClassVar[Bounds] = Bounds()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._hot: HotRoutes = self.config.loaded_app
         self.closing = self._hot.is_stopping
         self._ignored = False  # the present message, which is none, or behind the last
+        self._version = ""  # of HTTP, as the present message says
+        self._is_whole = False  # the present message: its body is here already
         self._running: Any = None
         self._head: Head | None = None  # of the last message, where it may be noted
         self._quiet_since = 0.0
+        self._reading: asyncio.TimerHandle | None = None
 
     def answer_known(self, message: bytes) -> bool:
         """Answer what has come between two messages, if it is a message that is known."""
@@ -76,13 +85,13 @@ class Protocol(HttpToolsProtocol):
     @property
     def patience(self) -> Patience:
         """With a client that is answered and goes on sending."""
-        raise NotImplementedError  # BoundedProtocol knows this, too
+        return Patience(self.bounds.linger_seconds, self.bounds.linger_bytes)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a transport whose end loses no answer, and a flow that knows what waits."""
         outlet: Any = Outlet(transport, self, self.patience)
         super().connection_made(outlet)
-        self.flow: _Flow = _Flow(outlet, self)
+        self.flow = _Flow(outlet, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the running request that its client has left."""
@@ -152,6 +161,19 @@ class Protocol(HttpToolsProtocol):
         else:
             super().timeout_keep_alive_handler()
 
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read, but not for ever."""
+        super().pause_writing()
+        if self._reading is None:
+            self._reading = self.loop.call_later(self.bounds.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        super().resume_writing()
+
     def shutdown(self) -> None:
         """Answer what is under way or comes within a moment, then close."""
         self.closing = True
@@ -192,25 +214,6 @@ class _Flow(FlowControl):
     def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         super().__init__(transport)
         self._protocol = protocol
-
-    def breathe(self, size: int, *, is_dropping: bool) -> None:
-        """Let others have their turn after a large packet.
-
-        The loop would otherwise read up to 32 such packets from one client in each of its turns.
-
-        Args:
-            size: Of the packet.
-            is_dropping: Whether what comes is dropped, which may take its time.
-        """
-        if size < BULK_BYTES or self.read_paused or self._protocol.transport.is_closing():
-            return
-        self.pause_reading()
-        seconds = DROP_SECONDS if is_dropping else 0.0
-        self._protocol.loop.call_later(seconds, self._read_on)
-
-    def _read_on(self) -> None:
-        if not self._protocol.transport.is_closing():
-            self.resume_reading()
 
     def resume_reading(self) -> None:
         if not (self._protocol.pipeline or self._protocol.is_held_back):

@@ -7,6 +7,7 @@ the parser makes of the stream.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from inference.errors import RequestError
@@ -20,6 +21,7 @@ _END = b"\r\n\r\n"
 # The ends of chunked bodies are not looked for; this many bytes hold a few hundred chunks, or a few
 # dozen requests that follow the body.
 _CHUNKED_PIECE_BYTES = 2048
+_LENGTH = re.compile(rb"\r\ncontent-length: ?([0-9]{1,10})\r\n", re.IGNORECASE)
 
 
 class Framing:
@@ -27,13 +29,14 @@ class Framing:
 
     Attributes:
         body_left: Bytes of the body that are still to come, or :data:`CHUNKED`; 0 outside a body.
+        seam: The last bytes of a head whose end is still to come.
     """
 
-    __slots__ = ("_seam", "body_left")
+    __slots__ = ("body_left", "seam")
 
     def __init__(self) -> None:
         self.body_left = 0
-        self._seam = b""  # the last bytes of a head whose end is still to come
+        self.seam = b""
 
     def end(self, data: bytes, begin: int) -> int:
         """Find where the piece ends that begins there; it may be behind the data's end."""
@@ -41,10 +44,10 @@ class Framing:
             return begin + self.body_left
         if self.body_left == CHUNKED:
             return begin + _CHUNKED_PIECE_BYTES
-        if self._seam:
-            at = (self._seam + data[begin : begin + 3]).find(_END)
+        if self.seam:
+            at = (self.seam + data[begin : begin + 3]).find(_END)
             if at >= 0:
-                return begin + at + len(_END) - len(self._seam)
+                return begin + at + len(_END) - len(self.seam)
         at = data.find(_END, begin)
         return len(data) if at < 0 else at + len(_END)
 
@@ -53,9 +56,20 @@ class Framing:
         if self.body_left > 0:
             self.body_left -= len(piece)
         elif self.body_left == 0:
-            self._seam = (self._seam + piece)[-3:]
-            if piece.endswith(b"\n") and self._seam.endswith(b"\n\r\n"):
-                self._seam = b""
+            self.seam = (self.seam + piece)[-3:]
+            if piece.endswith(b"\n") and self.seam.endswith(b"\n\r\n"):
+                self.seam = b""
+
+
+def end_of_only_head(packet: bytes) -> int:
+    """Tell where the head ends in a packet that is one message with its body, and nothing else.
+
+    Returns:
+        0 for any other packet, and where that cannot be told in little time.
+    """
+    end = packet.find(_END) + len(_END)
+    found = _LENGTH.search(packet, 0, end)
+    return end if found is not None and len(packet) - end == int(found[1]) else 0
 
 
 def body_length(headers: Headers, version: str) -> int:
@@ -78,6 +92,10 @@ def body_length(headers: Headers, version: str) -> int:
     >>> body_length([(b"host", b"h"), (b"content-length", b"5")], "1.1")
     5
     """
+    known = dict(headers)
+    is_plain = len(known) == len(headers) and version == "1.1"
+    if is_plain and b"host" in known and b"transfer-encoding" not in known:
+        return int(known.get(b"content-length", 0))
     hosts = length = 0
     for name, value in headers:
         if name == b"host":

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # What the pieces of a body may cost beside the body, on average: its length, and little more.
 _CHUNK_BYTES = 64
+_LINE_BYTES = 4  # the shortest header
 
 
 class Sizes:
@@ -47,6 +48,17 @@ class Sizes:
         self._head_lines += piece.count(b"\n")
         self._check_bytes(self._head_bytes)
         self._check_lines(self._head_lines - 2)  # the request line and the blank one are none
+
+    def take_head(self, packet: bytes, end: int) -> bool:
+        """Count the head that a packet begins with, unless it is too large."""
+        if end > self._most_bytes:
+            return False
+        if end > _LINE_BYTES * self._most_lines:
+            lines = packet.count(b"\n", 0, end) - 2
+            if lines > self._most_lines:
+                return False
+        self._head_bytes = end
+        return True
 
     def check_parsed_head(self, url: bytes, headers: Headers) -> None:
         """Count a head that has come, in part or whole, in one piece with the body before it.
