@@ -78,8 +78,15 @@ class Signature:
 
     def input(self, name: str) -> TensorSpec | None:
         """Find an input by name."""
-        return next((spec for spec in self.inputs if spec.name == name), None)
+        return _find(self.inputs, name)
 
     def output(self, name: str) -> TensorSpec | None:
         """Find an output by name."""
-        return next((spec for spec in self.outputs if spec.name == name), None)
+        return _find(self.outputs, name)
+
+
+def _find(specs: tuple[TensorSpec, ...], name: str) -> TensorSpec | None:
+    for spec in specs:
+        if spec.name == name:
+            return spec
+    return None

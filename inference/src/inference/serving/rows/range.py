@@ -51,9 +51,10 @@ class TrainingRange:
             value: Any = row[place]
             if value is None or not low <= value <= high:
                 return False
-        return all(
-            row[place] is None or row[place] in known for place, _, known in self._categories
-        )
+        for place, _, known in self._categories:
+            if row[place] is not None and row[place] not in known:
+                return False
+        return True
 
     def covers_matrix(self, matrix: np.ndarray[Any, Any]) -> bool:
         """Tell whether all of a matrix, shape ``[rows, features]``, lies inside."""

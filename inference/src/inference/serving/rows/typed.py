@@ -17,6 +17,7 @@ Row = tuple["Scalar", ...]
 _OPENING = re.compile(rb"[ \t\r\n]*+(\[?)[ \t\r\n]*+([\[{]?)")
 # What JSON spells with a backslash, which the decoder takes in no feature's name.
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
+_LISTS = (b"[{", b"[[")
 _NOTHING = msgspec.Raw()
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -58,16 +59,19 @@ class TypedDecoder:
             MsgspecError: It is none of these.
             UnicodeDecodeError, OverflowError, RecursionError: Likewise.
         """
-        opening = _OPENING.match(body)
-        match opening.groups() if opening else ():
-            case (b"", b"{"):
-                return [self._values(self._one_record(body))], True
-            case (b"[", b"{"):
-                return list(map(self._values, self._records(body))), False
-            case (b"[", b"["):
-                return self._rows(body), False
-            case _:
-                return [self._one_row(body)], True
+        opening = body[:2]
+        if opening[:1] == b"{":
+            return [self._values(self._one_record(body))], True
+        if opening not in _LISTS:  # one row, most likely
+            found = _OPENING.match(body)
+            opening = b"".join(found.groups()) if found else b""
+        if opening == b"{":
+            return [self._values(self._one_record(body))], True
+        if opening == b"[{":
+            return list(map(self._values, self._records(body))), False
+        if opening == b"[[":
+            return self._rows(body), False
+        return [self._one_row(body)], True
 
 
 def record_of(

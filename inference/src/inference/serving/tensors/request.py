@@ -14,6 +14,7 @@ import msgspec
 from inference.errors import RequestError
 from inference.serving.tensors.binary import from_binary
 from inference.serving.tensors.outline import split_data
+from inference.serving.tensors.pieces import WHOLE_BYTES
 from inference.serving.tensors.query import (
     MAX_STRINGS,
     Wanted,
@@ -123,7 +124,10 @@ def read_request(
         )
     view = memoryview(body)
     tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
-    text, lists = split_data(body, len(body) if json_bytes is None else json_bytes, max_strings)
+    lists: dict[bytes, bytes] = {}
+    text: bytes | memoryview = body if json_bytes is None else view[:json_bytes]
+    if len(text) > WHOLE_BYTES:
+        text, lists = split_data(body, len(text), max_strings)
     try:
         request = _decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -146,11 +150,13 @@ def read_request(
 def _read_input(
     tensor: _Input, dtype: np.dtype[Any], tail: _Tail, lists: dict[bytes, bytes]
 ) -> np.ndarray[Any, Any]:
-    given = tensor.parameters or _InputParameters()
-    _refuse_shared_memory(tensor.name, given.shared_memory_region)
-    size = _number(given.binary_data_size, "binary_data_size")
+    size = None
+    if tensor.parameters is not None:
+        _refuse_shared_memory(tensor.name, tensor.parameters.shared_memory_region)
+        size = _number(tensor.parameters.binary_data_size, "binary_data_size")
     text = bytes(tensor.data)
-    text = lists.pop(text, text)
+    if lists:
+        text = lists.pop(text, text)
     if size is not None and text:
         raise RequestError(f"input '{tensor.name}' has both data and binary_data_size")
     if size is None and not text:
@@ -167,15 +173,19 @@ def _read_input(
 
 def _read_outputs(signature: Signature, request: _Request) -> list[Wanted]:
     asked = request.outputs or [_Output(name) for name in tensor_outputs(signature)]
-    whole = request.parameters or _Parameters()
-    all_binary = _flag(whole.binary_data_output, "binary_data_output", default=False)
+    all_binary = False
+    if request.parameters is not None:
+        given_to_all = request.parameters.binary_data_output
+        all_binary = _flag(given_to_all, "binary_data_output", default=False)
     wanted: list[Wanted] = []
     for output in asked:
         spec = find_output(signature, output.name)
-        given = output.parameters or _OutputParameters()
-        _refuse_shared_memory(output.name, given.shared_memory_region)
-        binary = _flag(given.binary_data, "binary_data", default=all_binary)
-        classes = _number(given.classification, "classification")
+        binary, classes = all_binary, None
+        given = output.parameters
+        if given is not None:
+            _refuse_shared_memory(output.name, given.shared_memory_region)
+            binary = _flag(given.binary_data, "binary_data", default=all_binary)
+            classes = _number(given.classification, "classification")
         if classes == 0:
             raise RequestError(f"output '{output.name}': classification is at least 1")
         if spec.datatype == "FP16" and not binary and classes is None:
