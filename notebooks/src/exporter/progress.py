@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_TICK_SECONDS = 1.0
+
+
 class Progress:
-    """One line that changes: a step, and how long it has taken.
+    """One line that changes: a step, and how long all steps have taken.
 
     In a notebook it is a display of its own that ends as one quiet line; in a terminal a spinner on
-    the error stream, so that output can be piped; elsewhere silence.
+    the error stream, so that output can be piped; elsewhere silence. The seconds count on during a
+    long step.
 
     Args:
         name: The model's name.
@@ -27,10 +32,12 @@ class Progress:
 
     def __init__(self, name: str, *, shown: bool | None = None) -> None:
         self._name = name
-        self._step = ""
+        self._step = self._text = ""
         self._begin = time.perf_counter()
         self._handle: Any = None
         self._status: Any = None
+        self._ended = threading.Event()
+        self._showing = threading.Lock()
         self._console = Console(stderr=True)
         in_notebook = is_notebook()
         if shown is False or not (in_notebook or sys.stderr.isatty()):
@@ -43,6 +50,8 @@ class Progress:
     def __enter__(self) -> Self:
         if self._status is not None:
             self._status.start()
+        if self._status is not None or self._handle is not None:
+            threading.Thread(target=self._tick, name="exporter-progress", daemon=True).start()
         return self
 
     def __exit__(
@@ -51,7 +60,8 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with contextlib.suppress(Exception):
+        self._ended.set()
+        with contextlib.suppress(Exception), self._showing:
             if self._status is not None:
                 self._status.stop()
             if error is not None and self._handle is not None:
@@ -68,7 +78,9 @@ class Progress:
 
     def done(self, message: str) -> None:
         """Say how it ended; this line stays."""
-        with contextlib.suppress(Exception):  # what is done is done, whatever the display does
+        self._ended.set()
+        # What is done is done, whatever the display does.
+        with contextlib.suppress(Exception), self._showing:
             self._show_end(f"{message}, in {time.perf_counter() - self._begin:.1f} s")
 
     def _show_end(self, line: str) -> None:
@@ -78,8 +90,18 @@ class Progress:
             self._status.stop()
             self._console.print(f"[green]✓[/green] {line}", highlight=False)
 
+    def _tick(self) -> None:
+        while not self._ended.wait(_TICK_SECONDS):
+            self._show(self._text)
+
     def _show(self, text: str) -> None:
-        with contextlib.suppress(Exception):  # a display that fails stops no publication
+        self._text = text
+        seconds = int(time.perf_counter() - self._begin)
+        text = f"{text}, {seconds} s" if seconds else text
+        # A display that fails stops no publication, and the last line stays.
+        with contextlib.suppress(Exception), self._showing:
+            if self._ended.is_set():
+                return
             if self._handle is not None:
                 self._handle.update(_Html(self._to_line(text)))
             if self._status is not None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,42 @@ def test_updates_one_display_in_a_notebook(notebook: list[str]) -> None:
     assert "converting (333 rows)" in notebook[1]
     assert "converting (float64)" in notebook[2]
     assert "penguins version 1 is published, in" in notebook[-1]
+
+
+def test_moves_during_a_long_step_in_a_notebook(
+    notebook: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seconds count on by themselves, and stop with the last line."""
+    monkeypatch.setattr(progress, "_TICK_SECONDS", 0.001)
+    moved = threading.Event()
+    handle = SimpleNamespace(update=lambda html: notebook.append(html._repr_html_()) or moved.set())
+    monkeypatch.setattr(progress, "_display", lambda _: handle)
+    with Progress("penguins") as steps:
+        steps._begin -= 75
+        steps.begin("converting", "333 rows")
+        moved.clear()
+        assert moved.wait(10)
+        steps.done("penguins version 1 is published")
+        assert "converting (333 rows), 75 s" in notebook[-2]
+        steps._show("too late")
+    assert "penguins version 1 is published, in 75." in notebook[-1]
+
+
+def test_counts_seconds_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spinner's line tells how long it has taken."""
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "_TICK_SECONDS", 0.001)
+    shown, moved = list[str](), threading.Event()
+    with Progress("penguins") as steps:
+        monkeypatch.setattr(steps._status, "update", lambda text: shown.append(text) or moved.set())
+        steps._begin -= 75
+        steps.begin("converting")
+        moved.clear()
+        assert moved.wait(10)
+        steps.done("done")
+    assert shown[-1].startswith("publishing penguins: converting, 75 s")
 
 
 def test_names_the_step_that_failed(notebook: list[str]) -> None:
