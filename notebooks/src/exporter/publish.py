@@ -21,7 +21,12 @@ from exporter.original import Original
 from exporter.placement import Stage
 from exporter.progress import Progress
 from exporter.publication import Publication
-from exporter.settings import resolve_link_url, resolve_models_dir, resolve_url
+from exporter.settings import (
+    resolve_limits,
+    resolve_link_url,
+    resolve_models_dir,
+    resolve_url,
+)
 from exporter.signing import resolve_signer
 from inference.model.contract import METADATA_KEY, encode_contract
 from inference.repository.admission import examine
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
     from exporter.conversion.converter import Conversion
     from inference.model.contract import Contract
+    from inference.repository.admission import Limits
     from inference.repository.report import Report
 
 
@@ -96,6 +102,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     service = resolve_url(url)
     link = resolve_link_url(service) if url is None else service
     folder = resolve_models_dir(models_dir)
+    limits = resolve_limits()
     _check_tolerance(tolerance)
     signer = resolve_signer(sign_with)
     original = Original(model)
@@ -114,7 +121,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         with Stage(folder) as stage:
             steps.begin("admission", "the service's own examination")
             file = _finish(conversion, contract, name)
-            report = _admit(stage, file if signer is None else signer.seal(file, name))
+            report = _admit(stage, file if signer is None else signer.seal(file, name), limits)
             steps.begin("placing")
             version = stage.place(name)
             path = stage.models_dir / name / str(version) / stage.file.name
@@ -151,9 +158,9 @@ def _finish(conversion: Conversion, contract: Contract, name: str) -> bytes:
     return file
 
 
-def _admit(stage: Stage, file: bytes) -> Report:
+def _admit(stage: Stage, file: bytes, limits: Limits) -> Report:
     stage.write(file)
-    report = examine(stage.file)
+    report = examine(stage.file, limits)
     if not report.admitted:
         raise NotAdmittedError(
             f"the service would refuse the file: {report.reason}. Nothing has been published"

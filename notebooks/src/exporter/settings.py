@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from exporter.errors import OptionError
+from inference.repository.admission import Limits
+from inference.settings import Settings
 
 DEFAULT_MODELS_DIR = "models"
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -40,6 +44,24 @@ def resolve_link_url(service: str) -> str:
         OptionError: It is no HTTP URL.
     """
     return _checked(os.environ.get("EXPORTER_LINK_URL") or service)
+
+
+def resolve_limits() -> Limits:
+    """Find what the examination of a file may take: as the service, from ``INFERENCE_ADMISSION_*``.
+
+    The service reads its own environment: both have to be raised for a file that takes longer.
+
+    Raises:
+        OptionError: A setting of the service is wrong.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        names = ", ".join(f"INFERENCE_{e['loc'][0]}".upper() for e in error.errors() if e["loc"])
+        raise OptionError(
+            f"the environment sets {names or 'a setting'} to what it cannot be: correct or unset it"
+        ) from None
+    return Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
 
 
 def _checked(chosen: str) -> str:
