@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from onnx import ModelProto
+
 from exporter import speed
 from exporter.authoring import Notes, write_contract
 from exporter.conversion.parity import choose_tolerance
@@ -120,7 +122,8 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         timings = speed.measure(original, conversion, data.given.table)
         with Stage(folder) as stage:
             steps.begin("admission", "the service's own examination")
-            file = _finish(conversion, contract, name)
+            file = _finish(conversion, contract)
+            del conversion  # its session holds all of a large model
             report = _admit(stage, file if signer is None else signer.seal(file, name), limits)
             steps.begin("placing")
             version = stage.place(name)
@@ -147,15 +150,14 @@ def _check_tolerance(tolerance: float | None) -> None:
         raise OptionError(f"tolerance has to be a number from 0 on, not {tolerance!r}")
 
 
-def _finish(conversion: Conversion, contract: Contract, name: str) -> bytes:
-    model = conversion.model
-    model.producer_name, model.producer_version = "rookery-exporter", ""
-    model.doc_string = contract.training.description or ""
-    model.graph.name = name
-    entry = model.metadata_props.add()
+def _finish(conversion: Conversion, contract: Contract) -> bytes:
+    rest = ModelProto(
+        producer_name="rookery-exporter", doc_string=contract.training.description or ""
+    )
+    entry = rest.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, encode_contract(contract)
-    file: bytes = model.SerializeToString()
-    return file
+    # Serialized messages one behind the other are one message; a graph may have gigabytes.
+    return conversion.file + rest.SerializeToString()
 
 
 def _admit(stage: Stage, file: bytes, limits: Limits) -> Report:

@@ -36,7 +36,7 @@ class Conversion:
     """A graph that has been loaded.
 
     Attributes:
-        model: The ONNX model, without contract.
+        file: The ONNX model, serialized, without contract.
         layout: Where each column goes.
         outputs: Where the answer stands.
         session: The loaded graph.
@@ -44,7 +44,7 @@ class Conversion:
             column; ``None`` for a column that the graph does not need.
     """
 
-    model: Any
+    file: bytes
     layout: Layout
     inputs: tuple[str | None, ...]
     outputs: Outputs
@@ -130,12 +130,14 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     for column, name in zip(probe.columns, inputs, strict=True):
         if name is not None and column.kind == "unread":
             raise DataError(column.problem)
+    file = model.SerializeToString()
+    del model  # twice as large as the file
     try:
-        session = Session(model.SerializeToString())
+        session = Session(file)
         session.run(names, layout.to_feeds(probe, inputs))
     except (ArtefactError, InferenceError) as error:
         raise ConversionError(_explain_runtime(str(error), layout)) from error
-    return Conversion(model, layout, inputs, outputs, session)
+    return Conversion(file, layout, inputs, outputs, session)
 
 
 def supported_estimators() -> list[str]:
