@@ -65,6 +65,7 @@ def publish_and_ask(folder: Path, model: Any, x: Any, rows: Any) -> tuple[Any, A
         make_pipeline(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), log()),
         make_pipeline(TargetEncoder(cv=2), log()),
         make_pipeline(SimpleImputer(missing_values=2.0), log()),
+        make_pipeline(SimpleImputer(missing_values=2), log()),
         BernoulliNB(binarize=2.0),
         CategoricalNB(),
     ],

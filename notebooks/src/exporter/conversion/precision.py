@@ -81,7 +81,7 @@ def needs_doubles(model: Any) -> bool:
 def _tells_apart(part: Any) -> bool:
     # A number close to a category, or to what stands for a missing one, is another number.
     marker = getattr(part, "missing_values", None)
-    if isinstance(marker, float) and marker == marker:  # noqa: PLR0124 - not NaN
+    if isinstance(marker, (int, float)) and marker == marker:  # noqa: PLR0124 - not NaN
         return True
     return any(
         array.dtype.kind == "f" or (array.dtype.kind in "iu" and np.abs(array).max() >= _MOST_EXACT)
