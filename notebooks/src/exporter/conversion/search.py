@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from exporter.conversion.converter import convert, list_attempts
 from exporter.conversion.parity import Comparison, compare, explain, run
 from exporter.conversion.probes.generate import generate
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.table import Table
 
 _PROBE_ROWS = 3
+_SLIGHT = 1e-3  # a larger difference, as a share of the values, is no rounding
 # Single precision that comes closer than this to the tolerance crosses it on some other row.
 _CLEAR = 0.1
 
@@ -146,8 +149,14 @@ def _explain_difference(original: Original, failure: _Failure, reasons: list[str
     found = f"{wrong} of {len(comparison.equal)} {what} differ{where}"
     if original.has_probabilities:
         found += f", {beyond} probabilities are off by more than {comparison.tolerance:.3g}"
-    advice = "Publish a simpler pipeline"
-    if not wrong or original.task == "regression":
+    advice = (
+        "No tolerance would be right for so much: use another estimator, or another transformer "
+        "before it"
+    )
+    scale = float(np.abs(failure.rows.answers.labels).max()) if original.task == "regression" else 1
+    if comparison.max_difference <= _SLIGHT * scale and (
+        not wrong or original.task == "regression"
+    ):
         advice = (
             f"If a difference of {comparison.max_difference:.2g} is acceptable, "
             f"pass tolerance={comparison.max_difference * 1.1:.2g}"
@@ -165,9 +174,9 @@ def _explain_difference(original: Original, failure: _Failure, reasons: list[str
 def _explain_conversion(original: Original, reasons: list[str]) -> str:
     name = type(original.model).__name__
     distinct = list(dict.fromkeys(reasons))
+    lacking = "no converter" in distinct[0] or "cannot convert" in distinct[0]
     return (
         f"no ONNX file can be made of this {name}: {distinct[0]}. "
-        "Use estimators and transformers that skl2onnx supports "
-        "(exporter.supported_estimators() lists them), without FunctionTransformer "
-        "or code of your own" + "".join(f"\n  then tried: {reason}" for reason in distinct[1:4])
+        + ("exporter.supported_estimators() lists what can be converted" if lacking else "")
+        + "".join(f"\n  then tried: {reason}" for reason in distinct[1:4])
     )
