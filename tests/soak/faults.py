@@ -105,7 +105,7 @@ class Faults:
 
     def hang(self) -> None:
         """Publish a version whose examination never ends."""
-        self._refused(endless(), f"took over {EXAMINATION_SECONDS} seconds")
+        self._refused(endless(), "INFERENCE_ADMISSION_TIMEOUT_SECONDS")
 
     def corrupt_in_place(self) -> None:
         """Overwrite a live file with rubbish, and mend it."""
