@@ -21,7 +21,7 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-lean test-stack test-browser endure soak check format \
+.PHONY: help tools sync serve lab up down test test-all test-lean test-stack test-browser endure soak check format \
 	bench load pictures stubs audit sbom clean
 
 help: ## Show what can be made
@@ -81,6 +81,17 @@ test-stack: sync ## Build the containers, bring them up and test the loop throug
 
 test-browser: sync ## Test the pages in Chromium (Debian's package, /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser
+
+# What `make test` samples, whole; any of these numbers can be given on the command line.
+test-all: export CORPUS ?= 1000
+test-all: export NEIGHBOURS ?= 1000
+test-all: export JUNK ?= 1900
+test-all: export STOP_RUNS ?= 30
+test-all: export FAILING_CALLS ?= 100
+test-all: sync ## Run whole what `make test` samples: corpus, attackers, failing calls (an hour)
+	$(UV) run --no-sync pytest tests/acceptance tests/contract/endurance/test_worst_neighbour.py \
+		tests/service/test_failing_calls.py tests/service/protocol/test_stopping.py \
+		tests/service/test_junk.py
 
 # The same tests run shortly in `make test`; any of these numbers can be given on the command line.
 endure: export FUZZ_INPUTS ?= 100000
