@@ -90,7 +90,9 @@ def keyed(
     root = tmp_path_factory.mktemp("keyed")
     keys = _write(root / "keys", predict="predict", admin="admin", both="predict,admin")
     keys["wrong"] = "rk_" + "0" * 43
-    service = Service(root, api_keys_file=root / "keys", direct=request.param)
+    service = Service(
+        root, api_keys_file=root / "keys", direct=request.param, log_lines_per_second=10_000
+    )
     for name in ("m", "other"):
         service.put(f"{name}.onnx", penguins())
     service.start()

@@ -84,8 +84,7 @@ def test_who_waits_too_long_is_refused(make_service: Callable[..., Service]) -> 
     service = filled(make_service(plans=PLANS, deadline_seconds=0.3))
     with connect(service) as raw:
         answer = raw.ask(slow("busy", 1_500_000))
-        assert answer.status == 503
-        assert answer.headers["retry-after"] == "1"
+        assert answer.status == 504
         assert "INFERENCE_DEADLINE_SECONDS" in answer.json()["detail"]
         assert waiting(service, "busy") == 0
 

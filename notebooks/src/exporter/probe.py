@@ -6,17 +6,19 @@ are asked, and a null or an unknown category is allowed only where both answer, 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 
 from exporter.conversion.parity import compare, run
 from exporter.table import stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
@@ -86,14 +88,45 @@ class Prober:
 
     def _find_nullable(self, indices: list[int]) -> set[int]:
         # All at once where the original takes it, which is a single call; else one by one.
-        blocks = [self._base.with_value(i, None) for i in indices]
-        comparison = self._compare(stack(blocks))
+        found = self._agree_on_nulls(indices)
+        if found is not None:
+            return found
+        likely = self._not_refused_late(indices)
+        found = self._agree_on_nulls(likely) if len(likely) < len(indices) else None
+        if found is not None:
+            return found
+        return {i for i in likely if self._agree(self._base.with_value(i, None))}
+
+    def _agree_on_nulls(self, indices: list[int]) -> set[int] | None:
+        if not indices:
+            return set()
+        comparison = self._compare(self._base.with_nulls(indices))
         if comparison is None:
-            pairs = zip(indices, blocks, strict=True)
-            return {i for i, block in pairs if self._agree(block)}
+            return None
         good: Any = comparison.equal & (comparison.differences <= self._tolerance)
         per_block = good.reshape(len(indices), -1).all(axis=1)
         return {i for i, holds in zip(indices, per_block, strict=True) if holds}
+
+    def _not_refused_late(self, indices: list[int]) -> list[int]:
+        """Leave out the columns whose nulls the last steps of a pipeline refuse.
+
+        The steps before them see all rows at once: a wide table costs them most of the time.
+        """
+        model = self._original.model
+        if not isinstance(model, Pipeline):
+            return indices
+        rows = self._base.take([0]).with_nulls(indices).native
+        for count in range(len(model) - 1, 0, -1):
+            with contextlib.suppress(Exception):  # whatever a step raises: try those before it
+                between = model[:count].transform(rows)
+                between = between.to_numpy() if hasattr(between, "to_numpy") else between
+                rest = model[count:]
+                return [
+                    index
+                    for row, index in enumerate(indices)
+                    if _succeeds(rest.predict, between[row : row + 1])
+                ]
+        return indices
 
     def _find_closed(self, columns: dict[int, Column]) -> set[int]:
         texts = {i for i, column in columns.items() if column.kind == "text"}
@@ -150,6 +183,14 @@ class Prober:
         except Exception:  # noqa: BLE001 - as above
             return None
         return compare(expected, given, self._tolerance, self._original.task)
+
+
+def _succeeds(call: Callable[[Any], Any], rows: Any) -> bool:
+    try:
+        call(rows)
+    except Exception:  # noqa: BLE001 - any failure means that it does not take the rows
+        return False
+    return True
 
 
 def encoded_categories(model: Any) -> list[set[Scalar]]:

@@ -85,6 +85,13 @@ class Column:
         filled = np.full(count, np.nan if value is None else value, dtype=self.values.dtype)
         return Column(self.name, self.kind, filled, self.dtype)
 
+    def with_gap(self, place: slice) -> Column:
+        """Make the values of some rows missing."""
+        kind: Kind = "number" if self.kind in ("integer", "boolean") else self.kind
+        values = self.values.astype(np.float64 if kind == "number" else object)
+        values[place] = np.nan if kind == "number" else None
+        return Column(self.name, kind, values, self.dtype, self.problem)
+
     def to_scalars(self) -> list[Scalar]:
         """Give the values as a caller would write them in JSON."""
         scalars: list[Scalar] = self.values.tolist()
@@ -129,6 +136,34 @@ class Table:
         changed = self.columns[index].filled(value)
         columns = (*self.columns[:index], changed, *self.columns[index + 1 :])
         return Table(columns, self._replace_native(index, changed, value))
+
+    def with_nulls(self, indices: Sequence[int]) -> Table:
+        """Repeat the rows once for each of these columns, and make it missing there."""
+        count, blocks = len(self), dict(zip(indices, range(len(indices)), strict=True))
+        tiled = self.take(np.tile(np.arange(count), len(indices)))
+        columns, series = list(tiled.columns), []
+        frame = isinstance(tiled.native, pd.DataFrame)
+        native: Any = tiled.native if frame else _able_to_hold(tiled.native, None)
+        for index, column in enumerate(tiled.columns):
+            block = blocks.get(index)
+            if block is not None:
+                place = slice(block * count, (block + 1) * count)
+                columns[index] = column.with_gap(place)
+                if not frame:
+                    native[(place, index)[: native.ndim]] = np.nan if native.ndim > 1 else None
+            if frame:
+                one = native.iloc[:, index]
+                series.append(one if block is None else self._with_gap(index, one, place))
+        if frame:  # at once, which is far faster than column by column
+            native = pd.concat([one.reset_index(drop=True) for one in series], axis=1).set_axis(
+                native.columns, axis=1
+            )
+        return Table(tuple(columns), native)
+
+    def _with_gap(self, index: int, series: pd.Series[Any], place: slice) -> pd.Series[Any]:
+        gap = self.columns[index].filled(None)
+        missing = _to_series(gap, None, self.native.iloc[:, index])
+        return pd.concat([series.iloc[: place.start], missing, series.iloc[place.stop :]])
 
     def rows(self) -> list[list[Scalar]]:
         """Give the rows as a caller would write them in JSON."""

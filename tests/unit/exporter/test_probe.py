@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -17,6 +18,7 @@ from exporter.conversion.search import Rows, find_conversion
 from exporter.original import Original, answer_all
 from exporter.probe import Manners, Prober
 from exporter.reading import read_table
+from exporter.table import stack
 
 if TYPE_CHECKING:
     from exporter.conversion.converter import Conversion
@@ -78,6 +80,50 @@ def test_asks_about_each_column_apart() -> None:
     steps = [("i", SimpleImputer(), ["number"]), ("p", "passthrough", ["whole", "flag"])]
     frame = FRAME[["number", "whole", "flag"]]
     assert _probe(*steps, frame=frame) == [Manners(nullable=True), Manners(), Manners()]
+
+
+@pytest.mark.parametrize("imputed", [[], ["x0", "x70", "x149"]])
+def test_asks_little_about_a_wide_table(
+    imputed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns whose nulls are refused cost no call of the whole model each."""
+    names = [f"x{i}" for i in range(150)]
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 150)), columns=names)
+    plain = [name for name in names if name not in imputed]
+    steps = [("i", SimpleImputer(), imputed), ("p", "passthrough", plain)]
+    original, conversion, table = _convert([s for s in steps if s[2]], frame)
+    asked: list[int] = []
+    answer = Original.answer
+    monkeypatch.setattr(
+        Original, "answer", lambda self, rows: asked.append(len(rows)) or answer(self, rows)
+    )
+    found = Prober(original, conversion, table.take([0, 1, 2]), 1e-5).probe(
+        dict(enumerate(table.columns))
+    )
+    assert [names[i] for i, manners in found.items() if manners.nullable] == imputed
+    assert len(asked) < 5
+
+
+@pytest.mark.parametrize("indices", [[0], [2, 0], [0, 1, 2, 3, 4]])
+def test_makes_columns_missing_like_one_table_each(indices: list[int]) -> None:
+    """Many columns at once get the same rows, kinds and types as one after the other."""
+    frame = FRAME.assign(kind=pd.Categorical(FRAME["text"]), large=FRAME["whole"].astype("Int64"))
+    original = Original(DummyClassifier().fit(frame, Y))
+    table = read_table(frame, original).take([3, 1, 5])
+    once = table.with_nulls(indices)
+    each = stack([table.with_value(i, None) for i in indices])
+    pd.testing.assert_frame_equal(once.native, each.native)
+    for left, right in zip(once.columns, each.columns, strict=True):
+        assert (left.name, left.kind, left.dtype) == (right.name, right.kind, right.dtype)
+        assert left.to_scalars() == right.to_scalars()
+
+
+def test_makes_numbers_of_an_array_missing() -> None:
+    """Whole numbers become floats, which can be missing."""
+    array = np.arange(6).reshape(2, 3)
+    table = read_table(array, Original(DummyClassifier().fit(array, [0, 1])))
+    expected = [[np.nan, 1, 2], [np.nan, 4, 5], [0, 1, np.nan], [3, 4, np.nan]]
+    np.testing.assert_array_equal(table.with_nulls([0, 2]).native, expected)
 
 
 def test_asks_about_nulls_in_several_columns_at_once() -> None:

@@ -23,6 +23,7 @@ from inference.web.metrics import metrics_router
 from inference.web.models import models_router
 from inference.web.oip.router import oip_router
 from inference.web.openapi import OpenApiDocument
+from inference.web.readiness import Readiness
 from inference.web.views import ModelDetail, ModelsView
 from repository_bench import Bench, live, note, scenario
 
@@ -55,7 +56,11 @@ async def asking(bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
     OpenApiDocument(app, bench.repository).install()
     app.include_router(models_router(bench.repository, bench.state_file))
     app.include_router(metrics_router(book, bench.repository, aliases=True))
-    app.include_router(oip_router(bench.repository, bench.state_file, book, bench.settings))
+    app.include_router(
+        oip_router(
+            bench.repository, bench.state_file, book, bench.settings, Readiness(bench.repository)
+        )
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         yield client

@@ -270,6 +270,7 @@ class _Described:
 
     def __init__(self, contract: Contract, signature: Signature) -> None:
         check_against(contract, signature)
+        self.contract = contract
         self.features = contract.features
         self.signature = signature
         self.columns = Columns(contract.features, signature)

@@ -114,6 +114,7 @@ class BoundedProtocol(Protocol):
             self._rest, self._at = self._rest[self._at :] + data, 0
         else:
             self._parse_first(data, used)
+            self.flow.breathe(len(data), is_dropping=self._unasked_bytes is not None)
 
     def go_on(self) -> bool:
         """Go on with what has been received; tell whether there is more to do now."""
@@ -195,8 +196,7 @@ class BoundedProtocol(Protocol):
             self.transport.close()  # bytes of ours would fall into another answer
             return
         further = [*self.server_state.default_headers, (b"x-request-id", identity)]
-        url = self.url if self.is_receiving else b""
-        self.transport.write(spell(error, url, further))
+        self.transport.write(spell(error, self.url if self.is_receiving else b"", further))
         outlet: Any = self.transport
         over = len(self.connections) - self.bounds.max_connections
         outlet.linger(self.patience if over <= 0 else patience_with_further(over))

@@ -33,6 +33,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is no text, or is nested too deep"},
     404: {"model": Problem, "description": "No such model or version"},
     409: {"model": Problem, "description": "It is there and does not answer"},
+    413: {"model": Problem, "description": "The body is over the limit on its size"},
     503: {"model": Problem, "description": "Not ready yet, or the state cannot be written"},
 }
 
@@ -95,7 +96,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
     @router.put(
         "/models/{name}/active",
         summary="Pin a version, or follow the latest",
-        responses=_pick(400, 404, 409, 503),
+        responses=_pick(400, 404, 409, 413, 503),
     )
     async def set_active(name: str, change: ActiveChange) -> ActiveAnswer:
         """Roll back to a version, or go back to following the highest good one."""

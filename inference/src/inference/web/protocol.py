@@ -22,7 +22,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inference.web.transport.limits import Bounds
-from inference.web.transport.outlet import Outlet, Patience
+from inference.web.transport.outlet import BULK_BYTES, DROP_SECONDS, Outlet, Patience
 
 if TYPE_CHECKING:
     import asyncio
@@ -91,7 +91,7 @@ class Protocol(HttpToolsProtocol):
         """Begin, with a transport whose end loses no answer, and a flow that knows what waits."""
         outlet: Any = Outlet(transport, self, self.patience)
         super().connection_made(outlet)
-        self.flow = _Flow(outlet, self)
+        self.flow: _Flow = _Flow(outlet, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the running request that its client has left."""
@@ -214,6 +214,25 @@ class _Flow(FlowControl):
     def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         super().__init__(transport)
         self._protocol = protocol
+
+    def breathe(self, size: int, *, is_dropping: bool) -> None:
+        """Let others have their turn after a large packet.
+
+        The loop would otherwise read up to 32 such packets from one client in each of its turns.
+
+        Args:
+            size: Of the packet.
+            is_dropping: Whether what comes is dropped, which may take its time.
+        """
+        if size < BULK_BYTES or self.read_paused or self._protocol.transport.is_closing():
+            return
+        self.pause_reading()
+        seconds = DROP_SECONDS if is_dropping else 0.0
+        self._protocol.loop.call_later(seconds, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._protocol.transport.is_closing():
+            self.resume_reading()
 
     def resume_reading(self) -> None:
         if not (self._protocol.pipeline or self._protocol.is_held_back):

@@ -43,7 +43,8 @@ def describe_operation(operation_id: str, summary: str, body: Schema) -> Schema:
         "413": "Over the limit on bytes or rows",
         "422": "Some rows do not fit the model; names each row and feature",
         "500": "The model failed",
-        "503": "The model is still being loaded",
+        "503": "The model is still being loaded, or too many requests wait",
+        "504": "The run took too long and was ended",
     }
     responses: Schema = {
         "200": {"description": "The prediction", "content": {"application/json": {"schema": {}}}}

@@ -21,6 +21,7 @@ _TOLD = {
     "413": "Over the limit on bytes or rows",
     "500": "The model failed",
     "503": "The model is there and does not answer, or too many requests wait",
+    "504": "The run took too long and was ended",
 }
 _HEADER = {
     "name": "Inference-Header-Content-Length",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+BULK_BYTES = 64 * 1024  # what comes in such packets is read one packet in each turn of the loop
+DROP_SECONDS = 0.002  # between two packets of what is dropped
 # When the service ends, others are waited for who have not had their answers.
 _HURRY_SECONDS = 0.5
 
@@ -109,13 +111,18 @@ class Outlet:
 
 
 class _Linger(asyncio.Protocol):
-    """Reads and drops."""
+    """Reads and drops, with a pause after each packet.
+
+    Without pauses the loop would read up to 32 packets of 256 KiB from each such client in each of
+    its turns, while other clients wait.
+    """
 
     def __init__(self, raw: asyncio.Transport, connection: Connection, patience: Patience) -> None:
         self._raw = raw
         self._connection = connection
         self._left = patience.most_bytes
         self._timer: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self.wait(patience.seconds)
         raw.set_protocol(self)
         raw.resume_reading()
@@ -132,6 +139,13 @@ class _Linger(asyncio.Protocol):
         self._left -= len(data)
         if self._left < 0:
             self._raw.close()
+            return
+        self._raw.pause_reading()
+        self._pause = self._connection.loop.call_later(DROP_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._raw.is_closing():
+            self._raw.resume_reading()
 
     def pause_writing(self) -> None:
         self._connection.pause_writing()
@@ -140,8 +154,9 @@ class _Linger(asyncio.Protocol):
         self._connection.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._pause):
+            if handle is not None:
+                handle.cancel()
         self._connection.connection_lost(exc)
 
 
