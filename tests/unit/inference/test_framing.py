@@ -17,7 +17,7 @@ from inference.web.plain import PlainProtocol
 from inference.web.transport.addresses import Addresses
 from inference.web.transport.framing import CHUNKED, Framing, body_length, end_of_only_head
 from inference.web.transport.limits import Bounds
-from inference.web.transport.outlet import Outlet, Patience
+from inference.web.transport.outlet import BULK_BYTES, Outlet, Patience
 from inference.web.transport.turns import Turns
 from protocol_bench import Bench, turns_until
 
@@ -346,5 +346,18 @@ def test_what_is_still_sent_is_dropped_up_to_a_limit(sent: int, *, closed: bool)
         assert raw.closed == closed
         raw.protocol.connection_lost(None)
         assert ending.lost
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("size", "pauses"), [(BULK_BYTES - 1, False), (BULK_BYTES, True)])
+def test_a_large_message_in_one_packet_gives_others_their_turn(size: int, *, pauses: bool) -> None:
+    head = b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+    body = size - len(head % size)
+
+    async def run() -> None:
+        bench = Bench(DirectProtocol)
+        bench.protocol.data_received(head % body + b"x" * (size - len(head % body)))
+        assert bench.transport.reading is not pauses
 
     asyncio.run(run())

@@ -23,6 +23,7 @@ from inference.web.protocol import Protocol
 from inference.web.transport.addresses import Addresses
 from inference.web.transport.framing import CHUNKED, Framing, body_length, end_of_only_head
 from inference.web.transport.limits import BODY, HEAD, Bounds, Timer
+from inference.web.transport.outlet import BULK_BYTES
 from inference.web.transport.refusal import patience_with_further, spell
 from inference.web.transport.sizes import Sizes
 from inference.web.transport.turns import Turns
@@ -209,7 +210,7 @@ class BoundedProtocol(Protocol):
 
     def _parse_whole(self, packet: bytes) -> int:
         """Parse a packet in one go, if it is one message; tell how many bytes are dealt with."""
-        end = end_of_only_head(packet)
+        end = end_of_only_head(packet) if len(packet) < BULK_BYTES else 0
         is_busy = self.cycle is not None and not self.cycle.response_complete
         if not end or is_busy or self._refused or not self._sizes.take_head(packet, end):
             return 0
