@@ -102,7 +102,9 @@ def _answer(original: Original, table: Table, what: str = "X") -> Answers:
         return answer_all(original, table.native, what)
     except DataError as error:
         problems = [column.problem for column in table.columns if column.problem]
-        raise (DataError(problems[0]) if problems else error) from error
+        if not problems:
+            raise
+        raise DataError(f"{error}. Another possible reason: {problems[0]}") from error
 
 
 def _fit(original: Original, rows: Rows, y: Any) -> Metrics | None:

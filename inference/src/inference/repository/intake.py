@@ -205,6 +205,11 @@ class Intake:
         logger.info("model %s version %d was loaded in %.3f s%s", *key, seconds, by, extra=told)
         return servable
 
+    @property
+    def needs_signatures(self) -> bool:
+        """Whether a file is asked for its signature, before anything else is looked at."""
+        return self._trust is not None
+
     def has_other_keys(self) -> bool:
         """Whether other keys are trusted than before, so that refused files may be, too."""
         return self._trust is not None and self._trust.refresh()

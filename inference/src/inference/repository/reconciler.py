@@ -249,7 +249,7 @@ class Reconciler:
             return
         if is_new:  # else it is tried once more
             slot.stage = "loading"
-        if slot.screened == slot.candidate.fingerprint:
+        if slot.screened == slot.candidate.fingerprint or self._intake.needs_signatures:
             self._turns.offer(key, slot, self._kind(key, slot))
         else:
             self._screening.offer(key, slot)
