@@ -77,7 +77,7 @@ def measure(name: str, root: Path, seconds: float = 4, **settings: object) -> Fi
             service.process.wait(SHUTDOWN_SECONDS + 20)
         finally:
             attacker.kill()
-            attacker.wait()
+            attacker.communicate()
         stopped = time.monotonic() - begin
     return Figures(
         quiet["p99_ms"], seen["p99_ms"], seen["longest_ms"], seen["failures"], peak, stopped
@@ -104,7 +104,10 @@ def _started(root: Path, *, crowded: bool, **settings: object) -> Iterator[Servi
     for number in range(CROWD if crowded else 0):
         service.put(f"model-{number:03d}/1/model.onnx", penguins(note=str(number)))
     with service:
-        yield service.start(within=180)
+        try:
+            yield service.start(within=180)
+        finally:
+            service.client.close()
 
 
 def _grpc_port(service: Service) -> int:

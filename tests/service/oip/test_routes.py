@@ -98,6 +98,6 @@ def test_describes_a_model_in_tritons_words(filled: Service) -> None:
 def test_describes_inference_for_swagger(filled: Service) -> None:
     paths = get(filled, "/openapi.json")["paths"]
     statuses = set(paths["/v2/models/{model_name}/infer"]["post"]["responses"])
-    assert statuses == {"200", "400", "404", "413", "500", "503"}
+    assert statuses == {"200", "400", "404", "413", "500", "503", "504"}
     described = [op for path, item in paths.items() if path[:3] == "/v2" for op in item.values()]
     assert not any("422" in operation["responses"] for operation in described)
