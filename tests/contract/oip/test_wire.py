@@ -13,10 +13,6 @@ from amount import amount
 from artefacts import message
 from inference.errors import ClientError, RequestError, TooLargeError
 from inference.model.signature import Signature, TensorSpec
-from mutation import Mutator
-
-pytest.importorskip("grpc", reason="needs inference[grpc]")
-
 from inference.web.grpc import protocol_pb2 as pb
 from inference.web.grpc.messages import (
     Asked,
@@ -24,6 +20,7 @@ from inference.web.grpc.messages import (
     parse_message,
     read_message,
 )
+from mutation import Mutator
 
 INPUTS = amount("FUZZ_INPUTS", 2_000)
 MANY = amount("HUGE_BYTES", 3_000_000)
