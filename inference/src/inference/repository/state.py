@@ -165,7 +165,7 @@ class StateFile:
             while not try_lock(lock):
                 if time.monotonic() > deadline:
                     raise OSError(errno.ETIMEDOUT, "another process holds its lock and goes on")
-                time.sleep(_LOCK_STEP_SECONDS)
+                time.sleep(_LOCK_STEP_SECONDS)  # flock has no time limit of its own
             yield
 
     def _write(self, state: State) -> None:
