@@ -20,7 +20,7 @@ import msgspec
 from inference import errors
 from inference.app import create_app
 from inference.model import contract
-from inference.settings import MIB, Settings
+from inference.settings import AREAS, MIB, Settings
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Written by docs/reference/generate.py; do not edit. -->\n\n"
@@ -39,18 +39,30 @@ def render() -> dict[str, str]:
 def _settings() -> str:
     lines = [
         _NOTE + "# Settings of the service\n",
-        "Environment variables. A bad value stops the start and says why.\n",
-        "| setting | default | meaning |",
-        "|---|---|---|",
+        (
+            "Environment variables. A bad value stops the start and says why. So does a variable "
+            "that begins with\n`INFERENCE_` and is not listed here; the nearest one is suggested.\n"
+        ),
+        (
+            "Kubernetes sets variables in every pod for each Service. For a Service whose name "
+            "begins with `inference` they look\nlike `INFERENCE_SERVICE_HOST` or "
+            "`INFERENCE_PORT_8000_TCP`, and are ignored. `INFERENCE_PORT=tcp://...` is ignored,\n"
+            "too, with a line in the log: the default port holds, unless the pod sets a number. "
+            "`enableServiceLinks: false`\nin the pod leaves all of them out.\n"
+        ),
     ]
-    for name, field in Settings.model_fields.items():
-        default = _spell(field.default)
-        lines.append(
-            f"| `INFERENCE_{name.upper()}` | {default} | {field.description}{_limits(field)} |"
-        )
+    for area in AREAS:
+        title = (inspect.getdoc(area) or "").rstrip(".")
+        lines += [f"## {title}\n", "| setting | default | meaning |", "|---|---|---|"]
+        for name, field in area.model_fields.items():
+            default = _spell(field.default)
+            lines.append(
+                f"| `INFERENCE_{name.upper()}` | {default} | {field.description}{_limits(field)} |"
+            )
+        lines.append("")
     lines += [
         (
-            "\nThe images set `INFERENCE_MODELS_DIR=/models`, `INFERENCE_STATE_DIR=/state` and "
+            "The images set `INFERENCE_MODELS_DIR=/models`, `INFERENCE_STATE_DIR=/state` and "
             "`INFERENCE_HOST=0.0.0.0`, so they\nstart with keys, or with "
             "`INFERENCE_ALLOW_ANONYMOUS=true`, which `compose.yml` sets: it publishes the port on\n"
             "loopback only.\n"

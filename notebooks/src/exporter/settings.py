@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from exporter.errors import OptionError
 from inference.repository.admission import Limits
 from inference.settings import Settings
+from inference.settings.explanation import explain
 
 DEFAULT_MODELS_DIR = "models"
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -57,10 +58,7 @@ def resolve_limits() -> Limits:
     try:
         settings = Settings()
     except ValidationError as error:
-        names = ", ".join(f"INFERENCE_{e['loc'][0]}".upper() for e in error.errors() if e["loc"])
-        raise OptionError(
-            f"the environment sets {names or 'a setting'} to what it cannot be: correct or unset it"
-        ) from None
+        raise OptionError(f"the environment is wrong: {'; '.join(explain(error))}") from None
     return Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import http.server
 import json
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from artefacts import classifier_graph, model, penguins
 from inference.cli import main
+from inference.settings import Settings
+from inference.web.access.key import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,20 +87,32 @@ def test_models_are_listed_with_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    versions = [{"version": n, "state": "ready"} for n in (1, 2)]
+    versions.append({"version": 3, "state": "quarantined"})
     good = {"name": "good", "state": "ready", "active_version": 2, "task": "classification",
-            "reason": None, "selected": True,
+            "reason": None, "selected": True, "pinned_version": 2, "versions": versions,
+            "metrics": {"rows": 9, "accuracy": 0.98765, "log_loss": 1, "confusion_matrix": [[1]]},
             "quarantined": [{"version": 3, "reason": "truncated"}]}  # fmt: skip
+    many = [{"version": n, "state": "unloaded"} for n in range(1, 10)]
     bad = {"name": "bad", "state": "quarantined", "active_version": None, "task": None,
-           "reason": "version 1: it is empty", "selected": False, "quarantined": []}  # fmt: skip
+           "pinned_version": 7, "versions": many, "metrics": None,
+           "reason": "version 1:\x1b[31m it is empty", "selected": False,
+           "quarantined": []}  # fmt: skip
     ignored = [{"path": "x.txt", "reason": "not an .onnx file"}]
     document = {"models": [good, bad], "ignored": ignored, "selected": None}
     answer(json.dumps(document).encode())
     assert main(["models"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        "MODEL STATE ACTIVE TASK REASON",
-        "* good ready 2 classification version 3: truncated",
-        "bad quarantined - - version 1: it is empty",
+        "MODEL STATE ACTIVE VERSIONS TASK METRICS REASON",
+        (
+            "* good ready 2 (pinned) 1, 2, 3 quarantined classification accuracy 98.8% "
+            "version 3: truncated"
+        ),
+        (
+            "bad quarantined - (7 pinned) 3 more, 4 unloaded, 5 unloaded, 6 unloaded, 7 unloaded, "
+            "8 unloaded, 9 unloaded - - version 1:\\x1b[31m it is empty"
+        ),
         "ignored: x.txt: not an .onnx file",
     ]
     assert main(["models", "--json"]) == 0
@@ -128,6 +144,50 @@ def test_wrong_use_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
         main(arguments)
     assert caught.value.code == 2
     assert "usage: inference" in capsys.readouterr().err
+
+
+def test_a_key_goes_to_the_terminal_and_its_entry_to_the_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["key", "shop", "--scope", "predict,admin"]) == 0
+    told = capsys.readouterr()
+    [entry] = told.out.splitlines()
+    key = told.err.splitlines()[-1]
+    assert key.startswith("rk_")
+    assert key not in told.out
+    callers = read_lines(told.out)
+    assert [(c.name, c.scopes) for c in callers.values()] == [("shop", {"predict", "admin"})]
+    assert entry.endswith(hashlib.sha256(key.encode()).hexdigest())
+
+
+def test_a_key_is_given_to_programs_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "shop", "--json"]) == 0
+    told = capsys.readouterr()
+    made = json.loads(told.out)
+    assert set(made) == {"name", "key", "entry"}
+    assert told.err == ""
+
+
+@pytest.mark.parametrize("arguments", [["a b"], ["shop", "--scope", "root"], ["#"]])
+def test_a_wrong_name_or_scope_makes_no_key(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["key", *arguments]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("inference: ")
+
+
+def test_help_of_serve_names_the_page_and_ten_settings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    told = capsys.readouterr().out
+    assert "docs/reference/settings.md" in told
+    named = re.findall(r"^  (INFERENCE_\w+) \(default: ", told, re.MULTILINE)
+    assert len(named) == len(set(named)) == 10
+    assert {name.removeprefix("INFERENCE_").lower() for name in named} <= set(Settings.model_fields)
 
 
 def test_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:

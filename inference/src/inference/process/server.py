@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from inference import log
 from inference.app import reserve_memory
+from inference.log import fields
 from inference.model.plan import granted_cpus
 from inference.process.supervisor import Supervisor
 from inference.repository.trust import Trust
 from inference.web.access.build import check_exposure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -23,8 +26,12 @@ _BACKLOG = 2048
 _MOST_WORKERS = 8  # where nobody has said how many: each takes some 100 MB
 
 
-def serve(settings: Settings) -> bool:
+def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
     """Serve until a signal comes.
+
+    Args:
+        settings: What the operator can choose.
+        ignored: Variables that look like settings and were not read, since Kubernetes sets them.
 
     Returns:
         Whether it ever served; otherwise the log and standard error say why not.
@@ -49,6 +56,13 @@ def serve(settings: Settings) -> bool:
             "choose others with INFERENCE_HOST and INFERENCE_PORT\n"
         )
         return False
+    if ignored:
+        logger.warning(
+            "ignored: %s; Kubernetes has set it for a Service of that name, so the default holds: "
+            "set a number, or 'enableServiceLinks: false' in the pod",
+            ", ".join(ignored),
+            extra=fields("ignored-variables", names=list(ignored)),
+        )
     port = sockets[0].getsockname()[1]
     logger.info("models: %s", settings.models_dir.absolute())
     logger.info("Swagger: http://%s:%d/docs", settings.url_host, port)

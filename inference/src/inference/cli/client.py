@@ -1,0 +1,128 @@
+"""A client of the running service, on the standard library alone."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from inference.errors import RookeryError, SettingError
+from inference.settings.access import check_url
+
+if TYPE_CHECKING:
+    from inference.settings import Settings
+
+_SECONDS = 90  # the service itself waits 60 s for a version to be loaded
+_LISTED = 20  # wrong rows that a message lists
+_MOST_BYTES = 1 << 20
+
+
+class RequestFailedError(RookeryError):
+    """The service does not answer, or refuses."""
+
+
+class Client:
+    """Asks one service.
+
+    Args:
+        settings: Its address and the key.
+        url: Its address, where it is not that of the settings.
+
+    Raises:
+        SettingError: ``url`` is not an HTTP URL.
+    """
+
+    def __init__(self, settings: Settings, url: str | None = None) -> None:
+        try:
+            chosen = check_url(url) if url else settings.url
+        except ValueError as error:
+            raise SettingError(f"--url {url}: {error}") from None
+        self.url = chosen or f"http://{settings.url_host}:{settings.port}"
+        key = settings.api_key.get_secret_value() if settings.api_key else None
+        self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        # A proxy that the environment names is for other machines.
+        local = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        proxies = urllib.request.ProxyHandler({} if local else None)
+        self._opener = urllib.request.build_opener(proxies)
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """Send a request.
+
+        Args:
+            method: GET, POST or PUT.
+            path: Behind the service's address.
+            body: JSON.
+
+        Returns:
+            What the service answers, decoded.
+
+        Raises:
+            RequestFailedError: It does not answer, or refuses; says why.
+        """
+        request = urllib.request.Request(  # noqa: S310 - it is an HTTP URL, see above
+            self.url + path, data=body, headers=self._headers, method=method
+        )
+        try:
+            with self._opener.open(request, timeout=_SECONDS) as response:
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            raise RequestFailedError(self._refusal(error)) from None
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+            raise RequestFailedError(self.other_service) from None
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            reason = getattr(reason, "strerror", None) or reason
+            raise RequestFailedError(
+                f"no service answers at {self.url} ({reason}): start it with 'inference serve', "
+                "or name its address with --url or INFERENCE_URL"
+            ) from None
+
+    @property
+    def other_service(self) -> str:
+        """What is said where something else answers."""
+        return f"what answers at {self.url} is not this service: name its address with --url"
+
+    def _refusal(self, error: urllib.error.HTTPError) -> str:
+        try:
+            problem = json.loads(error.read(_MOST_BYTES))
+        except (OSError, http.client.HTTPException, ValueError, RecursionError):
+            problem = None
+        lines = [f"the service at {self.url} answers {error.code}{_hint(error.code)}"]
+        if isinstance(problem, dict):
+            detail = problem.get("detail") or problem.get("error")
+            if isinstance(detail, str):
+                lines[0] += f": {detail}"
+            lines += _faults(problem)
+        return "\n".join(lines)
+
+
+def path_of(model: str, version: int | None = None) -> str:
+    """Give the path of a model, or of one version of it."""
+    path = f"/models/{quote(model, safe='')}"
+    return path if version is None else f"{path}/versions/{version}"
+
+
+def _hint(status: int) -> str:
+    if status == 401:
+        return " (INFERENCE_API_KEY has to hold a key)"
+    return " (INFERENCE_API_KEY has to hold a key that may do this)" if status == 403 else ""
+
+
+def _faults(problem: dict[str, Any]) -> list[str]:
+    """List the wrong rows, where there are several."""
+    faults = problem.get("errors")
+    if not isinstance(faults, list) or len(faults) < 2:
+        return []
+    lines = []
+    for fault in faults[:_LISTED]:
+        if isinstance(fault, dict):
+            feature = f", feature '{fault['feature']}'" if fault.get("feature") else ""
+            lines.append(f"  row {fault.get('row')}{feature}: {fault.get('reason')}")
+    left = problem.get("total_errors", len(faults))
+    more = left - len(lines) if isinstance(left, int) else 0
+    return [*lines, f"  and {more} more"] if more > 0 else lines

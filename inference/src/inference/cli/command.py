@@ -1,0 +1,57 @@
+"""From arguments to the command that they name."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from inference.cli.environment import read_settings
+from inference.cli.exit_status import REFUSED, USAGE
+from inference.cli.parser import make_parser
+from inference.errors import RookeryError, SettingError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        The exit status: 0 done, 1 refused or failed, 2 wrong use or a wrong setting.
+    """
+    options = make_parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except SettingError as error:
+        sys.stderr.writelines(f"inference: {line}\n" for line in str(error).splitlines())
+        return USAGE
+    except RookeryError as error:
+        sys.stderr.write(f"inference: {error}\n")
+        return REFUSED
+    except BrokenPipeError:  # the reader of the output has left, as `head` does
+        sys.stderr.close()
+        return REFUSED
+    except KeyboardInterrupt:
+        return REFUSED
+
+
+def _run(options: Namespace) -> int:
+    # Each command is imported when it is asked for, so that all of them start at once.
+    match options.command:
+        case "key":
+            from inference.cli.key import print_key  # noqa: PLC0415
+
+            return print_key(options.name, options.scope, as_json=options.json)
+        case "serve":
+            from inference.cli.serve import run_service  # noqa: PLC0415
+
+            return run_service(read_settings())
+        case "check":
+            from inference.cli.check import check_file  # noqa: PLC0415
+
+            return check_file(options.file, read_settings(), as_json=options.json)
+        case _:
+            from inference.cli.operation import operate  # noqa: PLC0415
+
+            return operate(options, read_settings())

@@ -1,0 +1,69 @@
+"""The environment to settings: what is no setting, or has a wrong value, stops the command.
+
+Kubernetes puts the address of every Service of a namespace into the environment of every pod. Of a
+Service whose name begins with ``inference`` these variables look like ours
+(``INFERENCE_SERVICE_HOST``, ``INFERENCE_PORT_8000_TCP``), so names of that form are ignored, and so
+is a port whose value is such an address (``INFERENCE_PORT=tcp://10.0.0.7:8000``).
+
+Source: https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from inference.errors import SettingError, nearest
+from inference.settings import PREFIX, Settings
+from inference.settings.explanation import explain
+from inference.settings.listening import SERVICE_LINK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PAGE = "docs/reference/settings.md"
+_LINK_NAME = re.compile(
+    rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingError: A variable is not a setting, or has a wrong value; one line for each.
+    """
+    lines = [_unknown(name) for name in environ if _is_unknown(name, environ[name])]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        lines += explain(error)
+    if lines:
+        raise SettingError("\n".join(lines))
+    return settings
+
+
+def ignored_links(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """List the settings that are ignored since Kubernetes has set them."""
+    return [name for name in environ if _is_setting(name) and SERVICE_LINK.match(environ[name])]
+
+
+def _is_unknown(name: str, value: str) -> bool:
+    upper = name.upper()
+    if not upper.startswith(PREFIX) or _is_setting(name):
+        return False
+    is_link = _LINK_NAME.fullmatch(upper) or (upper.endswith("_PORT") and SERVICE_LINK.match(value))
+    return not is_link
+
+
+def _is_setting(name: str) -> bool:
+    upper = name.upper()
+    return upper.startswith(PREFIX) and upper[len(PREFIX) :].lower() in Settings.model_fields
+
+
+def _unknown(name: str) -> str:
+    settings = [f"{PREFIX}{field}".upper() for field in Settings.model_fields]
+    return f"{name} is not a setting.{nearest(name.upper(), settings)} All settings: {PAGE}"

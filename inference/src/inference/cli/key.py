@@ -1,0 +1,28 @@
+"""``inference key``: a key for a person or a program, and its entry for the file of keys."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from inference.cli.exit_status import OK
+from inference.web.access.key import make_key
+
+
+def print_key(name: str, scopes: str, *, as_json: bool = False) -> int:
+    """Make a key; print its entry to standard output, and the key, once, to standard error.
+
+    Raises:
+        SettingError: The name or a scope is wrong.
+    """
+    key, entry = make_key(name, scopes.split(","))
+    if as_json:
+        sys.stdout.write(json.dumps({"name": name, "key": key, "entry": entry}) + "\n")
+        return OK
+    sys.stdout.write(f"{entry}\n")
+    sys.stdout.flush()
+    sys.stderr.write(
+        f"The key of '{name}' is shown only this once. Its entry, on standard output, belongs in "
+        f"the file that INFERENCE_API_KEYS_FILE names.\n{key}\n"
+    )
+    return OK

@@ -1,0 +1,102 @@
+"""The commands that ask the running service: what its routes do, from a shell."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from inference.cli.client import Client, RequestFailedError, path_of
+from inference.cli.exit_status import OK
+from inference.cli.table import list_models, list_predictions
+from inference.errors import SettingError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from inference.settings import Settings
+
+
+def operate(options: Namespace, settings: Settings) -> int:
+    """Ask the service, and print its answer.
+
+    Raises:
+        SettingError: The options are wrong.
+        RequestFailedError: The service does not answer, or refuses.
+    """
+    client = Client(settings, options.url)
+    answer = _ask(client, options)
+    try:
+        text = json.dumps(answer, indent=2) if options.json else _told(options, answer)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+        raise RequestFailedError(client.other_service) from None
+    _print(text)
+    return OK
+
+
+def _ask(client: Client, options: Namespace) -> Any:
+    match options.command:
+        case "models":
+            answer = client.ask("GET", "/models")
+            if not isinstance(answer, dict) or "models" not in answer:
+                raise RequestFailedError(client.other_service)
+            return answer
+        case "select":
+            query = {"model": options.model}
+            query |= {"version": str(options.version)} if options.version else {}
+            return client.ask("POST", f"/select-model/?{urlencode(query)}")
+        case "pin":
+            body = json.dumps({"version": options.version}).encode()
+            return client.ask("PUT", f"{path_of(options.model)}/active", body)
+        case "load" | "unload":
+            name = quote(options.model, safe="")
+            return client.ask("POST", f"/v2/repository/models/{name}/{options.command}", b"{}")
+        case _:
+            return client.ask("POST", _predict_path(options), _records(options))
+
+
+def _predict_path(options: Namespace) -> str:
+    if options.model is not None:
+        return f"{path_of(options.model, options.version)}/predict"
+    if options.version is not None:
+        raise SettingError("--version needs MODEL: the version belongs to a model")
+    return "/predict/"
+
+
+def _records(options: Namespace) -> bytes:
+    if options.data is not None:
+        data: str = options.data
+        return data.encode()
+    if options.file is not None:
+        try:
+            content: bytes = options.file.read_bytes()
+        except OSError as error:
+            raise SettingError(f"{options.file} cannot be read: {error.strerror}") from None
+        return content
+    if sys.stdin.isatty():
+        sys.stderr.write("Reading records as JSON from standard input; Ctrl-D ends them.\n")
+    return sys.stdin.buffer.read()
+
+
+def _told(options: Namespace, answer: Any) -> str:
+    match options.command:
+        case "models":
+            return list_models(answer)
+        case "select":
+            return str(answer["message"])
+        case "pin":
+            active = answer["active_version"]
+            follows = "" if answer["pinned_version"] else ", and follows the latest"
+            return f"model '{answer['model']}' answers with version {active or 'none'}{follows}"
+        case "load" | "unload":
+            return f"model '{answer['name']}' is {options.command}ed"
+        case _:
+            return list_predictions(answer)
+
+
+def _print(text: str) -> None:
+    """Print what the terminal can show; control characters, which a file may hold, as escapes."""
+    text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
