@@ -6,8 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-import inference.settings
-from inference.settings import Settings
+from inference.settings import Settings, listening
 
 
 def test_nothing_of_grpc_is_imported_without_its_port() -> None:
@@ -22,7 +21,7 @@ def test_nothing_of_grpc_is_imported_without_its_port() -> None:
 
 
 def test_the_port_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference.settings, "find_spec", lambda _: None)
+    monkeypatch.setattr(listening, "find_spec", lambda _: None)
     assert Settings().grpc_port is None
     with pytest.raises(ValidationError, match=r"inference\[grpc\]"):
         Settings(grpc_port=8001)

@@ -46,12 +46,6 @@ def test_a_wrong_line_is_refused(line: str) -> None:
         read_lines(line)
 
 
-def test_the_command_prints_a_key_once_and_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["key", "ops", "--scope", "predict,admin"]) == 0
-    key, line = capsys.readouterr().out.splitlines()
-    assert read_line(line).digest == hashlib.sha256(key.encode()).digest()
-
-
 @pytest.mark.parametrize("arguments", [["a/b"], ["a", "--scope", "root"], ["a", "--scope", ""]])
 def test_the_command_refuses_what_the_file_could_not_hold(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -20,8 +20,8 @@ _SHOWN = 60  # characters of a value
 
 
 def explain(error: ValidationError) -> list[str]:
-    """Say what is wrong with each setting, one sentence for each; no sentence shows a secret."""
-    return [_sentence(wrong) for wrong in error.errors()]
+    """Say what is wrong with each setting, by name, one sentence each; none shows a secret."""
+    return sorted(_sentence(wrong) for wrong in error.errors())
 
 
 def _sentence(wrong: ErrorDetails) -> str:
