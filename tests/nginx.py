@@ -1,4 +1,4 @@
-"""nginx with its defaults, in front of a service: HTTP/1.0, one connection a request."""
+"""nginx in front of a service; as installed it speaks HTTP/1.0 and opens a connection a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _CONFIGURATION = """\
 daemon off;
 pid {root}/pid;
 error_log {root}/error.log;
-events {{}}
+worker_rlimit_nofile 4096;
+events {{ worker_connections 2048; }}
 http {{
     access_log off;
     client_max_body_size 0;
@@ -29,19 +30,43 @@ http {{
     fastcgi_temp_path {root}/fastcgi;
     uwsgi_temp_path {root}/uwsgi;
     scgi_temp_path {root}/scgi;
+    upstream service {{
+        server {server};
+        {keeping}
+    }}
     server {{
         listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass {upstream};
+        location {location} {{
+            proxy_pass http://service{path};
+            {further}
         }}
     }}
 }}
 """
+# What nginx's manual asks for, so that it reuses connections to the service.
+KEPT = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 
 
 @contextlib.contextmanager
-def nginx(root: Path, upstream: str) -> Iterator[str]:
-    """Run nginx in a folder, and give its address; skips the test where it is not installed."""
+def nginx(
+    root: Path,
+    upstream: str,
+    *,
+    location: str = "/",
+    path: str = "",
+    keep: int = 0,
+    further: str = "",
+) -> Iterator[str]:
+    """Run nginx in a folder, and give its address; skips the test where it is not installed.
+
+    Args:
+        root: The folder.
+        upstream: The service's URL, or ``unix:/its/socket``.
+        location: Which paths are the service's.
+        path: What stands there in their place.
+        keep: How many idle connections to the service are kept.
+        further: Directives of the location.
+    """
     program = shutil.which("nginx")
     if program is None:
         pytest.skip("nginx is not installed")
@@ -50,7 +75,17 @@ def nginx(root: Path, upstream: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     file = root / "nginx.conf"
-    file.write_text(_CONFIGURATION.format(root=root, port=port, upstream=upstream.rstrip("/")))
+    file.write_text(
+        _CONFIGURATION.format(
+            root=root,
+            port=port,
+            server=upstream.removeprefix("http://").rstrip("/"),
+            keeping=f"keepalive {keep};" if keep else "",
+            location=location,
+            path=path,
+            further=(KEPT if keep else "") + further,
+        )
+    )
     # As one process, so that it needs no other user's rights on the folder.
     arguments = [program, "-p", str(root), "-c", str(file), "-g", "master_process off;"]
     process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)

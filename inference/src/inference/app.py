@@ -31,6 +31,7 @@ from inference.web.body import Bodies
 from inference.web.browser import browser_policy
 from inference.web.health import health_router
 from inference.web.hot import HotRoutes
+from inference.web.method import Methods
 from inference.web.metrics import metrics_router
 from inference.web.models import models_router
 from inference.web.oip.infer import InferRoutes
@@ -160,7 +161,7 @@ def create_app(
         bodies=bodies,
     )
     guard = Guard(
-        app,
+        Methods(app, app, lambda path: predict.takes(path) or infer.takes(path)),
         gate,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         log_requests=settings.log_requests,

@@ -20,6 +20,7 @@ from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
 from inference.web.bounds import bounded
 from inference.web.direct import DirectProtocol
 from inference.web.plain import PlainProtocol
+from inference.web.transport.keep_alive import KEEP_ALIVE_GRACE_SECONDS
 from inference.web.transport.limits import Bounds
 from inference.web.transport.server import DrainingServer
 
@@ -99,6 +100,7 @@ def run_worker(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=settings.keep_alive_seconds + KEEP_ALIVE_GRACE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
     # What stands now stands for good: the collector need not look at it again and again.
@@ -138,6 +140,8 @@ def _bounds(settings: Settings) -> Bounds:
         math.ceil(connections * _ONE_ADDRESS) if per_address is None else per_address,
         settings.linger_seconds,
         settings.linger_bytes,
+        settings.keep_alive_seconds,
+        settings.max_connection_seconds,
     )
 
 

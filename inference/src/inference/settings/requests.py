@@ -74,6 +74,26 @@ class Requests(BaseModel):
             "an answer that waits.",
         ),
     ] = 60
+    keep_alive_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=86_400,
+            description="How long a connection may be idle between two requests. Answers say so, "
+            "and the service waits 2 s longer. More than a proxy in front keeps its own, which is "
+            "60 with nginx.",
+        ),
+    ] = 75
+    max_connection_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=2_000_000,
+            description="Age after which a connection is closed behind its next answer, over HTTP "
+            "and gRPC, 10 % more or less by chance, so that clients spread over new replicas. 0 "
+            "sets no limit.",
+        ),
+    ] = 0
     max_connections: Annotated[
         int, Field(ge=1, description="Most connections at a time, in each worker process.")
     ] = 4096

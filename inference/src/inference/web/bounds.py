@@ -26,6 +26,7 @@ from inference.web.transport.limits import BODY, HEAD, Bounds, Timer
 from inference.web.transport.outlet import BULK_BYTES
 from inference.web.transport.refusal import patience_with_further, spell
 from inference.web.transport.sizes import Sizes
+from inference.web.transport.target import origin_form
 from inference.web.transport.turns import Turns
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class BoundedProtocol(Protocol):
         """Let the head through, if it can be understood in one way only."""
         length = 0
         self._version = self.parser.get_http_version()
+        if self._hot.prefix or not self.url.startswith(b"/"):
+            self.url = origin_form(self.url, self._hot.prefix)
         try:
             if self.parser.get_method() == b"CONNECT":
                 raise RequestError("this is no proxy: CONNECT is not answered")

@@ -163,7 +163,7 @@ class DirectProtocol(Protocol):
         if made_of is not headers:
             default = b"".join(b"%s: %s\r\n" % pair for pair in headers)
             DirectProtocol._default = (headers, default)
-        end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+        end = self.kept_end if keep_alive else b"connection: close\r\n\r\n"
         self.transport.write(
             b"".join((STATUS_LINE[response.status], default, response.head, end, response.body))
         )

@@ -16,6 +16,7 @@ from inference.web.body import Bodies, ClientGoneError, read_body
 from inference.web.browser import BrowserPolicy
 from inference.web.exchange import Exchange
 from inference.web.heads import Heads
+from inference.web.method import HOT
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -44,9 +45,11 @@ class HotRoutes:
         log_requests: Whether every request is logged.
         readiness: Told when the service begins to stop; ``None`` tells nobody.
         happened: Where refused connections are counted by status; ``None`` for nowhere.
+        prefix: What a proxy may leave in front of each path, such as ``/ml``.
 
     Attributes:
         max_body_bytes: The same.
+        prefix: The same, as bytes.
         gate: The same.
         browsers: The same.
         log_requests: The same.
@@ -66,10 +69,12 @@ class HotRoutes:
         log_requests: bool = False,
         readiness: Readiness | None = None,
         happened: Ledger | None = None,
+        prefix: str = "",
     ) -> None:
         self._app = app
         self._families = families
         self.max_body_bytes = max_body_bytes
+        self.prefix = prefix.encode()
         self._bodies = bodies or Bodies(4 * max_body_bytes)
         self.gate = gate
         self.browsers = browsers or BrowserPolicy()
@@ -86,7 +91,7 @@ class HotRoutes:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         family = self.family(scope["path"]) if scope["type"] == "http" else None
-        if family is None:
+        if family is None or scope["method"] == "OPTIONS":
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope["path"], scope["headers"], b"")
@@ -192,4 +197,4 @@ async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) 
 
 def _check_method(method: str) -> None:
     if method != "POST":
-        raise HTTPException(405, "this route takes POST only", {"Allow": "POST"})
+        raise HTTPException(405, "this route takes POST only", {"Allow": HOT})

@@ -128,7 +128,7 @@ class _Request(Cycle):
         self.response_started = self.response_complete = True
         status, headers = self._start["status"], self._start["headers"]
         head = [b"%s: %s\r\n" % pair for pair in protocol.server_state.default_headers + headers]
-        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        end = protocol.kept_end if self.keep_alive else b"connection: close\r\n\r\n"
         protocol.transport.write(b"".join((STATUS_LINE[status], *head, end, message["body"])))
         if not self.keep_alive:
             protocol.transport.close()

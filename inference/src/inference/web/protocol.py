@@ -1,10 +1,13 @@
-"""uvicorn's HTTP protocol, with four gaps closed, and one timer for each connection.
+"""uvicorn's HTTP protocol, with six gaps closed, and one timer for each connection.
 
 - Requests sent ahead of their answers: uvicorn goes on reading after each answer, however many
   requests wait already. Here nothing is read while any waits.
 - A client that leaves: uvicorn tells the newest request only. Here the running one is told, too.
 - An offer to upgrade, which Java's HTTP client makes (h2c): httptools then takes the body for
   another protocol's. Here the offer is not taken, and the request is one like any other.
+- HTTP/1.0: uvicorn closes the connection behind each answer. Here it stays open when asked to.
+- The end of a quiet connection: uvicorn resets a client that sends at that moment. Here what has
+  arrived is answered, and a client learns beforehand how long it may be quiet.
 - Shutdown: uvicorn closes idle connections at once, although a request may be on its way. Here
   they stay open for a moment, and what still comes is answered.
 
@@ -21,12 +24,20 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from inference.web.transport.keep_alive import (
+    announce,
+    has_arrived,
+    jittered,
+    kept_headers,
+    spell_end,
+)
 from inference.web.transport.limits import Bounds
 from inference.web.transport.outlet import BULK_BYTES, DROP_SECONDS, Outlet, Patience
 
 if TYPE_CHECKING:
     import asyncio
 
+    from inference.web.exchange import Headers
     from inference.web.heads import Head
     from inference.web.hot import HotRoutes
 
@@ -35,6 +46,8 @@ if TYPE_CHECKING:
 _IDLE_SECONDS = 0.1
 _NEW_SECONDS = 1.0
 _READ_SECONDS = 0.01
+# With a client that sends just when its quiet connection is closed: it sees an end, and no reset.
+_QUIET_PATIENCE = Patience(1.0, 64 * 1024)
 
 
 class Protocol(HttpToolsProtocol):
@@ -42,9 +55,18 @@ class Protocol(HttpToolsProtocol):
 
     Attributes:
         bounds: The limits.
+        kept: Headers of an answer after which the connection stays open.
+        kept_end: The end of such an answer's head.
     """
 
     bounds: ClassVar[Bounds] = Bounds()
+    kept: ClassVar[Headers]
+    kept_end: ClassVar[bytes]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.kept = kept_headers(cls.bounds.keep_alive_seconds)
+        cls.kept_end = spell_end(cls.kept)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,6 +79,7 @@ class Protocol(HttpToolsProtocol):
         self._head: Head | None = None  # of the last message, where it may be noted
         self._quiet_since = 0.0
         self._reading: asyncio.TimerHandle | None = None
+        self._ageing: asyncio.TimerHandle | None = None
 
     def answer_known(self, message: bytes) -> bool:
         """Answer what has come between two messages, if it is a message that is known."""
@@ -92,6 +115,9 @@ class Protocol(HttpToolsProtocol):
         outlet: Any = Outlet(transport, self, self.patience)
         super().connection_made(outlet)
         self.flow: _Flow = _Flow(outlet, self)
+        if self.bounds.max_connection_seconds:
+            seconds = jittered(self.bounds.max_connection_seconds)
+            self._ageing = self.loop.call_later(seconds, self._retire)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the running request that its client has left."""
@@ -100,6 +126,8 @@ class Protocol(HttpToolsProtocol):
             self._running.message_event.set()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+        if self._ageing is not None:
+            self._ageing.cancel()
 
     def parse(self, piece: bytes) -> int:
         """Parse a piece, and tell how much of it was used."""
@@ -119,7 +147,8 @@ class Protocol(HttpToolsProtocol):
         self._ignored = self.parser.should_upgrade() or self.transport.is_closing()
         if not self._ignored:
             super().on_headers_complete()
-            self.cycle.keep_alive = self.cycle.keep_alive and not self.closing
+            self.cycle.keep_alive = self.parser.should_keep_alive() and not self.closing
+            announce(self.cycle, self.kept)
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of the body."""
@@ -158,8 +187,13 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 left, self.timeout_keep_alive_handler
             )
-        else:
-            super().timeout_keep_alive_handler()
+        elif has_arrived(self.transport):
+            self.timeout_keep_alive_task = self.loop.call_later(
+                _READ_SECONDS, self.timeout_keep_alive_handler
+            )
+        elif not self.transport.is_closing():
+            outlet: Any = self.transport
+            outlet.linger(_QUIET_PATIENCE)
 
     def pause_writing(self) -> None:
         """Wait for a client that does not read, but not for ever."""
@@ -185,6 +219,9 @@ class Protocol(HttpToolsProtocol):
         else:
             seconds = _NEW_SECONDS if self.headers is None else _IDLE_SECONDS
             self.loop.call_later(seconds, self._look_again)
+
+    def _retire(self) -> None:
+        self.closing = True  # the next answer says so
 
     def _look_again(self) -> None:
         """Read once more: on a busy machine a timer may ring before what came is read."""

@@ -44,6 +44,7 @@ async def serving(
     Raises:
         RuntimeError: The port cannot be had.
     """
+    age_ms = int(settings.max_connection_seconds * 1000)  # gRPC varies it by 10 %, too
     several = settings.workers != 1  # then each of them listens on the same port
     server = grpc.aio.server(
         maximum_concurrent_rpcs=settings.grpc_max_calls,
@@ -53,6 +54,7 @@ async def serving(
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", settings.max_header_bytes),
             ("grpc.so_reuseport", int(several)),
+            *([("grpc.max_connection_age_ms", max(1, age_ms))] if age_ms else []),
         ],
     )
     servicer = health.aio.HealthServicer()

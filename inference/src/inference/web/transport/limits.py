@@ -22,6 +22,8 @@ class Bounds(NamedTuple):
     max_connections_per_address: int = 0
     linger_seconds: float = 10
     linger_bytes: int = 256 * 1024 * 1024
+    keep_alive_seconds: int = 75
+    max_connection_seconds: float = 0
 
 
 class Timer:

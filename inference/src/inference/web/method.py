@@ -1,0 +1,78 @@
+"""Methods that follow from others: HEAD from GET, OPTIONS and ``Allow`` from what a path takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.routing import Match, Mount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_ROUTED = ("GET", "POST", "PUT", "PATCH", "DELETE")
+HOT = "POST, OPTIONS"  # what a hot route allows
+
+
+class Methods:
+    """Answers HEAD and OPTIONS, and names what is allowed where a method is not.
+
+    Source: RFC 9110, sections 9.3.2, 9.3.7 and 10.2.1.
+
+    Args:
+        app: What answers everything else.
+        routes: The application that has the routes.
+        is_hot: Tells whether a path is a hot route, which the application does not know.
+    """
+
+    def __init__(self, app: ASGIApp, routes: FastAPI, is_hot: Callable[[str], bool]) -> None:
+        self._app = app
+        self._routes = routes
+        self._is_hot = is_hot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's event stream."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"]
+        if method == "OPTIONS":
+            allowed = self._allow(scope)
+            if allowed:
+                head = {"type": "http.response.start", "status": 204, "headers": [allowed]}
+                await send(head)
+                await send({"type": "http.response.body", "body": b""})
+                return
+
+        async def send_fitting(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 405:
+                others = [pair for pair in message["headers"] if pair[0] != b"allow"]
+                message = {**message, "headers": [*others, *filter(None, [self._allow(scope)])]}
+            elif message["type"] == "http.response.body" and method == "HEAD":
+                message = {**message, "body": b""}
+            await send(message)
+
+        # A copy, since the routes write into theirs.
+        asked = {**scope, "method": "GET" if method == "HEAD" else method}
+        await self._app(asked, receive, send_fitting)
+
+    def _allow(self, scope: Scope) -> tuple[bytes, bytes] | None:
+        """Name the methods that a path takes; ``None`` where there is no such path."""
+        if self._is_hot(scope["path"]):
+            return b"allow", HOT.encode()
+        taken = [method for method in _ROUTED if self._takes(scope, method)]
+        if not taken:
+            return None
+        if "GET" in taken:
+            taken.insert(taken.index("GET") + 1, "HEAD")
+        return b"allow", ", ".join([*taken, "OPTIONS"]).encode()
+
+    def _takes(self, scope: Scope, method: str) -> bool:
+        asked = {**scope, "method": method}
+        return any(
+            route.matches(asked)[0] is Match.FULL
+            for route in self._routes.router.routes
+            if method == "GET" or not isinstance(route, Mount)  # which has files
+        )
