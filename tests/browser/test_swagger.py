@@ -87,7 +87,7 @@ def test_typed_entry_tells_features_units_and_ranges(swagger: Swagger, service: 
 
     assert list(entry.body()) == MEASUREMENTS
     document = service.client.get("/openapi.json").json()
-    properties = document["components"]["schemas"]["Record-typed"]["properties"]
+    properties = document["components"]["schemas"]["TypedRecord"]["properties"]
     assert list(properties) == MEASUREMENTS
     assert properties["body_mass_g"]["description"] == "in g; seen in training: 2700 to 6300"
 

@@ -187,7 +187,10 @@ def test_the_document_tells_of_models_only_to_who_has_a_key(keyed: Keyed) -> Non
     assert "/models/m/predict" in document["paths"]
     assert set(document["components"]["securitySchemes"]) == {"bearer", "header"}
     assert document["paths"]["/healthz"]["get"]["security"] == []
-    assert {"401", "403", "429"} <= set(document["paths"]["/predict/"]["post"]["responses"])
+    for path in ("/predict/", "/models/m/predict", "/v2/models/{model_name}/infer"):
+        told = document["paths"][path]["post"]["responses"]["4XX"]["description"]
+        assert all(f"- {status}: " in told for status in (401, 403, 404, 429))
+    assert "Authorize" in anonymous.json()["info"]["description"]
 
 
 def test_the_log_and_the_metrics_name_the_key_and_never_show_it(keyed: Keyed) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from artefacts import FIXTURES, booleans, images, integers, mixed, penguins, regressor
+from inference.web.api.model_examples import LIST, ONE, ROWS
 from service_process import Service, eventually
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ def document(service: Service) -> dict[str, Any]:
 
 def offered(described: dict[str, Any], path: str, method: str, name: str) -> list[str]:
     parameters = described["paths"][path][method]["parameters"]
-    [found] = [p["schema"].get("enum", []) for p in parameters if p["name"] == name]
-    return list(found)
+    [schema] = [p["schema"] for p in parameters if p["name"] == name]
+    return list(follow(described, schema).get("enum", []))
+
+
+def follow(described: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Give the schema that a reference stands for."""
+    while "$ref" in schema:
+        schema = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
 
 
 def test_the_drop_down_lists_the_models_that_answer(service: Service) -> None:
@@ -48,21 +56,117 @@ def test_the_drop_down_lists_the_models_that_answer(service: Service) -> None:
     assert names == sorted(names)
 
 
+def typed_paths(described: dict[str, Any]) -> list[str]:
+    paths = [p for p in described["paths"] if p.startswith("/models/") and p.endswith("/predict")]
+    return [p for p in paths if "{" not in p]
+
+
 def test_every_example_of_every_model_runs_as_it_is(service: Service) -> None:
     described = document(service)
-    paths = [p for p in described["paths"] if p.startswith("/models/") and p.endswith("/predict")]
-    paths.remove("/models/{name}/versions/{version}/predict")
+    paths = typed_paths(described)
     assert len(paths) == len(MODELS) + len(list(FIXTURES.glob("*.onnx")))
     for path in paths:
         body = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-        assert len(body["examples"]) == 3
+        assert list(body["examples"]) == [ONE, LIST, ROWS]
+        first, second = body["examples"][LIST]["value"]
+        assert first != second
         for example in body["examples"].values():
             answer = service.client.post(path, json=example["value"])
             assert answer.status_code == 200, (path, answer.text)
+            noted = answer.json().get("warnings", [])
+            assert all(warning["row"] is None for warning in noted), "inside the training range"
+
+
+def test_an_answer_is_shown_as_it_comes(service: Service) -> None:
+    described = document(service)
+    shown = 0
+    for path in typed_paths(described):
+        operation = described["paths"][path]["post"]
+        bodies = operation["requestBody"]["content"]["application/json"]["examples"]
+        answers = operation["responses"]["200"]["content"]["application/json"].get("examples", {})
+        for name, example in answers.items():
+            answer = service.client.post(path, json=bodies[name]["value"]).json()
+            expected = flat(example["value"])
+            assert list(flat(answer)) == list(expected)
+            for key, value in flat(answer).items():
+                close = isinstance(value, float)
+                wanted = (
+                    pytest.approx(expected[key], abs=1e-4, rel=1e-5) if close else expected[key]
+                )
+                assert value == wanted, (path, key)
+            shown += 1
+    assert shown >= 3 * 5
+
+
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """Give every number and text of a document by where it stands."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: v for key, item in items for k, v in flat(item, f"{path}/{key}").items()}
+    return {path: value}
+
+
+def test_an_error_is_shown_as_it_comes(service: Service) -> None:
+    described = document(service)
+    errors = described["paths"]["/models/mixed/predict"]["post"]["responses"]
+    assert set(errors) == {"200", "4XX", "5XX"}
+    problems = errors["4XX"]["content"]["application/problem+json"]["examples"]
+    record = {"mass": "long", "age": 4, "wild": True, "island": "Dream"}
+    answer = service.client.post("/models/mixed/predict", json=record)
+    assert problems["422 Some rows do not fit the model"]["value"] == answer.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/models/{name}/predict", ["name"]),
+        ("/models/{name}/versions/{version}/predict", ["name", "version"]),
+        ("/v2/models/{model_name}/infer", ["model_name"]),
+        ("/v2/models/{model_name}/versions/{model_version}/infer", ["model_name", "model_version"]),
+    ],
+)
+def test_a_route_for_any_model_runs_as_it_is_offered(
+    service: Service, path: str, parameters: list[str]
+) -> None:
+    operation = document(service)["paths"][path]["post"]
+    chosen = {p["name"]: p.get("example") for p in operation["parameters"]}
+    name = chosen[parameters[0]]
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    assert next(iter(examples)) == name, "what is chosen first fits the body that is shown first"
+    for model, example in examples.items():
+        if service.model(model)["signature"]["inputs"][0]["shape"][1:] == [3, 8, 8]:
+            assert path.startswith("/v2"), "it takes tensors only"
+        url = path.format_map({**chosen, parameters[0]: model})
+        answer = service.client.post(url, json=example["value"])
+        assert answer.status_code == 200, (url, answer.text)
+
+
+def test_nothing_is_described_by_placeholders(service: Service) -> None:
+    """A page makes up "additionalProp1" for a map without an example."""
+    described = document(service)
+
+    def maps(schema: Any, *, has_example: bool, where: str) -> list[str]:
+        if isinstance(schema, list):
+            return [f for s in schema for f in maps(s, has_example=has_example, where=where)]
+        if not isinstance(schema, dict):
+            return []
+        if "$ref" in schema:
+            return []
+        has_example = has_example or "examples" in schema or "example" in schema
+        found = [where] if schema.get("additionalProperties") and not has_example else []
+        for key, value in schema.items():
+            below = f"{where}/{key}"
+            found += maps(value, has_example=has_example, where=below) if key != "examples" else []
+        return found
+
+    views = [name for name in described["components"]["schemas"] if name.endswith("View")]
+    for name in [*views, "ModelDetail", "ModelConfig", "ModelMetadata", "Problem"]:
+        schema = described["components"]["schemas"][name]
+        assert maps(schema, has_example=False, where=name) == []
 
 
 def test_a_model_has_a_typed_entry_with_its_own_features(service: Service) -> None:
-    record = document(service)["components"]["schemas"]["Record-mixed"]
+    record = document(service)["components"]["schemas"]["MixedRecord"]
     assert list(record["properties"]) == ["mass", "age", "wild", "island", "sex"]
     assert record["required"] == ["age", "wild", "island"]
     assert record["additionalProperties"] is False
@@ -81,11 +185,17 @@ def test_a_model_has_a_typed_entry_with_its_own_features(service: Service) -> No
 
 
 def test_labels_are_described_with_their_types(service: Service) -> None:
-    paths = document(service)["paths"]
-    for name, classes in (("booleans", [False, True]), ("integers", [0, 1, 2])):
-        answer = paths[f"/models/{name}/predict"]["post"]["responses"]["200"]
-        one = answer["content"]["application/json"]["schema"]["anyOf"][0]
-        assert one["properties"]["label"]["enum"] == classes
+    described = document(service)
+    kinds = (("booleans", "boolean", None), ("integers", "integer", [0, 1, 2]))
+    for name, kind, classes in kinds:
+        answer = described["paths"][f"/models/{name}/predict"]["post"]["responses"]["200"]
+        one, many = answer["content"]["application/json"]["schema"]["anyOf"]
+        several = follow(described, many)["properties"]["predictions"]["items"]
+        for schema in (one, several):
+            members = follow(described, schema)
+            assert {"label", "probabilities"} <= set(members["required"])
+            label = follow(described, members["properties"]["label"])
+            assert (label["type"], label.get("enum")) == (kind, classes)
 
 
 def test_predict_describes_the_selected_model(service: Service) -> None:

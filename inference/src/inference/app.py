@@ -36,7 +36,7 @@ from inference.web.metrics import metrics_router
 from inference.web.models import models_router
 from inference.web.oip.infer import InferRoutes
 from inference.web.oip.router import oip_router
-from inference.web.openapi import OpenApiDocument
+from inference.web.openapi import OpenApiDocument, operation_id
 from inference.web.paths import TrailingSlash
 from inference.web.predict import PredictRoutes
 from inference.web.readiness import Readiness
@@ -132,6 +132,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         swagger_ui_parameters={
             "tryItOutEnabled": False,
             "displayRequestDuration": True,

@@ -97,7 +97,9 @@ def test_describes_a_model_in_tritons_words(filled: Service) -> None:
 
 def test_describes_inference_for_swagger(filled: Service) -> None:
     paths = get(filled, "/openapi.json")["paths"]
-    statuses = set(paths["/v2/models/{model_name}/infer"]["post"]["responses"])
-    assert statuses == {"200", "400", "404", "413", "500", "503", "504"}
+    responses = paths["/v2/models/{model_name}/infer"]["post"]["responses"]
+    assert set(responses) == {"200", "4XX", "5XX"}
+    for status in (400, 404, 413, 500, 503, 504):
+        assert f"- {status}: " in responses[f"{status // 100}XX"]["description"]
     described = [op for path, item in paths.items() if path[:3] == "/v2" for op in item.values()]
     assert not any("422" in operation["responses"] for operation in described)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.admission.contents import read_all
+from inference.admission.file_format import HEAD_BYTES, explain
 from inference.errors import ArtefactError, RookeryError, RunTimeoutError
 from inference.repository.report import Report
 from inference.runtime.memory import be_first_to_go, watch_peak
@@ -143,7 +144,11 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
     if confine is not None:
         confine()
     before = peak()
-    fixed_sizes = has_fixed_sizes(parse(data))
+    try:
+        graph = parse(data)
+    except ArtefactError as error:
+        raise ArtefactError(explain(str(error), data[:HEAD_BYTES])) from None
+    fixed_sizes = has_fixed_sizes(graph)
     step_seconds = seconds * _STEP_SHARE
     begin = time.perf_counter()
     servable = Servable("examined", 1, data)

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from inference.admission.contents import ChangedError, Fingerprint, open_file
+from inference.admission.file_format import HEAD_BYTES, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ def _look(path: Path, fingerprint: Fingerprint) -> str:
         status = os.fstat(file)
         if Fingerprint.of(status) != fingerprint:
             return ""
-        return _walk(file, status.st_size)
+        fault = _walk(file, status.st_size)
+        return fault and explain(fault, os.pread(file, HEAD_BYTES, 0))
     except OSError:
         return ""
     finally:

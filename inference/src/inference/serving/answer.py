@@ -38,7 +38,7 @@ class AnswerBuilder:
             self.notes.append({"row": None, "feature": None, "reason": _NO_CONTRACT})
             self.outputs = None
             self._names = [spec.name for spec in servable.signature.outputs]
-            self._build = self._foreign if not _is_classifier(servable) else self._classified
+            self._build = self._foreign if not is_classifier(servable) else self._classified
         elif contract.task == "classification":
             probabilities = contract.outputs.probabilities
             self.outputs = [contract.outputs.label, *([probabilities] if probabilities else [])]
@@ -121,7 +121,7 @@ def _prediction_of(keys: Sequence[str] | None) -> tuple[Any, Any] | None:
     return msgspec.defstruct("Prediction", fields, gc=False), table
 
 
-def _is_classifier(servable: Servable) -> bool:
+def is_classifier(servable: Servable) -> bool:
     """Tell scikit-learn's usual pair of outputs: labels, then probabilities or ZipMap's maps."""
     outputs = servable.signature.outputs
     if len(outputs) != 2:

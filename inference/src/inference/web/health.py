@@ -24,7 +24,7 @@ def health_router(repository: Repository, readiness: Readiness) -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="Is the process alive?")
-    async def healthz() -> Health:
+    async def check_liveness() -> Health:
         """Answer as long as the process lives."""
         return Health(status="alive", models=len(repository.current().ready_names))
 
@@ -35,7 +35,7 @@ def health_router(repository: Repository, readiness: Readiness) -> APIRouter:
             503: {"model": Health, "description": "Models are still being examined, or it stops"}
         },
     )
-    async def readyz(response: Response) -> Health:
+    async def check_readiness(response: Response) -> Health:
         """Answer 200 from when the models found at the start have been examined until it stops."""
         state = readiness.state
         if state != "ready":

@@ -58,7 +58,7 @@ def metrics_router(book: Book, repository: Repository, *, aliases: bool) -> APIR
     document = Document(now, lambda _: encoded(generate_latest(registry)))
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-    async def metrics() -> DocumentResponse:
+    async def get_metrics() -> DocumentResponse:
         """Give the metrics of all workers; the process figures are the answering worker's."""
         return DocumentResponse(await document.get(), CONTENT_TYPE_LATEST)
 

@@ -13,12 +13,12 @@ from inference.repository.state import Selection, State
 from inference.web.api.document import Document, DocumentResponse, Documents, Subject
 from inference.web.api.model_document import ModelsDocument, encode_model
 from inference.web.views import (
-    ActiveAnswer,
     ActiveChange,
+    ActiveVersion,
     ModelDetail,
     ModelsView,
     Problem,
-    SelectionAnswer,
+    Selected,
     SelectionView,
 )
 
@@ -61,7 +61,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         response_model=ModelDetail,
         responses=_pick(404),
     )
-    async def show_model(name: str) -> DocumentResponse:
+    async def get_model(name: str) -> DocumentResponse:
         """Show one model: the whole contract, the graph's signature, how it is served."""
 
         def current() -> Subject:
@@ -79,7 +79,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         version: Annotated[
             int | None, Query(ge=1, description="Only where it is not to be the active one.")
         ] = None,
-    ) -> SelectionAnswer:
+    ) -> Selected:
         """Select a model. It stays selected over restarts, and holds in every worker."""
         if version is not None:
             servable = await _within(repository.ensure(model, version))
@@ -87,7 +87,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
             servable = repository.current().servable(model)
         chosen = Selection(model, version)
         state_file.update(lambda state: msgspec.structs.replace(state, selection=chosen))
-        return SelectionAnswer(
+        return Selected(
             selected=SelectionView(model=model, version=version),
             active_version=servable.version,
             message=f"/predict/ now answers with model '{model}', version {servable.version}",
@@ -98,7 +98,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         summary="Pin a version, or follow the latest",
         responses=_pick(400, 404, 409, 413, 503),
     )
-    async def set_active(name: str, change: ActiveChange) -> ActiveAnswer:
+    async def set_active_version(name: str, change: ActiveChange) -> ActiveVersion:
         """Roll back to a version, or go back to following the highest good one."""
         if change.version == "latest":
             repository.current().model(name)
@@ -109,7 +109,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
             state_file.update(lambda state: _pin(state, name, version))
         model = repository.current().model(name)
         active = model.active.version if model.active else None
-        return ActiveAnswer(model=name, active_version=active, pinned_version=model.pinned)
+        return ActiveVersion(model=name, active_version=active, pinned_version=model.pinned)
 
     return router
 

@@ -2,7 +2,7 @@
 
 FastAPI describes its own routes; this adds what only the live models can tell: the drop-down of
 ``/select-model/``, and one typed entry per model with its features, units, ranges, categories and
-an example that runs as it is.
+examples that run as they are.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from inference.log import KEY_ID
 from inference.repository.snapshot import Snapshot
 from inference.web.access.openapi import add_key, add_keys
 from inference.web.api.document import Document, DocumentResponse, Subject, encoded
+from inference.web.api.identifiers import SELECTED, Identifier, identify
+from inference.web.api.introduction import introduce
+from inference.web.api.model_examples import ONE
 from inference.web.api.model_schema import (
-    PROBLEM,
-    any_body,
-    describe_answer,
-    describe_body,
+    any_schemas,
+    complete,
     describe_operation,
     describe_predict,
     describe_training,
 )
+from inference.web.api.offers import name_schemas, offer_name
 from inference.web.api.pieces import Pieces
+from inference.web.api.responses import PROBLEM, merge_alike
 from inference.web.oip.openapi import add_inference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fastapi import FastAPI
+    from fastapi.routing import APIRoute
 
     from inference.repository.repository import Repository
     from inference.repository.snapshot import Model
@@ -43,21 +45,28 @@ Schema = dict[str, Any]
 
 # No page can show more; the models for which there is no room share one entry.
 _MODELS_BYTES = 8 * 1024 * 1024
-
-DESCRIPTION = """\
-Choose a model with **`POST /select-model/`** (its drop-down lists the live ones), then ask
-**`POST /predict/`**. Or ask a model by name: each has its own entry under *predict*, with its
-features and an example that runs as it is.
-
-Models appear, change and go without a restart; reload this page to see them.
-"""
+_EXAMPLES = 20  # models whose examples the entry for any model has
+_OF_KNOWN = ("/models/{name}", "/models/{name}/active")
+_TAGS = {
+    "models": "Which models are live, selected and active",
+    "predict": "Ask a model",
+    "health": "For probes",
+    "open inference protocol": "For KServe's and Triton's clients",
+}
 
 
 class _Piece(NamedTuple):
-    """A model's own entry, encoded: its operation, and the schema of its records."""
+    """A model's own entry, encoded.
+
+    Attributes:
+        operation: Its operation.
+        schemas: The schemas that this refers to.
+        example: A record; empty where none is known.
+    """
 
     operation: bytes
     schemas: dict[str, bytes]
+    example: bytes
 
 
 class OpenApiDocument:
@@ -75,7 +84,7 @@ class OpenApiDocument:
         self._own: Schema = {}
         self._pieces: Pieces[_Piece | None] = Pieces(self._describe)
         nothing = Subject(Snapshot())
-        self._public = Document(lambda: nothing, self._encode)
+        self._public = Document(lambda: nothing, self._encode_public)
         self._document = Document(lambda: Subject(repository.current()), self._encode)
 
     def install(self) -> None:
@@ -91,126 +100,169 @@ class OpenApiDocument:
     def _encode(self, subject: Subject) -> Encoded:
         return encoded(msgspec.json.encode(self._make(subject.thing)))
 
+    def _encode_public(self, subject: Subject) -> Encoded:
+        document = self._make(subject.thing)
+        document["info"]["description"] = introduce(None)
+        return encoded(msgspec.json.encode(document))
+
     def _make(self, snapshot: Snapshot) -> Schema:
         # FastAPI's part never changes, and takes fifty times as long as a copy of it.
         app = self._app
         self._own = self._own or get_openapi(
-            title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
+            title=app.title, version=app.version, routes=app.routes
         )
         document: Schema = copy.deepcopy(self._own)
-        document["tags"] = [
-            {"name": "models", "description": "Which models are live, selected and active"},
-            {"name": "predict", "description": "Ask a model"},
-            {"name": "health", "description": "For probes"},
-            {"name": "open inference protocol", "description": "For KServe's and Triton's clients"},
-        ]
+        document["info"]["description"] = introduce(snapshot)
+        document["tags"] = [{"name": n, "description": d} for n, d in _TAGS.items()]
         paths: Schema = document["paths"]
         schemas: Schema = document.setdefault("components", {}).setdefault("schemas", {})
-        _offer(paths, "/select-model/", "model", snapshot.ready_names)
-        # FastAPI spells an optional parameter "integer or null", which Swagger shows clumsily.
-        for described in paths["/select-model/"]["post"]["parameters"]:
-            if described["name"] == "version":
-                described["schema"] = {"type": "integer", "minimum": 1}
-        for path in ("/models/{name}", "/models/{name}/active"):
-            _offer(paths, path, "name", list(snapshot.models))
-        _tell_problems(paths)
-        paths["/predict/"] = {"post": _predict_selected(snapshot, schemas)}
-        paths["/models/{name}/versions/{version}/predict"] = {
-            "post": _predict_named(snapshot.ready_names, version=True)
+        schemas |= any_schemas() | name_schemas(snapshot)
+        identifiers = identify(snapshot.models)
+        pieces = self._choose_pieces(snapshot, identifiers)
+        _correct(paths)
+        _offer_names(document, snapshot)
+        examples = _examples(pieces)
+        paths["/models/{name}/predict"] = {
+            "post": _predict_named("predict_by_name", "Ask any model", snapshot, examples)
         }
-        add_inference(document, snapshot.ready_names, list(snapshot.models))
-        pieces, left_out = self._choose_pieces(snapshot)
-        if left_out:
-            paths["/models/{name}/predict"] = {"post": _predict_named(left_out, version=False)}
+        paths["/models/{name}/versions/{version}/predict"] = {
+            "post": _predict_version(snapshot, examples)
+        }
+        paths["/predict/"] = {"post": _predict_selected(snapshot, identifiers, schemas)}
+        add_inference(document, snapshot)
         if self._keyed:
             add_keys(document)
+        for item in paths.values():
+            for operation in item.values():
+                merge_alike(operation)
+        _leave_out(schemas, "HTTPValidationError", "ValidationError")
         for name, piece in pieces.items():
             paths[_path_of(name)] = {"post": msgspec.Raw(piece.operation)}
             schemas |= {key: msgspec.Raw(schema) for key, schema in piece.schemas.items()}
         return document
 
-    def _choose_pieces(self, snapshot: Snapshot) -> tuple[dict[str, _Piece], list[str]]:
-        """Choose the models that have entries of their own, and name those without room for it."""
-        room, chosen, left_out = _MODELS_BYTES, {}, []
-        for model, piece in self._pieces.of(snapshot):
+    def _choose_pieces(
+        self, snapshot: Snapshot, identifiers: dict[str, Identifier]
+    ) -> dict[str, _Piece]:
+        """Choose the models that have entries of their own: all, as far as there is room."""
+        room, chosen = _MODELS_BYTES, {}
+        for model, piece in self._pieces.of(snapshot, identifiers):
             if piece is None:
                 continue
             room -= len(piece.operation) + sum(map(len, piece.schemas.values()))
-            if room < 0:
-                left_out.append(model.name)
-            else:
+            if room >= 0:
                 chosen[model.name] = piece
-        return chosen, left_out
+        return chosen
 
-    def _describe(self, model: Model) -> _Piece | None:
+    def _describe(self, model: Model, identifier: Identifier) -> _Piece | None:
         active = model.active
         if active is None or not active.features:
             return None
         schemas: Schema = {}
-        operation = describe_predict(active, schemas)
+        operation = describe_predict(active, identifier, schemas)
         if self._keyed:
             add_key(operation, "post", _path_of(model.name))
+        merge_alike(operation)
         encode = msgspec.json.encode
-        return _Piece(encode(operation), {key: encode(schema) for key, schema in schemas.items()})
+        examples = operation["requestBody"]["content"]["application/json"].get("examples", {})
+        example = encode(examples[ONE]["value"]) if ONE in examples else b""
+        encoded_schemas = {key: encode(schema) for key, schema in schemas.items()}
+        return _Piece(encode(operation), encoded_schemas, example)
 
 
-def _predict_selected(snapshot: Snapshot, schemas: Schema) -> Schema:
-    try:
-        selected = snapshot.selected()
-    except RookeryError as error:
-        operation = describe_operation("predict", "Ask the selected model", any_body())
-        operation["description"] = f"Nothing to ask yet: {error}"
-        return operation
-    body = describe_body(selected, schemas)
-    operation = describe_operation("predict", "Ask the selected model", body)
-    training = describe_training(selected)
-    operation["description"] = (
-        f"Selected is **{selected.name}**, version {selected.version}. {training}"
-    )
-    operation["responses"]["200"] = describe_answer(selected)
-    return operation
+def operation_id(route: APIRoute) -> str:
+    """Name one of FastAPI's routes as a programmer would call it."""
+    return f"{route.name}_version" if "{model_version}" in route.path else route.name
 
 
-def _tell_problems(paths: Schema) -> None:
+def _offer_names(document: Schema, snapshot: Snapshot) -> None:
+    """Turn the parameters that name models into drop-downs, and choose the first of each."""
+    known = list(snapshot.models)
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] in ("model", "name", "model_name"):
+                    is_known = path in _OF_KNOWN or path.startswith("/v2/repository")
+                    offer_name(
+                        parameter, known if is_known else snapshot.ready_names, is_known=is_known
+                    )
+
+
+def _correct(paths: Schema) -> None:
     """Say of our own routes that errors are problem documents, FastAPI's validation included."""
     for path, operations in paths.items():
-        if path.startswith(("/v2", "/readyz")):
-            continue
         for operation in operations.values():
+            # FastAPI spells an optional parameter "integer or null", which Swagger shows clumsily.
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] == "version":
+                    parameter["schema"] = {"type": "integer", "minimum": 1}
+            if path.startswith(("/v2", "/readyz")):
+                continue
             for status, response in operation["responses"].items():
                 if status >= "400":
                     response["content"] = PROBLEM
-                    if status == "422" and "predict" not in operation["tags"]:
+                    if status == "422":
                         response["description"] = "The request does not fit the route"
 
 
-def _offer(paths: Schema, path: str, parameter: str, names: Sequence[str]) -> None:
-    """Turn a path's parameter into a drop-down."""
-    for operation in paths.get(path, {}).values():
-        for described in operation["parameters"]:
-            if described["name"] == parameter and names:
-                described["schema"]["enum"] = list(names)
+def _examples(pieces: dict[str, _Piece]) -> dict[str, Schema]:
+    """Give a record of each of the first models."""
+    found = {name: piece.example for name, piece in pieces.items() if piece.example}
+    return {name: {"value": msgspec.Raw(found[name])} for name in list(found)[:_EXAMPLES]}
 
 
-def _predict_named(names: list[str], *, version: bool) -> Schema:
-    """Describe the route that takes a model's name, and a version where one is asked."""
-    summary = "Ask one version of a model" if version else "Ask a model"
-    # With an underscore, since a model may be called "version".
-    identity = "predict_version" if version else "predict_named"
-    operation = describe_operation(identity, summary, any_body())
-    schema: Schema = {"type": "string"} | ({"enum": names} if names else {})
-    operation["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": schema}]
-    if version:
-        operation["parameters"].append(
-            {
-                "name": "version",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "integer", "minimum": 1},
-                "description": "A version that is kept loaded.",
-            }
-        )
+def _predict_selected(
+    snapshot: Snapshot, identifiers: dict[str, Identifier], schemas: Schema
+) -> Schema:
+    try:
+        selected = snapshot.selected()
+    except RookeryError as error:
+        told = f"Nothing to ask yet: {error}"
+        return describe_operation("predict", "Ask the selected model", told)
+    training = describe_training(selected)
+    told = f"Selected is **{selected.name}**, version {selected.version}. {training}"
+    operation = describe_operation("predict", "Ask the selected model", told)
+    if not selected.features:
+        return operation
+    is_active = selected is snapshot.models[selected.name].active
+    identifier = identifiers[selected.name] if is_active else SELECTED
+    return complete(operation, selected, identifier, schemas)
+
+
+def _predict_named(
+    operation_id: str, summary: str, snapshot: Snapshot, examples: dict[str, Schema]
+) -> Schema:
+    """Describe the route that takes a model's name."""
+    told = "The body is a record of that model; the examples are named after the models."
+    operation = describe_operation(operation_id, summary, told)
+    name: Schema = {"name": "name", "in": "path", "required": True}
+    offer_name(name, list(examples) or snapshot.ready_names, is_known=False)
+    operation["parameters"] = [name]
+    if examples:
+        operation["requestBody"]["content"]["application/json"]["examples"] = examples
     return operation
+
+
+def _predict_version(snapshot: Snapshot, examples: dict[str, Schema]) -> Schema:
+    summary = "Ask one version of a model"
+    operation = _predict_named("predict_by_version", summary, snapshot, examples)
+    first = next((snapshot.models[name].active for name in examples), None)
+    operation["parameters"].append(
+        {
+            "name": "version",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 1},
+            "description": "A version that is kept loaded.",
+            **({"example": first.version} if first is not None else {}),
+        }
+    )
+    return operation
+
+
+def _leave_out(schemas: Schema, *names: str) -> None:
+    for name in names:
+        schemas.pop(name, None)
 
 
 def _path_of(name: str) -> str:

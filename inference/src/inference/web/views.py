@@ -46,15 +46,25 @@ class ModelView(BaseModel):
         "versions only."
     )
     classes: list[str | int | float | bool] | None
-    metrics: dict[str, Any] | None = Field(description="On held-out data.")
+    metrics: dict[str, Any] | None = Field(
+        description="On held-out data.", examples=[{"rows": 114, "accuracy": 0.991}]
+    )
 
 
 class ModelDetail(ModelView):
     """One model, with its whole contract."""
 
-    contract: dict[str, Any] | None = Field(description="Null for a file without contract.")
-    signature: dict[str, Any] | None = Field(description="Inputs and outputs of the ONNX graph.")
-    plan: dict[str, Any] | None = Field(description="How it is served, and the costs behind it.")
+    contract: dict[str, Any] | None = Field(
+        description="Null for a file without contract.",
+        examples=[{"contract_version": 1, "task": "classification"}],
+    )
+    signature: dict[str, Any] | None = Field(
+        description="Inputs and outputs of the ONNX graph.",
+        examples=[{"inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 4]}]}],
+    )
+    plan: dict[str, Any] | None = Field(
+        description="How it is served, and the costs behind it.", examples=[{"threads": 1}]
+    )
 
 
 class IgnoredView(BaseModel):
@@ -79,7 +89,7 @@ class ModelsView(BaseModel):
     ignored: list[IgnoredView]
 
 
-class SelectionAnswer(BaseModel):
+class Selected(BaseModel):
     """What was selected."""
 
     selected: SelectionView
@@ -96,7 +106,7 @@ class ActiveChange(BaseModel):
     )
 
 
-class ActiveAnswer(BaseModel):
+class ActiveVersion(BaseModel):
     """What is active now."""
 
     model: str
@@ -104,14 +114,20 @@ class ActiveAnswer(BaseModel):
     pinned_version: int | None
 
 
+class RowFault(BaseModel):
+    """What is wrong with one row."""
+
+    row: int = Field(description="From 0.")
+    feature: str | None = Field(description="Null where the row as a whole is wrong.")
+    reason: str
+
+
 class Problem(BaseModel):
     """A problem document, RFC 9457."""
 
-    type: str
+    type: str = Field(examples=["about:blank"])
     title: str
     status: int
     detail: str
-    errors: list[dict[str, Any]] | None = Field(
-        default=None, description="One entry per bad row and feature."
-    )
-    total_errors: int | None = None
+    errors: list[RowFault] = Field(default=[], description="One entry per bad row and feature.")
+    total_errors: int = Field(default=0, description="How many there are, the unlisted included.")

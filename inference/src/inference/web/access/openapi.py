@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inference.web.access.need import Need, need_of
+from inference.web.api.responses import ERROR, PROBLEM
 
 Schema = dict[str, Any]
 
@@ -18,8 +19,6 @@ _TOLD = {
     "403": "The key has not the scope",
     "429": "The key has asked too often; Retry-After says when to ask again",
 }
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}
 
 
 def add_keys(document: Schema) -> None:
@@ -37,7 +36,7 @@ def add_key(operation: Schema, method: str, path: str) -> None:
     if need is Need.NOTHING:
         operation["security"] = []
         return
-    content = _ERROR if path.startswith("/v2") else _PROBLEM
+    content = ERROR if path.startswith("/v2") else PROBLEM
     for status, description in _TOLD.items():
         operation["responses"][status] = {"description": description, "content": content}
     if need is not Need.ANY_KEY:

@@ -53,7 +53,7 @@ def encode_model(subject: Subject) -> Encoded:
     return encoded(_encode(whole | _detail(model.active)))
 
 
-def _list_model(model: Model) -> bytes:
+def _list_model(model: Model, _: Any) -> bytes:
     """Encode a model up to the value of its last key, ``selected``, which is no part of it."""
     piece = _encode(_describe(model, list(model.versions.values())))
     if len(piece) > _LISTED_BYTES:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from inference.repository.snapshot import Model, Snapshot
 
@@ -17,21 +17,29 @@ class Pieces(Generic[T]):
     """The pieces of one kind of document; for one thread at a time.
 
     Args:
-        make: Makes the piece about a model.
+        make: Makes the piece about a model, of the model and of what else the piece depends on.
     """
 
-    def __init__(self, make: Callable[[Model], T]) -> None:
+    def __init__(self, make: Callable[[Model, Any], T]) -> None:
         self._make = make
-        self._made: dict[str, tuple[weakref.ref[Model], T]] = {}
+        self._made: dict[str, tuple[weakref.ref[Model], Any, T]] = {}
 
-    def of(self, snapshot: Snapshot) -> Iterator[tuple[Model, T]]:
-        """Give every model with its piece."""
-        kept: dict[str, tuple[weakref.ref[Model], T]] = {}
+    def of(
+        self, snapshot: Snapshot, choices: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[Model, T]]:
+        """Give every model with its piece.
+
+        Args:
+            snapshot: The models.
+            choices: What else the piece of each model depends on, by the model's name.
+        """
+        kept: dict[str, tuple[weakref.ref[Model], Any, T]] = {}
         for name, model in snapshot.models.items():
+            choice = None if choices is None else choices.get(name)
             before = self._made.get(name)
-            if before is not None and before[0]() is model:
+            if before is not None and before[0]() is model and before[1] == choice:
                 kept[name] = before
             else:
-                kept[name] = weakref.ref(model), self._make(model)
-            yield model, kept[name][1]
+                kept[name] = weakref.ref(model), choice, self._make(model, choice)
+            yield model, kept[name][2]
         self._made = kept

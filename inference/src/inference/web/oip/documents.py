@@ -93,7 +93,9 @@ def add_descriptions(
         response_model=ModelMetadata,
         responses=pick(404, 503),
     )
-    async def model_metadata(model_name: str, model_version: str | None = None) -> DocumentResponse:
+    async def get_model_metadata(
+        model_name: str, model_version: str | None = None
+    ) -> DocumentResponse:
         """Describe inputs, outputs and contract."""
         describe_it = _describe_whole if model_version is None else _describe_one
         return await document(describe_it, model_name, model_version)
@@ -110,7 +112,9 @@ def add_descriptions(
         response_model=ModelConfig,
         responses=pick(404, 503),
     )
-    async def model_config(model_name: str, model_version: str | None = None) -> DocumentResponse:
+    async def get_model_config(
+        model_name: str, model_version: str | None = None
+    ) -> DocumentResponse:
         """Describe a model in the words of Triton's configuration."""
         return await document(describe.describe_config, model_name, model_version)
 
@@ -134,7 +138,7 @@ def add_statistics(router: APIRouter, repository: Repository, book: Book) -> Non
     numbers, everything = Document(now, collect), Document(now, encode_all)
 
     @router.get("/models/stats", summary="Every model's numbers", response_model=StatisticsView)
-    async def all_statistics() -> Response:
+    async def get_all_statistics() -> Response:
         """Tell how many requests there were, and what they spent where."""
         return DocumentResponse(encoded(await everything.get()))
 
@@ -150,7 +154,7 @@ def add_statistics(router: APIRouter, repository: Repository, book: Book) -> Non
         response_model=StatisticsView,
         responses=pick(404, 503),
     )
-    async def model_statistics(model_name: str, model_version: str | None = None) -> Response:
+    async def get_model_statistics(model_name: str, model_version: str | None = None) -> Response:
         """Tell how many requests there were, and what they spent where."""
         version = None if model_version is None else read_version(model_version)
         asked = list(describe.ready_versions(repository.current(), model_name, version))

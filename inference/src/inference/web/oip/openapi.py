@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inference.web.api.offers import offer_name
+from inference.web.api.responses import ERROR
+from inference.web.oip.example import example_request
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from inference.model.servable import Servable
+    from inference.repository.snapshot import Snapshot
 
 Schema = dict[str, Any]
 
@@ -14,7 +19,6 @@ _DATATYPES = [
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
     "FP16", "FP32", "FP64", "BYTES",
 ]  # fmt: skip
-_ERROR = {"$ref": "#/components/schemas/ErrorView"}
 _TOLD = {
     "400": "The request is not what the protocol or the model takes",
     "404": "No such model or version",
@@ -23,6 +27,9 @@ _TOLD = {
     "503": "The model is there and does not answer, or too many requests wait",
     "504": "The run took too long and was ended",
 }
+_EXAMPLES = 20  # models whose examples are shown
+_TENSOR: Schema = {"$ref": "#/components/schemas/Tensor"}
+_EXAMPLE: Schema = {"name": "X", "shape": [1, 4], "datatype": "FP32"}
 _HEADER = {
     "name": "Inference-Header-Content-Length",
     "in": "header",
@@ -31,61 +38,64 @@ _HEADER = {
     "description": "How many of the body's bytes are the JSON, where binary data follows; 0 for a "
     "raw request.",
 }
+_VERSION: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
-def add_inference(document: Schema, ready: Sequence[str], known: Sequence[str]) -> None:
-    """Describe the inference routes, and offer the models in every route of the protocol.
+def add_inference(document: Schema, snapshot: Snapshot) -> None:
+    """Describe the inference routes, with an example for each of the first models.
 
     Args:
         document: The OpenAPI document so far.
-        ready: Names of the models that answer.
-        known: Names of all models.
+        snapshot: The models.
     """
     schemas: Schema = document["components"]["schemas"]
     schemas |= _schemas()
     paths: Schema = document["paths"]
-    model = "/v2/models/{model_name}"
-    versioned = model + "/versions/{model_version}"
-    paths[f"{model}/infer"] = {"post": _operation("infer", "Ask a model", ["model_name"])}
-    paths[f"{versioned}/infer"] = {
-        "post": _operation(
-            "infer-version", "Ask one version of a model", ["model_name", "model_version"]
-        )
-    }
-    for path, item in paths.items():
-        if not path.startswith("/v2"):
-            continue
-        offered = known if path.startswith("/v2/repository") else ready
+    for item in (item for path, item in paths.items() if path.startswith("/v2")):
         for operation in item.values():
-            _correct(operation, offered)
-
-
-def _operation(operation_id: str, summary: str, parameters: Sequence[str]) -> Schema:
-    request = {"$ref": "#/components/schemas/InferenceRequest"}
-    answer = {"$ref": "#/components/schemas/InferenceResponse"}
-    errors = {
-        status: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
-        for status, text in _TOLD.items()
+            _correct(operation)
+    model = "/v2/models/{model_name}"
+    asked = [servable for name in snapshot.ready_names if (servable := _active(snapshot, name))]
+    examples = {}
+    for servable in asked[:_EXAMPLES]:
+        request = example_request(servable)
+        if request is not None:
+            examples[servable.name] = {"value": request}
+    operation = _operation("infer", "Ask a model", examples)
+    name: Schema = {"name": "model_name", "in": "path", "required": True}
+    offer_name(name, list(examples) or snapshot.ready_names)
+    paths[f"{model}/infer"] = {"post": operation | {"parameters": [name, _HEADER]}}
+    operation = _operation("infer_version", "Ask one version of a model", examples)
+    version: Schema = {"name": "model_version", "in": "path", "required": True, "schema": _VERSION}
+    first = next((servable for servable in asked if servable.name in examples), None)
+    if first is not None:
+        version["example"] = str(first.version)
+    parameters = [name, version, _HEADER]
+    paths[f"{model}/versions/{{model_version}}/infer"] = {
+        "post": operation | {"parameters": parameters}
     }
+
+
+def _active(snapshot: Snapshot, name: str) -> Servable | None:
+    return snapshot.models[name].active
+
+
+def _operation(operation_id: str, summary: str, examples: Schema) -> Schema:
+    request: Schema = {"schema": {"$ref": "#/components/schemas/InferenceRequest"}}
+    if examples:
+        request["examples"] = examples
+    answer = {"$ref": "#/components/schemas/InferenceResponse"}
+    errors = {status: {"description": told, "content": ERROR} for status, told in _TOLD.items()}
     return {
         "tags": [TAG],
         "summary": summary,
-        "description": "Tensors in, tensors out, as JSON or as binary data behind the JSON.",
+        "description": "Tensors in, tensors out, as JSON or as binary data behind the JSON. The "
+        "examples are named after the models.",
         "operationId": operation_id,
-        "parameters": [
-            *(
-                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-                for name in parameters
-            ),
-            _HEADER,
-        ],
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {"schema": request},
-                "application/octet-stream": _BINARY,
-            },
+            "content": {"application/json": request, "application/octet-stream": _BINARY},
         },
         "responses": {
             "200": {
@@ -100,46 +110,47 @@ def _operation(operation_id: str, summary: str, parameters: Sequence[str]) -> Sc
     }
 
 
-def _correct(operation: Schema, names: Sequence[str]) -> None:
-    """Offer the names of models, and drop FastAPI's 422, which is a 400 here."""
+def _correct(operation: Schema) -> None:
+    """Drop FastAPI's 422, which is a 400 here, and say what a version is."""
     operation["responses"].pop("422", None)
     for parameter in operation.get("parameters", []):
-        if parameter["name"] == "model_name" and names:
-            parameter["schema"]["enum"] = list(names)
         if parameter["name"] == "model_version":
-            parameter["schema"] = {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}
+            parameter["schema"] = _VERSION
 
 
 def _schemas() -> Schema:
-    parameters: Schema = {"type": "object", "additionalProperties": True}
+    parameters: Schema = {"type": "object", "additionalProperties": True, "examples": [{}]}
     tensor: Schema = {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-        "datatype": {"type": "string", "enum": _DATATYPES},
-        "parameters": parameters,
-        "data": {"type": "array", "items": {}, "description": "Row-major, nested or flat."},
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "datatype": {"type": "string", "enum": _DATATYPES},
+            "parameters": parameters,
+            "data": {"type": "array", "items": {}, "description": "Row-major, nested or flat."},
+        },
+        "required": ["name", "shape", "datatype"],
     }
-    output: Schema = {"name": {"type": "string"}, "parameters": parameters}
     return {
+        "Tensor": tensor,
+        "RequestedOutput": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "parameters": parameters},
+            "required": ["name"],
+        },
         "InferenceRequest": {
             "type": "object",
             "properties": {
                 "id": {"type": "string"},
                 "parameters": parameters,
-                "inputs": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": tensor,
-                        "required": ["name", "shape", "datatype"],
-                    },
-                },
+                "inputs": {"type": "array", "items": _TENSOR},
                 "outputs": {
                     "type": "array",
-                    "items": {"type": "object", "properties": output, "required": ["name"]},
+                    "items": {"$ref": "#/components/schemas/RequestedOutput"},
                 },
             },
             "required": ["inputs"],
+            "examples": [{"inputs": [_EXAMPLE | {"data": [39.1, 18.7, 181.0, 3750.0]}]}],
         },
         "InferenceResponse": {
             "type": "object",
@@ -147,15 +158,17 @@ def _schemas() -> Schema:
                 "model_name": {"type": "string"},
                 "model_version": {"type": "string"},
                 "id": {"type": "string"},
-                "outputs": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": tensor,
-                        "required": ["name", "shape", "datatype"],
-                    },
-                },
+                "outputs": {"type": "array", "items": _TENSOR},
             },
             "required": ["model_name", "model_version", "outputs"],
+            "examples": [
+                {
+                    "model_name": "penguins",
+                    "model_version": "1",
+                    "outputs": [
+                        {"name": "label", "datatype": "BYTES", "shape": [1], "data": ["Adelie"]}
+                    ],
+                }
+            ],
         },
     }

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from inference.errors import ConflictError, NotReadyError, RequestError
-from inference.repository.switch import load_model, unload_model
+from inference.repository import switch
 from inference.web.api.document import Document, DocumentResponse, Subject, encoded
 from inference.web.body import ClientGoneError, read_body
 from inference.web.oip import describe
@@ -87,7 +87,7 @@ def oip_router(
 
 def _add_server(router: APIRouter, readiness: Readiness) -> None:
     @router.get("", summary="What this server can do")
-    async def server_metadata() -> ServerMetadata:
+    async def get_server_metadata() -> ServerMetadata:
         """Name the server and the extensions of the protocol that it implements."""
         return ServerMetadata(
             name=describe.SERVER_NAME,
@@ -96,7 +96,7 @@ def _add_server(router: APIRouter, readiness: Readiness) -> None:
         )
 
     @router.get("/health/live", summary="Does the server live?")
-    async def server_live() -> Live:
+    async def check_server_liveness() -> Live:
         """Answer as long as the process lives."""
         return Live(live=True)
 
@@ -106,7 +106,7 @@ def _add_server(router: APIRouter, readiness: Readiness) -> None:
         response_model=ServerReady,
         responses={503: {"model": ServerNotReady, "description": "Models are being examined"}},
     )
-    async def server_ready() -> ServerReady | Response:
+    async def check_server_readiness() -> ServerReady | Response:
         """Answer 200 from when the models found at the start have been examined until it stops."""
         if readiness.state == "ready":
             return ServerReady(ready=True, live=True)
@@ -121,7 +121,7 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
     names = Document(lambda: Subject(repository.current()), encode_names)
 
     @router.get("/models", summary="The models that answer", response_model=ModelNames)
-    async def models() -> DocumentResponse:
+    async def list_ready_models() -> DocumentResponse:
         """Name every model that answers."""
         return DocumentResponse(await names.get())
 
@@ -142,7 +142,7 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
         response_model=ModelReady,
         responses=pick(404) | not_ready,
     )
-    async def model_ready(
+    async def check_model_readiness(
         model_name: str, model_version: str | None = None
     ) -> ModelReady | Response:
         """Answer 200 when the model, or that version of it, answers."""
@@ -171,7 +171,7 @@ def _add_repository(
         responses=pick(400, 413),
         openapi_extra=_body(IndexRequest),
     )
-    async def repository_index(request: Request) -> DocumentResponse:
+    async def list_repository(request: Request) -> DocumentResponse:
         """List every version with its state, and why it does not answer."""
         asked = await _read(request, _Index, max_bytes)
         return DocumentResponse(await indexes[asked.ready].get())
@@ -182,11 +182,11 @@ def _add_repository(
         responses=pick(400, 404, 413, 503),
         openapi_extra=_body(RepositoryRequest),
     )
-    async def repository_load(request: Request, model_name: str) -> Loaded:
+    async def load_model(request: Request, model_name: str) -> Loaded:
         """Load a model; answered when it answers. It stays loaded over restarts."""
         await _read(request, _Parameters, max_bytes)
         try:
-            await load_model(repository, state_file, model_name)
+            await switch.load_model(repository, state_file, model_name)
         except ConflictError as error:  # to try again would not help, so it is no 503
             raise RequestError(str(error)) from None
         return Loaded(name=model_name)
@@ -197,10 +197,10 @@ def _add_repository(
         responses=pick(400, 404, 413, 503),
         openapi_extra=_body(RepositoryRequest),
     )
-    async def repository_unload(request: Request, model_name: str) -> Unloaded:
+    async def unload_model(request: Request, model_name: str) -> Unloaded:
         """Unload a model. It stays unloaded over restarts, until it is loaded again."""
         await _read(request, _Parameters, max_bytes)
-        unload_model(repository, state_file, model_name)
+        switch.unload_model(repository, state_file, model_name)
         return Unloaded(name=model_name)
 
 

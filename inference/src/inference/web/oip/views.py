@@ -76,7 +76,8 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
     parameters: dict[str, Any] = Field(
         description="The contract, where the file has one; and the outputs that are left out, "
-        "since the protocol has no datatype for them."
+        "since the protocol has no datatype for them.",
+        examples=[{}],
     )
 
 
@@ -95,11 +96,11 @@ class ModelConfig(BaseModel):
     platform: str
     backend: str
     default_model_filename: str
-    version_policy: dict[str, Any]
+    version_policy: dict[str, Any] = Field(examples=[{"specific": {"versions": [1]}}])
     max_batch_size: int = Field(description="0: the dimensions hold the batch's.")
     input: list[TensorConfig]
     output: list[TensorConfig]
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] = Field(examples=[{}])
 
 
 class DurationView(BaseModel):
@@ -167,7 +168,7 @@ class IndexEntry(BaseModel):
 class RepositoryRequest(BaseModel):
     """Parameters of a load or an unload; none of them means anything here."""
 
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default={}, examples=[{}])
 
 
 class Loaded(BaseModel):

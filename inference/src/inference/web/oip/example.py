@@ -1,0 +1,58 @@
+"""A request of the protocol that a model answers as it is, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+    from inference.model.signature import TensorSpec
+
+_LONGEST_BYTES = 16 * 1024  # no page can show more
+_MOST_VALUES = 2048
+
+
+def example_request(servable: Servable) -> dict[str, Any] | None:
+    """Spell a request of one row: a golden one, or the features' examples, or zeros.
+
+    Returns:
+        ``None`` where it would be too long to be shown, or an input has no datatype.
+    """
+    specs = servable.signature.inputs
+    feeds = _row(servable) or {spec.name: _zeros(spec) for spec in specs}
+    if any(spec.datatype is None or feeds.get(spec.name) is None for spec in specs):
+        return None
+    inputs = [
+        {
+            "name": spec.name,
+            "shape": list(feeds[spec.name].shape),
+            "datatype": spec.datatype,
+            "data": feeds[spec.name].ravel().tolist(),
+        }
+        for spec in specs
+    ]
+    request = {"inputs": inputs}
+    return request if len(msgspec.json.encode(request)) <= _LONGEST_BYTES else None
+
+
+def _row(servable: Servable) -> dict[str, Any] | None:
+    if not servable.features or len(servable.features) > _MOST_VALUES:
+        return None
+    row = [feature.example for feature in servable.features]
+    samples = servable.contract.samples if servable.contract else []
+    # JSON has no NaN, which stands for a missing number.
+    row = next((sample.row for sample in samples if None not in sample.row), row)
+    try:
+        return servable.to_feeds([row])
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _zeros(spec: TensorSpec) -> np.ndarray[Any, Any] | None:
+    shape = [1 if size < 0 else size for size in spec.shape]
+    if spec.dtype is None or np.prod(shape, dtype=np.float64) > _MOST_VALUES:
+        return None
+    return np.full(shape, "" if spec.dtype == np.object_ else 0, dtype=spec.dtype)
