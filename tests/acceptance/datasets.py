@@ -113,6 +113,11 @@ def _gaps() -> Data:
     return x, y
 
 
+def _jittered_gaps() -> Data:
+    x, y = _gaps()
+    return x + np.random.default_rng(12).normal(0, 0.03, x.shape), y
+
+
 def _counts() -> Data:
     rng = np.random.default_rng(9)
     x = rng.normal(size=(_ROWS, 4))
@@ -156,6 +161,7 @@ _MAKERS: dict[str, Any] = {
     "grid": _grid,
     "levels": _levels,
     "gaps": _gaps,
+    "jittered gaps": _jittered_gaps,
     "counts": _counts,
     "friedman": _friedman,
     "several": _several,

@@ -21,16 +21,16 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - allows to import it
 from sklearn.feature_selection import SelectFromModel, SelectKBest, VarianceThreshold
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import (
     ARDRegression,
     BayesianRidge,
     ElasticNet,
     ElasticNetCV,
-    GammaRegressor,
     HuberRegressor,
     Lars,
     Lasso,
@@ -142,6 +142,15 @@ CLASSIFIERS = [
         AdaBoostClassifier(n_estimators=10, random_state=0),
         DummyClassifier(),
         DummyClassifier(strategy="most_frequent"),
+        NearestCentroid(),
+        NearestCentroid(metric="manhattan"),
+        NearestCentroid(shrink_threshold=0.2, priors="empirical"),
+        make_pipeline(QuantileTransformer(n_quantiles=50, output_distribution="normal"), _log()),
+        *[
+            make_pipeline(SplineTransformer(n_knots=4, extrapolation=e), _log())
+            for e in ("constant", "linear", "continue", "periodic")
+        ],
+        make_pipeline(SplineTransformer(degree=2, knots="quantile", include_bias=False), _log()),
     ),
     *cases(
         "cancer",
@@ -171,16 +180,15 @@ CLASSIFIERS = [
         make_pipeline(SimpleImputer(strategy="most_frequent"), StandardScaler(), _log()),
         HistGradientBoostingClassifier(max_iter=10),
         RandomForestClassifier(10, random_state=0),
+        make_pipeline(IterativeImputer(random_state=0), _log()),
+        make_pipeline(IterativeImputer(max_iter=3, add_indicator=True), StandardScaler(), SVC()),
     ),
-    Case("iris", NearestCentroid(), refused="NearestCentroid"),
-    Case("gaps", make_pipeline(KNNImputer(n_neighbors=3), _log()), refused="KNNImputer"),
-    Case(
-        "iris",
-        make_pipeline(QuantileTransformer(n_quantiles=50, output_distribution="normal"), _log()),
-        refused="output_distribution='normal'",
+    *cases(
+        "jittered gaps",
+        make_pipeline(KNNImputer(n_neighbors=3), _log()),
+        make_pipeline(KNNImputer(weights="distance", add_indicator=True), StandardScaler(), SVC()),
     ),
     Case("iris", DummyClassifier(strategy="stratified"), refused="at random"),
-    Case("iris", make_pipeline(SplineTransformer(), _log()), refused="SplineTransformer"),
     Case(
         "iris",
         make_pipeline(FunctionTransformer(np.cumsum, kw_args={"axis": 1}), _log()),
@@ -221,6 +229,16 @@ REGRESSORS = [
         make_pipeline(QuantileTransformer(n_quantiles=30), Ridge()),
         TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1),
         TransformedTargetRegressor(Ridge(), transformer=StandardScaler()),
+        TransformedTargetRegressor(
+            make_pipeline(StandardScaler(), Ridge()),
+            transformer=QuantileTransformer(n_quantiles=60, output_distribution="normal"),
+        ),
+        TransformedTargetRegressor(RidgeCV(), transformer=PowerTransformer()),
+        TransformedTargetRegressor(RidgeCV(), transformer=PowerTransformer("box-cox")),
+        TransformedTargetRegressor(
+            Ridge(), transformer=make_pipeline(StandardScaler(), MinMaxScaler())
+        ),
+        TransformedTargetRegressor(Ridge(), func=np.sqrt, inverse_func=np.square),
         GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}),
         DecisionTreeRegressor(random_state=0),
         make_pipeline(StandardScaler(), RandomForestRegressor(10, random_state=0)),
@@ -239,11 +257,6 @@ REGRESSORS = [
         TweedieRegressor(power=1.5),
         TweedieRegressor(),
         HistGradientBoostingRegressor(loss="poisson", max_iter=10),
-    ),
-    Case(
-        "counts",
-        TransformedTargetRegressor(GammaRegressor(), func=np.exp, inverse_func=np.log),
-        refused="TransformedTargetRegressor calls log",
     ),
     *cases("several", LinearRegression(), RidgeCV(), PLSRegression(2)),
 ]

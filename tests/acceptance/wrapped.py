@@ -33,14 +33,14 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from acceptance.case import Case, cases
+from acceptance.case import cases
 from acceptance.datasets import load
 
 
@@ -108,6 +108,7 @@ WRAPPED = [
         AdaBoostClassifier(_log(), n_estimators=5, random_state=0),
         AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=5, random_state=0),
         SelfTrainingClassifier(_log()),
+        OutputCodeClassifier(_log(), random_state=0),
         FrozenEstimator(_log().fit(*load("iris"))),
     ),
     *cases(
@@ -144,10 +145,20 @@ WRAPPED = [
         OneVsRestClassifier(SVC()),
         CalibratedClassifierCV(SVC(), cv=3),
         BaggingClassifier(KNeighborsClassifier(3), 3, random_state=0),
+        VotingClassifier([("near", _scaled(KNeighborsClassifier())), *_TWO], voting="soft"),
+        StackingClassifier([("near", KNeighborsClassifier(weights="distance")), *_TWO], cv=3),
+        CalibratedClassifierCV(KNeighborsClassifier(), cv=3),
+        OneVsRestClassifier(_scaled(KNeighborsClassifier(metric="manhattan"))),
+        KNeighborsClassifier(p=3),
+        KNeighborsClassifier(metric="cosine", weights="distance"),
+        RadiusNeighborsClassifier(0.4, outlier_label="most_frequent"),
+        RadiusNeighborsClassifier(0.4, weights="distance", outlier_label=1),
     ),
     *cases(
         "diabetes",
         BaggingRegressor(Ridge(), random_state=0),
+        VotingRegressor([("near", _scaled(KNeighborsRegressor())), ("ridge", Ridge())]),
+        StackingRegressor([("near", _scaled(KNeighborsRegressor(3))), ("ridge", Ridge())], cv=3),
         BaggingRegressor(_scaled(SVR()), 5, max_features=0.6, random_state=0),
         BaggingRegressor(random_state=0),
         VotingRegressor([("a", Ridge()), ("b", LinearRegression())], weights=[1, 3]),
@@ -170,5 +181,4 @@ WRAPPED = [
         _scaled(GradientBoostingClassifier(n_estimators=10, random_state=0)),
         _scaled(_forest()),
     ),
-    Case("iris", OutputCodeClassifier(_log(), random_state=0), refused="OutputCodeClassifier"),
 ]

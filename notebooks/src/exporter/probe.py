@@ -14,7 +14,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from exporter.conversion.parity import compare, run
+from exporter.conversion.distances.ties import compare_with_ties
+from exporter.conversion.parity import run
 from exporter.table import stack
 
 if TYPE_CHECKING:
@@ -180,9 +181,11 @@ class Prober:
             return None
         try:
             given = run(self._conversion, self._original, table)
+            return compare_with_ties(
+                self._original, self._conversion, (table, expected), given, self._tolerance
+            )
         except Exception:  # noqa: BLE001 - as above
             return None
-        return compare(expected, given, self._tolerance, self._original.task)
 
 
 def _succeeds(call: Callable[[Any], Any], rows: Any) -> bool:

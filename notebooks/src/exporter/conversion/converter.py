@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from skl2onnx._supported_operators import sklearn_operator_name_map
-from sklearn.base import BaseEstimator
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from exporter.conversion.composition.compose import compose
+from exporter.conversion.composition.compose import compose, compose_choices
 from exporter.conversion.composition.graph import OPSETS, Column
 from exporter.conversion.composition.registry import written_here
 from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from exporter.table import Table
 
 _MATRIX = "X"
-_MOST_PARTS = 1000
-_NEIGHBOURS = (KNeighborsClassifier, KNeighborsRegressor)
 
 
 @dataclass(frozen=True)
@@ -65,12 +61,9 @@ class Attempt:
 
     Attributes:
         layout: Where each column goes, and in which precision.
-        use_cdist: Whether nearest neighbours use ``com.microsoft.CDist``: 20 times faster than the
-            ``Scan`` of standard ONNX, but in float32 less exact for rows far from the origin.
     """
 
     layout: Layout
-    use_cdist: bool = False
 
 
 def list_attempts(model: Any, layouts: list[Layout]) -> Iterator[Attempt]:
@@ -78,14 +71,12 @@ def list_attempts(model: Any, layouts: list[Layout]) -> Iterator[Attempt]:
 
     Where rounding could send a row down another branch of a tree, float64 comes first.
     """
-    cdist = [True, False] if _holds(model, _NEIGHBOURS) else [False]
     precisions: tuple[Precision, ...] = ("float32", "float64")
     if needs_doubles(model):
         precisions = ("float64", "float32")
     for layout in layouts[:1]:
-        for use_cdist in cdist:
-            for precision in precisions:
-                yield Attempt(replace(layout, precision=precision), use_cdist)
+        for precision in precisions:
+            yield Attempt(replace(layout, precision=precision))
 
 
 def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
@@ -104,9 +95,7 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     classes = original.encoded_classes or original.classes
     columns = _columns(layout)
     try:
-        model = compose(
-            original.model, columns, layout.precision, classes, use_cdist=attempt.use_cdist
-        )
+        model = compose(original.model, columns, layout.precision, classes)
     except ConversionError as error:
         problems = [column.problem for column in probe.columns if column.kind == "unread"]
         if problems:
@@ -124,9 +113,7 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     keep_outputs(model, names)
     make_portable(model)
     _check_opsets(model)
-    kept = {value.name for value in model.graph.input}
-    spelt = [c.name for c in columns] * (len(layout.names) if layout.elements is None else 1)
-    inputs = tuple(name if name in kept else None for name in spelt)
+    inputs = _inputs(model, layout)
     for column, name in zip(probe.columns, inputs, strict=True):
         if name is not None and column.kind == "unread":
             raise DataError(column.problem)
@@ -138,6 +125,26 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     except (ArtefactError, InferenceError) as error:
         raise ConversionError(_explain_runtime(str(error), layout)) from error
     return Conversion(file, layout, inputs, outputs, session)
+
+
+def read_choices(model: Any, layout: Layout, rows: Table) -> list[tuple[Any, Any]]:
+    """Ask the graph which neighbours it chooses.
+
+    Args:
+        model: The fitted model.
+        layout: Of the graph.
+        rows: The rows to ask about.
+
+    Returns:
+        Each estimator that chooses, with the indices it chooses for each row; an imputer once for
+        each column that it fills.
+    """
+    graph, estimators = compose_choices(model, _columns(layout), layout.precision)
+    names = [output.name for output in graph.graph.output]
+    keep_outputs(graph, names)
+    make_portable(graph)
+    feeds = layout.to_feeds(rows, _inputs(graph, layout))
+    return list(zip(estimators, Session(graph.SerializeToString()).run(names, feeds), strict=True))
 
 
 def supported_estimators() -> list[str]:
@@ -152,14 +159,13 @@ def _columns(layout: Layout) -> list[Column]:
     return [Column(name, "real" if e == "number" else e, 1) for name, e in pairs]
 
 
-def _holds(value: Any, kinds: tuple[type[Any], ...]) -> bool:
-    if isinstance(value, kinds):
-        return True
-    if isinstance(value, BaseEstimator):
-        return any(_holds(held, kinds) for held in vars(value).values())
-    if isinstance(value, (list, tuple)) and len(value) < _MOST_PARTS:
-        return any(_holds(held, kinds) for held in value)
-    return isinstance(value, dict) and any(_holds(held, kinds) for held in value.values())
+def _inputs(model: Any, layout: Layout) -> tuple[str | None, ...]:
+    """Name the input that each column feeds; ``None`` for a column that the graph does not read."""
+    kept = {value.name for value in model.graph.input}
+    spelt = [c.name for c in _columns(layout)] * (
+        len(layout.names) if layout.elements is None else 1
+    )
+    return tuple(name if name in kept else None for name in spelt)
 
 
 def _check_opsets(model: Any) -> None:

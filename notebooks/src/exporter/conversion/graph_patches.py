@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from onnx import helper, numpy_helper
+from onnx import helper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _FLOAT_ONLY = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 _MISSING = "nodes_missing_value_tracks_true"
-_NEAREST = 1e-12
 
 
 def keep_outputs(model: Any, names: Iterable[str]) -> None:
@@ -29,32 +27,6 @@ def keep_outputs(model: Any, names: Iterable[str]) -> None:
     _keep(graph.node, list(reversed(nodes)))
     _keep(graph.initializer, [i for i in graph.initializer if i.name in needed])
     _keep(graph.input, [i for i in graph.input if i.name in needed])
-
-
-def correct_distance_weights(model: Any) -> None:
-    """Weight neighbours by their distance, where the graph weights by its negative.
-
-    From opset 11 on skl2onnx 1.20 multiplies the distances of ``TopK`` by -1 before it takes
-    ``1 / max(distance, 1e-6)``, so that all neighbours weigh the same. The bound is lowered as
-    well: for scikit-learn a neighbour at distance 0 outweighs all others.
-    """
-    makers = {output: node for node in model.graph.node for output in node.output}
-    for node in model.graph.node:
-        if node.op_type != "Max" or len(node.input) != 2:
-            continue
-        negated = makers.get(node.input[0])
-        if negated is None or negated.op_type != "Mul":
-            continue
-        source = makers.get(negated.input[0])
-        constants = {i.name: i for i in model.graph.initializer}
-        if source is None or source.op_type != "TopK" or node.input[1] not in constants:
-            continue
-        dtype = numpy_helper.to_array(constants[node.input[1]]).dtype
-        bound = f"{node.input[1]}_nearest"
-        model.graph.initializer.append(
-            numpy_helper.from_array(np.array([_NEAREST], dtype=dtype), bound)
-        )
-        node.input[:] = [negated.input[0], bound]
 
 
 def make_portable(model: Any) -> None:

@@ -17,10 +17,16 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
 )
 from sklearn.ensemble._forest import BaseForest
-from sklearn.impute import SimpleImputer
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestCentroid,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+)
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder
 from sklearn.tree import BaseDecisionTree
@@ -38,6 +44,10 @@ _STEPS = (
     CategoricalNB,
     KNeighborsClassifier,
     KNeighborsRegressor,
+    KNNImputer,
+    NearestCentroid,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
 )
 # They compare what they are given after rounding it to float32.
 _TREES = (
@@ -70,10 +80,10 @@ def needs_doubles(model: Any) -> bool:
     Those are steps that tell numbers apart, and trees unless they see the numbers that the caller
     sends, and answer by themselves.
     """
-    parts = list(_parts(model))
-    if any(isinstance(part, _STEPS) or _tells_apart(part) for part in parts):
+    held = list(parts(model))
+    if any(isinstance(part, _STEPS) or _tells_apart(part) for part in held):
         return True
-    found = {type(part) for part in parts}
+    found = {type(part) for part in held}
     trees = any(issubclass(kind, _TREES) for kind in found)
     return trees and not all(issubclass(kind, (*_TREES, *_EXACT)) for kind in found)
 
@@ -89,19 +99,19 @@ def _tells_apart(part: Any) -> bool:
     )
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    # Each estimator that holds others, or is held; a forest's own trees are not asked.
+def parts(value: Any) -> Iterator[Any]:
+    """Walk through an estimator and those that it holds; a forest's own trees are left out."""
     if isinstance(value, BaseEstimator):
         yield value
         if not isinstance(value, (BaseForest, GradientBoostingClassifier)):
             for held in vars(value).values():
-                yield from _parts(held)
+                yield from parts(held)
     elif isinstance(value, dict):
         for held in value.values():
-            yield from _parts(held)
+            yield from parts(held)
     elif isinstance(value, (list, tuple)) or (
         isinstance(value, np.ndarray) and value.dtype.kind == "O"
     ):
         for held in np.ravel(value) if isinstance(value, np.ndarray) else value:
             if isinstance(held, (BaseEstimator, dict, list, tuple, np.ndarray)):
-                yield from _parts(held)
+                yield from parts(held)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporter.conversion.converter import convert, list_attempts
-from exporter.conversion.parity import Comparison, compare, explain, run
+from exporter.conversion.distances.ties import compare_with_ties
+from exporter.conversion.parity import Comparison, explain, run
 from exporter.conversion.probes.generate import generate
-from exporter.conversion.ties import accept_ties
 from exporter.errors import ConversionError, ParityError
 from exporter.layout import candidate_layouts
 from inference.errors import InferenceError
@@ -85,8 +85,8 @@ def find_conversion(
         except (ConversionError, InferenceError, ValueError) as error:
             reasons.append(str(error))
             continue
-        comparison = accept_ties(
-            compare(rows.answers, given, tolerance, original.task), original, rows.table, given
+        comparison = compare_with_ties(
+            original, conversion, (rows.table, rows.answers), given, tolerance
         )
         failure = (
             None
@@ -131,8 +131,8 @@ def _compare_made(
     compared: list[Comparison] = []
     for rows in made:
         given = run(conversion, original, rows.table)
-        comparison = accept_ties(
-            compare(rows.answers, given, tolerance, original.task), original, rows.table, given
+        comparison = compare_with_ties(
+            original, conversion, (rows.table, rows.answers), given, tolerance
         )
         if not comparison.holds:
             return compared, _Failure(comparison, attempt, rows, given, generated=True)

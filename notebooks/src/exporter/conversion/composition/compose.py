@@ -9,17 +9,30 @@ from onnx import TensorProto
 
 from exporter.conversion.composition import (  # noqa: F401 - each registers what it writes
     encoders,
-    kernels,
     linear,
-    neighbors,
-    numbers,
     structure,
-    text,
+    targets,
     thresholds,
     wrappers,
 )
 from exporter.conversion.composition.graph import Column, Graph
 from exporter.conversion.composition.registry import predict
+from exporter.conversion.distances import (  # noqa: F401 - likewise
+    centroids,
+    kernels,
+    nearest,
+    radius,
+)
+from exporter.conversion.imputers import (  # noqa: F401 - likewise
+    iterative,
+    simple,
+)
+from exporter.conversion.imputers import nearest as nearest_donors  # noqa: F401 - likewise
+from exporter.conversion.numbers import (  # noqa: F401 - likewise
+    scaling,
+    splines,
+)
+from exporter.conversion.texts import text  # noqa: F401 - likewise
 from exporter.conversion.trees import (  # noqa: F401 - likewise
     adaboost,
     boosting,
@@ -38,8 +51,6 @@ def compose(
     inputs: Sequence[Column],
     real: Real,
     classes: Sequence[Any] | None,
-    *,
-    use_cdist: bool = False,
 ) -> Any:
     """Write a model into one graph.
 
@@ -49,7 +60,6 @@ def compose(
         real: What a real number is.
         classes: What the label output holds for each class, strings or whole numbers; ``None`` for
             a regressor.
-        use_cdist: Whether nearest neighbours use ``com.microsoft.CDist``.
 
     Returns:
         An ONNX model with a label and probabilities, or one value.
@@ -57,7 +67,7 @@ def compose(
     Raises:
         ConversionError: A part of it cannot be written.
     """
-    graph = Graph(inputs, real, use_cdist=use_cdist)
+    graph = Graph(inputs, real)
     answer = predict(graph, model, inputs)
     if classes is None:
         return graph.build([("value", answer.need_value(), graph.real_type)])
@@ -68,3 +78,18 @@ def compose(
     if hasattr(model, "predict_proba"):
         outputs.append(("probabilities", answer.need_probabilities(), graph.real_type))
     return graph.build(outputs)
+
+
+def compose_choices(model: Any, inputs: Sequence[Column], real: Real) -> tuple[Any, list[Any]]:
+    """Write which neighbours a model chooses; see :func:`compose`.
+
+    Returns:
+        An ONNX model with one output for each choice, ``int64`` of shape ``[rows, neighbours]``,
+        and the estimators that choose, in that order.
+    """
+    graph = Graph(inputs, real)
+    predict(graph, model, inputs)
+    outputs = [
+        (f"chosen{place}", name, TensorProto.INT64) for place, (_, name) in enumerate(graph.noted)
+    ]
+    return graph.build(outputs), [estimator for estimator, _ in graph.noted]

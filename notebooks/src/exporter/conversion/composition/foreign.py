@@ -16,7 +16,6 @@ from sklearn.base import is_classifier, is_regressor
 
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.graph import OPSETS, Column
-from exporter.conversion.graph_patches import correct_distance_weights
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -70,8 +69,6 @@ def _embed(
     allowed = get_converter(alias).get_allowed_options() or {}
     if required and required not in allowed:
         raise ConversionError(f"the scores of {name} cannot be converted")
-    if graph.use_cdist:
-        options = {**options, "optim": "cdist"}
     kept = {k: v for k, v in options.items() if k in allowed}
     floating = FloatTensorType if graph.real == "float32" else DoubleTensorType
     try:
@@ -87,7 +84,6 @@ def _embed(
         raise ConversionError(f"skl2onnx cannot convert {name}: {_first_line(error)}") from error
     if model.functions:
         model = inline_local_functions(model)
-    correct_distance_weights(model)
     return graph.embed(model, {_INPUT: graph.matrix(columns)})
 
 

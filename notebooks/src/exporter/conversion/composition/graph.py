@@ -39,20 +39,20 @@ class Graph:
     Args:
         inputs: Names and element types of the inputs, each with its width.
         real: What a real number is.
-        use_cdist: Whether nearest neighbours use ``com.microsoft.CDist``.
 
     Attributes:
+        noted: Choices that another graph may give out, each with what has made it.
         payloads: Large attributes by the names of their nodes, which :meth:`build` fills in.
     """
 
-    def __init__(self, inputs: Iterable[Column], real: Real, *, use_cdist: bool = False) -> None:
+    def __init__(self, inputs: Iterable[Column], real: Real) -> None:
         self.inputs = list(inputs)
         self.real = real
-        self.use_cdist = use_cdist
         self.dtype = np.dtype(real)
         self.real_type = TensorProto.FLOAT if real == "float32" else TensorProto.DOUBLE
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
+        self.noted: list[tuple[Any, str]] = []
         self.payloads: dict[str, dict[str, Any]] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._taken = {column.name for column in self.inputs}

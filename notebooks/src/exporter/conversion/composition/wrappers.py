@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_regressor
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -21,7 +20,6 @@ from sklearn.multiclass import (
     OneVsRestClassifier,
     _ConstantPredictor,
 )
-from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.graph import Column
@@ -42,7 +40,7 @@ def predict_one_vs_rest(
     """Compare the classes' own scores."""
     answers = [predict(graph, e, columns) for e in model.estimators_]
     pairs = list(zip(model.estimators_, answers, strict=True))
-    scores = graph.concat([_binary(graph, e, a) for e, a in pairs])
+    scores = graph.concat([binary_score(graph, e, a) for e, a in pairs])
     single = len(answers) == 1
     index = above(graph, scores, _threshold(model)) if single else largest(graph, scores)
     probabilities = None
@@ -63,7 +61,7 @@ def predict_one_vs_one(
     count = len(model.classes_)
     answers = [predict(graph, e, columns) for e in model.estimators_]
     pairs = list(zip(model.estimators_, answers, strict=True))
-    confidences = graph.concat([_binary(graph, e, a) for e, a in pairs])
+    confidences = graph.concat([binary_score(graph, e, a) for e, a in pairs])
     if count == 2:
         return Answer(above(graph, confidences, _threshold(model)), None, confidences)
     votes = graph.concat(
@@ -196,66 +194,8 @@ def predict_stacking(graph: Graph, model: Any, columns: Sequence[Column]) -> Ans
     return predict(graph, model.final_estimator_, stacked)
 
 
-@predicts(MultiOutputRegressor)
-def predict_several(graph: Graph, model: MultiOutputRegressor, columns: Sequence[Column]) -> Answer:
-    """Put the values side by side."""
-    values = [predict(graph, e, columns).need_value() for e in model.estimators_]
-    return Answer(value=graph.concat(values))
-
-
-@predicts(RegressorChain)
-def predict_chain(graph: Graph, model: RegressorChain, columns: Sequence[Column]) -> Answer:
-    """Give each estimator the values of those before it."""
-    values: list[str] = []
-    known = list(columns)
-    for estimator in model.estimators_:
-        values.append(predict(graph, estimator, known).need_value())
-        known.append(Column(values[-1], "real", 1))
-    order = np.argsort(model.order_)
-    return Answer(value=graph.gather(graph.concat(values), order.tolist()))
-
-
-@predicts(TransformedTargetRegressor)
-def predict_transformed(
-    graph: Graph, model: TransformedTargetRegressor, columns: Sequence[Column]
-) -> Answer:
-    """Turn the value back."""
-    value = predict(graph, model.regressor_, columns).need_value()
-    inverse = model.inverse_func
-    if model.transformer is not None:
-        return Answer(value=_turn_back(graph, model.transformer_, value))
-    if inverse is np.exp:
-        value = graph.op("Exp", value)
-    elif inverse is np.expm1:
-        value = graph.op("Sub", graph.op("Exp", value), 1.0)
-    elif inverse is np.square:
-        value = graph.op("Mul", value, value)
-    elif inverse is np.sqrt:
-        value = graph.op("Sqrt", value)
-    elif inverse is not None:
-        name = getattr(inverse, "__name__", "a function")
-        raise ConversionError(f"TransformedTargetRegressor calls {name}, which ONNX does not know")
-    return Answer(value=value)
-
-
-def _turn_back(graph: Graph, transformer: Any, value: str) -> str:
-    name = type(transformer).__name__
-    if name == "StandardScaler":
-        scale, centre = transformer.scale_, transformer.mean_
-    elif name == "RobustScaler":
-        scale, centre = transformer.scale_, transformer.center_
-    elif name == "MinMaxScaler":
-        shifted = graph.op("Sub", value, transformer.min_)
-        return graph.op("Div", shifted, transformer.scale_)
-    elif name == "MaxAbsScaler":
-        scale, centre = transformer.scale_, None
-    else:
-        raise ConversionError(f"TransformedTargetRegressor turns its values back by {name}")
-    value = value if scale is None else graph.op("Mul", value, np.asarray(scale))
-    return value if centre is None else graph.op("Add", value, np.asarray(centre))
-
-
-def _binary(graph: Graph, estimator: Any, answer: Answer) -> str:
+def binary_score(graph: Graph, estimator: Any, answer: Answer) -> str:
+    """Give how sure an estimator of two classes is of the second: score, probability or value."""
     if is_regressor(estimator):
         return answer.need_value()
     if hasattr(estimator, "decision_function"):

@@ -1,4 +1,4 @@
-"""Transformers of numbers: scaling, imputing, projecting."""
+"""Transformers of numbers: scaling, projecting, powers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats  # type: ignore[import-untyped]
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
-from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
@@ -22,25 +22,16 @@ from sklearn.preprocessing import (
 
 from exporter.conversion.composition.graph import Column
 from exporter.conversion.composition.registry import transforms
+from exporter.conversion.numbers.functions import apply_function, normal_quantile
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Element, Graph
+    from exporter.conversion.composition.graph import Graph
 
-_FUNCTIONS = {
-    np.abs: ["Abs"],
-    np.cos: ["Cos"],
-    np.exp: ["Exp"],
-    np.log: ["Log"],
-    np.reciprocal: ["Reciprocal"],
-    np.sign: ["Sign"],
-    np.sin: ["Sin"],
-    np.sqrt: ["Sqrt"],
-    np.tanh: ["Tanh"],
-}
-_LOGARITHMS = {np.log2: 2, np.log10: 10}
+_NEAR = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
+_EPS = float(np.spacing(1.0))
 
 
 @transforms(StandardScaler, RobustScaler, MaxAbsScaler)
@@ -78,29 +69,41 @@ def transform_range(graph: Graph, scaler: MinMaxScaler, columns: Sequence[Column
 def transform_quantiles(
     graph: Graph, transformer: QuantileTransformer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Interpolate from either side, as scikit-learn does for quantiles that repeat.
-
-    Raises:
-        ConversionError: The quantiles are to be normal, for which ONNX has no function.
-    """
-    if transformer.output_distribution != "uniform":
-        raise ConversionError("QuantileTransformer(output_distribution='normal') has no ONNX form")
+    """Interpolate from either side, as scikit-learn does for quantiles that repeat."""
     values = graph.matrix(columns)
     levels = np.asarray(transformer.references_, dtype=np.float64)
+    normal = transformer.output_distribution == "normal"
     parts = []
     for place, quantiles in enumerate(np.asarray(transformer.quantiles_, dtype=np.float64).T):
         given = graph.gather(values, [place])
-        up = _interpolate(graph, given, quantiles, levels)
-        down = _interpolate(graph, graph.op("Neg", given), -quantiles[::-1], -levels[::-1])
+        up = interpolate(graph, given, quantiles, levels)
+        down = interpolate(graph, graph.op("Neg", given), -quantiles[::-1], -levels[::-1])
         mean = graph.op("Mul", graph.op("Sub", up, down), 0.5)
-        for bound, level in ((quantiles[-1], 1.0), (quantiles[0], 0.0)):
-            mean = graph.op("Where", graph.op("Equal", given, bound), level, mean)
+        for bound, level, side in ((quantiles[-1], 1.0, 1), (quantiles[0], 0.0, -1)):
+            at_bound = _is_bound(graph, given, bound, side if normal else 0)
+            mean = graph.op("Where", at_bound, level, mean)
+        mean = _normal(graph, mean) if normal else mean
         parts.append(graph.op("Where", graph.op("IsNaN", given), given, mean))
     return _like(columns, graph.concat(parts))
 
 
-def _interpolate(graph: Graph, given: str, at: Any, levels: Any) -> str:
-    # numpy.interp: from the last point that is not above, along the slope behind it.
+def _is_bound(graph: Graph, given: str, bound: float, side: int) -> str:
+    # What is close to an end counts as the end where quantiles are to be normal.
+    if side > 0:
+        return graph.op("Greater", graph.op("Add", given, _NEAR), bound)
+    if side < 0:
+        return graph.op("Less", graph.op("Sub", given, _NEAR), bound)
+    return graph.op("Equal", given, bound)
+
+
+def _normal(graph: Graph, shares: str) -> str:
+    low, high = (stats.norm.ppf(s) for s in (_NEAR - _EPS, 1 - (_NEAR - _EPS)))
+    inner = graph.op("Clip", shares, _NEAR / 100, 1 - _NEAR / 100)
+    return graph.op("Clip", normal_quantile(graph, inner), float(low), float(high))
+
+
+def interpolate(graph: Graph, given: str, at: Any, levels: Any) -> str:
+    """Interpolate as ``numpy.interp``: from the last point not above, along the slope behind it."""
     rise = np.append(np.diff(levels), 0.0)
     run = np.append(np.diff(at), 0.0)
     slopes = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
@@ -137,75 +140,16 @@ def transform_function(
     function = transformer.func
     if function is None:
         return list(columns)
-    values = graph.matrix(columns)
-    if function in _LOGARITHMS and not transformer.kw_args:
-        values = graph.op("Div", graph.op("Log", values), float(np.log(_LOGARITHMS[function])))
-    elif function is np.expm1:
-        values = graph.op("Sub", graph.op("Exp", values), 1.0)
-    elif function is np.log1p:
-        values = graph.op("Log", graph.op("Add", values, 1.0))
-    elif function is np.square:
-        values = graph.op("Mul", values, values)
-    elif function in _FUNCTIONS and not transformer.kw_args:
-        for kind in _FUNCTIONS[function]:
-            values = graph.op(kind, values)
-    else:
+    values = None
+    if not transformer.kw_args:
+        values = apply_function(graph, function, graph.matrix(columns))
+    if values is None:
         name = getattr(function, "__name__", "its function")
         raise ConversionError(
             f"FunctionTransformer calls {name}, which ONNX does not know: "
             "do that to X before fit() and publish()"
         )
     return _like(columns, values)
-
-
-@transforms(SimpleImputer)
-def transform_imputer(
-    graph: Graph, imputer: SimpleImputer, columns: Sequence[Column]
-) -> list[Column]:
-    """Fill what is missing, and tell where that was if the imputer does."""
-    filled: list[Column] = []
-    masks: list[str] = []
-    for place, value in enumerate(imputer.statistics_.tolist()):
-        column = graph.pick(columns, [place])[0]
-        found = _missing(graph, column, imputer.missing_values)
-        masks.append(found)
-        if value is None or value != value:  # noqa: PLR0124 - NaN: such a column is left out
-            if imputer.keep_empty_features:
-                raise ConversionError("an imputer keeps a column that was always missing")
-            continue
-        if isinstance(value, str) != (column.element == "string"):
-            raise ConversionError("an imputer of strings gets numbers, or the other way round")
-        name = column.name
-        if column.element not in ("string", "real"):
-            name = graph.to_real(name)
-        constant = np.array([[value]], dtype=object if isinstance(value, str) else np.float64)
-        element: Element = "string" if isinstance(value, str) else "real"
-        filled.append(Column(graph.op("Where", found, constant, name), element, 1))
-    if imputer.add_indicator:
-        kept = [graph.to_real(masks[i]) for i in imputer.indicator_.features_]
-        if kept:
-            filled.append(Column(graph.concat(kept), "real", len(kept)))
-    return _joined(graph, filled)
-
-
-@transforms(KNNImputer)
-def refuse_neighbours(
-    _graph: Graph, _imputer: KNNImputer, _columns: Sequence[Column]
-) -> list[Column]:
-    """Refuse: skl2onnx's converter takes other neighbours among those that lie equally far."""
-    raise ConversionError("KNNImputer cannot be written as ONNX: use SimpleImputer")
-
-
-@transforms(MissingIndicator)
-def transform_indicator(
-    graph: Graph, indicator: MissingIndicator, columns: Sequence[Column]
-) -> list[Column]:
-    """Tell where values are missing."""
-    found = [
-        graph.to_real(_missing(graph, graph.pick(columns, [int(i)])[0], indicator.missing_values))
-        for i in indicator.features_
-    ]
-    return [Column(graph.concat(found), "real", len(found))]
 
 
 @transforms(PolynomialFeatures)
@@ -255,25 +199,6 @@ def normalize(graph: Graph, values: str, norm: str) -> str:
         length = graph.op("ReduceMax", graph.op("Abs", values), np.array([1]), keepdims=1)
     empty = graph.op("Equal", length, 0.0)
     return graph.op("Div", values, graph.op("Where", empty, 1.0, length))
-
-
-def _missing(graph: Graph, column: Column, marker: Any) -> str:
-    if column.element == "string":
-        # Whatever stands for a missing string there is "" here.
-        known = marker if isinstance(marker, str) else ""
-        return graph.op("Equal", column.name, np.array([[known]], dtype=object))
-    real = column.name if column.element == "real" else graph.to_real(column.name)
-    if marker is None or marker != marker:  # noqa: PLR0124 - NaN
-        return graph.op("IsNaN", real)
-    if isinstance(marker, str):
-        raise ConversionError("an imputer of strings gets numbers")
-    return graph.op("Equal", real, float(marker))
-
-
-def _joined(graph: Graph, columns: list[Column]) -> list[Column]:
-    if len(columns) > 1 and all(c.element == "real" for c in columns):
-        return [Column(graph.matrix(columns), "real", _width(columns))]
-    return columns
 
 
 def _like(columns: Sequence[Column], name: str) -> list[Column]:

@@ -18,8 +18,8 @@ from sklearn.feature_extraction.text import (
 )
 
 from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.numbers import normalize
 from exporter.conversion.composition.registry import transforms
+from exporter.conversion.numbers.scaling import normalize
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Models that follow from how near rows are to each other."""

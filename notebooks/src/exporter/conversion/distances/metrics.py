@@ -1,0 +1,128 @@
+"""Distances between rows, computed column by column from differences as scikit-learn's trees do.
+
+So two rows that are equal are at distance 0, and distances have the bits that they have there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from exporter.conversion.numbers.scaling import normalize
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from exporter.conversion.composition.graph import Graph
+
+_CANONICAL = {
+    "l2": "euclidean",
+    "l1": "manhattan",
+    "cityblock": "manhattan",
+    "infinity": "chebyshev",
+    "p": "minkowski",
+}
+_KNOWN = (
+    "braycurtis",
+    "canberra",
+    "chebyshev",
+    "cosine",
+    "euclidean",
+    "hamming",
+    "manhattan",
+    "minkowski",
+)
+
+
+class Metric(NamedTuple):
+    """A metric that can be written.
+
+    Attributes:
+        name: In scikit-learn's words.
+        power: Of ``minkowski``.
+    """
+
+    name: str
+    power: float = 2.0
+
+    @property
+    def scipy(self) -> dict[str, Any]:
+        """The arguments of SciPy's ``cdist``."""
+        if self.name == "minkowski":
+            return {"metric": self.name, "p": self.power}
+        return {"metric": "cityblock" if self.name == "manhattan" else self.name}
+
+
+def metric_of(model: Any) -> Metric:
+    """Read the metric off a fitted model of neighbours.
+
+    Raises:
+        ConversionError: It cannot be written.
+    """
+    given = getattr(model, "effective_metric_", model.metric)
+    name = _CANONICAL.get(given, given) if isinstance(given, str) else "a function"
+    options = dict(getattr(model, "effective_metric_params_", {}))
+    power = float(options.pop("p", 2.0))
+    weighted = any(value is not None for value in options.values())
+    if name not in _KNOWN or weighted:
+        shown = f"metric={name!r}" if isinstance(given, str) else "a metric of its own"
+        more = f" with {', '.join(options)}" if weighted else ""
+        raise ConversionError(
+            f"{type(model).__name__} with {shown}{more} cannot be written as ONNX: "
+            f"use one of {', '.join(_KNOWN)}"
+        )
+    return Metric(name, power)
+
+
+def reduced_distances(graph: Graph, matrix: str, rows: np.ndarray[Any, Any], metric: Metric) -> str:
+    """Give what orders rows as their distances do, shape ``[rows, fitted rows]``.
+
+    For ``euclidean`` these are squares, for ``minkowski`` powers; see :func:`true_distances`.
+    """
+    if metric.name == "cosine":
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        scaled = rows / np.where(lengths == 0, 1.0, lengths)
+        likeness = graph.op("MatMul", normalize(graph, matrix, "l2"), scaled.T)
+        return graph.op("Clip", graph.op("Sub", 1.0, likeness), 0.0, 2.0)
+    totals: list[str] = []
+    for place in range(rows.shape[1]):
+        value, known = graph.gather(matrix, [place]), rows[:, place][None, :]
+        parts = _parts(graph, value, known, metric)
+        join = "Max" if metric.name == "chebyshev" else "Add"
+        totals = (
+            [graph.op(join, *pair) for pair in zip(totals, parts, strict=True)] if totals else parts
+        )
+    if metric.name == "hamming":
+        return graph.op("Div", totals[0], float(rows.shape[1]))
+    return _ratio(graph, *totals) if metric.name == "braycurtis" else totals[0]
+
+
+def true_distances(graph: Graph, reduced: str, metric: Metric) -> str:
+    """Turn what :func:`reduced_distances` gives into distances."""
+    if metric.name == "euclidean":
+        return graph.op("Sqrt", reduced)
+    if metric.name == "minkowski":
+        return graph.op("Pow", reduced, 1 / metric.power)
+    return reduced
+
+
+def _parts(graph: Graph, value: str, known: Any, metric: Metric) -> list[str]:
+    """Give what one column adds."""
+    apart = graph.op("Sub", value, known)
+    if metric.name == "euclidean":
+        return [graph.op("Mul", apart, apart)]
+    if metric.name == "hamming":
+        return [graph.to_real(graph.op("Not", graph.op("Equal", value, known)))]
+    size = graph.op("Abs", apart)
+    if metric.name == "minkowski":
+        return [graph.op("Pow", size, metric.power)]
+    if metric.name == "canberra":
+        return [_ratio(graph, size, graph.op("Add", graph.op("Abs", value), np.abs(known)))]
+    if metric.name == "braycurtis":
+        return [size, graph.op("Abs", graph.op("Add", value, known))]
+    return [size]
+
+
+def _ratio(graph: Graph, part: str, whole: str) -> str:
+    empty = graph.op("Equal", whole, 0.0)
+    return graph.op("Div", part, graph.op("Where", empty, 1.0, whole))

@@ -1,0 +1,106 @@
+"""Nearest neighbours, with distances as exact as scikit-learn's.
+
+For Euclidean distances a fast product of matrices chooses some more rows than are wanted; the
+distances of these are then computed from differences. So a row at distance 0 is at 0, and rows
+come in the right order wherever their distances differ.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.linear import dense, largest
+from exporter.conversion.composition.registry import predicts
+from exporter.conversion.distances.metrics import metric_of, reduced_distances, true_distances
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Column, Graph
+
+_MARGIN = 8  # rows chosen beyond those that are wanted, since the choice rounds
+
+
+@predicts(KNeighborsClassifier)
+def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Let the neighbours vote; the lowest class wins where votes are equal, as there."""
+    codes = np.asarray(model._y)  # noqa: SLF001 - indices of classes
+    if codes.ndim > 1:
+        raise ConversionError("neighbours with several labels: fit one classifier per output")
+    shares = _average(graph, model, columns, np.eye(len(model.classes_))[codes])
+    return Answer(index=largest(graph, shares), probabilities=shares)
+
+
+@predicts(KNeighborsRegressor)
+def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Average the neighbours' values."""
+    values = np.asarray(model._y, dtype=np.float64)  # noqa: SLF001 - has no public name
+    return Answer(value=_average(graph, model, columns, values.reshape(len(values), -1)))
+
+
+def weigh(graph: Graph, distances: str) -> str:
+    """Weigh by the inverse distance; where a neighbour is at 0, only such neighbours count."""
+    at_zero = graph.to_real(graph.op("Equal", distances, 0.0))
+    any_zero = graph.op("ReduceMax", at_zero, np.array([1]), keepdims=1)
+    inverse = graph.op("Div", 1.0, distances)
+    return graph.op("Where", graph.op("Greater", any_zero, 0.0), at_zero, inverse)
+
+
+def check_weights(model: Any) -> None:
+    """Refuse weights by a function.
+
+    Raises:
+        ConversionError: The model has one.
+    """
+    if callable(model.weights):
+        raise ConversionError(
+            f"the weights of {type(model).__name__} are a function, which ONNX does not know: "
+            "use weights='uniform' or 'distance'"
+        )
+
+
+def _average(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> str:
+    """Average what the nearest rows have, shape ``[rows, values]``."""
+    check_weights(model)
+    metric = metric_of(model)
+    rows = dense(model._fit_X)  # noqa: SLF001 - has no public name
+    matrix, wanted = graph.matrix(columns), np.array([model.n_neighbors])
+    if metric.name == "euclidean":
+        chosen, distances = _choose(graph, matrix, rows, 2 * model.n_neighbors + _MARGIN)
+        nearest, places = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
+        neighbours = graph.op("GatherElements", chosen, places, axis=1)
+    else:
+        distances = reduced_distances(graph, matrix, rows, metric)
+        nearest, neighbours = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
+    graph.noted.append((model, neighbours))
+    found = graph.op("Gather", values, neighbours)
+    if model.weights != "distance":
+        return graph.op("ReduceMean", found, np.array([1]), keepdims=0)
+    shares = weigh(graph, true_distances(graph, nearest, metric))
+    weights = graph.op("Unsqueeze", shares, np.array([2]))
+    sums = graph.op("ReduceSum", graph.op("Mul", weights, found), np.array([1]), keepdims=0)
+    return graph.op("Div", sums, graph.op("ReduceSum", weights, np.array([1]), keepdims=0))
+
+
+def _choose(graph: Graph, matrix: str, rows: Any, count: int) -> tuple[str, str]:
+    """Choose so many rows that are about the nearest, in their own order, with their squares."""
+    how_many = np.array([min(len(rows), count)])
+    center = rows.mean(axis=0, keepdims=True)  # the product rounds less near the origin
+    about = graph.op(
+        "CDist",
+        graph.op("Sub", matrix, center),
+        rows - center,
+        domain="com.microsoft",
+        metric="sqeuclidean",
+    )
+    _, found = graph.ops("TopK", about, how_many, count=2, largest=0, sorted=0)
+    chosen, _ = graph.ops("TopK", found, how_many, count=2, largest=0, sorted=1)
+    near = graph.op("Gather", rows, chosen)
+    apart = graph.op("Sub", near, graph.op("Unsqueeze", matrix, np.array([1])))
+    squares = graph.op("ReduceSum", graph.op("Mul", apart, apart), np.array([2]), keepdims=0)
+    return chosen, squares

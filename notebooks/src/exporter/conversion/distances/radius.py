@@ -1,0 +1,69 @@
+"""Neighbours within a radius."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.neighbors import RadiusNeighborsClassifier, RadiusNeighborsRegressor
+
+from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.linear import dense, largest
+from exporter.conversion.composition.registry import predicts
+from exporter.conversion.distances.metrics import metric_of, reduced_distances, true_distances
+from exporter.conversion.distances.nearest import check_weights, weigh
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Column, Graph
+
+
+@predicts(RadiusNeighborsClassifier)
+def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Let the rows within the radius vote; a row without any gets the outliers' label.
+
+    Raises:
+        ConversionError: There is no such label, so that scikit-learn refuses the row.
+    """
+    if model.outlier_label_ is None:
+        raise ConversionError(
+            "RadiusNeighborsClassifier refuses rows without neighbours, which a graph cannot: "
+            "set outlier_label='most_frequent', or use KNeighborsClassifier"
+        )
+    label = np.flatnonzero(np.asarray(model.classes_) == np.ravel(model.outlier_label_)[0])
+    if len(label) != 1:
+        raise ConversionError(
+            "RadiusNeighborsClassifier answers outliers with a label that is none of its "
+            "classes: set outlier_label='most_frequent'"
+        )
+    votes = np.eye(len(model.classes_))[np.asarray(model._y)]  # noqa: SLF001 - not public
+    sums, whole = _sums(graph, model, columns, votes)
+    nobody = graph.op("Equal", whole, 0.0)
+    shares = graph.op("Div", sums, graph.op("Where", nobody, 1.0, whole))
+    shares = graph.op("Where", nobody, np.eye(len(model.classes_))[label], shares)
+    return Answer(largest(graph, shares), shares)
+
+
+@predicts(RadiusNeighborsRegressor)
+def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Average the values of the rows within the radius; none there is no number, as there."""
+    values = np.asarray(model._y, dtype=np.float64)  # noqa: SLF001 - has no public name
+    sums, whole = _sums(graph, model, columns, values.reshape(len(values), -1))
+    return Answer(value=graph.op("Div", sums, whole))
+
+
+def _sums(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> tuple[str, str]:
+    """Give the weighted sums of what the rows within the radius have, and the sums of weights."""
+    check_weights(model)
+    metric = metric_of(model)
+    rows = dense(model._fit_X)  # noqa: SLF001 - has no public name
+    apart = reduced_distances(graph, graph.matrix(columns), rows, metric)
+    powers = {"euclidean": 2.0, "minkowski": metric.power}
+    radius = float(model.radius) ** powers.get(metric.name, 1.0)
+    weights = inside = graph.to_real(graph.op("LessOrEqual", apart, radius))
+    if model.weights == "distance":
+        distances = true_distances(graph, apart, metric)
+        weights = graph.op("Mul", weigh(graph, distances), inside)
+    return graph.op("MatMul", weights, values), graph.total(weights)

@@ -1,0 +1,79 @@
+"""Imputing constants, and telling where values are missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.impute import MissingIndicator, SimpleImputer
+
+from exporter.conversion.composition.graph import Column
+from exporter.conversion.composition.registry import transforms
+from exporter.errors import ConversionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Element, Graph
+
+
+@transforms(SimpleImputer)
+def transform_imputer(
+    graph: Graph, imputer: SimpleImputer, columns: Sequence[Column]
+) -> list[Column]:
+    """Fill what is missing, and tell where that was if the imputer does."""
+    filled: list[Column] = []
+    masks: list[str] = []
+    for place, value in enumerate(imputer.statistics_.tolist()):
+        column = graph.pick(columns, [place])[0]
+        found = is_missing(graph, column, imputer.missing_values)
+        masks.append(found)
+        if value is None or value != value:  # noqa: PLR0124 - NaN: such a column is left out
+            if imputer.keep_empty_features:
+                raise ConversionError("an imputer keeps a column that was always missing")
+            continue
+        if isinstance(value, str) != (column.element == "string"):
+            raise ConversionError("an imputer of strings gets numbers, or the other way round")
+        name = column.name
+        if column.element not in ("string", "real"):
+            name = graph.to_real(name)
+        constant = np.array([[value]], dtype=object if isinstance(value, str) else np.float64)
+        element: Element = "string" if isinstance(value, str) else "real"
+        filled.append(Column(graph.op("Where", found, constant, name), element, 1))
+    if imputer.add_indicator:
+        kept = [graph.to_real(masks[i]) for i in imputer.indicator_.features_]
+        if kept:
+            filled.append(Column(graph.concat(kept), "real", len(kept)))
+    return _joined(graph, filled)
+
+
+@transforms(MissingIndicator)
+def transform_indicator(
+    graph: Graph, indicator: MissingIndicator, columns: Sequence[Column]
+) -> list[Column]:
+    """Tell where values are missing."""
+    found = [
+        graph.to_real(is_missing(graph, graph.pick(columns, [int(i)])[0], indicator.missing_values))
+        for i in indicator.features_
+    ]
+    return [Column(graph.concat(found), "real", len(found))]
+
+
+def is_missing(graph: Graph, column: Column, marker: Any) -> str:
+    """Tell where a column has no value, as booleans."""
+    if column.element == "string":
+        # Whatever stands for a missing string there is "" here.
+        known = marker if isinstance(marker, str) else ""
+        return graph.op("Equal", column.name, np.array([[known]], dtype=object))
+    real = column.name if column.element == "real" else graph.to_real(column.name)
+    if marker is None or marker != marker:  # noqa: PLR0124 - NaN
+        return graph.op("IsNaN", real)
+    if isinstance(marker, str):
+        raise ConversionError("an imputer of strings gets numbers")
+    return graph.op("Equal", real, float(marker))
+
+
+def _joined(graph: Graph, columns: list[Column]) -> list[Column]:
+    if len(columns) > 1 and all(c.element == "real" for c in columns):
+        return [Column(graph.matrix(columns), "real", sum(c.width for c in columns))]
+    return columns

@@ -1,0 +1,1 @@
+"""Transformers of numbers, and functions of numbers."""

@@ -1,0 +1,99 @@
+"""Splines: piecewise polynomials between knots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.preprocessing import SplineTransformer
+
+from exporter.conversion.composition.graph import Column
+from exporter.conversion.composition.registry import transforms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.conversion.composition.graph import Graph
+
+
+@transforms(SplineTransformer)
+def transform_splines(
+    graph: Graph, model: SplineTransformer, columns: Sequence[Column]
+) -> list[Column]:
+    """Write the basis of each column, all columns at once, by the recursion of Cox and de Boor."""
+    knots = np.array([spline.t for spline in model.bsplines_], dtype=np.float64)
+    degree, count = int(model.degree), knots.shape[1]
+    first, last = knots[:, [degree]], knots[:, [count - degree - 1]]
+    given = graph.op("Unsqueeze", graph.matrix(columns), np.array([2]))
+    values = given
+    if model.extrapolation == "periodic":
+        values = _wrap(graph, given, first, last - first)
+    inside = graph.op("Min", graph.op("Max", values, first), last)
+    # Constant splines are 0 outside, all others go on as they end.
+    located = values if degree == 0 and model.extrapolation == "constant" else inside
+    basis = _locate(graph, located, knots, degree)
+    at = values if model.extrapolation == "continue" else inside
+    for order in range(1, degree + 1):
+        basis = _raise(graph, at, (basis, order), knots)
+    if model.extrapolation == "linear":
+        basis = _continue(graph, basis, graph.op("Sub", values, inside), model)
+    elif model.extrapolation == "periodic" and degree:
+        head, rest, tail = (
+            _cut(graph, basis, *ends) for ends in ((0, degree), (degree, -degree), (-degree, count))
+        )
+        basis = graph.op("Concat", graph.op("Add", head, tail), rest, axis=2)
+    if model.handle_missing == "zeros":
+        basis = graph.op("Where", graph.op("IsNaN", given), 0.0, basis)
+    if not model.include_bias:
+        basis = _cut(graph, basis, 0, -1)
+    width = int(model.n_features_out_)
+    return [Column(graph.op("Reshape", basis, np.array([-1, width])), "real", width)]
+
+
+def _locate(graph: Graph, values: str, knots: Any, degree: int) -> str:
+    """Mark the interval of each value; the last one holds its right end, too."""
+    starts, ends = knots[:, :-1], knots[:, 1:]
+    place = np.arange(starts.shape[1])
+    last = np.broadcast_to(place == starts.shape[1] - degree - 1, starts.shape)
+    between = np.broadcast_to((place >= degree) & (place < starts.shape[1] - degree), starts.shape)
+    reached = graph.op("GreaterOrEqual", values, starts)
+    at_end = graph.op("And", graph.op("Equal", values, ends), last)
+    before = graph.op("Or", graph.op("Less", values, ends), at_end)
+    return graph.to_real(graph.op("And", graph.op("And", reached, before), between))
+
+
+def _raise(graph: Graph, values: str, lower: tuple[str, int], knots: Any) -> str:
+    """Give the basis of one degree more."""
+    basis, order = lower
+    span = knots[:, order:] - knots[:, :-order]
+    inverse = np.divide(1.0, span, out=np.zeros_like(span), where=span > 0)
+    rising = graph.op("Mul", graph.op("Sub", values, knots[:, :-order]), inverse)
+    rising = graph.op("Mul", rising, basis)
+    falling = graph.op("Mul", graph.op("Sub", knots[:, order:], values), inverse)
+    falling = graph.op("Mul", falling, basis)
+    kept = knots.shape[1] - order - 1
+    return graph.op("Add", _cut(graph, rising, 0, kept), _cut(graph, falling, 1, kept + 1))
+
+
+def _continue(graph: Graph, basis: str, beyond: str, model: SplineTransformer) -> str:
+    """Go on along the slopes at the ends."""
+    degree = int(model.degree)
+    ends = [(spline, spline.t[degree], spline.t[-degree - 1]) for spline in model.bsplines_]
+    low = np.array([spline(first, nu=1) for spline, first, _ in ends])
+    high = np.array([spline(last, nu=1) for spline, _, last in ends])
+    below = graph.op("Mul", graph.op("Min", beyond, 0.0), low)
+    above = graph.op("Mul", graph.op("Max", beyond, 0.0), high)
+    return graph.op("Add", basis, graph.op("Add", below, above))
+
+
+def _wrap(graph: Graph, values: str, start: Any, period: Any) -> str:
+    """Move values into the first period; as Python's modulus, which is never negative."""
+    safe = np.where(period > 0, period, 1.0)
+    rest = graph.op("Mod", graph.op("Sub", values, start), safe, fmod=1)
+    rest = graph.op("Where", graph.op("Less", rest, 0.0), graph.op("Add", rest, safe), rest)
+    wrapped = graph.op("Add", rest, start)
+    return graph.op("Where", np.broadcast_to(period > 0, period.shape), wrapped, 0.0)
+
+
+def _cut(graph: Graph, basis: str, start: int, end: int) -> str:
+    return graph.op("Slice", basis, np.array([start]), np.array([end]), np.array([2]))
