@@ -67,6 +67,7 @@ def fuzz(
         decode(data)
     for _ in range(INPUTS):
         data = mutator.make()
+        references = sys.getrefcount(data)
         begin = time.perf_counter()
         try:
             told = f"taken, {type(decode(data)).__name__}"
@@ -78,6 +79,8 @@ def fuzz(
             raise
         slowest = max(slowest, time.perf_counter() - begin)
         assert slowest < SLOWEST_SECONDS, data[:2000]
+        # An error that is part of a cycle would hold the input until the collector runs.
+        assert sys.getrefcount(data) == references, (told, data[:2000])
         mutator.learn(data, told)
     return (
         f"{INPUTS} inputs, {taken} taken, {mutator.outcomes} outcomes, "

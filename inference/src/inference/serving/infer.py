@@ -124,19 +124,19 @@ class Inferrer:
         timing: Timing,
     ) -> T:
         """Run a query, and have the answer made of the value of each output that it asks for."""
-        unfit: list[InferenceError] = []
+        has_run = False
 
-        def guarded(values: list[Any]) -> T:
-            try:
-                return finish(values)
-            except InferenceError as error:
-                unfit.append(error)
-                raise
+        def finish_run(values: list[Any]) -> T:
+            nonlocal has_run
+            has_run = True
+            return finish(values)
 
         try:
-            return await self._dispatcher.run(servable, query.names, query.feeds, timing, guarded)
+            return await self._dispatcher.run(
+                servable, query.names, query.feeds, timing, finish_run
+            )
         except InferenceError as error:
-            if error in unfit:  # the run itself went well
+            if has_run:
                 raise
             raise _explain(servable, error) from error
 

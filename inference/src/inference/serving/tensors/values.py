@@ -27,6 +27,7 @@ Array = np.ndarray[Any, Any]
 _PIECE_BYTES = 64 * 1024
 _PIECE_ELEMENTS = 16 * 1024
 _LONGEST_ITEM = 1024 * 1024
+_WRONG_NESTING = "its data is not nested, or not as long, as its shape says"
 _OPENING = re.compile(rb"[\s\[]*")
 _encode = msgspec.json.Encoder().encode
 _TYPES: dict[str, Any] = {"b": bool, "i": int, "u": int, "f": float, "O": str}
@@ -80,19 +81,24 @@ def _decode(text: bytes, dtype: np.dtype[Any], depth: int, shape: Sequence[int])
             return np.array(_decoder(dtype.kind, depth)(text), dtype=dtype)
         cut = _cut_strings if strings else _cut_numbers
         count = math.prod(shape)
-        wrong = RequestError(f"its data has not the {count} values that its shape takes")
         if not 0 < 2 * count <= len(text):  # each takes a comma, too
-            raise wrong
+            raise _wrong_count(count)
         whole, place = np.empty(count, dtype), 0
         for items in cut(text, dtype.kind, depth, shape):
             piece = np.array(items, dtype).reshape(-1)
             if place + piece.size > count:
-                raise wrong
+                raise _wrong_count(count)
             whole[place : place + piece.size] = piece
             place += piece.size
     if place < count:
-        raise wrong
+        raise _wrong_count(count)
     return whole if depth == 1 else whole.reshape(shape)
+
+
+def _wrong_count(count: int) -> RequestError:
+    # Made where it is raised: an error that a frame on its own traceback holds is a cycle, which
+    # keeps the whole body in memory until the collector runs.
+    return RequestError(f"its data has not the {count} values that its shape takes")
 
 
 @functools.cache
@@ -139,7 +145,6 @@ class _Nesting:
             wanted = b"[" + (wanted + b",") * (size - 1) + wanted + b"]"
         self._wanted = wanted
         self._place = 0
-        self._wrong = RequestError("its data is not nested, or not as long, as its shape says")
 
     def check(self, piece: bytes) -> None:
         """Check the next piece.
@@ -151,7 +156,7 @@ class _Nesting:
         found = outline.translate(None, b"0")
         end = self._place + len(found)
         if found != self._wanted[self._place : end] or b"]0" in outline or b"0[" in outline:
-            raise self._wrong
+            raise RequestError(_WRONG_NESTING)
         self._place = end
 
     def finish(self) -> None:
@@ -161,7 +166,7 @@ class _Nesting:
             RequestError: Something is.
         """
         if self._place < len(self._wanted):
-            raise self._wrong
+            raise RequestError(_WRONG_NESTING)
 
 
 def _cut_strings(text: bytes, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:

@@ -104,21 +104,26 @@ def read_contents(
         RequestError: There are not so many values, or one does not fit the type.
     """
     number = _NUMBERS[field]
-    wrong = RequestError(f"its {field} do not have {count} values, as the shape {list(shape)} says")
+
+    def wrong_count() -> RequestError:
+        return RequestError(
+            f"its {field} do not have {count} values, as the shape {list(shape)} says"
+        )
+
     if count > len(values):  # each takes a byte at least
-        raise wrong
+        raise wrong_count()
     whole, place = np.empty(count, dtype), 0
     pieces = _strings(values, count) if dtype == np.object_ else _numbers(values, number)
     for piece in pieces:
         if place + len(piece) > count:
-            raise wrong
+            raise wrong_count()
         fitting = piece.astype(dtype, copy=False)
         if dtype.kind in "iu" and (fitting != piece).any():
             raise RequestError(f"its {field} do not fit the range of {dtype.name}")
         whole[place : place + len(piece)] = fitting
         place += len(piece)
     if place < count:
-        raise wrong
+        raise wrong_count()
     return whole.reshape(tuple(shape))
 
 
