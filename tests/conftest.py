@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.runtime import name
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 IN_CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test have suggestions for wrong names, however many the tests before it had."""
+    monkeypatch.setattr(name, "_budget", name._Budget())
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,15 +32,7 @@ this module knows no HTTP beyond the status that each branch stands for::
 
 from __future__ import annotations
 
-import difflib
-import functools
-import heapq
-import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class RookeryError(Exception):
@@ -249,48 +241,3 @@ class StateError(ServerError):
 
     status = 503
     title = "The state cannot be kept"
-
-
-_SHOWN = 80  # characters of a name that a caller sent
-_COMPARED = 64  # characters of a name that a search compares
-_SEARCHED = 2000  # names that one search looks at
-_CLOSEST = 8  # of these, those with the most alike letters are compared, for up to 0.4 ms each
-
-
-def shorten(name: str) -> str:
-    """Cut a caller's name down to what a message shows of it."""
-    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
-
-
-def nearest(wrong: str, right: Iterable[str]) -> str:
-    """Suggest the name that was probably meant; takes some milliseconds at most.
-
-    Returns:
-        ``" Did you mean 'x'?"``, or an empty string when nothing is near.
-
-    >>> nearest("bil_length_mm", ["bill_length_mm", "body_mass_g"])
-    " Did you mean 'bill_length_mm'?"
-    """
-    if len(wrong) > _SHOWN:
-        return ""
-    start = wrong[:_COMPARED]
-    letters = _letters(start)
-    closest = heapq.nsmallest(
-        _CLOSEST,
-        itertools.islice(right, _SEARCHED),
-        key=lambda name: (
-            (letters ^ _letters(name[:_COMPARED])).bit_count() + abs(len(name) - len(wrong))
-        ),
-    )
-    by_start = {name[:_COMPARED]: name for name in reversed(closest)}
-    match = difflib.get_close_matches(start, by_start, n=1)
-    return f" Did you mean '{shorten(by_start[match[0]])}'?" if match else ""
-
-
-@functools.lru_cache(maxsize=16_384)
-def _letters(start: str) -> int:
-    """Give the set of letters as bits."""
-    letters = 0
-    for letter in start:
-        letters |= 1 << (ord(letter) & 63)
-    return letters

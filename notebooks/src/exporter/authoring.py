@@ -11,8 +11,8 @@ from exporter.probe import Prober
 from exporter.samples import choose_rows, make_samples, ordinary_row, probe_rows
 from exporter.statistics import describe
 from exporter.table import Table
-from inference.errors import nearest
 from inference.model.contract import CONTRACT_VERSION, Contract
+from inference.runtime.name import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

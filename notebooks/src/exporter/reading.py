@@ -12,7 +12,7 @@ import pandas as pd
 
 from exporter.errors import DataError
 from exporter.table import Column, Table
-from inference.errors import nearest
+from inference.runtime.name import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

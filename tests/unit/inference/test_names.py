@@ -10,10 +10,11 @@ import httpx
 import pytest
 
 from inference.app import create_app
-from inference.errors import NotFoundError, RowsError, nearest, shorten
+from inference.errors import NotFoundError, RowsError
 from inference.model.contract import Feature
 from inference.repository.layout import NAME, RESERVED, is_name, scan_models
 from inference.repository.snapshot import Model, Snapshot, Version
+from inference.runtime.name import _Budget, nearest, shorten
 from inference.serving.rows.faults import CarefulReader
 from inference.settings import Settings
 from repository_bench import scenario
@@ -42,6 +43,27 @@ def test_a_search_for_a_name_takes_little(wrong: str) -> None:
     assert time.thread_time() - begin < 0.1
 
 
+def test_searches_for_many_names_share_a_budget() -> None:
+    known = [f"model-{number:04}" for number in range(400)]
+    begin = time.thread_time()
+    hints = [nearest(f"modle-{number:04}", known) for number in range(2000)]
+    assert hints[0] == " Did you mean 'model-0000'?"
+    assert hints.count("") > 1500
+    assert time.thread_time() - begin < 0.5  # without a budget 6 s
+
+
+def test_searches_go_on_when_time_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("inference.runtime.name.time.monotonic", lambda: now)
+    budget = _Budget()
+    budget.spend(1000.0)
+    assert not budget.allows()
+    now = 0.6
+    assert not budget.allows()
+    now = 0.61
+    assert budget.allows()
+
+
 @pytest.mark.parametrize("known", [1, 8, 9, 400, 2000])
 def test_the_nearest_of_many_names_is_found(known: int) -> None:
     names = [f"model-{number:04}" for number in range(known)]
@@ -53,7 +75,7 @@ def test_a_wrong_name_is_searched_for_once_in_a_snapshot(monkeypatch: pytest.Mon
 
     def search(wrong: str, _: object) -> str:
         searched.append(wrong)
-        return ""
+        return " Did you mean 'right'?"
 
     monkeypatch.setattr("inference.repository.snapshot.nearest", search)
     snapshot = Snapshot()

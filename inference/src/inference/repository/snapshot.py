@@ -11,16 +11,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from inference.errors import (
-    ConflictError,
-    NotFoundError,
-    NotReadyError,
-    RookeryError,
-    nearest,
-    shorten,
-)
+from inference.errors import ConflictError, NotFoundError, NotReadyError, RookeryError
 from inference.repository.layout import NAME_LENGTH
 from inference.repository.state import State
+from inference.runtime.name import nearest, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,7 +195,7 @@ class Snapshot:
         known = self._suggestions.get(name)
         if known is None:
             known = nearest(name, self.models)
-            if len(name) <= NAME_LENGTH and len(self._suggestions) < _REMEMBERED:
+            if known and len(name) <= NAME_LENGTH and len(self._suggestions) < _REMEMBERED:
                 self._suggestions[name] = known
         return known
 

@@ -7,6 +7,7 @@ there is something new to read.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -81,6 +82,7 @@ class StateFile:
         self._known_changes = -1.0
         self._unreadable = False
         self._state = State()
+        self._changing = asyncio.Lock()
 
     def current(self) -> State:
         """Give the state as it is on disk now.
@@ -123,31 +125,55 @@ class StateFile:
         self._unreadable = False
         return self._state
 
+    async def change(self, change: Callable[[State], State]) -> State:
+        """Change the state on disk from the event loop, which does not wait for the disk.
+
+        Args and Raises are those of :meth:`update`. A change that has begun is completed even if
+        the caller is cancelled.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._change(change)))
+
+    async def _change(self, change: Callable[[State], State]) -> State:
+        async with self._changing:
+            before, after = await asyncio.to_thread(self._replace, change)
+        self._tell(before, after)
+        return self.current()
+
     def update(self, change: Callable[[State], State]) -> State:
-        """Change the state on disk, one process at a time.
+        """Change the state on disk, one process at a time; blocks until it is written.
 
         Args:
-            change: From the present state to the wanted one; whatever it raises is passed on and
-                leaves the state as it was.
+            change: From the present state to the wanted one; any exception is passed on and leaves
+                the state as it was. A state that stays equal is not written.
 
         Raises:
             StateError: The folder cannot be written; nothing was changed.
         """
+        self._tell(*self._replace(change))
+        return self.current()
+
+    def _replace(self, change: Callable[[State], State]) -> tuple[State, State]:
+        """Change the file, and nothing of this object: this may run in a thread."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
-                before = self._look()
-                state = change(before)
-                self._write(state)
-                self._state = state
-                if self._changes is not None:
-                    self._changes[0] += 1
+                before = self._read()
+                after = change(before)
+                if after != before:
+                    self._write(after)
+                    if self._changes is not None:
+                        self._changes[0] += 1
+                return before, after
         except OSError as error:
             reason = f"the state cannot be written to '{self._path}': {error.strerror}"
             logger.error("%s", reason, extra=fields("state-unwritable"))  # noqa: TRY400 - says all
             raise StateError(f"{reason}; nothing changed") from error
-        self._tell(before, state)
-        return self.refresh()
+
+    def _read(self) -> State:
+        content = None
+        with contextlib.suppress(FileNotFoundError):
+            content = WatchedFile(self._path).read_if_changed()
+        return State() if content is None else self._decode(content)
 
     def _tell(self, before: State, after: State) -> None:
         for choice in State.__struct_fields__:

@@ -39,7 +39,7 @@ async def load_model(repository: Repository, state_file: StateFile, name: str) -
             await repository.rescan()
             repository.current().model(name)
             if name in repository.state.unloaded:
-                state_file.update(lambda state: _without(state, name))
+                await state_file.change(lambda state: _without(state, name))
             snapshot = await repository.wait_until(lambda snapshot: _is_decided(snapshot, name))
     except TimeoutError:
         raise NotReadyError(
@@ -50,7 +50,7 @@ async def load_model(repository: Repository, state_file: StateFile, name: str) -
         raise ConflictError(f"model '{name}' cannot be loaded: {model.reason}")
 
 
-def unload_model(repository: Repository, state_file: StateFile, name: str) -> None:
+async def unload_model(repository: Repository, state_file: StateFile, name: str) -> None:
     """Take a model out of service; requests that have begun are answered still.
 
     Raises:
@@ -58,7 +58,7 @@ def unload_model(repository: Repository, state_file: StateFile, name: str) -> No
         StateError: The state cannot be written.
     """
     repository.current().model(name)
-    state_file.update(lambda state: _with(state, name))
+    await state_file.change(lambda state: _with(state, name))
     repository.current()
 
 

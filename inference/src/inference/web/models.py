@@ -86,7 +86,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         else:
             servable = repository.current().servable(model)
         chosen = Selection(model, version)
-        state_file.update(lambda state: msgspec.structs.replace(state, selection=chosen))
+        await state_file.change(lambda state: msgspec.structs.replace(state, selection=chosen))
         return Selected(
             selected=SelectionView(model=model, version=version),
             active_version=servable.version,
@@ -102,11 +102,11 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         """Roll back to a version, or go back to following the highest good one."""
         if change.version == "latest":
             repository.current().model(name)
-            state_file.update(lambda state: _pin(state, name, None))
+            await state_file.change(lambda state: _pin(state, name, None))
         else:
             version = change.version
             await _within(repository.ensure(name, version))
-            state_file.update(lambda state: _pin(state, name, version))
+            await state_file.change(lambda state: _pin(state, name, version))
         model = repository.current().model(name)
         active = model.active.version if model.active else None
         return ActiveVersion(model=name, active_version=active, pinned_version=model.pinned)

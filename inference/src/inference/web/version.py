@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from inference.errors import NotFoundError, shorten
+from inference.errors import NotFoundError
+from inference.runtime.name import shorten
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable

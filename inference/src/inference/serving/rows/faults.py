@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.errors import Fault, RequestError, RowsError, nearest
+from inference.errors import Fault, RequestError, RowsError
+from inference.runtime.name import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from inference.errors import RequestError, TooLargeError, nearest, shorten
+from inference.errors import RequestError, TooLargeError
+from inference.runtime.name import nearest, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -180,7 +180,7 @@ class InferenceService:
         self, request: pb.RepositoryModelUnloadRequest
     ) -> pb.RepositoryModelUnloadResponse:
         """Take a model out of service."""
-        unload_model(self._repository, self._state_file, request.model_name)
+        await unload_model(self._repository, self._state_file, request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
     async def infer(self, data: bytes) -> pb.ModelInferResponse:

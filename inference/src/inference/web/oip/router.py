@@ -200,7 +200,7 @@ def _add_repository(
     async def unload_model(request: Request, model_name: str) -> Unloaded:
         """Unload a model. It stays unloaded over restarts, until it is loaded again."""
         await _read(request, _Parameters, max_bytes)
-        switch.unload_model(repository, state_file, model_name)
+        await switch.unload_model(repository, state_file, model_name)
         return Unloaded(name=model_name)
 
 
