@@ -11,6 +11,7 @@ from inference.errors import RequestError, TooLargeError
 from inference.model.signature import Signature, TensorSpec
 from inference.serving.tensors.binary import from_binary, to_binary
 from inference.serving.tensors.classification import rank_classes
+from inference.serving.tensors.pieces import Stretch
 from inference.serving.tensors.query import Query, Wanted
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.values import from_values, to_values
@@ -128,17 +129,20 @@ class TestValues:
     def test_reads_what_json_spells(self, code: str, nested: bool) -> None:
         array = extremes(np.dtype(code))
         listed = array.tolist() if nested else array.reshape(-1).tolist()
-        again = from_values(json.dumps(listed).encode(), array.dtype, [2, 2])
+        again = from_values(Stretch.whole(json.dumps(listed).encode()), array.dtype, [2, 2])
         assert again.tobytes() == array.tobytes()
 
     @pytest.mark.parametrize("code", NUMBERS)
     def test_writes_what_it_reads(self, code: str) -> None:
         array = extremes(np.dtype(code))
-        assert from_values(to_values(array), array.dtype, [2, 2]).tobytes() == array.tobytes()
+        assert (
+            from_values(Stretch.whole(to_values(array)), array.dtype, [2, 2]).tobytes()
+            == array.tobytes()
+        )
 
     def test_reads_strings(self) -> None:
         text = json.dumps(STRINGS.tolist()).encode()
-        assert from_values(text, STRINGS.dtype, [2, 2]).tolist() == STRINGS.tolist()
+        assert from_values(Stretch.whole(text), STRINGS.dtype, [2, 2]).tolist() == STRINGS.tolist()
 
     def test_spells_nan_and_infinity_as_null(self) -> None:
         assert to_values(np.array([1, np.nan, np.inf, -np.inf])) == b"[1.0,null,null,null]"
@@ -151,18 +155,18 @@ class TestValues:
         array = np.random.default_rng(0).normal(size=shape)
         for listed in (array.tolist(), array.reshape(-1).tolist()):
             text = json.dumps(listed, separators=separators).encode()
-            assert (from_values(text, array.dtype, shape) == array).all()
+            assert (from_values(Stretch.whole(text), array.dtype, shape) == array).all()
         assert json.loads(to_values(array)) == array.reshape(-1).tolist()
 
     @pytest.mark.parametrize("wrong", ["[{},]", "[,{}]", "[{}", "{}]", "[{},,1]", "[{}],[1]"])
     def test_refuses_long_lists_that_are_no_json(self, wrong: str) -> None:
         text = wrong.format(",".join(["1"] * 40_000)).encode()
         with pytest.raises(RequestError):
-            from_values(text, np.dtype("f8"), [40_000])
+            from_values(Stretch.whole(text), np.dtype("f8"), [40_000])
 
     def test_takes_a_value_for_a_scalar(self) -> None:
-        assert from_values(b"3", np.dtype("i8"), []).item() == 3
-        assert from_values(b"[3]", np.dtype("i8"), []).item() == 3
+        assert from_values(Stretch.whole(b"3"), np.dtype("i8"), []).item() == 3
+        assert from_values(Stretch.whole(b"[3]"), np.dtype("i8"), []).item() == 3
 
     @pytest.mark.parametrize(
         ("text", "code", "shape"),
@@ -191,7 +195,7 @@ class TestValues:
     )
     def test_refuses_what_does_not_fit(self, text: bytes, code: str, shape: list[int]) -> None:
         with pytest.raises(RequestError):
-            from_values(text, np.dtype(code), shape)
+            from_values(Stretch.whole(text), np.dtype(code), shape)
 
 
 class TestClassification:

@@ -19,7 +19,7 @@ from inference.errors import RequestError, TooLargeError
 from inference.serving.rows.faults import CarefulReader
 from inference.serving.rows.range import MAX_WARNINGS, TrainingRange
 from inference.serving.rows.typed import TypedDecoder
-from inference.serving.tensors.pieces import WHOLE_BYTES, LongList, find_rows
+from inference.serving.tensors.pieces import WHOLE_BYTES, LongList, Stretch, find_rows
 from inference.serving.tensors.query import MAX_STRINGS
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class RowReader:
         parts: list[dict[str, Any]] = []
         outliers: list[Outlier] = []
         closing = b"]," if body[start : start + 1] == b"[" else b"},"
-        remaining = LongList(body, start, closing, max_item_bytes=self._max_row_bytes)
+        text = Stretch(body, start, len(body))
+        remaining = LongList(text, closing, max_item_bytes=self._max_row_bytes)
         while not remaining.is_over:
             rows, feeds = self._read_piece(remaining, careful, count)
             if count + len(rows) > self._max_rows:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from inference.errors import TooLargeError
-from inference.serving.tensors.pieces import WHOLE_BYTES
+from inference.serving.tensors.pieces import WHOLE_BYTES, Stretch
 
 _SHORT_BYTES = 4 * 1024
 _SEARCHED_BYTES = 64 * 1024
@@ -24,7 +24,7 @@ _MOST_DIMENSIONS = 32
 _LONGEST_STRING = 1024 * 1024
 
 
-def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[bytes, bytes]]:
+def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[bytes, Stretch]]:
     """Take the long lists of data out of a request.
 
     Args:
@@ -33,15 +33,15 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
         max_strings: The most strings in one input.
 
     Returns:
-        The JSON, and what lists stood where it has something instead that no data can be; no list
-        is taken out of a short request.
+        The JSON with a mark, which no data can be, for each list that was taken out, and the lists
+        by their marks; no list is taken out of a short request.
 
     Raises:
         TooLargeError: What is left is too long, or there are too many strings.
     """
     if end <= WHOLE_BYTES:
         return body if end == len(body) else body[:end], {}
-    lists: dict[bytes, bytes] = {}
+    lists: dict[bytes, Stretch] = {}
     kept: list[bytes] = []
     size, place = 0, 0
     while place < end:
@@ -61,7 +61,7 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
         closing = _find_end(body, place, end, max_strings)
         if closing - place > _SHORT_BYTES:
             mark = b'{"":%d}' % len(lists)
-            lists[mark] = bytes(memoryview(body)[place:closing])
+            lists[mark] = Stretch(body, place, closing)
             kept.append(mark)
             place = closing
     return b"".join(kept), lists

@@ -8,6 +8,7 @@ two pieces, and reading stops at the first piece that shows that the rest is of 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from inference.errors import RequestError, TooLargeError
 
@@ -27,6 +28,25 @@ _LIST_OF_ROWS = re.compile(rb"%s\[%s(?=[\[{])" % (_SPACE, _SPACE))
 _END = re.compile(rb"%s\]" % _SPACE)
 
 
+class Stretch(NamedTuple):
+    """A part of a body, which is not copied.
+
+    Attributes:
+        body: The whole body.
+        start: Where the part begins.
+        end: Where it ends.
+    """
+
+    body: bytes
+    start: int
+    end: int
+
+    @classmethod
+    def whole(cls, body: bytes) -> Stretch:
+        """Give all of a body."""
+        return cls(body, 0, len(body))
+
+
 def find_rows(body: bytes) -> int | None:
     """Tell where the first row of a list of rows begins; ``None`` for any other body."""
     opening = _LIST_OF_ROWS.match(body, 0, _SPACES_BYTES)
@@ -40,14 +60,13 @@ class LongList:
     that follows it. A piece is about 64 KiB long, or one longer item.
 
     Args:
-        body: The list, and nothing behind it.
-        start: Where its first item begins.
+        text: The list from its first item on, and nothing behind it.
         closing: How an item ends, its comma included.
         max_item_bytes: The longest item.
     """
 
-    def __init__(self, body: bytes, start: int, closing: bytes, *, max_item_bytes: int) -> None:
-        self._body = body
+    def __init__(self, text: Stretch, closing: bytes, *, max_item_bytes: int) -> None:
+        self._body, start, self._size = text
         self._start = self._place = self._end = start
         self._closing = closing
         self._max_item_bytes = max_item_bytes
@@ -55,7 +74,7 @@ class LongList:
     @property
     def is_over(self) -> bool:
         """Whether the last piece was accepted."""
-        return self._place >= len(self._body)
+        return self._place >= self._size
 
     def accept(self) -> None:
         """Go on behind the piece that was cut last."""
@@ -68,7 +87,7 @@ class LongList:
             ``None`` where there is no guess. A wrong guess is cut within an item, and no JSON.
         """
         body, place = self._body, self._place
-        if len(body) - place <= _PIECE_BYTES:
+        if self._size - place <= _PIECE_BYTES:
             return None
         closing = body.rfind(self._closing, place, place + _PIECE_BYTES)
         end = closing + len(self._closing) - 1
@@ -85,7 +104,7 @@ class LongList:
             TooLargeError: An item is too long, or is nested deeper than its values' lists.
         """
         body, place, size = self._body, self._place, _PIECE_BYTES
-        while len(body) - place > size + 1:  # what closes an item, or the list, is one more
+        while self._size - place > size + 1:  # what closes an item, or the list, is one more
             end = _ITEMS.match(body, place, place + size + 1).end()  # type: ignore[union-attr]
             if end > place:
                 self._end = end
@@ -96,9 +115,9 @@ class LongList:
                     f"{self._max_item_bytes:,} bytes (INFERENCE_MAX_ROW_BYTES)"
                 )
             size = min(2 * size, self._max_item_bytes)
-        if place > self._start and _END.match(body, place):
+        if place > self._start and _END.match(body, place, self._size):
             raise RequestError(
                 "the body is not JSON: the last item of a list is followed by a comma"
             )
-        self._end = len(body)
-        return b"[" + body[place:]
+        self._end = self._size
+        return b"[" + body[place : self._size]

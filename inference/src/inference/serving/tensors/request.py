@@ -14,7 +14,7 @@ import msgspec
 from inference.errors import RequestError
 from inference.serving.tensors.binary import from_binary
 from inference.serving.tensors.outline import split_data
-from inference.serving.tensors.pieces import WHOLE_BYTES
+from inference.serving.tensors.pieces import WHOLE_BYTES, Stretch
 from inference.serving.tensors.query import (
     MAX_STRINGS,
     Wanted,
@@ -124,7 +124,7 @@ def read_request(
         )
     view = memoryview(body)
     tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
-    lists: dict[bytes, bytes] = {}
+    lists: dict[bytes, Stretch] = {}
     text: bytes | memoryview = body if json_bytes is None else view[:json_bytes]
     if len(text) > WHOLE_BYTES:
         text, lists = split_data(body, len(text), max_strings)
@@ -148,15 +148,17 @@ def read_request(
 
 
 def _read_input(
-    tensor: _Input, dtype: np.dtype[Any], tail: _Tail, lists: dict[bytes, bytes]
+    tensor: _Input,
+    dtype: np.dtype[Any],
+    tail: _Tail,
+    lists: dict[bytes, Stretch],
 ) -> np.ndarray[Any, Any]:
     size = None
     if tensor.parameters is not None:
         _refuse_shared_memory(tensor.name, tensor.parameters.shared_memory_region)
         size = _number(tensor.parameters.binary_data_size, "binary_data_size")
     text = bytes(tensor.data)
-    if lists:
-        text = lists.pop(text, text)
+    stretch = lists.pop(text, None) or Stretch.whole(text)
     if size is not None and text:
         raise RequestError(f"input '{tensor.name}' has both data and binary_data_size")
     if size is None and not text:
@@ -165,7 +167,7 @@ def _read_input(
         raise RequestError(f"input '{tensor.name}': {_NO_JSON}")
     try:
         if size is None:
-            return from_values(text, dtype, tensor.shape)
+            return from_values(stretch, dtype, tensor.shape)
         return from_binary(tail.take(size), dtype, tensor.shape)
     except RequestError as error:
         raise type(error)(f"input '{tensor.name}': {error}") from None

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError
-from inference.serving.tensors.pieces import WHOLE_BYTES, LongList
+from inference.serving.tensors.pieces import WHOLE_BYTES, LongList, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,13 +28,14 @@ _PIECE_BYTES = 64 * 1024
 _PIECE_ELEMENTS = 16 * 1024
 _LONGEST_ITEM = 1024 * 1024
 _WRONG_NESTING = "its data is not nested, or not as long, as its shape says"
-_OPENING = re.compile(rb"[\s\[]*")
+_OPENING = re.compile(rb"[\s\[]{0,4096}+")
+_SPACES = re.compile(rb"\s*+")
 _encode = msgspec.json.Encoder().encode
 _TYPES: dict[str, Any] = {"b": bool, "i": int, "u": int, "f": float, "O": str}
 
 
-def from_values(text: bytes, dtype: np.dtype[Any], shape: Sequence[int]) -> Array:
-    """Read an array out of its JSON.
+def from_values(text: Stretch, dtype: np.dtype[Any], shape: Sequence[int]) -> Array:
+    """Read an array out of its JSON, which is not copied as a whole.
 
     Args:
         text: A list, flat or nested as the shape says; for no dimension at all, a value does too.
@@ -44,10 +45,11 @@ def from_values(text: bytes, dtype: np.dtype[Any], shape: Sequence[int]) -> Arra
     Raises:
         RequestError: It is no such list; says where.
     """
-    opening = _OPENING.match(text)
+    body, start, end = text
+    opening = _OPENING.match(body, start, end)
     depth = opening[0].count(b"[") if opening else 0
     if depth == 0 and not shape:
-        text, depth = b"[" + text + b"]", 1
+        text, depth = Stretch.whole(b"[" + body[start:end] + b"]"), 1
     if depth not in {1, len(shape)}:
         raise RequestError(
             f"its data is a list {depth} deep: send a flat list, or one nested as the shape "
@@ -74,14 +76,16 @@ def to_values(array: Array) -> bytes:
     return b"[" + b",".join(pieces) + b"]"
 
 
-def _decode(text: bytes, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) -> Array:
+def _decode(text: Stretch, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) -> Array:
+    body, start, end = text
     strings = dtype == np.object_
     with np.errstate(over="ignore"):
-        if len(text) <= (WHOLE_BYTES if strings else _PIECE_BYTES):
-            return np.array(_decoder(dtype.kind, depth)(text), dtype=dtype)
+        if end - start <= (WHOLE_BYTES if strings else _PIECE_BYTES):
+            decode = _decoder(dtype.kind, depth)
+            return np.array(decode(body[start:end]), dtype=dtype)
         cut = _cut_strings if strings else _cut_numbers
         count = math.prod(shape)
-        if not 0 < 2 * count <= len(text):  # each takes a comma, too
+        if not 0 < 2 * count <= end - start:  # each takes a comma, too
             raise _wrong_count(count)
         whole, place = np.empty(count, dtype), 0
         for items in cut(text, dtype.kind, depth, shape):
@@ -109,19 +113,23 @@ def _decoder(kind: str, depth: int) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(wanted).decode
 
 
-def _cut_numbers(text: bytes, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
+def _cut_numbers(text: Stretch, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
     """Decode a list of numbers in pieces, cut at commas; brackets are looked at by themselves."""
+    body, start, end = text
     decode = _decoder(kind, 1)
     nesting = _Nesting(shape) if depth > 1 else None
-    text = text.strip()
     if nesting is None:
-        if not text.endswith(b"]"):
+        closing = body.rfind(b"]", start, end)
+        if closing < 0 or _SPACES.match(body, closing + 1, end).end() < end:  # type: ignore[union-attr]
             raise ValueError("its list has no end")
-        text = text[1:-1]
-    start, cut = 0, 0
+        start, end = body.index(b"[", start) + 1, closing
+    cut = 0
     while cut >= 0:
-        cut = text.find(b",", start + _PIECE_BYTES)
-        piece = text[start : cut if cut >= 0 else len(text)]
+        limit = min(start + _PIECE_BYTES + _LONGEST_ITEM, end)
+        cut = body.find(b",", start + _PIECE_BYTES, limit)
+        if cut < 0 and limit < end:
+            raise ValueError("one of its numbers is longer than 1 MiB")
+        piece = body[start : cut if cut >= 0 else end]
         if nesting is not None:
             nesting.check(piece if cut < 0 else piece + b",")
             piece = piece.translate(None, b"[]")
@@ -169,11 +177,13 @@ class _Nesting:
             raise RequestError(_WRONG_NESTING)
 
 
-def _cut_strings(text: bytes, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
+def _cut_strings(text: Stretch, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
     """Decode a list of strings in pieces, which may hold brackets and commas."""
+    body, start, end = text
     decode = _decoder(kind, depth)
     closing = b"]" * (depth - 1) + b"," if depth > 1 else b'",'
-    remaining = LongList(text, text.index(b"[") + 1, closing, max_item_bytes=_LONGEST_ITEM)
+    items_only = Stretch(body, body.index(b"[", start) + 1, end)
+    remaining = LongList(items_only, closing, max_item_bytes=_LONGEST_ITEM)
     while not remaining.is_over:
         items = None
         guess = remaining.guess()
