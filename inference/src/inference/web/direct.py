@@ -125,8 +125,8 @@ class DirectProtocol(Protocol):
     def _hand_over(self) -> None:
         held, self._held, self._family = self._held, [], None
         super().on_headers_complete()
-        for body in held:
-            super().on_body(body)
+        if held:
+            super().on_body(b"".join(held))  # as one: uvicorn copies all it has for each piece
 
     def _answer(self, family: Routes, exchange: Exchange, *, keep_alive: bool) -> None:
         REQUEST_ID.set(exchange.request_id)
