@@ -12,10 +12,18 @@ if TYPE_CHECKING:
     from worst_neighbour.target import Target
 
 _MIB = 1024 * 1024
+_LARGEST = 8 * _MIB - 1024
 _SERVICE = "/inference.GRPCInferenceService"
 
 
-def _call(target: Target, method: str, message: bytes, *, keyed: bool) -> None:
+def _call(target: Target, method: str, message: bytes, *, keyed: bool, kept: bool = True) -> None:
+    while not target.is_over:
+        _call_on_one_connection(target, method, message, keyed=keyed, kept=kept)
+
+
+def _call_on_one_connection(
+    target: Target, method: str, message: bytes, *, keyed: bool, kept: bool
+) -> None:
     import grpc  # noqa: PLC0415 - the service's lean environment has none
 
     metadata = [("x-api-key", target.key)] if keyed else []
@@ -27,6 +35,8 @@ def _call(target: Target, method: str, message: bytes, *, keyed: bool) -> None:
         while not target.is_over:
             with contextlib.suppress(grpc.RpcError):
                 ask(message, metadata=metadata, timeout=20)
+            if not kept:
+                break
 
 
 def _field(number: int, value: bytes) -> bytes:
@@ -38,29 +48,41 @@ def _field(number: int, value: bytes) -> bytes:
     return bytes([number << 3 | 2, *length, size]) + value
 
 
-def _many(target: Target, method: str, message: bytes, *, keyed: bool, calls: int = 4) -> None:
+def _many(
+    target: Target, message: bytes, *, keyed: bool = True, kept: bool = True, calls: int = 4
+) -> None:
     with ThreadPoolExecutor(calls) as pool:
         for _ in range(calls):
-            pool.submit(_call, target, method, message, keyed=keyed)
+            pool.submit(_call, target, "ModelInfer", message, keyed=keyed, kept=kept)
 
 
 @attack
 def grpc_large_without_key(target: Target) -> None:
     message = _field(1, b"good") + _field(5, _field(1, b"X")) * 10_000_000
-    _many(target, "ModelInfer", message[: 60 * _MIB], keyed=False)
+    _many(target, message[:_LARGEST], keyed=False)
+
+
+@attack
+def grpc_over_limit(target: Target) -> None:
+    _many(target, _field(1, b"a" * (60 * _MIB)))
 
 
 @attack
 def grpc_many_inputs(target: Target) -> None:
-    _many(target, "ModelInfer", _field(1, b"good") + _field(5, b"") * 25_000_000, keyed=True)
+    _many(target, _field(1, b"good") + _field(5, b"") * (_LARGEST // 2))
 
 
 @attack
 def grpc_long_name(target: Target) -> None:
-    _many(target, "ModelInfer", _field(1, b"a" * (60 * _MIB)), keyed=True)
+    _many(target, _field(1, b"a" * _LARGEST))
+
+
+@attack
+def grpc_large_on_new_connections(target: Target) -> None:
+    _many(target, _field(1, b"a" * _LARGEST), kept=False)
 
 
 @attack
 def grpc_many_calls(target: Target) -> None:
     message = _field(1, b"good") + _field(5, _field(1, b"X"))
-    _many(target, "ModelInfer", message, keyed=True, calls=60)
+    _many(target, message, calls=60)

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 P99_MS = 50.0
 PEAK_MIB = 1400  # docs/security.md: what one worker may take
-# Not held yet: these callers, who have a key, slow others down for as long as they go on.
-NOT_HELD = {
-    "selections_and_pins": "each choice publishes the snapshot of all models anew",
-    "grpc_long_name": "grpc receives whole messages of 60 MB in large steps",
-}
 _STEP = max(1, len(ATTACKS) // amount("NEIGHBOURS", 4))
 
 
@@ -47,12 +42,7 @@ def _complaints(seen: Figures) -> list[str]:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=NOT_HELD[name], strict=False))
-        if name in NOT_HELD
-        else name
-        for name in list(ATTACKS)[::_STEP]
-    ],
+    list(ATTACKS)[::_STEP],
 )
 def test_good_client_is_served_beside_attacker(name: str, tmp_path: Path) -> None:
     complaints: list[str] = []

@@ -22,6 +22,7 @@ from inference.log import fields
 from inference.repository.events import Events
 from inference.runtime.file_lock import try_lock
 from inference.runtime.watched_file import WatchedFile
+from inference.threads import make_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSequence
@@ -82,7 +83,7 @@ class StateFile:
         self._known_changes = -1.0
         self._unreadable = False
         self._state = State()
-        self._changing = asyncio.Lock()
+        self._thread = make_threads(1, "state")  # so that changes of one process come in order
 
     def current(self) -> State:
         """Give the state as it is on disk now.
@@ -134,8 +135,8 @@ class StateFile:
         return await asyncio.shield(asyncio.ensure_future(self._change(change)))
 
     async def _change(self, change: Callable[[State], State]) -> State:
-        async with self._changing:
-            before, after = await asyncio.to_thread(self._replace, change)
+        loop = asyncio.get_running_loop()
+        before, after = await loop.run_in_executor(self._thread, self._replace, change)
         self._tell(before, after)
         return self.current()
 

@@ -16,6 +16,7 @@ from inference.errors import OverloadedError, RunTimeoutError
 from inference.model.plan import ANY_TEXT
 from inference.serving.lane import Lane
 from inference.serving.runner import Runner
+from inference.threads import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # To encode as many takes longer than a thread hop.
 _INLINE_ELEMENTS = 4 * 1024
+_BYTES_PER_ELEMENT = 20  # of a number in JSON
 
 T = TypeVar("T")
 
@@ -196,7 +198,11 @@ def longest(servable: Servable, rows: int, feeds: dict[str, Any]) -> int:
 
 def is_small(values: list[Any]) -> bool:
     """Tell whether results, arrays or lists of maps, can be encoded on the loop."""
-    return sum(map(_size, values)) <= _INLINE_ELEMENTS
+    return _count(values) <= _INLINE_ELEMENTS
+
+
+def _count(values: list[Any]) -> int:
+    return sum(map(_size, values))
 
 
 def _size(value: Any) -> int:
@@ -207,4 +213,7 @@ def _size(value: Any) -> int:
 
 
 async def _finish(finish: Callable[[list[Any]], T], results: list[Any]) -> T:
-    return finish(results) if is_small(results) else await asyncio.to_thread(finish, results)
+    elements = _count(results)
+    if elements <= _INLINE_ELEMENTS:
+        return finish(results)
+    return await off_loop(_BYTES_PER_ELEMENT * elements, finish, results)

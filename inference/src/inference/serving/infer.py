@@ -6,7 +6,6 @@ where it was run.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.errors import InferenceError, RequestError
@@ -14,6 +13,7 @@ from inference.serving.dispatch import is_small, longest
 from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import pick_results, write_response
+from inference.threads import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ class Inferrer:
         if light:
             query = self._read(servable, body, json_bytes)
         else:
-            query = await asyncio.to_thread(self._read, servable, body, json_bytes)
+            query = await off_loop(len(body), self._read, servable, body, json_bytes)
         timing.parse_ended()
         timing.rows = query.rows
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from inference.errors import ConflictError, InferenceError
 from inference.serving.answer import AnswerBuilder
 from inference.serving.rows.reader import RowReader
 from inference.serving.usual import UsualRequest
+from inference.threads import off_loop
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
@@ -103,7 +103,7 @@ class Predictor:
         """
         batch = self._read_at_once(body) if len(body) <= _INLINE_BYTES else None
         if batch is None:
-            batch = await asyncio.to_thread(self._reader.read, body)
+            batch = await off_loop(len(body), self._reader.read, body)
         timing.parse_ended()
         timing.rows = batch.rows
 

@@ -38,9 +38,17 @@ class Listening(BaseModel):
         Field(
             ge=1,
             description="Most gRPC streams, and messages that take over 0.1 s to come, at a time "
-            "in each worker process; each may hold INFERENCE_MAX_BODY_BYTES.",
+            "in each worker process; each may hold INFERENCE_GRPC_MAX_MESSAGE_BYTES.",
         ),
     ] = 16
+    grpc_max_message_bytes: Annotated[
+        int,
+        Field(
+            ge=64 * 1024,
+            description="The largest message over gRPC, which copies each as a whole on the event "
+            "loop: 8 MiB take some 15 ms. No more than INFERENCE_MAX_BODY_BYTES.",
+        ),
+    ] = 8 * 1024 * 1024
     workers: Annotated[
         int,
         Field(

@@ -234,7 +234,7 @@ class Calls:
         self._refuse_when_stopping()
         task = _this_task()
         self._idle.add(task)
-        message = await context.read()
+        message = await self._reception.receive_next(context)
         self._idle.discard(task)
         return message
 

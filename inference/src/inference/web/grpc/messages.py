@@ -56,6 +56,11 @@ class Asked(NamedTuple):
     request: pb.ModelInferRequest
     values: Split | None
 
+    @property
+    def values_bytes(self) -> int:
+        """How long the values are that are apart."""
+        return sum(map(len, (*self.values.raw, *self.values.contents))) if self.values else 0
+
 
 def parse_message(kind: Any, data: bytes) -> Any:
     """Parse a short message.

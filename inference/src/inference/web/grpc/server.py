@@ -50,7 +50,10 @@ async def serving(
         maximum_concurrent_rpcs=settings.grpc_max_calls,
         options=[
             ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
-            ("grpc.max_receive_message_length", settings.max_body_bytes),
+            (
+                "grpc.max_receive_message_length",
+                min(settings.grpc_max_message_bytes, settings.max_body_bytes),
+            ),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", settings.max_header_bytes),
             ("grpc.so_reuseport", int(several)),

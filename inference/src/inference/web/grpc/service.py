@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from inference.repository.switch import load_model, unload_model
 from inference.serving.statistics import collect_statistics
 from inference.serving.tensors.response import pick_results
 from inference.serving.timing import Timing
+from inference.threads import off_loop
 from inference.web.api.document import Document, Subject, run_aside
 from inference.web.grpc import protocol_pb2 as pb
 from inference.web.grpc.messages import (
@@ -228,7 +228,7 @@ class InferenceService:
                 max_strings=self._inferrer.max_strings,
             )
 
-        query = read() if asked.values is None else await asyncio.to_thread(read)
+        query = read() if asked.values is None else await off_loop(asked.values_bytes, read)
         timing.parse_ended()
         timing.rows = query.rows
 
@@ -274,7 +274,7 @@ class InferenceService:
 async def _parse(data: bytes) -> Asked:
     if len(data) <= _INLINE_BYTES:
         return Asked(parse_message(pb.ModelInferRequest, data), None)
-    return await asyncio.to_thread(parse_long, data)
+    return await off_loop(len(data), parse_long, data)
 
 
 def _fill(message: Any, described: dict[str, Any]) -> Any:

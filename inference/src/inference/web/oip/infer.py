@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RequestError, RookeryError
+from inference.threads import off_loop
 from inference.web.compression import accepted_coding, compress, content_coding, decompress
 from inference.web.oip.error import refuse
 from inference.web.version import find_servable
@@ -29,6 +29,7 @@ _BINARY = b"application/octet-stream"
 
 # To compress as much takes longer than a thread hop.
 _INLINE_BYTES = 16 * 1024
+_USUAL_INFLATION = 8  # how many times larger numbers in JSON become
 
 
 class InferRoutes:
@@ -96,12 +97,13 @@ class InferRoutes:
             json_bytes = _json_bytes(exchange.headers)
             body = exchange.body
             if coding is not None:
-                body = await asyncio.to_thread(self._decompress, body, coding, hold=hold)
+                size = _USUAL_INFLATION * len(body)
+                body = await off_loop(size, self._decompress, body, coding, hold=hold)
             answer = await self._inferrer.infer(servable, body, json_bytes, exchange.timing)
             response = self._succeed(exchange, servable, answer)
             if len(response.body) <= _INLINE_BYTES:
                 return _compressed(response, exchange.headers)
-            return await asyncio.to_thread(_compressed, response, exchange.headers)
+            return await off_loop(len(response.body), _compressed, response, exchange.headers)
         except Exception as error:  # noqa: BLE001 - likewise
             return self.refuse(exchange, error, servable)
 
