@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from inference.settings.units import MIB
+
 _GRPC = ("grpc", "grpc_health", "grpc_reflection")
 # What Kubernetes puts into INFERENCE_PORT where a Service is called "inference".
 SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
@@ -48,7 +50,7 @@ class Listening(BaseModel):
             description="The largest message over gRPC, which copies each as a whole on the event "
             "loop: 8 MiB take some 15 ms. No more than INFERENCE_MAX_BODY_BYTES.",
         ),
-    ] = 8 * 1024 * 1024
+    ] = 8 * MIB
     workers: Annotated[
         int,
         Field(
