@@ -13,6 +13,8 @@ from inference.model.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference.model.contract import Feature
+
 _SECONDS = 20
 POISON = -1.0
 
@@ -29,6 +31,8 @@ class FakeServable:
 
     name, version = "fake", 1
     text_inputs: Sequence[str] = ()
+    class_keys: Sequence[str] | None = None
+    features: Sequence[Feature] | None = None
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan or Plan(mode="thread", max_batch_rows=8)

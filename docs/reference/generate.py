@@ -16,13 +16,33 @@ from typing import Any, get_args
 
 import httpx
 import msgspec
+from prometheus_client import ProcessCollector
 
 from inference import errors
 from inference.app import create_app
 from inference.model import contract
 from inference.settings import AREAS, MIB, Settings
+from inference.web.metrics import aliases, family
 
 FOLDER = Path(__file__).parent
+_QUERIES = {
+    "How many requests a second?": "sum by (model) (rate(inference_requests_total[5m]))",
+    "Which part fails?": (
+        'sum(rate(inference_requests_total{status=~"5.."}[5m])) '
+        "/ sum(rate(inference_requests_total[5m]))"
+    ),
+    "How long do 99 of 100 take?": (
+        "histogram_quantile(0.99, sum by (le, model) "
+        "(rate(inference_request_duration_seconds_bucket[5m])))"
+    ),
+    "Does any model not answer?": 'inference_model_state{state!="ready"}',
+    "Which classes are predicted?": (
+        "sum by (model, label) (rate(inference_predicted_labels_total[1h]))"
+    ),
+    "Which features have left the training range?": (
+        "topk(10, sum by (model, feature) (rate(inference_out_of_range_values_total[1h])))"
+    ),
+}
 _NOTE = "<!-- Written by docs/reference/generate.py; do not edit. -->\n\n"
 
 
@@ -32,6 +52,7 @@ def render() -> dict[str, str]:
         "settings.md": _settings(),
         "contract.md": _contract(),
         "errors.md": _errors(),
+        "metrics.md": _metrics(),
         "openapi.json": _openapi(),
     }
 
@@ -213,6 +234,42 @@ def _errors() -> str:
     for status in sorted(statuses):
         names = ", ".join(f"`{name}`" for name in statuses[status])
         lines.append(f"| {status} | {names} | {advice[status]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _metrics() -> str:
+    lines = [
+        _NOTE + "# Metrics\n",
+        "`GET /metrics` gives them in Prometheus' text format; with API keys it needs any key.\n",
+        *(f"- {note}" for note in family.NOTES),
+        "\n| metric | type | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    for one in family.FAMILIES:
+        labels = ", ".join(f"`{label}`" for label in one.labels) or "none"
+        lines.append(f"| `{one.shown_name}` | {one.kind} | {labels} | {one.help} |")
+    lines += [
+        "\n## The answering worker\n",
+        "Prometheus' usual figures of a process, of the worker that answers the scrape.\n",
+        "| metric | type | meaning |",
+        "|---|---|---|",
+    ]
+    for metric in ProcessCollector(registry=None).collect():
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        lines.append(f"| `{name}` | {metric.type} | {metric.documentation} |")
+    names = ", ".join(f"`nv_inference_{name}`" for name in aliases.TRITON)
+    lines += [
+        "\n## Other servers' names\n",
+        (
+            "With `INFERENCE_METRIC_ALIASES=true`, for dashboards made for Triton and KServe: "
+            f"{names},\nby `model` and `version`, and the histogram `{aliases.KSERVE}` by "
+            "`model_name`.\n"
+        ),
+        "## Questions\n",
+        "| question | PromQL |",
+        "|---|---|",
+        *(f"| {question} | `{query}` |" for question, query in _QUERIES.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +30,7 @@ from service_process import Service
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+ROOT = Path(__file__).resolve().parents[2]
 GOOD = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 PLANS = json.dumps({"threaded": {"mode": "thread", "threads": 64}})
 
@@ -87,8 +94,8 @@ def test_requests_are_counted_by_route_model_version_and_status(service: Service
         ("predict", "", "", "405"): 1,
         ("infer", "cheap", "1", "400"): 1,
     }
-    for (route, model, version, status), count in expected.items():
-        labels = {"route": route, "model": model, "version": version, "status": status}
+    for (route, model, number, status), count in expected.items():
+        labels = {"route": route, "model": model, "version": number, "status": status}
         for name in ("inference_requests_total", "inference_request_duration_seconds_count"):
             assert value(after, name, **labels) - value(before, name, **labels) == count, labels
     rows = [
@@ -103,7 +110,8 @@ def test_histograms_are_cumulative_and_phases_fit_into_the_whole(service: Servic
         service.client.post("/models/threaded/predict", json=GOOD)
     metrics = read(service)
     name = "inference_request_duration_seconds"
-    labels = {"route": "predict", "model": "threaded", "version": "1", "status": "200"}
+    of_model = {"model": "threaded", "version": "1"}
+    labels = {"route": "predict", "status": "200", **of_model}
     buckets = {
         float(dict(of)["le"]): count
         for (series, of), count in metrics.items()
@@ -112,14 +120,131 @@ def test_histograms_are_cumulative_and_phases_fit_into_the_whole(service: Servic
     counts = [buckets[bound] for bound in sorted(buckets)]
     assert counts == sorted(counts)
     assert counts[-1] == value(metrics, f"{name}_count", **labels)
-    del labels["status"]
     phases = [
-        value(metrics, "inference_phase_duration_seconds_sum", phase=phase, **labels)
+        value(metrics, "inference_phase_duration_seconds_sum", phase=phase, **of_model)
         for phase in ("parse", "queue", "infer", "encode")
     ]
     assert all(seconds > 0 for seconds in phases)
-    whole = value(metrics, f"{name}_sum", status="200", **labels)
+    whole = sum(
+        seconds
+        for (series, of), seconds in metrics.items()
+        if series == f"{name}_sum" and {**of_model, "status": "200"}.items() <= dict(of).items()
+    )
     assert sum(phases) == pytest.approx(whole)
+
+
+def test_what_runs_is_told(service: Service) -> None:
+    (labels,) = [dict(key) for name, key in read(service) if name == "inference_build_info"]
+    assert labels == {
+        "version": version("inference"),
+        "python": platform.python_version(),
+        "onnxruntime": version("onnxruntime"),
+    }
+
+
+def test_each_model_has_a_state_and_an_active_version(service: Service) -> None:
+    metrics = read(service)
+    states = {
+        dict(key)["model"]: dict(key)["state"]
+        for name, key in metrics
+        if name == "inference_model_state"
+    }
+    expected = dict.fromkeys(("cheap", "threaded", "authored", "forest"), "ready")
+    assert expected | {"corrupt": "quarantined"} == {
+        name: state for name, state in states.items() if name != "twin"
+    }
+    assert value(metrics, "inference_model_active_version", model="forest") == 1
+    assert ("inference_model_active_version", (("model", "corrupt"),)) not in metrics
+    service.client.post("/v2/repository/models/authored/unload").raise_for_status()
+    metrics = read(service)
+    assert value(metrics, "inference_model_state", model="authored", state="unloaded") == 1
+    assert ("inference_model_active_version", (("model", "authored"),)) not in metrics
+    service.client.post("/v2/repository/models/authored/load").raise_for_status()
+
+
+@pytest.mark.parametrize("name", ["cheap", "threaded", "forest"])
+def test_predicted_classes_are_counted_on_every_route(service: Service, name: str) -> None:
+    """One record, a list of them, and tensors, on the loop and in a thread."""
+    client = service.client
+    before = read(service)
+    label = client.post(f"/models/{name}/predict", json=GOOD).json()["label"]
+    client.post(f"/models/{name}/predict", json=[GOOD] * 5).raise_for_status()
+    (wanted,) = client.get(f"/v2/models/{name}").json()["inputs"]
+    values = [GOOD[feature] for feature in client.get(f"/models/{name}").json()["features"]]
+    row = {**wanted, "shape": [1, 4], "data": [values]}
+    client.post(f"/v2/models/{name}/infer", json={"inputs": [row]}).raise_for_status()
+    assert client.post(f"/models/{name}/predict", content=b"{").status_code == 400  # is not counted
+    after = read(service)
+    of = {"model": name, "version": "1"}
+    counts = {
+        species: value(after, "inference_predicted_labels_total", label=species, **of)
+        - value(before, "inference_predicted_labels_total", label=species, **of)
+        for species in SPECIES
+    }
+    assert counts == dict.fromkeys(SPECIES, 0) | {label: 7}
+
+
+def test_values_out_of_range_are_counted_by_feature(service: Service) -> None:
+    before = read(service)
+    far = GOOD | {"body_mass_g": 99_999.0}
+    for body in (far, [far, GOOD, far | {"bill_length_mm": 999.0}]):
+        assert service.client.post("/models/cheap/predict", json=body).json()["warnings"]
+    after = read(service)
+    counts = [
+        value(after, "inference_out_of_range_values_total", feature=feature, **of)
+        - value(before, "inference_out_of_range_values_total", feature=feature, **of)
+        for of in ({"model": "cheap", "version": "1"},)
+        for feature in MEASUREMENTS
+    ]
+    assert dict(zip(MEASUREMENTS, counts, strict=True)) == {
+        "bill_length_mm": 1, "bill_depth_mm": 0, "flipper_length_mm": 0, "body_mass_g": 3,
+    }  # fmt: skip
+
+
+def test_nothing_tells_which_process_answered(service: Service) -> None:
+    assert not any("pid" in name for name, _ in read(service))
+
+
+def test_every_metric_is_on_the_reference_page(make_service: Callable[..., Service]) -> None:
+    service = make_service().start()
+    text = service.client.get("/metrics").text
+    shown = {line.split()[2]: line.split()[3] for line in text.splitlines() if "# TYPE" in line}
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    assert shown == dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.MULTILINE))
+
+
+def test_prometheus_own_check_finds_nothing_wrong(make_service: Callable[..., Service]) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    service = make_service()
+    service.put("m/1/model.onnx", penguins())
+    service.start()
+    service.client.post("/models/m/predict", json=GOOD | {"body_mass_g": 99_999.0})
+    service.client.post("/models/m/predict", json={})
+    service.client.post("/select-model/?model=m")
+    text = service.client.get("/metrics").content
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=text, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_eight_models_take_few_bytes(make_service: Callable[..., Service]) -> None:
+    """A histogram of every phase took 241 KB."""
+    service = make_service()
+    for number in range(8):
+        service.put(f"model-{number}/1/model.onnx", penguins(note=str(number)))
+    service.start()
+    for number in range(8):
+        path = f"/models/model-{number}"
+        (wanted,) = service.client.get(f"/v2{path}").json()["inputs"]
+        row = {**wanted, "shape": [1, 4], "data": [list(GOOD.values())]}
+        for body in (GOOD, [GOOD] * 9, {}, GOOD | {"body_mass_g": 99_999.0}):
+            service.client.post(f"{path}/predict", json=body)
+        service.client.post(f"/v2{path}/infer", json={"inputs": [row]}).raise_for_status()
+        assert service.client.post(f"/v2{path}/infer", json={}).status_code == 400
+    assert len(service.client.get("/metrics").content) < 241_000 / 3
 
 
 def test_events_of_the_repository_are_counted(service: Service) -> None:

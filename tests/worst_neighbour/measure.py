@@ -63,7 +63,7 @@ def measure(name: str, root: Path, seconds: float = 4, **settings: object) -> Fi
         port = service.client.base_url.port
         assert port is not None
         quiet = _finish(_client(port), after=1.0)
-        worker = _worker(service)
+        (worker,) = service.worker_pids
         _forget_peak(worker)
         good = _client(port)
         attacker = _run(
@@ -115,13 +115,6 @@ def _grpc_port(service: Service) -> int:
         lambda: re.search(r"gRPC running on \S+:(\d+)", service.log), what="gRPC's port"
     )
     return int(found[1])
-
-
-def _worker(service: Service) -> int:
-    metrics = service.client.get("/metrics", headers={"x-api-key": _KEY}).text
-    found = re.search(r"^inference_worker_pid (\S+)", metrics, re.MULTILINE)
-    assert found
-    return int(float(found[1]))
 
 
 def _client(port: int) -> subprocess.Popen[str]:

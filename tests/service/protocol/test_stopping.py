@@ -16,6 +16,7 @@ from artefacts import penguins
 from hot_requests import GOOD, HOT, PLANS, SLOW, check_prediction, filled, is_waiting, url
 from raw_http import Raw, request
 from service_process import Service, eventually
+from workers import worker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,9 +74,7 @@ def test_what_waits_to_be_accepted_is_answered(make_service: Callable[..., Servi
     service = make_service(heartbeat_seconds=0)
     service.put("penguins/1/model.onnx", penguins())
     service.start()
-    with Raw(url(service)) as asking:
-        text = asking.ask(request("/metrics", method="GET")).body.decode()
-    worker = int(float(text.partition("\ninference_worker_pid ")[2].split()[0]))
+    (worker,) = service.worker_pids
     service.client.close()
     assert service.process is not None
     os.kill(worker, signal.SIGSTOP)
@@ -187,8 +186,7 @@ def test_a_worker_that_is_ended_by_hand_has_a_successor_that_lets_in(
 
     def worker() -> int:
         with Raw(url(service)) as raw:
-            text = raw.ask(request("/metrics", method="GET")).body.decode()
-        return int(float(text.partition("\ninference_worker_pid ")[2].split()[0]))
+            return worker_of(raw)
 
     first = worker()
     os.kill(first, signal.SIGTERM)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference"
-PAGES = ["settings.md", "contract.md", "errors.md", "openapi.json"]
+PAGES = ["settings.md", "contract.md", "errors.md", "metrics.md", "openapi.json"]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.web.fold import SHOWN, fold_versions
+from inference.web.metrics.fold import SHOWN, fold_versions
 
 
 def counted(versions: range, model: str = "m") -> dict[tuple[str, ...], list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -56,6 +57,10 @@ class AnswerBuilder:
             results: What the run gave for :attr:`outputs`; a row each on the first axis.
         """
         return self._build(results)
+
+    def count_labels(self, results: list[Any]) -> dict[Any, int] | None:
+        """Count how often each class was predicted; ``None`` where there are no classes."""
+        return Counter(self._labels(results[0])) if self._build == self._classified else None
 
     def records(self, results: list[Any]) -> list[Any]:
         """Build the same in less time for many rows, as records that encode alike."""

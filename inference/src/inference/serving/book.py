@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
+from inference.serving.answers import Answers
 from inference.serving.ledger import Ledger, ledger_bytes
 from inference.serving.meter import SIZE, Meter
 from inference.serving.statistics import STRIDE, Runs
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from inference.serving.meter import Later
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
-_MANY = 16384  # series where each model has several: sizes of its runs, kinds of its events
+_MANY = 16384  # series where each model has several: sizes of runs, kinds of events, classes
 
 # What each worker's ledgers take, by name.
 LEDGER_BYTES = {
@@ -23,6 +24,7 @@ LEDGER_BYTES = {
     "happened": ledger_bytes(EVENT_STRIDE, _MANY),
     "waiting": ledger_bytes(1),
     "callers": ledger_bytes(1),
+    "answers": ledger_bytes(1, _MANY),
 }
 
 
@@ -75,6 +77,7 @@ class Book:
         happened: Events of the repository.
         waiting: Requests that wait now, by model.
         callers: Requests by key and outcome: ``admitted``, or the status they were denied with.
+        answers: Predicted classes and values out of range, see :mod:`inference.serving.answers`.
         meter: Counts requests and runs.
         events: Counts events.
     """
@@ -85,5 +88,6 @@ class Book:
         self.happened = Ledger("happened", EVENT_STRIDE, place)
         self.waiting = Ledger("waiting", 1, place, volatile=True)
         self.callers = Ledger("callers", 1, place)
-        self.meter = Meter(self.requests, Runs(self.runs), later)
+        self.answers = Ledger("answers", 1, place)
+        self.meter = Meter(self.requests, Runs(self.runs), Answers(self.answers), later)
         self.events = CountedEvents(self.happened)

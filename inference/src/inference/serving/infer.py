@@ -6,7 +6,10 @@ where it was run.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from inference.errors import InferenceError, RequestError
 from inference.serving.dispatch import is_small, longest
@@ -87,6 +90,7 @@ class Inferrer:
             raise _explain(servable, error) from error
         if not is_small(values):
             return None
+        timing.labels = _count_labels(servable, query, values)
         response = write_response(servable, query, pick_results(servable, query, values))
         timing.finish()
         return response
@@ -129,6 +133,7 @@ class Inferrer:
         def finish_run(values: list[Any]) -> T:
             nonlocal has_run
             has_run = True
+            timing.labels = _count_labels(servable, query, values)
             return finish(values)
 
         try:
@@ -155,6 +160,19 @@ def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
     if json_bytes is None or json_bytes > _INLINE_BYTES or len(body) > _COPIED_BYTES:
         return False
     return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)
+
+
+def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[Any, int] | None:
+    """Count how often each class was predicted; ``None`` where the labels are not asked for."""
+    contract, names = servable.contract, query.names
+    if contract is None or contract.classes is None or contract.outputs.label not in names:
+        return None
+    labels = values[names.index(contract.outputs.label)]
+    if not isinstance(labels, np.ndarray):
+        return None
+    counted = Counter(labels.ravel().tolist())
+    decoded = servable.classes_by_code
+    return counted if decoded is None else {decoded.get(k, k): n for k, n in counted.items()}
 
 
 def _explain(servable: Servable, error: InferenceError) -> Exception:

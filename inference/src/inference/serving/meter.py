@@ -1,7 +1,7 @@
 """Counts and latencies of every request, cheap enough for the fast path.
 
-A series is a run of doubles in one array: five histograms (the whole, and each phase), each its
-buckets and its sum. The array may be shared memory, so that workers' numbers add up
+A series is a run of doubles in one array: the histogram of whole requests, as its buckets and its
+sum, then the sum of each phase. The array may be shared memory, so that workers' numbers add up
 (:mod:`inference.serving.ledger`); what is made of them is :mod:`inference.web.metrics`' affair.
 """
 
@@ -17,29 +17,23 @@ from inference.serving.timing import PHASES
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
+    from inference.serving.answers import Answers
     from inference.serving.ledger import Ledger
     from inference.serving.statistics import Runs
     from inference.serving.timing import Timing
 
 Later = Callable[[float, Callable[[], Any]], Any]
 
-# Seconds; the smallest models answer in some 20 microseconds.
-BOUNDS = (
-    0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
-    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-)  # fmt: skip
-HISTOGRAMS = ("total", *PHASES)
-_BUCKETS = len(BOUNDS) + 1
-WIDTH = _BUCKETS + 1
-SIZE = WIDTH * len(HISTOGRAMS)
-
+# Seconds, half a decade each: from the smallest model's run to the longest that anybody waits for.
+BOUNDS = (0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+BUCKETS = len(BOUNDS) + 1
+SUM = BUCKETS  # where the histogram has its sum
+SIZE = BUCKETS + 1 + len(PHASES)
 
 # What is observed is counted together: one by one would cost as much as a small model's run.
 FOLD_SECONDS = 0.05
 _MOST_PENDING = 256
 _EDGES = np.array(BOUNDS)
-_PLACES = np.arange(len(HISTOGRAMS)) * WIDTH
-_SUMS = _PLACES + _BUCKETS
 
 # Route, servable and status.
 Kind = tuple[str, "Servable | None", int]
@@ -52,17 +46,22 @@ class Meter:
         ledger: Where the numbers are; they are complete whenever its items are read in the thread
             that observes, and elsewhere ``FOLD_SECONDS`` later.
         runs: Told of the runs behind what was answered.
+        answers: Told of what was answered.
         later: Calls a function after so many seconds; by default there and then.
     """
 
-    def __init__(self, ledger: Ledger, runs: Runs, later: Later | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, runs: Runs, answers: Answers, later: Later | None = None
+    ) -> None:
         self._ledger = ledger
         self._runs = runs
+        self._answers = answers
         self._values = np.asarray(ledger.values)
         self._later = later or (lambda _, fold: fold())
         self._pending: list[tuple[Kind, Timing]] = []
         self._thread = threading.get_ident()
-        ledger.on_read = runs.ledger.on_read = self._fold_on_read
+        for read in (ledger, runs.ledger, answers.ledger):
+            read.on_read = self._fold_on_read
 
     def observe(self, route: str, servable: Servable | None, status: int, timing: Timing) -> None:
         """Count one answered request; ``servable`` is ``None`` when none was found."""
@@ -88,10 +87,11 @@ class Meter:
             name, version = (servable.name, str(servable.version)) if servable else ("", "")
             place = self._ledger.find((route, name, version, str(status)))
             phases = np.array([timing.seconds for timing in timings])
-            seconds = np.column_stack((phases.sum(axis=1), phases))
-            buckets = np.searchsorted(_EDGES, seconds) + _PLACES
+            seconds = phases.sum(axis=1)
             series = self._values[place : place + SIZE]
-            series += np.bincount(buckets.ravel(), minlength=SIZE)
-            series[_SUMS] += seconds.sum(axis=0)
+            series[:SUM] += np.bincount(np.searchsorted(_EDGES, seconds), minlength=BUCKETS)
+            series[SUM] += seconds.sum()
+            series[SUM + 1 :] += phases.sum(axis=0)
             if servable is not None and status == 200:
                 self._runs.count(servable, timings)
+                self._answers.count(servable, timings)

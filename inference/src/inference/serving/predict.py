@@ -137,6 +137,7 @@ class Predictor:
             answer |= prediction
         else:
             answer["predictions"] = predictions
+        timing.labels, timing.warnings = self._builder.count_labels(results), batch.warnings
         warnings = self._builder.notes + batch.warnings
         if warnings:
             answer["warnings"] = warnings

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING
 
-from inference.serving.meter import WIDTH
+from inference.serving.meter import SUM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from inference.model.servable import Servable
     from inference.serving.ledger import Ledger
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 STRIDE = 4  # runs, their seconds, rows, when the last one ended (seconds since the epoch)
 _EXACT_SIZES = 128  # larger batches are counted under the next power of two, callers choose them
-_SUM = WIDTH - 1  # where a histogram keeps its sum
 
 
 class Runs:
@@ -125,7 +124,7 @@ def collect_statistics(requests: Series, runs: Series) -> dict[tuple[str, int], 
         if not name:
             continue
         statistics = of(name, version)
-        count, *sums = sum(values[:_SUM]), *_sums(values)
+        count, sums = sum(values[:SUM]), values[SUM:]
         if status != "200":
             statistics.fail.add(count, sums[0])
             continue
@@ -138,7 +137,3 @@ def collect_statistics(requests: Series, runs: Series) -> dict[tuple[str, int], 
         statistics.rows += rows
         statistics.last = max(statistics.last, last)
     return found
-
-
-def _sums(values: Sequence[float]) -> Iterator[float]:
-    return iter(values[_SUM::WIDTH])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 PHASES = ("parse", "queue", "infer", "encode")
 # The value of a Server-Timing header, https://www.w3.org/TR/server-timing/
@@ -22,14 +26,28 @@ class Timing:
         done: When the answer was encoded.
         rows: Rows asked.
         run_rows: Rows in the run that answered, others' included; 0 where it was not shared.
+        labels: How often each class was predicted; ``None`` where there are no classes.
+        warnings: What the caller is warned of, one entry for each value.
     """
 
-    __slots__ = ("began", "done", "ended", "parsed", "rows", "run_rows", "started")
+    __slots__ = (
+        "began",
+        "done",
+        "ended",
+        "labels",
+        "parsed",
+        "rows",
+        "run_rows",
+        "started",
+        "warnings",
+    )
 
     def __init__(self) -> None:
         self.started = self.parsed = self.began = self.ended = self.done = perf_counter()
         self.rows = 1
         self.run_rows = 0
+        self.labels: Mapping[Any, int] | None = None
+        self.warnings: Sequence[Mapping[str, Any]] = ()
 
     def parse_ended(self) -> None:
         """Note that the rows are arrays now."""

@@ -106,7 +106,9 @@ class UsualRequest:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InferenceError):
             return None
         timing.ended = perf_counter()
-        encoded = self._spell(results)
+        label = self._label(results)
+        encoded = self._spell(label, results)
+        timing.labels = {label: 1}
         timing.done = perf_counter()
         return encoded
 
@@ -117,13 +119,15 @@ class UsualRequest:
         results = self._binding.run(row)
         (prediction,) = builder.predictions(results)
         ordinary = {"model": servable.name, "version": servable.version, **prediction}
-        if builder.notes or self._spell(results) != _encode(ordinary):
+        spelt = self._spell(self._label(results), results)
+        if builder.notes or spelt != _encode(ordinary):
             raise RuntimeError("the fast way spells an answer otherwise than the ordinary way")
 
-    def _spell(self, results: list[Any]) -> bytes:
+    def _label(self, results: list[Any]) -> Any:
         label = results[0].item()
-        if self._by_code is not None:
-            label = self._by_code.get(label, label)
+        return label if self._by_code is None else self._by_code.get(label, label)
+
+    def _spell(self, label: Any, results: list[Any]) -> bytes:
         (row,) = results[1].tolist()
         return _encode(self._answer(*self._start, label, self._table(*row)))
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fake_servable import FakeServable
+from inference.model.contract import Feature
+from inference.serving.answers import OTHER, SHOWN_LABELS, Answers
 from inference.serving.ledger import Ledger
-from inference.serving.meter import BOUNDS, SIZE, WIDTH, Meter
+from inference.serving.meter import BOUNDS, SIZE, SUM, Meter
 from inference.serving.statistics import STRIDE, Runs
 from inference.serving.timing import Timing
 
@@ -34,7 +36,13 @@ class Bench:
     def __init__(self) -> None:
         self.due: list[Callable[[], Any]] = []
         self.requests, self.runs = Ledger("requests", SIZE), Ledger("runs", STRIDE)
-        self.meter = Meter(self.requests, Runs(self.runs), lambda _, call: self.due.append(call))
+        self.answers = Ledger("answers", 1)
+        self.meter = Meter(
+            self.requests,
+            Runs(self.runs),
+            Answers(self.answers),
+            lambda _, call: self.due.append(call),
+        )
 
 
 def test_every_bucket_and_sum_is_that_of_counting_one_by_one() -> None:
@@ -44,9 +52,9 @@ def test_every_bucket_and_sum_is_that_of_counting_one_by_one() -> None:
     for _ in range(700):
         timing = timing_of(*(10 ** chance.uniform(-6, 1.5) for _ in range(4)))
         bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
-        for place, seconds in enumerate((sum(timing.seconds), *timing.seconds)):
-            expected[place * WIDTH + bisect_left(BOUNDS, seconds)] += 1
-            expected[place * WIDTH + WIDTH - 1] += seconds
+        expected[bisect_left(BOUNDS, sum(timing.seconds))] += 1
+        for place, seconds in enumerate((sum(timing.seconds), *timing.seconds), SUM):
+            expected[place] += seconds
     ((key, values),) = bench.requests.items()
     assert key == ("predict", "fake", "1", "200")
     assert values == pytest.approx(expected)
@@ -58,9 +66,8 @@ def test_a_duration_on_a_bound_is_below_it() -> None:
     bench.due.pop()()
     ((key, values),) = bench.requests.items()
     assert key == ("predict", "", "", "404")
-    phase = values[WIDTH : 2 * WIDTH]
-    assert phase.index(1) in (3, 4)  # the clock's own rounding decides which
-    assert values[2 * WIDTH] == 1, "a phase that never began is in the first bucket"
+    assert values.index(1) in (3, 4)  # the clock's own rounding decides which
+    assert values[SUM + 2 :] == [0, 0, 0], "a phase that never began takes no time"
 
 
 def test_runs_are_shared_out() -> None:
@@ -80,18 +87,74 @@ def test_it_is_counted_when_the_time_has_come_and_at_the_latest_when_there_is_mu
     for _ in range(1000):
         bench.meter.observe("predict", None, 404, Timing())
     place = bench.requests.find(("predict", "", "", "404"))
-    counted = sum(bench.requests.values[place : place + WIDTH - 1])
+    counted = sum(bench.requests.values[place : place + SUM])
     assert 700 < counted < 1000
     assert len(bench.due) == 4
     bench.due[-1]()
-    assert sum(bench.requests.values[place : place + WIDTH - 1]) == 1000
+    assert sum(bench.requests.values[place : place + SUM]) == 1000
     for call in bench.due:
         call()
-    assert sum(bench.requests.values[place : place + WIDTH - 1]) == 1000
+    assert sum(bench.requests.values[place : place + SUM]) == 1000
 
 
 def test_without_a_clock_everything_is_counted_at_once() -> None:
     requests = Ledger("requests", SIZE)
-    Meter(requests, Runs(Ledger("runs", STRIDE))).observe("infer", None, 400, Timing())
+    meter = Meter(requests, Runs(Ledger("runs", STRIDE)), Answers(Ledger("answers", 1)))
+    meter.observe("infer", None, 400, Timing())
     ((_, values),) = requests.items()
-    assert sum(values[: WIDTH - 1]) == 1
+    assert sum(values[:SUM]) == 1
+
+
+def test_predicted_classes_and_values_out_of_range_are_counted_together() -> None:
+    bench, servable = Bench(), FakeServable()
+    servable.class_keys = ["a", "true", "3"]
+    servable.features = [Feature("length", "number", "X", 1.0)]
+    for labels in ({"a": 1}, {"a": 2, True: 5}, {3: 1}, None, {"unknown": 1}):
+        timing = timing_of(0, 0, 0, 0)
+        timing.labels = labels
+        timing.warnings = [{"row": 0, "feature": "length", "reason": "far"}] * 2
+        bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+    refused = timing_of(0, 0, 0, 0)
+    refused.labels = {"a": 9}
+    bench.meter.observe("predict", servable, 500, refused)  # type: ignore[arg-type]
+    counted = {key: values[0] for key, values in bench.answers.items()}
+    start = ("fake", "1")
+    assert counted == {
+        ("label", *start, "a"): 3,
+        ("label", *start, "true"): 5,
+        ("label", *start, "3"): 1,
+        ("label", *start, OTHER): 1,
+        ("range", *start, "length"): 10,
+    }
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["contract", "foreign"])
+@pytest.mark.parametrize("count", [SHOWN_LABELS - 1, SHOWN_LABELS, SHOWN_LABELS + 1, 5000])
+def test_however_many_classes_there_are_the_series_are_few(count: int, known: bool) -> None:
+    bench, servable = Bench(), FakeServable()
+    servable.class_keys = [f"class {n}" for n in range(count)] if known else None
+    timing = timing_of(0, 0, 0, 0)
+    timing.labels = {f"class {n}": 2 for n in range(count)}
+    timing.warnings = [{"row": 0, "feature": f"f{n}", "reason": ""} for n in range(99)]
+    bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+    counted = {key: values[0] for key, values in bench.answers.items() if key[0] == "label"}
+    assert len(counted) == min(count, SHOWN_LABELS + 1)
+    assert sum(counted.values()) == 2 * count
+    assert counted["label", "fake", "1", "class 7"] == 2
+    of_range = {key: values[0] for key, values in bench.answers.items() if key[0] == "range"}
+    assert of_range == {("range", "fake", "1", OTHER): 99}
+
+
+@pytest.mark.parametrize(
+    "label", ["x" * 500, "\u20ac" * 200, '"' * 200, "\n\x00" * 99, "\U0001f427" * 99]
+)
+def test_a_label_of_any_length_and_kind_has_a_series(label: str) -> None:
+    bench, servable = Bench(), FakeServable()
+    servable.class_keys = [label]
+    servable.name = "n" * 64
+    timing = timing_of(0, 0, 0, 0)
+    timing.labels = {label: 1}
+    bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+    ((key, values),) = bench.answers.items()
+    assert key[:3] == ("label", "n" * 64, "1")
+    assert values == [1]
