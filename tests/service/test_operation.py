@@ -35,8 +35,8 @@ def test_the_loop_runs_from_a_file_to_a_prediction(service: Service) -> None:
     took = time.monotonic() - begin
     document = service.client.get("/openapi.json").json()
     parameters = document["paths"]["/select-model/"]["post"]["parameters"]
-    [offered] = [p["schema"]["enum"] for p in parameters if p["name"] == "model"]
-    assert offered == ["pen"]
+    [offered] = [p["schema"]["$ref"] for p in parameters if p["name"] == "model"]
+    assert document["components"]["schemas"][offered.rpartition("/")[2]]["enum"] == ["pen"]
     body = document["paths"]["/models/pen/predict"]["post"]["requestBody"]["content"]
     for example in body["application/json"]["examples"].values():
         answer = service.client.post("/models/pen/predict", json=example["value"])

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -90,6 +92,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_changes(tmp_path: P
 
 _PIN_MANY = """
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -186,3 +189,53 @@ def test_a_read_that_fails_once_loses_no_choice(
             theirs.update(lambda state: msgspec.structs.replace(state, pins={"m": 1}))
     assert theirs.current() == select("b"), "with the next look, although nothing more has changed"
     assert caplog.text.count("cannot be read: Input/output error") == 1
+
+
+def test_changes_from_the_loop_come_in_order_and_do_not_block_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state_file = StateFile(tmp_path)
+    written, may_write = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def slow_disk(number: int) -> None:
+        written.set()
+        assert may_write.wait(10)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", slow_disk)
+
+    async def run() -> None:
+        first = asyncio.ensure_future(state_file.change(lambda _: select("a")))
+        second = asyncio.ensure_future(
+            state_file.change(lambda state: msgspec.structs.replace(state, pins={"a": 1}))
+        )
+        await asyncio.to_thread(written.wait, 10)
+        assert state_file.current() == State(), "the loop is free, and nothing has changed yet"
+        may_write.set()
+        assert (await first).selection == Selection("a")
+        assert await second == State(Selection("a"), {"a": 1})
+
+    asyncio.run(run())
+
+
+def test_a_change_goes_on_when_its_caller_leaves(tmp_path: Path) -> None:
+    state_file = StateFile(tmp_path)
+
+    async def run() -> None:
+        task = asyncio.ensure_future(state_file.change(lambda _: select("a")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await state_file.change(lambda state: state) == select("a")
+
+    asyncio.run(run())
+
+
+def test_a_state_that_stays_equal_is_not_written(tmp_path: Path) -> None:
+    state_file = StateFile(tmp_path)
+    state_file.update(lambda _: select("a"))
+    before = (tmp_path / "state.json").stat().st_ino
+    assert state_file.update(lambda _: select("a")) == select("a")
+    assert (tmp_path / "state.json").stat().st_ino == before
