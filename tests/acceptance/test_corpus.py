@@ -17,6 +17,7 @@ from acceptance.between import rows_between
 from acceptance.datasets import load
 from acceptance.gallery import CLASSIFIERS, REGRESSORS
 from acceptance.mixed import COLUMNS, TEXTS
+from acceptance.walked import WALKED
 from acceptance.wrapped import WRAPPED
 from amount import amount
 from exporter import publish
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from acceptance.case import Case
     from exporter import Publication
 
-CORPUS = [*CLASSIFIERS, *REGRESSORS, *COLUMNS, *TEXTS, *WRAPPED]
+CORPUS = [*CLASSIFIERS, *REGRESSORS, *COLUMNS, *TEXTS, *WRAPPED, *WALKED]
 ROWS = 300
 LEAST_PUBLISHED = 0.9
 CHOSEN = random.Random(10).sample(CORPUS, min(amount("CORPUS", 8), len(CORPUS)))

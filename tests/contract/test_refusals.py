@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import NMF
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from exporter import publish
@@ -44,6 +45,7 @@ FRAME = pd.DataFrame(
 )
 Y = (FRAME["a"] > 0.5).astype(int)
 MODEL = LogisticRegression().fit(FRAME, Y)
+NMF_CLASSIFIER = make_pipeline(NMF(1), LogisticRegression())
 
 
 class Homemade(ClassifierMixin, BaseEstimator):
@@ -78,10 +80,20 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
             ),
         },
     ),
-    "operator that nobody has": (
+    "place": (
         ConversionError,
-        "onnxruntime cannot load it",
-        {"model": GaussianProcessClassifier(optimizer=None).fit(FRAME, Y)},
+        "step 'prepare': transformer 'scores': step 'nmf': NMF cannot be written as ONNX: it iter",
+        {
+            "model": Pipeline(
+                [
+                    (
+                        "prepare",
+                        ColumnTransformer([("scores", make_pipeline(NMF(1)), ["a", "b"])]),
+                    ),
+                    ("log", LogisticRegression()),
+                ]
+            ).fit(FRAME, Y)
+        },
     ),
     "several outputs": (
         ModelError,
@@ -127,6 +139,19 @@ def test_says_what_to_do_about_bad_input(case: str, tmp_path: Path) -> None:
     assert isinstance(caught.value, RookeryError)
     assert isinstance(caught.value, (ArgumentError, ConversionError))
     assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("last", [LogisticRegression(), NMF_CLASSIFIER], ids=["rows", "model"])
+def test_blames_no_column_that_the_model_does_not_read(last: Any, tmp_path: Path) -> None:
+    """Dates that a column transformer drops have nothing to do with gaps, or with the model."""
+    frame = FRAME.assign(when=pd.Timestamp(0))
+    model = make_pipeline(ColumnTransformer([("kept", "passthrough", ["a", "b", "c"])]), last)
+    model.fit(frame, Y)
+    rows = frame if last is NMF_CLASSIFIER else frame.mask(frame["a"] > 0.9)
+    with pytest.raises((DataError, ConversionError)) as caught:
+        publish(model, "m", rows, models_dir=tmp_path, progress=False)
+    assert "when" not in str(caught.value)
+    assert "datetime" not in str(caught.value)
 
 
 def test_shows_the_worst_rows_of_a_file_that_answers_otherwise(tmp_path: Path) -> None:

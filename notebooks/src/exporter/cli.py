@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.data.files import load_model, read_rows
-from exporter.errors import ArgumentError, ExporterError, OptionError
+from exporter.data.files import find_strings, load_model, read_rows
+from exporter.errors import (
+    ArgumentError,
+    ConversionError,
+    DataError,
+    ExporterError,
+    OptionError,
+)
 from exporter.publish import publish
 from exporter.signing import make_key
 
@@ -53,7 +60,8 @@ def _publish(options: argparse.Namespace) -> Publication:
     held_out = None
     if options.evaluate is not None:
         held_out = read(options.evaluate, model, options.target)
-    return publish(
+    call = partial(
+        publish,
         model,
         options.name,
         rows,
@@ -67,6 +75,18 @@ def _publish(options: argparse.Namespace) -> Publication:
         sign_with=options.sign_with,
         progress=False if options.quiet else None,
     )
+    try:
+        return call()
+    except (ConversionError, DataError) as error:
+        # Strings such as "01123" and "True" are guessed to be something else.
+        forgotten = find_strings(options.sample, model, rows, options.sep)
+        if not forgotten:
+            raise
+        passed = " ".join(f"--text {shlex.quote(column)}" for column in forgotten)
+        raise DataError(
+            f"{options.sample} was read with numbers or booleans in {', '.join(forgotten)}, where "
+            f"the model was fitted on strings: pass {passed}"
+        ) from error
 
 
 def _show(publication: Publication) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from exporter import metrics
 from exporter.conversion.search import Rows
 from exporter.errors import DataError, TargetError
-from exporter.original import Answers, answer_all
+from exporter.original import Answers, answer_all, reads_column
 from exporter.reading import read_table
 
 if TYPE_CHECKING:
@@ -101,10 +101,10 @@ def _answer(original: Original, table: Table, what: str = "X") -> Answers:
     try:
         return answer_all(original, table.native, what)
     except DataError as error:
-        problems = [column.problem for column in table.columns if column.problem]
-        if not problems:
-            raise
-        raise DataError(f"{error}. Another possible reason: {problems[0]}") from error
+        for index, column in enumerate(table.columns):
+            if column.problem and reads_column(original, table.native, index):
+                raise DataError(f"{column.problem}. {error}") from error
+        raise
 
 
 def _fit(original: Original, rows: Rows, y: Any) -> Metrics | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -138,6 +139,24 @@ def answer_all(original: Original, native: Any, what: str = "X") -> Answers:
             f"the model itself cannot predict on {where}: {explain_failure(error)}. "
             f"Pass {what} as you pass it to model.predict()"
         ) from error
+
+
+def reads_column(original: Original, native: Any, index: int) -> bool:
+    """Tell whether a model does otherwise when a column of a DataFrame holds nothing but zeros."""
+    if not isinstance(native, pd.DataFrame):
+        return True
+    changed = native.copy()
+    changed.isetitem(index, np.zeros(len(native)))
+    return _outcome(original, native) != _outcome(original, changed)
+
+
+def _outcome(original: Original, native: Any) -> str | list[Any]:
+    try:
+        answers = original.answer(native)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rows are refused
+        return explain_failure(error)
+    shares = answers.probabilities
+    return [answers.labels.tolist(), None if shares is None else shares.tolist()]
 
 
 def _first_refused(original: Original, native: Any) -> int | None:

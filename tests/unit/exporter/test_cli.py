@@ -178,7 +178,10 @@ def test_reads_columns_as_text_where_asked(
     ).fit(codes, codes["n"] % 2)
     joblib.dump(model, tmp_path / "codes.joblib")
     _csv(tmp_path, codes[codes["code"] != "True"])
-    assert run(model="codes.joblib", sample="other.csv") != 0
+    assert run(model="codes.joblib", sample="other.csv") == 2
+    told = capsys.readouterr().err
+    assert "numbers or booleans in code, where the model was fitted on strings" in told
+    assert "pass --text code" in told
     assert run("--text", "code", model="codes.joblib", sample="other.csv") == 0
     assert run("--text", "absent", model="codes.joblib", sample="other.csv") == 2
     assert "has no column 'absent'" in capsys.readouterr().err
@@ -224,3 +227,20 @@ def test_shows_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
         main(["publish", "model.joblib"])
     assert caught.value.code == 2
     assert "--name" in capsys.readouterr().err
+
+
+def test_names_no_column_where_no_string_was_guessed_away(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number that the model was fitted on as one is not to blame."""
+    codes = pd.DataFrame({"code": ["a", "b"] * 10, "n": range(20)})
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["code"]), remainder="passthrough"),
+        LogisticRegression(),
+    ).fit(codes, codes["n"] % 2)
+    joblib.dump(model, tmp_path / "codes.joblib")
+    _csv(tmp_path, codes.assign(code="c"))
+    assert run(model="codes.joblib", sample="other.csv") == 2
+    told = capsys.readouterr().err
+    assert "unknown categories" in told
+    assert "--text" not in told

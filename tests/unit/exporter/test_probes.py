@@ -10,8 +10,9 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from exporter.conversion import search
@@ -170,3 +171,14 @@ def test_reports_how_many_rows_have_been_compared() -> None:
     assert [line for line in told if "compared" in line] == [
         f"float32, {done} of 3,000 rows compared" for done in ("1,000", "2,000", "3,000")
     ]
+
+
+def test_original_that_refuses_numbers_between_those_of_x_is_asked_about_others() -> None:
+    """An encoder of whole floats refuses 1.5, which is no reason to fail."""
+    levels = np.random.default_rng(0).integers(0, 4, (80, 2)).astype(float)
+    for encoder in (OneHotEncoder(), OrdinalEncoder()):
+        model = make_pipeline(encoder, LogisticRegression()).fit(levels, levels[:, 0] > 1)
+        original = Original(model)
+        made = generate(original, read_table(levels, original), 1e-5)
+        assert made is not None
+        assert len(made[0]) > 10

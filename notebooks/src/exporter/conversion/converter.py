@@ -13,6 +13,7 @@ from exporter.conversion.composition.registry import written_here
 from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
 from exporter.conversion.precision import needs_doubles
 from exporter.errors import ConversionError, DataError
+from exporter.original import reads_column
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
 from inference.model.session import Session
@@ -97,9 +98,9 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     try:
         model = compose(original.model, columns, layout.precision, classes)
     except ConversionError as error:
-        problems = [column.problem for column in probe.columns if column.kind == "unread"]
-        if problems:
-            raise ConversionError(f"{error}; the reason may be that {problems[0]}") from error
+        for index, column in enumerate(probe.columns):
+            if column.kind == "unread" and reads_column(original, probe.native, index):
+                raise DataError(column.problem) from error
         raise
     except Exception as error:  # a model may hold what its writer does not expect
         what = f"{type(error).__name__}: {error}"

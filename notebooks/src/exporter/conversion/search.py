@@ -173,10 +173,7 @@ def _explain_difference(original: Original, failure: _Failure, reasons: list[str
 
 def _explain_conversion(original: Original, reasons: list[str]) -> str:
     name = type(original.model).__name__
-    distinct = list(dict.fromkeys(reasons))
-    lacking = "no converter" in distinct[0] or "cannot convert" in distinct[0]
-    return (
-        f"no ONNX file can be made of this {name}: {distinct[0]}. "
-        + ("exporter.supported_estimators() lists what can be converted" if lacking else "")
-        + "".join(f"\n  then tried: {reason}" for reason in distinct[1:4])
+    distinct = [reason.rstrip(" .") for reason in dict.fromkeys(reasons)]
+    return f"this {name} cannot be converted: {distinct[0]}." + "".join(
+        f"\n  then tried: {reason}" for reason in distinct[1:4]
     )

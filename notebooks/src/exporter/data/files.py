@@ -17,6 +17,7 @@ import pandas as pd
 import sklearn
 
 from exporter.errors import DataError, ModelError, OptionError
+from exporter.probe import encoded_categories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,6 +99,29 @@ def read_rows(
     if names is not None and set(names) <= set(frame.columns):
         return frame[list(names)], answers
     return frame.drop(columns=[] if target is None else [target]), answers
+
+
+def find_strings(path: Path, model: Any, rows: pd.DataFrame, separator: str) -> list[str]:
+    """Find columns that were not read as strings, although an encoder was fitted on theirs.
+
+    Args:
+        path: The CSV file.
+        model: The model with its encoders.
+        rows: What was read.
+        separator: What stands between two values.
+
+    Returns:
+        Columns most of whose values, as they are spelt in the file, some encoder knows as strings.
+    """
+    spelt = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    known = [{c for c in each if isinstance(c, str)} for each in encoded_categories(model)]
+    found = []
+    for column in rows.columns:
+        values = set(spelt[column]) - {""}
+        guessed = pd.api.types.is_numeric_dtype(rows[column])
+        if guessed and any(len(values & each) > len(values) / 2 for each in known):
+            found.append(str(column))
+    return found
 
 
 def _explain_load(path: Path, error: Exception) -> str:

@@ -19,6 +19,7 @@ from exporter.conversion.composition.graph import Column, Graph
 from exporter.conversion.composition.registry import predict
 from exporter.conversion.distances import (  # noqa: F401 - likewise
     centroids,
+    gaussian,
     kernels,
     nearest,
     radius,
@@ -29,6 +30,7 @@ from exporter.conversion.imputers import (  # noqa: F401 - likewise
 )
 from exporter.conversion.imputers import nearest as nearest_donors  # noqa: F401 - likewise
 from exporter.conversion.numbers import (  # noqa: F401 - likewise
+    projections,
     scaling,
     splines,
 )

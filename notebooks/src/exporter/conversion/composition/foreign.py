@@ -24,6 +24,21 @@ if TYPE_CHECKING:
     from exporter.conversion.composition.graph import Graph
 
 _INPUT = "X"
+# skl2onnx writes what answers otherwise.
+_WRONG = frozenset({"KNeighborsTransformer"})
+_LINEAR_INSTEAD = "use PCA or TruncatedSVD"
+_INSTEAD = {
+    "DictionaryLearning": _LINEAR_INSTEAD,
+    "Isomap": "use PCA or KernelPCA",
+    "KNeighborsTransformer": "use KNeighborsClassifier or KNeighborsRegressor, which can",
+    "LatentDirichletAllocation": f"it iterates for each row: {_LINEAR_INSTEAD}",
+    "LocallyLinearEmbedding": "use PCA or KernelPCA",
+    "MiniBatchDictionaryLearning": _LINEAR_INSTEAD,
+    "MiniBatchNMF": f"it iterates for each row: {_LINEAR_INSTEAD}",
+    "NMF": f"it iterates for each row: {_LINEAR_INSTEAD}",
+    "RadiusNeighborsTransformer": "use RadiusNeighborsClassifier, which can",
+    "SparseCoder": _LINEAR_INSTEAD,
+}
 
 
 def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[Column]:
@@ -64,8 +79,9 @@ def _embed(
     width = sum(column.width for column in columns)
     alias = sklearn_operator_name_map.get(type(estimator))
     name = type(estimator).__name__
-    if alias is None:
-        raise ConversionError(f"there is no converter for {name}")
+    if alias is None or name in _WRONG:
+        instead = _INSTEAD.get(name, "exporter.supported_estimators() lists what can be converted")
+        raise ConversionError(f"{name} cannot be written as ONNX: {instead}")
     allowed = get_converter(alias).get_allowed_options() or {}
     if required and required not in allowed:
         raise ConversionError(f"the scores of {name} cannot be converted")

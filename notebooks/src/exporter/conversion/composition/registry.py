@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 from exporter.conversion.composition import foreign
+from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from exporter.conversion.composition.answer import Answer
     from exporter.conversion.composition.graph import Column, Graph
@@ -58,6 +60,19 @@ def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
         ConversionError: Nothing here can write it.
     """
     return _PREDICTORS.get(_kind(estimator), foreign.predict)(graph, estimator, columns)
+
+
+@contextmanager
+def within(place: str) -> Iterator[None]:
+    """Say where in the model it is that cannot be written.
+
+    Args:
+        place: Such as ``step 'scale'``.
+    """
+    try:
+        yield
+    except ConversionError as error:
+        raise ConversionError(f"{place}: {error}") from error
 
 
 def written_here() -> list[str]:

@@ -26,7 +26,13 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import predict, predicts, transform, transforms
+from exporter.conversion.composition.registry import (
+    predict,
+    predicts,
+    transform,
+    transforms,
+    within,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,14 +58,16 @@ _SELECTORS = (
 @transforms(Pipeline)
 def transform_pipeline(graph: Graph, pipeline: Pipeline, columns: Sequence[Column]) -> list[Column]:
     """Write one step after the other."""
-    return _through(graph, [step for _, step in pipeline.steps], columns)
+    return _through(graph, pipeline.steps, columns)
 
 
 @predicts(Pipeline)
 def predict_pipeline(graph: Graph, pipeline: Pipeline, columns: Sequence[Column]) -> Answer:
     """Write the steps, and what the last one predicts."""
-    *steps, last = [step for _, step in pipeline.steps]
-    return predict(graph, last, _through(graph, steps, columns))
+    *steps, (name, last) = pipeline.steps
+    passed = _through(graph, steps, columns)
+    with within(f"step {name!r}"):
+        return predict(graph, last, passed)
 
 
 @transforms(ColumnTransformer)
@@ -73,7 +81,8 @@ def transform_columns(
         indices = [int(i) for i in places[name]]
         if _is(transformer, "drop") or not indices:
             continue
-        parts = _apply(graph, transformer, graph.pick(columns, indices))
+        with within(f"transformer {name!r}"):
+            parts = _apply(graph, transformer, graph.pick(columns, indices))
         found += _weigh(graph, parts, (estimator.transformer_weights or {}).get(name))
     return found
 
@@ -84,7 +93,8 @@ def transform_union(graph: Graph, union: FeatureUnion, columns: Sequence[Column]
     found: list[Column] = []
     for name, transformer in union.transformer_list:
         if not _is(transformer, "drop"):
-            parts = _apply(graph, transformer, columns)
+            with within(f"transformer {name!r}"):
+                parts = _apply(graph, transformer, columns)
             found += _weigh(graph, parts, (union.transformer_weights or {}).get(name))
     return found
 
@@ -131,10 +141,13 @@ def predict_inner(graph: Graph, wrapper: Any, columns: Sequence[Column]) -> Answ
     return predict(graph, wrapper.estimator_, columns)
 
 
-def _through(graph: Graph, steps: Sequence[Any], columns: Sequence[Column]) -> list[Column]:
+def _through(
+    graph: Graph, steps: Sequence[tuple[str, Any]], columns: Sequence[Column]
+) -> list[Column]:
     passed = list(columns)
-    for step in steps:
-        passed = _apply(graph, step, passed)
+    for name, step in steps:
+        with within(f"step {name!r}"):
+            passed = _apply(graph, step, passed)
     return passed
 
 

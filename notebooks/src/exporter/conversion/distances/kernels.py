@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from exporter.conversion.composition import foreign
@@ -92,6 +93,19 @@ def _pair_weights(model: Any) -> Any:
         weights[row, ranges[a]] = dual[b - 1, ranges[a]]
         weights[row, ranges[b]] = dual[a, ranges[b]]
     return weights
+
+
+@predicts(LabelPropagation, LabelSpreading)
+def predict_spread(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Weigh the labels of all rows by how like they are."""
+    if model.kernel != "rbf":
+        raise ConversionError(
+            f"{type(model).__name__} with a kernel other than 'rbf' cannot be written as ONNX: "
+            "use kernel='rbf'"
+        )
+    kernel = _likeness(graph, columns, dense(model.X_), ("rbf", (float(model.gamma), 0, 0)))
+    sums = graph.op("MatMul", kernel, np.asarray(model.label_distributions_, dtype=np.float64))
+    return Answer(largest(graph, sums), graph.op("Div", sums, graph.total(sums)))
 
 
 @transforms(Nystroem)

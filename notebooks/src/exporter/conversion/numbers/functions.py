@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.polynomial import chebyshev
+from scipy import special  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.conversion.composition.graph import Graph
 
+_DEGREE = 30
 _OPERATORS = {
     np.abs: "Abs",
     np.cos: "Cos",
@@ -80,8 +83,28 @@ def normal_quantile(graph: Graph, shares: str) -> str:
 
 def normal_share(graph: Graph, values: str) -> str:
     """Give the share of the normal distribution below each value."""
-    inner = graph.op("Erf", graph.op("Mul", values, float(np.sqrt(0.5))))
+    inner = error_function(graph, graph.op("Mul", values, float(np.sqrt(0.5))))
     return graph.op("Mul", graph.op("Add", inner, 1.0), 0.5)
+
+
+def error_function(graph: Graph, values: str) -> str:
+    """Give the error function, which onnxruntime has in single precision only.
+
+    ``1 - erf(x)`` is ``exp(-x * x)`` times a smooth function of ``2 / (2 + x)``, which a series of
+    Chebyshev polynomials meets to the last digits.
+    """
+    size = graph.op("Abs", values)
+    at = graph.op("Sub", graph.op("Div", 4.0, graph.op("Add", size, 2.0)), 1.0)
+    first, *rest = chebyshev.chebinterpolate(lambda u: special.erfcx(4 / (u + 1) - 2), _DEGREE)
+    double = graph.op("Mul", at, 2.0)
+    last, before = graph.op("Mul", at, 0.0), graph.op("Mul", at, 0.0)
+    for factor in reversed(rest):
+        step = graph.op("Sub", graph.op("Mul", double, last), before)
+        last, before = graph.op("Add", step, float(factor)), last
+    series = graph.op("Add", graph.op("Sub", graph.op("Mul", at, last), before), float(first))
+    falling = graph.op("Exp", graph.op("Neg", graph.op("Mul", size, size)))
+    above = graph.op("Sub", 1.0, graph.op("Mul", falling, series))
+    return graph.op("Mul", graph.op("Sign", values), above)
 
 
 def _ratio(graph: Graph, values: str, sides: tuple[Sequence[float], Sequence[float]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,9 @@ def generate(original: Original, table: Table, tolerance: float) -> tuple[Table,
         count = _affordable(original, table)
         blocks = list(_blocks(original, table, count, rng))
         if needs_doubles(original.model):
-            jumps = find_jumps(original, table, tolerance, rng)
+            jumps = None
+            with contextlib.suppress(Exception):  # it may refuse numbers between those of X
+                jumps = find_jumps(original, table, tolerance, rng)
             blocks += [] if jumps is None else [jumps]
         deadline = time.monotonic() + _SECONDS
         answered = [pair for block in blocks for pair in _ask(original, block, deadline)]
