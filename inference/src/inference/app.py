@@ -10,6 +10,7 @@ import contextlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
@@ -40,6 +41,7 @@ from inference.web.openapi import OpenApiDocument, operation_id
 from inference.web.paths import TrailingSlash
 from inference.web.predict import PredictRoutes
 from inference.web.readiness import Readiness
+from inference.web.transport.forwarded import Proxies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -139,8 +141,9 @@ def create_app(
             "defaultModelsExpandDepth": 0,
         },
     )
-    add_docs_page(app, keyed=gate is not None)
-    OpenApiDocument(app, repository, keyed=gate is not None).install()
+    proxies = Proxies(settings.trusted_proxies, settings.root_path)
+    add_docs_page(app, proxies, keyed=gate is not None)
+    OpenApiDocument(app, repository, keyed=gate is not None, proxies=proxies).install()
     app.include_router(models_router(repository, state_file))
     readiness = Readiness(repository)
     app.include_router(health_router(repository, readiness))
@@ -149,8 +152,8 @@ def create_app(
     problem.install(app)
 
     @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")
+    async def root(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"{proxies.prefix(request.scope)}/docs")
 
     predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
     infer = InferRoutes(
@@ -173,10 +176,11 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         bodies=bodies,
         gate=gate,
-        browsers=browser_policy(settings),
+        browsers=browser_policy(settings, proxies),
         log_requests=settings.log_requests,
         readiness=readiness,
         happened=book.happened,
+        prefix=settings.root_path,
     )
 
 

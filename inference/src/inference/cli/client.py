@@ -9,6 +9,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from inference.cli.unix_socket import UnixSocketHandler
 from inference.errors import RookeryError, SettingError
 from inference.settings.access import check_url
 
@@ -40,15 +41,19 @@ class Client:
             chosen = check_url(url) if url else settings.url
         except ValueError as error:
             raise SettingError(f"--url {url}: {error}") from None
-        self.url = chosen or f"http://{settings.url_host}:{settings.port}"
+        path = None if chosen else settings.unix_socket
+        self._base = chosen or f"http://{settings.url_host}:{settings.port}"
+        self.url = self._base if path is None else f"unix:{path}"
         key = settings.api_key.get_secret_value() if settings.api_key else None
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         # A proxy that the environment names is for other machines.
-        local = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
-        proxies = urllib.request.ProxyHandler({} if local else None)
-        self._opener = urllib.request.build_opener(proxies)
+        local = path or urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
+        handlers = [urllib.request.ProxyHandler({} if local else None)]
+        self._opener = urllib.request.build_opener(
+            *handlers, *([] if path is None else [UnixSocketHandler(path)])
+        )
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         """Send a request.
@@ -65,7 +70,7 @@ class Client:
             RequestFailedError: It does not answer, or refuses; says why.
         """
         request = urllib.request.Request(  # noqa: S310 - it is an HTTP URL, see above
-            self.url + path, data=body, headers=self._headers, method=method
+            self._base + path, data=body, headers=self._headers, method=method
         )
         try:
             with self._opener.open(request, timeout=_SECONDS) as response:

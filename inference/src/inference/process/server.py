@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from typing import TYPE_CHECKING
 
 from inference import log
 from inference.app import reserve_memory
 from inference.log import fields
-from inference.model.plan import granted_cpus
+from inference.process.sockets import CannotListenError, close_sockets, open_sockets
 from inference.process.supervisor import Supervisor
 from inference.repository.trust import Trust
 from inference.web.access.build import check_exposure
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from inference.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-_BACKLOG = 2048
-_MOST_WORKERS = 8  # where nobody has said how many: each takes some 100 MB
 
 
 def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
@@ -49,12 +45,9 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
         lines_per_second=settings.log_lines_per_second,
     )
     try:
-        sockets = _listen(settings)
-    except OSError as error:
-        sys.stderr.write(
-            f"inference: cannot listen on {settings.host}, port {settings.port}: {error.strerror}; "
-            "choose others with INFERENCE_HOST and INFERENCE_PORT\n"
-        )
+        sockets = open_sockets(settings)
+    except CannotListenError as error:
+        sys.stderr.write(f"inference: {error}\n")
         return False
     if ignored:
         logger.warning(
@@ -63,29 +56,15 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
             ", ".join(ignored),
             extra=fields("ignored-variables", names=list(ignored)),
         )
-    port = sockets[0].getsockname()[1]
     logger.info("models: %s", settings.models_dir.absolute())
-    logger.info("Swagger: http://%s:%d/docs", settings.url_host, port)
-    return Supervisor(settings, sockets, reserve_memory(len(sockets))).run()
-
-
-def _listen(settings: Settings) -> list[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    port = settings.port
-    sockets: list[socket.socket] = []
-    workers = settings.workers or min(granted_cpus(), _MOST_WORKERS)
-    if workers > 1:
-        # Another service's port is in use, but sockets that share ports would share it.
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((settings.host, port))
-    for _ in range(workers):
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if workers > 1:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listening.bind((settings.host, port))
-        listening.listen(_BACKLOG)
-        port = listening.getsockname()[1]
-        sockets.append(listening)
-    return sockets
+    prefix = settings.root_path
+    if settings.unix_socket is not None:
+        where = settings.unix_socket.absolute()
+        logger.info("Unix socket: %s, Swagger at its %s/docs", where, prefix)
+    else:
+        port = sockets[0].getsockname()[1]
+        logger.info("Swagger: http://%s:%d%s/docs", settings.url_host, port, prefix)
+    try:
+        return Supervisor(settings, sockets, reserve_memory(len(sockets))).run()
+    finally:
+        close_sockets(sockets)

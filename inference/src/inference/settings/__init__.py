@@ -13,6 +13,7 @@ from inference.settings.access import Access
 from inference.settings.folder import Folder
 from inference.settings.listening import Listening
 from inference.settings.observation import Observation
+from inference.settings.proxies import Proxies
 from inference.settings.requests import Requests
 from inference.settings.runs import PlanSetting, Runs
 from inference.settings.units import MIB
@@ -21,10 +22,10 @@ __all__ = ["AREAS", "MIB", "PREFIX", "PlanSetting", "Settings"]
 
 PREFIX = "INFERENCE_"
 # In the order of the reference page.
-AREAS = (Folder, Listening, Access, Requests, Runs, Observation)
+AREAS = (Folder, Listening, Proxies, Access, Requests, Runs, Observation)
 
 
-class Settings(Folder, Listening, Access, Requests, Runs, Observation, BaseSettings):
+class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation, BaseSettings):
     """What the operator can choose. Immutable once read."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")

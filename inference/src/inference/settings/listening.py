@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from ipaddress import ip_address
+from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -23,6 +24,13 @@ class Listening(BaseModel):
     port: Annotated[
         int, Field(ge=0, le=65535, description="The port to listen on; 0 takes any.")
     ] = 8000
+    unix_socket: Annotated[
+        Path | None,
+        Field(
+            description="The path of a Unix socket to listen on for HTTP, in place of address and "
+            "port. Whoever may enter its folder may connect."
+        ),
+    ] = None
     grpc_port: Annotated[
         int | None,
         Field(
@@ -99,14 +107,27 @@ class Listening(BaseModel):
             raise ValueError("it needs the extra: install inference[grpc]")
         return port
 
+    @field_validator("host")
+    @classmethod
+    def _strip_brackets(cls, host: str) -> str:
+        return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+    @property
+    def bracketed_host(self) -> str:
+        """The address to listen on, as it stands before a colon and a port."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
     @property
     def url_host(self) -> str:
         """The address to call, and to show, for the address to listen on."""
-        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        every = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+        return every.get(self.host, self.bracketed_host)
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine reaches the address to listen on."""
+        if self.unix_socket is not None and self.grpc_port is None:
+            return True
         try:
             return ip_address(self.host).is_loopback
         except ValueError:

@@ -26,6 +26,7 @@ from inference.web import problem
 from inference.web.access.gate import log_denied
 from inference.web.exchange import request_id
 from inference.web.oip import error as oip
+from inference.web.transport.forwarded import Proxies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,11 +64,16 @@ class BrowserPolicy:
             answers every host.
         cors_origins: Origins whose pages may ask and read, such as ``https://app.example.com``;
             ``*`` for all.
+        proxies: Tell by which host clients know the service, see :meth:`Proxies.hosts`.
     """
 
     def __init__(
-        self, allowed_hosts: Sequence[str] | None = None, cors_origins: Sequence[str] = ()
+        self,
+        allowed_hosts: Sequence[str] | None = None,
+        cors_origins: Sequence[str] = (),
+        proxies: Proxies | None = None,
     ) -> None:
+        self._proxies = proxies or Proxies()
         self._hosts = None if allowed_hosts is None or "*" in allowed_hosts else allowed_hosts
         self._origins = cors_origins
         self._known_hosts: set[bytes] = set()
@@ -89,7 +95,7 @@ class BrowserPolicy:
         """Put the rules in front of an application."""
 
         async def check_origin(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and self._is_foreign(scope["method"], scope["headers"]):
+            if scope["type"] == "http" and self._is_foreign(scope):
                 await _refuse(_origin_error(scope["headers"]), scope, receive, send)
             else:
                 await app(scope, receive, send)
@@ -122,10 +128,11 @@ class BrowserPolicy:
             self._known_hosts.add(host)
         return True
 
-    def _is_foreign(self, method: str, headers: Headers) -> bool:
+    def _is_foreign(self, scope: Scope) -> bool:
         """Tell whether a page of a site that is not listed asks for more than a plain read."""
-        if method in _READS:
+        if scope["method"] in _READS:
             return False
+        headers: Headers = scope["headers"]
         origins = _values(headers, b"origin")
         if "*" in self._origins or (
             origins and all(o.decode("latin-1") in self._origins for o in origins)
@@ -134,11 +141,12 @@ class BrowserPolicy:
         sites = _values(headers, b"sec-fetch-site")
         if sites:  # behind a proxy Host may be another, but the browser knows
             return any(site not in _OWN_SITES for site in sites)
-        hosts = [_authority(host) for host in _values(headers, b"host")]
+        known = [*_values(headers, b"host"), *self._proxies.hosts(scope)]
+        hosts = [_authority(host) for host in known]
         return any(_authority(origin.partition(b"://")[2]) not in hosts for origin in origins)
 
 
-def browser_policy(settings: Settings) -> BrowserPolicy:
+def browser_policy(settings: Settings, proxies: Proxies) -> BrowserPolicy:
     """Make the policy that the settings ask for.
 
     Without keys on a loopback address every page in a browser on this machine could ask, so there
@@ -147,7 +155,7 @@ def browser_policy(settings: Settings) -> BrowserPolicy:
     hosts = settings.allowed_hosts
     if hosts is None and settings.is_loopback and settings.api_keys_file is None:
         hosts = ()
-    return BrowserPolicy(hosts, settings.cors_origins)
+    return BrowserPolicy(hosts, settings.cors_origins, proxies)
 
 
 async def _refuse(error: ClientError, scope: Scope, receive: Receive, send: Send) -> None:

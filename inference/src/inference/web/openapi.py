@@ -11,6 +11,7 @@ import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.openapi.utils import get_openapi
 
 from inference.errors import RookeryError
@@ -31,7 +32,9 @@ from inference.web.api.model_schema import (
 from inference.web.api.offers import name_schemas, offer_name
 from inference.web.api.pieces import Pieces
 from inference.web.api.responses import PROBLEM, merge_alike
+from inference.web.api.servers import Servers
 from inference.web.oip.openapi import add_inference
+from inference.web.transport.forwarded import Proxies
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -76,10 +79,19 @@ class OpenApiDocument:
         app: FastAPI's app, which describes its own routes.
         repository: Where the live models are.
         keyed: Whether keys are needed; who has none is told of no model.
+        proxies: Which proxies are believed.
     """
 
-    def __init__(self, app: FastAPI, repository: Repository, *, keyed: bool = False) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        repository: Repository,
+        *,
+        keyed: bool = False,
+        proxies: Proxies | None = None,
+    ) -> None:
         self._app = app
+        self._servers = Servers(proxies or Proxies())
         self._keyed = keyed
         self._own: Schema = {}
         self._pieces: Pieces[_Piece | None] = Pieces(self._describe)
@@ -93,9 +105,10 @@ class OpenApiDocument:
         routes[:] = [r for r in routes if getattr(r, "path", None) != self._app.openapi_url]
 
         @self._app.get(str(self._app.openapi_url), include_in_schema=False)
-        async def openapi() -> DocumentResponse:
+        async def openapi(request: Request) -> DocumentResponse:
             is_known = not self._keyed or KEY_ID.get() is not None
-            return DocumentResponse(await (self._document if is_known else self._public).get())
+            document = await (self._document if is_known else self._public).get()
+            return DocumentResponse(await self._servers.locate(document, request.scope))
 
     def _encode(self, subject: Subject) -> Encoded:
         return encoded(msgspec.json.encode(self._make(subject.thing)))

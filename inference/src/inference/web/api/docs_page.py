@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from inference.web.transport.forwarded import Proxies
 
 _FILES = "/static-offline-docs"
 # Without a key the document names no model, and Swagger UI fetches it without one.
@@ -40,31 +44,34 @@ ui.getStore().subscribe(() => {
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-def add_docs_page(app: FastAPI, *, keyed: bool) -> None:
+def add_docs_page(app: FastAPI, proxies: Proxies, *, keyed: bool) -> None:
     """Add ``/docs`` to an app that has none.
 
     Args:
         app: It serves Swagger UI's files already.
+        proxies: Tell under which path clients find these.
         keyed: Whether the page fetches the document again when a person enters a key.
     """
-    page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
-        title=f"{app.title} - Swagger UI",
-        swagger_js_url=f"{_FILES}/swagger-ui-bundle.js",
-        swagger_css_url=f"{_FILES}/swagger-ui.css",
-        swagger_favicon_url=f"{_FILES}/favicon.png",
-        swagger_ui_parameters=app.swagger_ui_parameters,
-    )
-    text = bytes(page.body).decode()
-    if keyed:
-        text = text.replace("</body>", _FETCH_WITH_KEY)
-    headers = {
-        "content-security-policy": content_security_policy(text),
-        "referrer-policy": "no-referrer",
-    }
+
+    @lru_cache(maxsize=8)
+    def make_page(prefix: str) -> tuple[str, dict[str, str]]:
+        page = get_swagger_ui_html(
+            openapi_url=f"{prefix}/openapi.json",
+            title=f"{app.title} - Swagger UI",
+            swagger_js_url=f"{prefix}{_FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{prefix}{_FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{prefix}{_FILES}/favicon.png",
+            swagger_ui_parameters=app.swagger_ui_parameters,
+        )
+        text = bytes(page.body).decode()
+        if keyed:
+            text = text.replace("</body>", _FETCH_WITH_KEY.replace('"/', f'"{prefix}/'))
+        policy = content_security_policy(text)
+        return text, {"content-security-policy": policy, "referrer-policy": "no-referrer"}
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
+    async def docs(request: Request) -> HTMLResponse:
+        text, headers = make_page(proxies.prefix(request.scope))
         return HTMLResponse(text, headers=headers)
 
 

@@ -65,9 +65,9 @@ async def serving(
     server.add_generic_rpc_handlers(
         (service.handlers(calls), _health(calls, status), _reflection(calls))
     )
-    listening = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
+    listening = server.add_insecure_port(f"{settings.bracketed_host}:{settings.grpc_port}")
     await server.start()
-    logger.info("gRPC running on %s:%d", settings.host, listening)
+    logger.info("gRPC running on %s:%d", settings.bracketed_host, listening)
     watch = asyncio.create_task(_tell_health(status, repository))
     try:
         yield listening

@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -99,6 +100,9 @@ async def _empty(listening: Iterable[socket.socket]) -> None:
 
 def _refuse_handshakes(listening: socket.socket) -> None:
     """Have the kernel ignore who wants to connect; they try elsewhere, or again a second later."""
+    if listening.family == socket.AF_UNIX:
+        Path(listening.getsockname()).unlink(missing_ok=True)
+        return
     program = b"".join(struct.pack("HBBI", *step) for step in _NO_SYN)
     memory = ctypes.create_string_buffer(program)
     described = struct.pack("HP", len(_NO_SYN), ctypes.addressof(memory))

@@ -1,0 +1,122 @@
+"""The listening sockets: one for each worker on one port, or a Unix socket that all share."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference.errors import RookeryError
+from inference.model.plan import granted_cpus
+
+if TYPE_CHECKING:
+    from inference.settings import Settings
+
+_BACKLOG = 2048
+_MOST_WORKERS = 8  # where no number is set: each takes some 100 MB
+# As a loopback port does, the socket lets in every user of this machine who reaches its folder.
+_SOCKET_MODE = 0o666
+
+
+class CannotListenError(RookeryError):
+    """An address cannot be had; the message says which setting names another."""
+
+
+def open_sockets(settings: Settings) -> list[socket.socket]:
+    """Open a listening socket for each worker, and check that gRPC will find its port free.
+
+    Raises:
+        CannotListenError: An address is in use, or is none of this machine.
+    """
+    workers = settings.workers or min(granted_cpus(), _MOST_WORKERS)
+    path = settings.unix_socket
+    try:
+        sockets = _listen(settings, workers) if path is None else _listen_at(path, workers)
+    except OSError as error:
+        reason = error.strerror or error
+        if path is not None:
+            raise CannotListenError(
+                f"cannot listen on the Unix socket {path}: {reason}; choose another with "
+                "INFERENCE_UNIX_SOCKET"
+            ) from None
+        raise CannotListenError(
+            f"cannot listen on {settings.host}, port {settings.port}: {reason}; choose others with "
+            "INFERENCE_HOST and INFERENCE_PORT"
+        ) from None
+    if settings.grpc_port:
+        try:
+            _probe(settings.host, settings.grpc_port)
+        except OSError as error:
+            close_sockets(sockets)
+            raise CannotListenError(
+                f"cannot listen on {settings.host}, port {settings.grpc_port}, for gRPC: "
+                f"{error.strerror or error}; choose another with INFERENCE_GRPC_PORT"
+            ) from None
+    return sockets
+
+
+def close_sockets(sockets: list[socket.socket]) -> None:
+    """Close all, and let no one else find a Unix socket."""
+    for one in sockets:
+        if one.fileno() >= 0:
+            remove_path(one)
+            one.close()
+
+
+def remove_path(listening: socket.socket) -> None:
+    """Take a Unix socket's path away, so that no further client comes."""
+    if listening.family == socket.AF_UNIX:
+        Path(listening.getsockname()).unlink(missing_ok=True)
+
+
+def _listen(settings: Settings, workers: int) -> list[socket.socket]:
+    port = settings.port
+    sockets: list[socket.socket] = []
+    if workers > 1 and port:
+        # Another service's port is in use, but sockets that share ports would share it.
+        _probe(settings.host, port)
+    for _ in range(workers):
+        listening = _open(settings.host)
+        if workers > 1:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((settings.host, port))
+        listening.listen(_BACKLOG)
+        port = listening.getsockname()[1]
+        sockets.append(listening)
+    return sockets
+
+
+def _listen_at(path: Path, workers: int) -> list[socket.socket]:
+    _remove_stale(path)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    path.chmod(_SOCKET_MODE)
+    listening.listen(_BACKLOG)
+    return [listening, *(listening.dup() for _ in range(workers - 1))]
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket of a service that was killed.
+
+    Raises:
+        OSError: Another service answers there, or it is no socket.
+    """
+    if not path.is_socket():
+        return  # what else stands there makes bind() fail
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+
+
+def _probe(host: str, port: int) -> None:
+    with _open(host) as probe:
+        probe.bind((host, port))
+
+
+def _open(host: str) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return opened
