@@ -83,6 +83,7 @@ def _ordinal(**options: Any) -> OrdinalEncoder:
 
 
 _ONE_LETTER = {"token_pattern": r"(?u)\b\w+\b"}
+_EACH_WORD = {"token_pattern": r"\w{1,}"}
 _LATIN = {"token_pattern": "[a-z]+"}
 _BOTH = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
 
@@ -233,6 +234,26 @@ TEXTS = [
             _log(),
         ),
         make_pipeline(TfidfVectorizer(), RandomForestClassifier(10, random_state=0)),
+        make_pipeline(TfidfVectorizer(strip_accents="unicode"), _log()),
+        make_pipeline(TfidfVectorizer(strip_accents="ascii", ngram_range=(1, 2)), LinearSVC()),
+        make_pipeline(
+            TfidfVectorizer(
+                strip_accents="unicode",
+                stop_words="english",
+                **_EACH_WORD,
+                ngram_range=(1, 3),
+                sublinear_tf=True,
+                min_df=2,
+            ),
+            _log(),
+        ),
+        make_pipeline(
+            CountVectorizer(strip_accents="unicode", analyzer="char_wb", ngram_range=(1, 3)),
+            MultinomialNB(),
+        ),
+        make_pipeline(CountVectorizer(strip_accents="ascii", lowercase=False), _log()),
+        make_pipeline(CountVectorizer(tokenizer=str.split, token_pattern=None), _log()),
+        make_pipeline(TfidfVectorizer(preprocessor=str.lower), _log()),
     ),
     *cases(
         "text frame",
@@ -247,15 +268,10 @@ TEXTS = [
             LinearSVC(),
         ),
     ),
-    Case(
-        "texts",
-        make_pipeline(TfidfVectorizer(strip_accents="unicode"), _log()),
-        refused="leave strip_accents out",
-    ),
     Case("texts", make_pipeline(HashingVectorizer(), _log()), refused="use TfidfVectorizer"),
     Case(
         "texts",
-        make_pipeline(CountVectorizer(tokenizer=str.split, token_pattern=None), _log()),
-        refused="leave tokenizer out",
+        make_pipeline(CountVectorizer(tokenizer=repr, token_pattern=None), _log()),
+        refused="a tokenizer of its own.* leave it out, use tokenizer=str.split",
     ),
 ]

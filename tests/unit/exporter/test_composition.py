@@ -277,6 +277,15 @@ def test_finds_columns_however_they_are_chosen(chosen: Any) -> None:
         {"analyzer": "char_wb", "ngram_range": (4, 5)},
         {"token_pattern": r"(?u)\b\w+\b"},
         {"token_pattern": "[a-z]+"},
+        {"token_pattern": r"\w{1,}"},
+        {"token_pattern": r"\w\w+"},
+        {"strip_accents": "unicode"},
+        {"strip_accents": "ascii", "ngram_range": (1, 2), "stop_words": ["the"]},
+        {"strip_accents": "unicode", "lowercase": False, "token_pattern": "[a-z]+"},
+        {"strip_accents": "ascii", "analyzer": "char_wb", "ngram_range": (2, 3)},
+        {"strip_accents": "unicode", "analyzer": "char"},
+        {"tokenizer": str.split, "token_pattern": None},
+        {"preprocessor": str.lower},
     ],
     ids=repr,
 )
@@ -297,6 +306,39 @@ def test_lowers_words_as_python_does(letters: int) -> None:
     check(model.fit(texts, [0, 1, 0, 1, 0]), texts, texts[::-1])
 
 
+@pytest.mark.parametrize("analyzer", ["char", "char_wb"])
+def test_lowers_characters_as_python_does(analyzer: str) -> None:
+    """One capital becomes two characters, and one has two small forms."""
+    texts = ["İstanbul i\u0307 İİ", "ΟΔΟΣ ΣΑΣ οδος σας", "istanbul 300 K ẞ", "y", ""]
+    odd = ["İ", "xİ y", "ΣΣ", "Σ", "ΔΣ, Σ", "ΔΣΔ\nΔΣ", "K K", "aİİ\tİb"]
+    vectorizer = CountVectorizer(analyzer=analyzer, ngram_range=(1, 3))
+    model = make_pipeline(vectorizer, LogisticRegression(C=100)).fit(texts, [0, 1, 0, 1, 0])
+    check(model, texts, [*texts, *odd])
+    for text in odd:
+        check(model, texts, [text])
+
+
+@pytest.mark.parametrize("how", ["ascii", "unicode"])
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_strips_accents_as_python_does(how: Any, lowercase: bool) -> None:
+    """Also of characters that become several, or none, and of marks on their own."""
+    texts = ["cafe cafe\u0301 Café", "ﬁne ½ 12 tm", "istanbul strasse ᾳ", "각 3x ㎏", "ok"]
+    odd = [
+        "CAFÉ ﬁ™ ½½",
+        "İSTANBUL ẞtraße K",
+        "각각 \u0301 ﷺ",
+        "",
+        "\u0301",
+        "日本 ok\u0301ok",
+        "ǅ ᾼ",
+    ]
+    options = {"strip_accents": how, "lowercase": lowercase, "token_pattern": r"(?u)\b\w+\b"}
+    model = make_pipeline(CountVectorizer(**options), LogisticRegression(C=100))
+    check(model.fit(texts, [0, 1, 0, 1, 0]), texts, [*texts, *odd])
+    for text in odd:
+        check(model, texts, [text])
+
+
 def test_weighs_counts_as_asked() -> None:
     """Logarithms, another norm, and no inverse document frequency."""
     vectorizer = TfidfVectorizer(sublinear_tf=True, norm="l1", use_idf=False)
@@ -307,12 +349,13 @@ def test_weighs_counts_as_asked() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"strip_accents": "ascii"}, r"CountVectorizer\(strip_accents='ascii'\).*leave"),
-        ({"tokenizer": str.split, "token_pattern": None}, "leave tokenizer out"),
+        ({"strip_accents": str.title}, "use strip_accents='unicode'"),
+        ({"tokenizer": list, "token_pattern": None}, "leave it out, use tokenizer=str.split"),
+        ({"preprocessor": str.title}, "a preprocessor of its own.*use preprocessor=str.lower"),
         ({"token_pattern": r"(?<=x)\w+"}, "use the default, or one like"),
         ({"analyzer": str.split}, "use analyzer='word'"),
     ],
-    ids=["accents", "tokenizer", "pattern", "analyzer"],
+    ids=["accents", "tokenizer", "preprocessor", "pattern", "analyzer"],
 )
 def test_says_which_option_of_a_vectorizer_has_no_counterpart(
     options: dict[str, Any], told: str

@@ -1,0 +1,111 @@
+"""Replacing each character of a text by others, for which ONNX has no operator.
+
+A text is cut into its characters, each is looked up, and neighbours are joined pair by pair until
+one text is left.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_unicode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.conversion.composition.graph import Graph
+
+_ROUNDS = 22  # texts of up to four million characters
+_NONE, _SAME = "\x00none", "\x00same"  # longer than any character
+_STRIPS: dict[str, Callable[[str], str]] = {
+    "ascii": strip_accents_ascii,
+    "unicode": strip_accents_unicode,
+}
+
+
+def strip_accents(graph: Graph, text: str, how: str, *, lowercase: bool) -> str:
+    """Lower and strip texts, shape ``[rows]``, as scikit-learn's preprocessor does.
+
+    Args:
+        graph: Where to write.
+        text: Name of the texts.
+        how: ``ascii`` or ``unicode``.
+        lowercase: Whether to lower them first.
+    """
+    table = _table(how, lowercase=lowercase)
+    characters = _close(graph, split_characters(graph, text, _NONE))
+    found = graph.op(
+        "LabelEncoder",
+        characters,
+        domain="ai.onnx.ml",
+        keys_strings=[_NONE, *table],
+        values_strings=["", *table.values()],
+        default_string="" if how == "ascii" else _SAME,
+    )
+    if how != "ascii":
+        same = graph.op("Equal", found, np.array([[_SAME]], dtype=object))
+        found = graph.op("Where", same, characters, found)
+    return _join(graph, found)
+
+
+def split_characters(graph: Graph, text: str, pad: str) -> str:
+    """Cut texts into their characters, shape ``[rows, longest]``."""
+    return graph.op(
+        "Tokenizer",
+        text,
+        domain="com.microsoft",
+        pad_value=pad,
+        mark=0,
+        mincharnum=1,
+        tokenexp="(?s:.)",
+    )
+
+
+@cache
+def capitals() -> dict[str, str]:
+    """List the characters that Python lowers to one other character, with that."""
+    lowered = {chr(code): chr(code).lower() for code in range(sys.maxunicode + 1)}
+    return {raw: low for raw, low in lowered.items() if low != raw and len(low) == 1}
+
+
+@cache
+def _table(how: str, *, lowercase: bool) -> dict[str, str]:
+    """List what becomes of characters that change; for ``ascii``, of all that leave anything."""
+    strip = _STRIPS[how]
+    table = {}
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        if 0xD800 <= code <= 0xDFFF:
+            continue
+        changed = strip(character.lower() if lowercase else character)
+        if changed if how == "ascii" else changed != character:
+            table[character] = changed
+    return table
+
+
+def _close(graph: Graph, pieces: str) -> str:
+    # Empty texts have no columns, which later steps do not take.
+    return graph.op("Concat", pieces, _column(graph, pieces, _NONE), axis=1)
+
+
+def _column(graph: Graph, like: str, value: str) -> str:
+    rows = graph.op("Shape", like, start=0, end=1)
+    shape = graph.op("Concat", rows, np.array([1]), axis=0)
+    return graph.op("Expand", np.array([[value]], dtype=object), shape)
+
+
+def _join(graph: Graph, pieces: str) -> str:
+    blank = _column(graph, pieces, "")
+    for _ in range(_ROUNDS):
+        even = _every_second(graph, pieces, 0)
+        odd = _every_second(graph, graph.op("Concat", pieces, blank, axis=1), 1)
+        pieces = graph.op("StringConcat", even, odd)
+    return graph.op("Reshape", pieces, np.array([-1]))
+
+
+def _every_second(graph: Graph, pieces: str, start: int) -> str:
+    bounds: list[Any] = [[start], [np.iinfo(np.int64).max], [1], [2]]
+    return graph.op("Slice", pieces, *(np.array(bound) for bound in bounds))

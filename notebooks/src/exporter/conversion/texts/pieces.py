@@ -1,0 +1,89 @@
+"""Pieces of texts as numbers: words or characters, some of them removed."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.conversion.composition.graph import Graph
+
+PAD = "\x00"
+UNKNOWN, REMOVED = 0, -1
+_ML = "ai.onnx.ml"
+_FAR = 1 << 40
+
+
+def number(graph: Graph, pieces: str, numbers: dict[str, int]) -> str:
+    """Give each piece its number; ``UNKNOWN`` to those that have none."""
+    return graph.op(
+        "LabelEncoder",
+        pieces,
+        domain=_ML,
+        keys_strings=list(numbers),
+        values_int64s=list(numbers.values()),
+        default_int64=UNKNOWN,
+    )
+
+
+def close(graph: Graph, pieces: str) -> str:
+    """Add a removed piece: texts without any have no columns, which later steps do not take."""
+    rows = graph.op("Shape", pieces, start=0, end=1)
+    shape = graph.op("Concat", rows, np.array([1]), axis=0)
+    end = graph.op("Expand", np.array([[REMOVED]]), shape)
+    return graph.op("Concat", pieces, end, axis=1)
+
+
+def compact(graph: Graph, pieces: str) -> str:
+    """Move removed pieces to the end; the others keep their order."""
+    count = graph.op("Shape", pieces, start=1, end=2)
+    places = graph.op("Range", np.array(0), graph.op("Squeeze", count), np.array(1))
+    removed = graph.op("Equal", pieces, np.array(REMOVED))
+    late = graph.op("Where", removed, np.array(_FAR), np.array(0))
+    _, order = graph.ops("TopK", graph.op("Add", late, places), count, count=2, largest=0)
+    return graph.op("GatherElements", pieces, order, axis=1)
+
+
+def shift(graph: Graph, flags: str, by: int) -> str:
+    """Give each place what stands before it, or behind it where ``by`` is negative."""
+    numbers = graph.op("Cast", flags, to=7)
+    pads = [0, by, 0, 0] if by > 0 else [0, 0, 0, -by]
+    padded = graph.op("Pad", numbers, np.array(pads))
+    starts, ends = ([0], [-by]) if by > 0 else ([-by], [np.iinfo(np.int64).max])
+    moved = graph.op("Slice", padded, np.array(starts), np.array(ends), np.array([1]))
+    return graph.op("Cast", moved, to=9)
+
+
+def interleave(graph: Graph, slots: list[str]) -> str:
+    """Put two tensors of pieces into one, by turns."""
+    pair = [graph.op("Unsqueeze", slot, np.array([2])) for slot in slots]
+    return graph.op("Reshape", graph.op("Concat", *pair, axis=2), np.array([0, -1]))
+
+
+def count_runs(graph: Graph, pieces: str, coded: Iterable[tuple[list[int], int]]) -> str:
+    """Count runs of numbers, each at its place."""
+    ordered = sorted(coded, key=lambda run: len(run[0]))
+    by_length = {n: list(group) for n, group in groupby(ordered, key=lambda run: len(run[0]))}
+    longest = max(by_length)
+    pool: list[int] = []
+    starts = []
+    for length in range(1, longest + 1):
+        starts.append(len(pool))
+        for run, _ in by_length.get(length, []):
+            pool += run
+    return graph.op(
+        "TfIdfVectorizer",
+        pieces,
+        min_gram_length=1,
+        max_gram_length=longest,
+        max_skip_count=0,
+        mode="TF",
+        ngram_counts=starts,
+        ngram_indexes=[place for _, place in ordered],
+        pool_int64s=pool,
+        weights=[1.0] * len(ordered),
+    )
