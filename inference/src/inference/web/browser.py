@@ -78,13 +78,14 @@ class BrowserPolicy:
         self._origins = cors_origins
         self._known_hosts: set[bytes] = set()
 
-    def is_exempt(self, headers: Headers) -> bool:
+    def is_exempt(self, headers: Headers, by_name: dict[bytes, bytes] | None = None) -> bool:
         """Tell whether no rule concerns a request: its host is allowed, and no page sent it.
 
         Args:
             headers: Names in lower case.
+            by_name: The same, where it was made already.
         """
-        found = dict(headers)
+        found = dict(headers) if by_name is None else by_name
         if not _OF_PAGES.isdisjoint(found):
             return False
         if len(found) == len(headers) and found.get(b"host") in self._known_hosts:

@@ -22,6 +22,7 @@ from inference.web.cycle import Cycle
 from inference.web.exchange import Exchange, make_id
 from inference.web.heads import Head
 from inference.web.protocol import Protocol
+from inference.web.transport.plain_head import read_plain_head
 
 if TYPE_CHECKING:
     import asyncio
@@ -48,12 +49,34 @@ class DirectProtocol(Protocol):
         self._held_bytes = 0
 
     def answer_known(self, message: bytes) -> bool:
-        """Answer a request whose head is known."""
-        found = self._hot.heads.find(message)
-        if found is None or not self._is_free():
+        """Answer a request whose head is known, or plain."""
+        if not self._is_free():
             return False
+        found = self._hot.heads.find(message)
+        if found is None:
+            return self._answer_plain(message)
         (family, path, headers, _, _), body = found
         exchange = Exchange(path, headers, body, make_id())
+        self._answer(family, exchange, keep_alive=not self.closing)
+        return True
+
+    def _answer_plain(self, message: bytes) -> bool:
+        head = read_plain_head(message)
+        if head is None:
+            return False
+        path, headers, by_name, size = head
+        family = self._hot.family(path)
+        if (
+            family is None
+            or len(message) - size > self._largest_body
+            or size > self.bounds.max_header_bytes
+            or len(headers) > self.bounds.max_header_lines
+            or not self._hot.browsers.is_exempt(headers, by_name)
+        ):
+            return False
+        self._hot.heads.note(message, Head(family, path, headers, len(message) - size))
+        made_id = None if b"x-request-id" in by_name else make_id()
+        exchange = Exchange(path, headers, message[size:], made_id)
         self._answer(family, exchange, keep_alive=not self.closing)
         return True
 
