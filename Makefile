@@ -21,7 +21,7 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-all test-lean test-stack test-browser endure soak check format \
+.PHONY: help tools sync serve lab up down test test-all test-lean test-stack test-clients test-browser endure soak check format \
 	bench load pictures stubs audit sbom clean
 
 help: ## Show what can be made
@@ -78,6 +78,9 @@ test-lean: tools ## Run the service's tests with nothing but the service's depen
 test-stack: sync ## Build the containers, bring them up and test the loop through them
 	@if [ -f ../shared/container-lab.sh ]; then bash ../shared/container-lab.sh images/*/Dockerfile; fi
 	$(UV) run --no-sync pytest tests/stack
+
+test-clients: sync ## Generate Python and TypeScript clients and call with them (PyPI, npm; Debian's nodejs, npm)
+	$(RUN) --group generators pytest tests/clients
 
 test-browser: sync ## Test the pages in Chromium (Debian's package, /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser

@@ -13,12 +13,12 @@ from inference.repository.state import Selection, State
 from inference.web.api.document import Document, DocumentResponse, Documents, Subject
 from inference.web.api.model_document import ModelsDocument, encode_model
 from inference.web.views import (
+    ActivationResult,
     ActiveChange,
-    ActiveVersion,
     ModelDetail,
     ModelsView,
     Problem,
-    Selected,
+    SelectionResult,
     SelectionView,
 )
 
@@ -79,7 +79,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         version: Annotated[
             int | None, Query(ge=1, description="Only where it is not to be the active one.")
         ] = None,
-    ) -> Selected:
+    ) -> SelectionResult:
         """Select a model. It stays selected over restarts, and holds in every worker."""
         if version is not None:
             servable = await _within(repository.ensure(model, version))
@@ -87,7 +87,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
             servable = repository.current().servable(model)
         chosen = Selection(model, version)
         await state_file.change(lambda state: msgspec.structs.replace(state, selection=chosen))
-        return Selected(
+        return SelectionResult(
             selected=SelectionView(model=model, version=version),
             active_version=servable.version,
             message=f"/predict/ now answers with model '{model}', version {servable.version}",
@@ -98,7 +98,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         summary="Pin a version, or follow the latest",
         responses=_pick(400, 404, 409, 413, 503),
     )
-    async def set_active_version(name: str, change: ActiveChange) -> ActiveVersion:
+    async def set_active_version(name: str, change: ActiveChange) -> ActivationResult:
         """Roll back to a version, or go back to following the highest good one."""
         if change.version == "latest":
             repository.current().model(name)
@@ -109,7 +109,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
             await state_file.change(lambda state: _pin(state, name, version))
         model = repository.current().model(name)
         active = model.active.version if model.active else None
-        return ActiveVersion(model=name, active_version=active, pinned_version=model.pinned)
+        return ActivationResult(model=name, active_version=active, pinned_version=model.pinned)
 
     return router
 

@@ -89,7 +89,7 @@ class ModelsView(BaseModel):
     ignored: list[IgnoredView]
 
 
-class Selected(BaseModel):
+class SelectionResult(BaseModel):
     """What was selected."""
 
     selected: SelectionView
@@ -106,7 +106,7 @@ class ActiveChange(BaseModel):
     )
 
 
-class ActiveVersion(BaseModel):
+class ActivationResult(BaseModel):
     """What is active now."""
 
     model: str
