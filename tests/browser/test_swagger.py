@@ -139,3 +139,34 @@ def test_page_and_its_files_come_from_the_service(
     answered = {request.url: request.response() for request in requests}
     assert [url for url, answer in answered.items() if answer is None or not answer.ok] == []
     assert complaints == []
+
+
+def test_redoc_comes_from_the_service_alone(
+    swagger: Swagger, service: Service, page: Page, requests: list[Request]
+) -> None:
+    """It shows the models under the same policy, with its styles, and complains of nothing."""
+    publish_penguins(service, "typed")
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    answer = page.goto(f"{swagger.url}/redoc")
+    assert answer is not None
+    policy = answer.headers["content-security-policy"]
+    assert policy == service.client.get("/docs").headers["content-security-policy"]
+    page.get_by_role("heading", name="Ask typed", exact=True).wait_for()
+    page.wait_for_load_state("networkidle")
+
+    menu = page.locator(".menu-content")
+    assert menu.evaluate("menu => getComputedStyle(menu).position") == "sticky"
+    assert {urlsplit(request.url).netloc for request in requests} == {urlsplit(swagger.url).netloc}
+    assert [text for text in complaints if "OpenAPI Sampler" not in text] == []
+
+
+def test_pages_have_an_icon(service: Service) -> None:
+    """Browsers ask for favicon.ico of themselves, and take the one that a page names."""
+    for path, start in (("/favicon.ico", b"\0\0\1\0"), ("/favicon.svg", b"<svg ")):
+        answer = service.client.get(path)
+        assert answer.status_code == 200
+        assert answer.content.startswith(start)
+    for page in ("/docs", "/redoc"):
+        assert '<link rel="icon" href="/favicon.svg"' in service.client.get(page).text

@@ -27,7 +27,7 @@ from inference.web import problem
 from inference.web.access.build import build_gate
 from inference.web.access.guard import Guard
 from inference.web.access.rate import RATE_BYTES
-from inference.web.api.docs_page import add_docs_page
+from inference.web.api.docs_page import add_docs_pages
 from inference.web.body import Bodies
 from inference.web.browser import browser_policy
 from inference.web.health import health_router
@@ -135,14 +135,9 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
-        swagger_ui_parameters={
-            "tryItOutEnabled": False,
-            "displayRequestDuration": True,
-            "defaultModelsExpandDepth": 0,
-        },
     )
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
-    add_docs_page(app, proxies, keyed=gate is not None)
+    add_docs_pages(app, proxies)
     OpenApiDocument(app, repository, keyed=gate is not None, proxies=proxies).install()
     app.include_router(models_router(repository, state_file))
     readiness = Readiness(repository)

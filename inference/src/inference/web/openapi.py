@@ -135,13 +135,15 @@ class OpenApiDocument:
         _correct(paths)
         _offer_names(document, snapshot)
         examples = _examples(pieces)
+        paths["/predict/"] = {"post": _predict_selected(snapshot, identifiers, schemas, examples)}
+        # To hold the places of the models' own entries, before the entries for any model.
+        paths |= {path: {} for path in map(_path_of, pieces)}
         paths["/models/{name}/predict"] = {
             "post": _predict_named("predict_by_name", "Ask any model", snapshot, examples)
         }
         paths["/models/{name}/versions/{version}/predict"] = {
             "post": _predict_version(snapshot, examples)
         }
-        paths["/predict/"] = {"post": _predict_selected(snapshot, identifiers, schemas)}
         add_inference(document, snapshot)
         if self._keyed:
             add_keys(document)
@@ -225,13 +227,17 @@ def _examples(pieces: dict[str, _Piece]) -> dict[str, Schema]:
 
 
 def _predict_selected(
-    snapshot: Snapshot, identifiers: dict[str, Identifier], schemas: Schema
+    snapshot: Snapshot,
+    identifiers: dict[str, Identifier],
+    schemas: Schema,
+    examples: dict[str, Schema],
 ) -> Schema:
     try:
         selected = snapshot.selected()
     except RookeryError as error:
         told = f"Nothing to ask yet: {error}"
-        return describe_operation("predict", "Ask the selected model", told)
+        operation = describe_operation("predict", "Ask the selected model", told)
+        return _with_examples(operation, examples)
     training = describe_training(selected)
     told = f"Selected is **{selected.name}**, version {selected.version}. {training}"
     operation = describe_operation("predict", "Ask the selected model", told)
@@ -239,7 +245,10 @@ def _predict_selected(
         return operation
     is_active = selected is snapshot.models[selected.name].active
     identifier = identifiers[selected.name] if is_active else SELECTED
-    return complete(operation, selected, identifier, schemas)
+    own: Schema = {}
+    complete(operation, selected, identifier, own)
+    schemas |= own
+    return operation
 
 
 def _predict_named(
@@ -251,6 +260,10 @@ def _predict_named(
     name: Schema = {"name": "name", "in": "path", "required": True}
     offer_name(name, list(examples) or snapshot.ready_names, is_known=False)
     operation["parameters"] = [name]
+    return _with_examples(operation, examples)
+
+
+def _with_examples(operation: Schema, examples: dict[str, Schema]) -> Schema:
     if examples:
         operation["requestBody"]["content"]["application/json"]["examples"] = examples
     return operation

@@ -7,7 +7,7 @@ here that it does not.
 route                                              needs
 =================================================  =================================
 liveness and readiness of the service              nothing
-``/docs``, its files, and ``/openapi.json``        nothing; models are told to keys
+``/docs``, ``/redoc``, ``/openapi.json``, icons    nothing; models are told to keys
 predict and infer                                  ``predict``
 any other GET, ``/metrics`` too; the v2 index      any key
 any other method: select, pin, load, unload        ``admin``
@@ -36,6 +36,11 @@ _OPEN = frozenset(
         "/v2/health/live",
         "/v2/health/ready",
         "/docs",
+        "/docs/docs.js",
+        "/docs/redoc.js",
+        "/redoc",
+        "/favicon.ico",
+        "/favicon.svg",
         "/openapi.json",
     }
 )

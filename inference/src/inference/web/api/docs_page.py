@@ -1,104 +1,97 @@
-"""The Swagger page at ``/docs``: served from here alone, under a strict content security policy."""
+"""The pages ``/docs`` and ``/redoc``, from here alone, under a strict content security policy.
+
+A page is a few lines of HTML; what it does is in ``static/``. It runs scripts of this service only
+and asks this service only, so that a description in a model can neither load images of other hosts
+nor run scripts, and no other site can show the page in a frame.
+"""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-from functools import lru_cache
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi import Request  # noqa: TC002 - FastAPI reads it
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi import Request  # noqa: TC002 - FastAPI reads it from the signature
 from starlette.responses import HTMLResponse
+
+from inference.web.api.document import DocumentResponse, encoded
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from inference.web.api.document import Encoded
     from inference.web.transport.forwarded import Proxies
 
-_FILES = "/static-offline-docs"
-# Without a key the document names no model, and Swagger UI fetches it without one.
-_FETCH_WITH_KEY = """<script>
-const keys = () => Object.entries(ui.authSelectors.authorized().toJS());
-ui.getConfigs().requestInterceptor = request => {
-  if (request.loadSpec) {
-    for (const [name, {value}] of keys()) {
-      const [header, content] = name === "bearer" ? ["Authorization", "Bearer " + value]
-        : ["X-API-Key", value];
-      request.headers = {...request.headers, [header]: content};
-    }
-  }
-  return request;
-};
-let shown = "[]";
-ui.getStore().subscribe(() => {
-  const now = JSON.stringify(keys());
-  if (now !== shown) {
-    shown = now;
-    ui.specActions.download("/openapi.json");
-  }
-});
-</script>
-</body>"""
-_INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_STATIC = Path(__file__).parent / "static"
+# By path: the file, and what it is.
+_FILES = {
+    "/docs/docs.js": ("docs.js", "text/javascript"),
+    "/docs/redoc.js": ("redoc.js", "text/javascript"),
+    "/favicon.svg": ("favicon.svg", "image/svg+xml"),
+    "/favicon.ico": ("favicon.ico", "image/x-icon"),
+}
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+_HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="{root}/favicon.svg" type="image/svg+xml">
+"""
+_PAGES = {
+    "swagger-ui": _HEAD
+    + """<link rel="stylesheet" href="{root}/static-offline-docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="{root}/static-offline-docs/swagger-ui-bundle.js"></script>
+<script src="{root}/docs/docs.js" data-openapi="{root}/openapi.json"></script>
+</body>
+</html>
+""",
+    "redoc": _HEAD
+    + """</head>
+<body>
+<div id="redoc"></div>
+<script src="{root}/docs/redoc.js" data-openapi="{root}/openapi.json"></script>
+<script src="{root}/static-offline-docs/redoc.standalone.js"></script>
+</body>
+</html>
+""",
+}
 
 
-def add_docs_page(app: FastAPI, proxies: Proxies, *, keyed: bool) -> None:
-    """Add ``/docs`` to an app that has none.
+def add_docs_pages(app: FastAPI, proxies: Proxies) -> None:
+    """Add the pages and their files to an app that has none.
 
     Args:
-        app: It serves Swagger UI's files already.
+        app: It serves the files of Swagger UI and Redoc already.
         proxies: Tell under which path clients find these.
-        keyed: Whether the page fetches the document again when a person enters a key.
     """
 
-    @lru_cache(maxsize=8)
-    def make_page(prefix: str) -> tuple[str, dict[str, str]]:
-        page = get_swagger_ui_html(
-            openapi_url=f"{prefix}/openapi.json",
-            title=f"{app.title} - Swagger UI",
-            swagger_js_url=f"{prefix}{_FILES}/swagger-ui-bundle.js",
-            swagger_css_url=f"{prefix}{_FILES}/swagger-ui.css",
-            swagger_favicon_url=f"{prefix}{_FILES}/favicon.png",
-            swagger_ui_parameters=app.swagger_ui_parameters,
-        )
-        text = bytes(page.body).decode()
-        if keyed:
-            text = text.replace("</body>", _FETCH_WITH_KEY.replace('"/', f'"{prefix}/'))
-        policy = content_security_policy(text)
-        return text, {"content-security-policy": policy, "referrer-policy": "no-referrer"}
+    def page(request: Request, title: str, name: str) -> HTMLResponse:
+        root = escape(proxies.prefix(request.scope))
+        return HTMLResponse(_PAGES[name].format(title=escape(title), root=root), headers=_HEADERS)
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        text, headers = make_page(proxies.prefix(request.scope))
-        return HTMLResponse(text, headers=headers)
+        return page(request, f"{app.title} - Swagger UI", "swagger-ui")
+
+    @app.get("/redoc", include_in_schema=False)
+    async def redoc(request: Request) -> HTMLResponse:
+        return page(request, f"{app.title} - Redoc", "redoc")
+
+    for path, (name, media_type) in _FILES.items():
+        _add_file(app, path, encoded((_STATIC / name).read_bytes()), media_type)
 
 
-def content_security_policy(page: str) -> str:
-    """Give the policy under which a page may do what it does, and nothing else.
-
-    It may run its own inline scripts, and load from and ask this service only. A description that
-    somebody wrote into a model cannot load images of other hosts or run scripts, and no other site
-    can show the page in a frame.
-
-    Args:
-        page: The whole page, with its inline scripts.
-    """
-    scripts = [
-        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        for script in _INLINE_SCRIPT.findall(page)
-    ]
-    return "; ".join(
-        [
-            "default-src 'none'",
-            " ".join(["script-src 'self'", *(f"'sha256-{digest}'" for digest in scripts)]),
-            "style-src 'self'",
-            "img-src 'self' data:",
-            "font-src 'self'",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        ]
-    )
+def _add_file(app: FastAPI, path: str, content: Encoded, media_type: str) -> None:
+    @app.get(path, include_in_schema=False)
+    async def file() -> DocumentResponse:
+        return DocumentResponse(content, media_type)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,6 +83,12 @@ def name_constants(values: Sequence[str]) -> dict[str, list[str]]:
         taken.add(name.replace("_", ""))
         names.append(name)
     return {"x-enum-varnames": names}
+
+
+def enumerate_values(values: list[Any]) -> dict[str, Any]:
+    """List values of one type, texts or integers, in a schema."""
+    is_text = isinstance(values[0], str)
+    return {"enum": values} | (name_constants(values) if is_text else {})
 
 
 def can_be_attributes(names: Sequence[str]) -> bool:

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.serving.answer import is_classifier
-from inference.web.api.identifiers import can_be_attributes, name_constants
+from inference.web.api.answer_schema import (
+    NUMBER,
+    describe_answers,
+    describe_head,
+    make_object,
+    reference,
+)
+from inference.web.api.identifiers import can_be_attributes, enumerate_values
 from inference.web.api.model_examples import ModelExamples
 from inference.web.api.responses import add_errors
 
 if TYPE_CHECKING:
-    from inference.model.contract import Contract, Feature
+    from collections.abc import Sequence
+
+    from inference.model.contract import Feature
     from inference.model.servable import Servable
     from inference.web.api.identifiers import Identifier
 
@@ -26,9 +34,10 @@ _UNUSED: Schema = {"description": "Not read by the model."}
 # categories or classes are left out.
 _DESCRIBED_FEATURES = 500
 _LISTED = 500
+_LONGEST_TUPLE = 30
+_ABOVE = "9000 is above 6300, the largest value seen in training"
 _KINDS = {"number": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
 _VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
-_NUMBER: Schema = {"type": ["number", "null"]}  # null stands for a number that JSON cannot spell
 
 
 def describe_predict(servable: Servable, identifier: Identifier, schemas: Schema) -> Schema:
@@ -53,7 +62,7 @@ def describe_operation(operation_id: str, summary: str, description: str) -> Sch
         "description": description,
         "operationId": operation_id,
         "requestBody": {"required": True, "content": {"application/json": _request("")}},
-        "responses": {"200": _answers(_reference("Answers"), _reference("Answer"))},
+        "responses": {"200": _answers(reference("Answers"), reference("Answer"))},
     }
     return add_errors(operation)
 
@@ -68,28 +77,37 @@ def complete(
         schemas[f"{name}Record"] = _record(servable)
         schemas[f"{name}Row"] = _row(features)
         operation["requestBody"]["content"]["application/json"] = _request(name)
-    _describe_answers(servable, name, schemas)
-    answer = _answers(_reference(f"{name}Answer"), _reference(f"{name}Answers"))
+    describe_answers(servable, name, schemas)
+    answer = _answers(reference(f"{name}Answer"), reference(f"{name}Answers"))
     operation["responses"]["200"] = answer
     _exemplify(operation["requestBody"], examples.requests)
     _exemplify(answer, examples.answers)
+    for key in schemas:
+        schemas[key]["title"] = key
     return add_errors(operation, examples.problem)
 
 
 def any_schemas() -> Schema:
     """Describe what any model takes and answers."""
-    table: Schema = {"type": ["object", "null"], "additionalProperties": _NUMBER}
+    table: Schema = {"type": ["object", "null"], "additionalProperties": NUMBER}
+    by_class = table | {"examples": [{"Adelie": 0.98, "Gentoo": 0.02}]}
     members: Schema = {
         "label": {"type": ["string", "number", "boolean"], "description": "Of a classifier."},
-        "probabilities": table | {"description": "By class; null where the model gives none."},
-        "scores": table | {"description": "By class, of a classifier without probabilities."},
-        "value": _NUMBER | {"description": "Of a regressor."},
-        "values": table | {"description": "By target, of a regressor on several targets."},
-        "outputs": {"type": "object", "description": "By name, of any other ONNX file."},
+        "probabilities": by_class | {"description": "By class; null where the model gives none."},
+        "scores": by_class | {"description": "By class, of a classifier without probabilities."},
+        "value": NUMBER | {"description": "Of a regressor."},
+        "values": table
+        | {"description": "By target, of a regressor on several targets.", "examples": [{"y": 1}]},
+        "outputs": {
+            "type": "object",
+            "description": "By name, of any other ONNX file.",
+            "examples": [{"output": [0.5]}],
+        },
     }
-    one = _object(_named("penguins", 1) | members, ["model", "version"])
-    prediction = _object(members, [])
-    many = {"predictions": {"type": "array", "items": _reference("Prediction")}}
+    one = make_object(describe_head("penguins", 1) | members, ["model", "version"])
+    prediction = make_object(members, [])
+    many = {"predictions": {"type": "array", "items": reference("Prediction")}}
+    example = {"row": 0, "feature": "body_mass_g", "reason": _ABOVE}
     warning: Schema = {
         "row": {"type": ["integer", "null"], "description": "From 0; null for all rows."},
         "feature": {"type": ["string", "null"]},
@@ -100,6 +118,7 @@ def any_schemas() -> Schema:
             "type": "object",
             "description": "A value for each feature, by name.",
             "additionalProperties": _VALUE,
+            "examples": [{"length_mm": 39.1, "island": "Dream"}],
         },
         "Row": {
             "type": "array",
@@ -108,10 +127,15 @@ def any_schemas() -> Schema:
         },
         "Prediction": prediction | {"description": "The answer to one row."},
         "Answer": one | {"description": "The answer to one record."},
-        "Answers": _object(_named("penguins", 1) | many, ["model", "version", "predictions"])
+        "Answers": make_object(
+            describe_head("penguins", 1) | many, ["model", "version", "predictions"]
+        )
         | {"description": "The answers to a list, in its order."},
-        "RowWarning": _object(warning, ["row", "feature", "reason"])
-        | {"description": "A value outside the training data; it is answered all the same."},
+        "RowWarning": make_object(warning, ["row", "feature", "reason"])
+        | {
+            "description": "A value outside the training data; it is answered all the same.",
+            "examples": [example],
+        },
     }
 
 
@@ -131,30 +155,24 @@ def describe_training(servable: Servable) -> str:
     return " ".join(filter(None, parts))
 
 
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(properties: Schema, required: list[str]) -> Schema:
-    described: Schema = {"type": "object", "properties": properties}
-    return described | {"required": required} if required else described
-
-
 def _request(name: str) -> Schema:
     """Describe a body: a record, or a list of records or rows.
 
     One row without a list around it is answered, too. Generated clients could not tell it from a
     list of rows, so it is not described.
     """
-    record, row = _reference(f"{name}Record"), _reference(f"{name}Row")
-    several = {"type": "array", "minItems": 1, "items": {"anyOf": [record, row]}}
-    return {"schema": {"anyOf": [record, several]}}
+    record, row = reference(f"{name}Record"), reference(f"{name}Row")
+    item = {"title": "A record or a row", "anyOf": [record, row]}
+    several = {"title": "A list", "type": "array", "minItems": 1, "items": item}
+    return {"schema": {"title": "A record, or a list", "anyOf": [record, several]}}
 
 
 def _answers(*schemas: Schema) -> Schema:
     return {
         "description": "The prediction; for a list of rows, one each",
-        "content": {"application/json": {"schema": {"anyOf": list(schemas)}}},
+        "content": {
+            "application/json": {"schema": {"title": "One answer, or many", "anyOf": list(schemas)}}
+        },
     }
 
 
@@ -182,16 +200,20 @@ def _record(servable: Servable) -> Schema:
     }
 
 
-def _row(features: Any) -> Schema:
+def _row(features: Sequence[Feature]) -> Schema:
     """Describe values in feature order: their types only, which the record describes by name."""
     types = [_type(feature) for feature in features]
-    return {
+    described: Schema = {
         "type": "array",
         "description": ", ".join(feature.name for feature in features[:_LISTED]),
-        "prefixItems": [{"type": kind} for kind in types],
         "minItems": len(features),
         "maxItems": len(features),
     }
+    if all(kind == types[0] for kind in types):
+        return described | {"items": {"type": types[0]}}
+    if len(types) > _LONGEST_TUPLE:  # no page and no person can read more
+        return described | {"items": _VALUE}
+    return described | {"prefixItems": [{"type": kind} for kind in types]}
 
 
 def _type(feature: Feature) -> str | list[str]:
@@ -212,83 +234,10 @@ def _property(feature: Feature) -> Schema:
     if not is_listed:
         parts.append(f"{len(categories):,} categories were seen in training")
     elif categories and not feature.open_categories:
-        described |= _enumerate(categories)
+        described |= enumerate_values(categories)
         described["enum"] = [*categories, *([None] if feature.nullable else [])]
     elif categories:
         parts.append(f"seen in training: {', '.join(map(str, categories[:20]))}")
     described["description"] = "; ".join(filter(None, parts))
     described["examples"] = [feature.example]
     return described
-
-
-def _enumerate(values: list[Any]) -> Schema:
-    """List values of one type."""
-    is_text = isinstance(values[0], str)
-    return {"enum": values} | (name_constants(values) if is_text else {})
-
-
-def _named(model: str, version: int) -> Schema:
-    return {
-        "model": {"type": "string", "examples": [model]},
-        "version": {"type": "integer", "examples": [version]},
-        "warnings": {"type": "array", "items": _reference("RowWarning")},
-    }
-
-
-def _describe_answers(servable: Servable, name: str, schemas: Schema) -> None:
-    members = _members(servable, name, schemas)
-    required = list(members)
-    schemas[f"{name}Prediction"] = _object(members, required) | {
-        "description": f"What {servable.name} answers to one row."
-    }
-    named = _named(servable.name, servable.version)
-    schemas[f"{name}Answer"] = _object(named | members, ["model", "version", *required]) | {
-        "description": f"What {servable.name} answers to one record."
-    }
-    many = {"predictions": {"type": "array", "items": _reference(f"{name}Prediction")}}
-    schemas[f"{name}Answers"] = _object(named | many, ["model", "version", "predictions"]) | {
-        "description": f"What {servable.name} answers to a list, in its order."
-    }
-
-
-def _members(servable: Servable, name: str, schemas: Schema) -> Schema:
-    """Describe the members of one prediction, all of which are there."""
-    contract = servable.contract
-    if contract is None:
-        if not is_classifier(servable):
-            outputs = ", ".join(spec.name for spec in servable.signature.outputs[:_LISTED])
-            return {"outputs": {"type": "object", "description": f"By name: {outputs}."}}
-        label = servable.signature.outputs[0].dtype
-        kind = "string" if label is not None and label.kind == "O" else "integer"
-        return {"label": {"type": kind}, "probabilities": _table(name, "Probabilities", schemas)}
-    if contract.task == "regression":
-        if contract.targets is None:
-            return {"value": _NUMBER}
-        targets = ", ".join(contract.targets[:_LISTED])
-        return {"values": _table(name, "Values", schemas, f"By target: {targets}.")}
-    schemas[f"{name}Label"] = _label(contract)
-    has_table = contract.outputs.probabilities is not None
-    table = _table(name, "Probabilities", schemas) if has_table else {"type": "null"}
-    return {"label": _reference(f"{name}Label"), "probabilities": table}
-
-
-def _table(name: str, what: str, schemas: Schema, description: str = "By class.") -> Schema:
-    """Describe numbers by name: a map, since what they are called is data and no code."""
-    schemas[f"{name}{what}"] = {
-        "type": "object",
-        "description": description,
-        "additionalProperties": _NUMBER,
-    }
-    return _reference(f"{name}{what}")
-
-
-def _label(contract: Contract) -> Schema:
-    classes = contract.classes or []
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
-    types = sorted({kinds[type(label)] for label in classes})
-    described: Schema = {"type": types[0] if len(types) == 1 else types}
-    if len(classes) > _LISTED:
-        return described | {"description": f"One of {len(classes):,} classes."}
-    if types in (["integer"], ["string"]):  # code generators know no other constants
-        return described | _enumerate(classes)
-    return described | {"description": f"One of: {', '.join(map(str, classes))}."}

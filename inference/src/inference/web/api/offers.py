@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.web.api.identifiers import name_constants
+from inference.web.api.identifiers import enumerate_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,4 +38,4 @@ def offer_name(parameter: Schema, names: Sequence[str], *, is_known: bool = Fals
 
 def _names(names: list[str], description: str) -> Schema:
     described: Schema = {"type": "string", "description": description}
-    return described | {"enum": names} | name_constants(names) if names else described
+    return described | enumerate_values(names) if names else described

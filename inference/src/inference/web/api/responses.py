@@ -101,8 +101,9 @@ def _exemplify(response: Schema, merged: Mapping[str, Schema]) -> None:
     if described.get("schema") not in (PROBLEM[MEDIA_TYPE]["schema"], *_error_schemas()):
         return
     examples = {}
-    for status in merged:
-        own = next(iter(merged[status]["content"].values())).get("example")
+    own_first = sorted(merged, key=lambda status: "example" not in _first_content(merged[status]))
+    for status in own_first:
+        own = _first_content(merged[status]).get("example")
         if own is None and status in _KNOWN and (status in _SHOWN or len(merged) == 1):
             document = describe(_KNOWN[status])
             own = document if media == MEDIA_TYPE else {"error": document["detail"]}
@@ -111,6 +112,10 @@ def _exemplify(response: Schema, merged: Mapping[str, Schema]) -> None:
             examples[f"{status} {title}".strip()] = {"value": own}
     if examples:
         response["content"] = {media: {"schema": described["schema"], "examples": examples}}
+
+
+def _first_content(response: Schema) -> Schema:
+    return next(iter(response["content"].values()), {})
 
 
 def _error_schemas() -> list[Schema]:
