@@ -13,8 +13,10 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import NMF
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -45,6 +47,7 @@ FRAME = pd.DataFrame(
 )
 Y = (FRAME["a"] > 0.5).astype(int)
 MODEL = LogisticRegression().fit(FRAME, Y)
+JACCARD = KNeighborsClassifier(metric="jaccard")
 NMF_CLASSIFIER = make_pipeline(NMF(1), LogisticRegression())
 
 
@@ -93,6 +96,24 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
                     ("log", LogisticRegression()),
                 ]
             ).fit(FRAME, Y)
+        },
+    ),
+    "several classifiers": (
+        ModelError,
+        r"one classifier per output, model.estimators_\[0\] first",
+        {
+            "model": MultiOutputClassifier(LogisticRegression()).fit(
+                FRAME, np.column_stack([Y, 1 - Y])
+            )
+        },
+    ),
+    "vote": (
+        ConversionError,
+        "estimator 'far': KNeighborsClassifier with metric='jaccard' cannot .*: use one of bray",
+        {
+            "model": VotingClassifier([("log", LogisticRegression()), ("far", JACCARD)]).fit(
+                FRAME, Y
+            )
         },
     ),
     "several outputs": (

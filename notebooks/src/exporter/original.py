@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from exporter.errors import DataError, ModelError
@@ -95,7 +96,7 @@ class Original:
         if predicted.ndim != 1:
             raise ModelError(
                 "the classifier answers with several labels per row, which is not supported: "
-                "publish one classifier per output"
+                + _each(self.model)
             )
         table = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
         if table is not None and table.shape[1] != len(self.classes or []):
@@ -109,6 +110,12 @@ class Original:
         """Turn labels into indices of classes; -1 for what is no class."""
         known = {c: i for i, c in enumerate(self.classes or [])}
         return np.array([known.get(_plain(v), -1) for v in np.asarray(labels).tolist()], dtype=int)
+
+
+def _each(model: Any) -> str:
+    """Advise to publish each of several classifiers by itself."""
+    several = isinstance(model, MultiOutputClassifier)
+    return "publish one classifier per output" + (", model.estimators_[0] first" if several else "")
 
 
 def explain_failure(error: Exception) -> str:
@@ -228,8 +235,7 @@ def _classes(model: Any) -> list[Label]:
     array = None if isinstance(found, list) else np.asarray(found)
     if array is None or array.ndim != 1:
         raise ModelError(
-            "the classifier has several outputs, which is not supported: "
-            "publish one classifier per output"
+            "the classifier has several outputs, which is not supported: " + _each(model)
         )
     classes = [_plain(c) for c in array.tolist()]
     kinds = {type(c) for c in classes}

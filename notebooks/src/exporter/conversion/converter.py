@@ -104,7 +104,10 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
         raise
     except Exception as error:  # a model may hold what its writer does not expect
         what = f"{type(error).__name__}: {error}"
-        raise ConversionError(f"writing it fails with {what[:300].rstrip(' .')}") from error
+        raise ConversionError(
+            f"it holds what the exporter does not expect ({what[:300].rstrip(' .')}): use another "
+            "estimator or option"
+        ) from error
     names = [output.name for output in model.graph.output]
     outputs = Outputs(
         label=names[0],

@@ -56,6 +56,7 @@ class Answer:
 def _present(name: str | None, what: str) -> str:
     if name is None:
         raise ConversionError(
-            f"one of its estimators gives no {what[2:] if what[:2] == 'a ' else what}"
+            f"an estimator gives no {what[2:] if what[:2] == 'a ' else what}, which are "
+            "needed here: use another one"
         )
     return name

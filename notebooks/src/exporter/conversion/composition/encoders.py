@@ -147,7 +147,11 @@ def _encode(graph: Graph, column: Column, categories: np.ndarray[Any, Any]) -> s
     """Give the index of each value among the categories, or their number for an unknown one."""
     texts = any(isinstance(c, str) for c in categories.tolist())
     if texts != (column.element == "string"):
-        raise ConversionError("an encoder of strings gets numbers, or the other way round")
+        fitted, given = ("strings", "numbers") if texts else ("numbers", "strings")
+        raise ConversionError(
+            f"the encoder was fitted on {fitted} such as {categories.tolist()[0]!r}, and X has "
+            f"{given} there: pass X with the types that the model was fitted on"
+        )
     if texts:
         return _encode_texts(graph, column, categories)
     exact, values = _comparable(graph, column, categories)

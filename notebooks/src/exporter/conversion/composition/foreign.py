@@ -53,7 +53,9 @@ def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
         (value,) = _embed(graph, estimator, columns, {})
         return Answer(value=graph.op("Reshape", value, np.array([0, -1])))
     if not is_classifier(estimator):
-        raise ConversionError(f"{type(estimator).__name__} is no classifier and no regressor")
+        raise ConversionError(
+            f"{type(estimator).__name__} is no classifier and no regressor: use one of those"
+        )
     numbered = copy.copy(estimator)  # the label is the class's number
     numbered.classes_ = np.arange(len(estimator.classes_))
     index, *rest = _embed(graph, numbered, columns, {"zipmap": False, "nocl": False})
@@ -84,7 +86,10 @@ def _embed(
         raise ConversionError(f"{name} cannot be written as ONNX: {instead}")
     allowed = get_converter(alias).get_allowed_options() or {}
     if required and required not in allowed:
-        raise ConversionError(f"the scores of {name} cannot be converted")
+        raise ConversionError(
+            f"the decision_function of {name} cannot be written as ONNX: use another estimator, "
+            "or one with predict_proba"
+        )
     kept = {k: v for k, v in options.items() if k in allowed}
     floating = FloatTensorType if graph.real == "float32" else DoubleTensorType
     try:
@@ -97,7 +102,9 @@ def _embed(
                 options={id(estimator): kept} if kept else None,
             )
     except Exception as error:  # its converters raise whatever occurs to them
-        raise ConversionError(f"skl2onnx cannot convert {name}: {_first_line(error)}") from error
+        raise ConversionError(
+            f"{name} cannot be written as ONNX ({_first_line(error)}): use another estimator"
+        ) from error
     if model.functions:
         model = inline_local_functions(model)
     return graph.embed(model, {_INPUT: graph.matrix(columns)})

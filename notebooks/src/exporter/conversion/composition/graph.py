@@ -125,9 +125,12 @@ class Graph:
             ConversionError: One of them is text.
         """
         if any(column.element == "string" for column in columns):
-            raise ConversionError("a column of text reaches a step that takes numbers")
+            raise ConversionError(
+                "a column of strings reaches an estimator of numbers: encode it, for example with "
+                "OneHotEncoder, or turn it into numbers before fit() and publish()"
+            )
         if not columns:
-            raise ConversionError("a step gets no column at all")
+            raise ConversionError("no column is left for it: keep at least one")
         parts = [c.name if c.element == "real" else self.to_real(c.name) for c in columns]
         return parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=1)
 

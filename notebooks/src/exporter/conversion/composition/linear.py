@@ -60,7 +60,9 @@ def predict_with_link(graph: Graph, model: Any, columns: Sequence[Column]) -> An
     raw = _product(graph, model, columns)
     link = type(model._base_loss.link).__name__  # noqa: SLF001 - "auto" is resolved only there
     if link not in ("LogLink", "IdentityLink"):
-        raise ConversionError(f"the link of {type(model).__name__} is {link}")
+        raise ConversionError(
+            f"{type(model).__name__} with a {link} cannot be written as ONNX: use link='log'"
+        )
     return Answer(value=graph.op("Exp", raw) if link == "LogLink" else raw)
 
 

@@ -24,7 +24,7 @@ from sklearn.multiclass import (
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.graph import Column
 from exporter.conversion.composition.linear import above, largest, two_sided
-from exporter.conversion.composition.registry import predict, predicts
+from exporter.conversion.composition.registry import predict, predicts, within
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ def predict_constant(graph: Graph, model: Any, columns: Sequence[Column]) -> Ans
 def predict_dummy(graph: Graph, model: DummyClassifier, columns: Sequence[Column]) -> Answer:
     """Answer the same for every row."""
     if model.strategy not in ("prior", "most_frequent", "constant"):
-        raise ConversionError(f"DummyClassifier answers at random (strategy={model.strategy!r})")
+        raise ConversionError(
+            f"DummyClassifier(strategy={model.strategy!r}) answers at random: use strategy='prior'"
+        )
     shares = np.asarray(model.class_prior_, dtype=np.float64)
     best = int(np.argmax(shares))
     if model.strategy == "constant":
@@ -142,7 +144,7 @@ def predict_bagged_value(
 @predicts(VotingClassifier)
 def predict_voting(graph: Graph, model: VotingClassifier, columns: Sequence[Column]) -> Answer:
     """Average probabilities, or count votes."""
-    answers = [predict(graph, e, columns) for e in model.estimators_]
+    answers = _answers(graph, model, columns)
     weights = model._weights_not_none  # noqa: SLF001 - those of estimators that are kept
     weights = np.ones(len(answers)) if weights is None else np.asarray(weights, dtype=np.float64)
     soft = model.voting == "soft"
@@ -165,10 +167,20 @@ def predict_voted_value(graph: Graph, model: VotingRegressor, columns: Sequence[
     weights = model._weights_not_none  # noqa: SLF001 - those of estimators that are kept
     weights = np.ones(len(model.estimators_)) if weights is None else np.asarray(weights, float)
     parts = [
-        graph.op("Mul", predict(graph, e, columns).need_value(), float(w))
-        for e, w in zip(model.estimators_, weights.tolist(), strict=True)
+        graph.op("Mul", answer.need_value(), float(w))
+        for answer, w in zip(_answers(graph, model, columns), weights.tolist(), strict=True)
     ]
     return Answer(value=graph.op("Div", _sum(graph, parts), float(weights.sum())))
+
+
+def _answers(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Answer]:
+    """Ask the estimators of a vote."""
+    names = [name for name, estimator in model.estimators if estimator != "drop"]
+    answers = []
+    for name, estimator in zip(names, model.estimators_, strict=True):
+        with within(f"estimator {name!r}"):
+            answers.append(predict(graph, estimator, columns))
+    return answers
 
 
 @predicts(StackingClassifier, StackingRegressor)
@@ -176,8 +188,10 @@ def predict_stacking(graph: Graph, model: Any, columns: Sequence[Column]) -> Ans
     """Ask the final estimator about the others' answers."""
     parts = []
     binary = len(getattr(model, "classes_", ())) == 2
-    for estimator, method in zip(model.estimators_, model.stack_method_, strict=True):
-        answer = predict(graph, estimator, columns)
+    names = [name for name, estimator in model.estimators if estimator != "drop"]
+    for name, estimator, method in zip(names, model.estimators_, model.stack_method_, strict=True):
+        with within(f"estimator {name!r}"):
+            answer = predict(graph, estimator, columns)
         if method == "predict_proba":
             shares = answer.need_probabilities()
             parts.append(graph.gather(shares, [1]) if binary else shares)
@@ -191,7 +205,8 @@ def predict_stacking(graph: Graph, model: Any, columns: Sequence[Column]) -> Ans
     stacked: list[Column] = [Column(graph.concat(parts), "real", _stacked_width(model))]
     if model.passthrough:
         stacked += columns
-    return predict(graph, model.final_estimator_, stacked)
+    with within("final_estimator"):
+        return predict(graph, model.final_estimator_, stacked)
 
 
 def binary_score(graph: Graph, estimator: Any, answer: Answer) -> str:

@@ -24,7 +24,7 @@ def transform_rounds(graph: Graph, imputer: Any, columns: Sequence[Column]) -> l
     """Repeat the rounds of the fit, each column by its own estimator."""
     if imputer.sample_posterior:
         raise ConversionError(
-            "IterativeImputer(sample_posterior=True) answers at random: leave it out"
+            "IterativeImputer(sample_posterior=True) answers at random: use sample_posterior=False"
         )
     total = sum(column.width for column in columns)
     each = [graph.pick(columns, [place])[0] for place in range(total)]

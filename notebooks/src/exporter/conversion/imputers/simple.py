@@ -30,10 +30,18 @@ def transform_imputer(
         masks.append(found)
         if value is None or value != value:  # noqa: PLR0124 - NaN: such a column is left out
             if imputer.keep_empty_features:
-                raise ConversionError("an imputer keeps a column that was always missing")
+                raise ConversionError(
+                    "an imputer keeps a column that was always missing: drop that column, or use "
+                    "keep_empty_features=False"
+                )
             continue
-        if isinstance(value, str) != (column.element == "string"):
-            raise ConversionError("an imputer of strings gets numbers, or the other way round")
+        text = isinstance(value, str)
+        if text != (column.element == "string"):
+            fitted, given = ("strings", "numbers") if text else ("numbers", "strings")
+            raise ConversionError(
+                f"the imputer fills in {fitted} such as {value!r}, and X has {given} there: "
+                "pass X with the types that the model was fitted on"
+            )
         name = column.name
         if column.element not in ("string", "real"):
             name = graph.to_real(name)
@@ -69,7 +77,10 @@ def is_missing(graph: Graph, column: Column, marker: Any) -> str:
     if marker is None or marker != marker:  # noqa: PLR0124 - NaN
         return graph.op("IsNaN", real)
     if isinstance(marker, str):
-        raise ConversionError("an imputer of strings gets numbers")
+        raise ConversionError(
+            f"an imputer looks for {marker!r} in a column of numbers: "
+            "pass X with the types that the model was fitted on"
+        )
     return graph.op("Equal", real, float(marker))
 
 

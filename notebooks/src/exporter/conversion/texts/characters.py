@@ -6,7 +6,7 @@ one text is left.
 
 from __future__ import annotations
 
-import sys
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from exporter.conversion.composition.graph import Graph
 
+_LAST_COMPOSED = 0x2FFFF  # later ones stand for themselves
 _ROUNDS = 22  # texts of up to four million characters
 _NONE, _SAME = "\x00none", "\x00same"  # longer than any character
 _STRIPS: dict[str, Callable[[str], str]] = {
@@ -67,7 +68,7 @@ def split_characters(graph: Graph, text: str, pad: str) -> str:
 @cache
 def capitals() -> dict[str, str]:
     """List the characters that Python lowers to one other character, with that."""
-    lowered = {chr(code): chr(code).lower() for code in range(sys.maxunicode + 1)}
+    lowered = {raw: raw.lower() for raw in _alterable()}
     return {raw: low for raw, low in lowered.items() if low != raw and len(low) == 1}
 
 
@@ -76,14 +77,24 @@ def _table(how: str, *, lowercase: bool) -> dict[str, str]:
     """List what becomes of characters that change; for ``ascii``, of all that leave anything."""
     strip = _STRIPS[how]
     table = {}
-    for code in range(sys.maxunicode + 1):
-        character = chr(code)
-        if 0xD800 <= code <= 0xDFFF:
-            continue
+    for character in _alterable():
         changed = strip(character.lower() if lowercase else character)
         if changed if how == "ascii" else changed != character:
             table[character] = changed
     return table
+
+
+@cache
+def _alterable() -> list[str]:
+    """List ASCII, and the characters that are capitals, marks, or made of others."""
+    return [
+        character
+        for character in map(chr, range(_LAST_COMPOSED + 1))
+        if character.isascii()
+        or not unicodedata.is_normalized("NFKD", character)
+        or unicodedata.combining(character)
+        or character.lower() != character
+    ]
 
 
 def _close(graph: Graph, pieces: str) -> str:
