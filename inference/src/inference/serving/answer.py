@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 _NO_CONTRACT = "this model has no contract: its features are positional and its ranges are unknown"
 
 
+def count_values(labels: Any) -> dict[Any, int]:
+    """Count how often each value occurs in an array."""
+    values = _flat(labels).tolist()
+    return {values[0]: 1} if len(values) == 1 else Counter(values)
+
+
 class AnswerBuilder:
     """Builds one servable's answers.
 
@@ -60,7 +66,13 @@ class AnswerBuilder:
 
     def count_labels(self, results: list[Any]) -> dict[Any, int] | None:
         """Count how often each class was predicted; ``None`` where there are no classes."""
-        return Counter(self._labels(results[0])) if self._build == self._classified else None
+        if self._build != self._classified:
+            return None
+        counts = count_values(results[0])
+        by_code = self._by_code
+        if by_code is None:
+            return counts
+        return {by_code.get(code, code): count for code, count in counts.items()}
 
     def records(self, results: list[Any]) -> list[Any]:
         """Build the same in less time for many rows, as records that encode alike."""

@@ -6,12 +6,12 @@ where it was run.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from inference.errors import InferenceError, RequestError
+from inference.serving.answer import count_values
 from inference.serving.dispatch import is_small, longest
 from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
@@ -170,7 +170,7 @@ def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[A
     labels = values[names.index(contract.outputs.label)]
     if not isinstance(labels, np.ndarray):
         return None
-    counted = Counter(labels.ravel().tolist())
+    counted = count_values(labels.ravel())
     decoded = servable.classes_by_code
     return counted if decoded is None else {decoded.get(k, k): n for k, n in counted.items()}
 

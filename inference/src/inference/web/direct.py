@@ -20,7 +20,7 @@ from inference.log import REQUEST_ID
 from inference.web.access.guard import log_request
 from inference.web.cycle import Cycle
 from inference.web.exchange import Exchange, make_id
-from inference.web.heads import Head
+from inference.web.heads import LARGEST_KEPT, Head
 from inference.web.protocol import Protocol
 from inference.web.transport.plain_head import read_plain_head
 
@@ -61,10 +61,10 @@ class DirectProtocol(Protocol):
         return True
 
     def _answer_plain(self, message: bytes) -> bool:
-        head = read_plain_head(message)
-        if head is None:
+        plain = read_plain_head(message)
+        if plain is None:
             return False
-        path, headers, by_name, size = head
+        path, headers, by_name, size = plain
         family = self._hot.family(path)
         if (
             family is None
@@ -74,8 +74,12 @@ class DirectProtocol(Protocol):
             or not self._hot.browsers.is_exempt(headers, by_name)
         ):
             return False
-        self._hot.heads.note(message, Head(family, path, headers, len(message) - size))
-        made_id = None if b"x-request-id" in by_name else make_id()
+        made_id = None
+        if b"x-request-id" not in by_name:  # a head with an id of its own does not come again
+            made_id = make_id()
+            if size <= LARGEST_KEPT:
+                head = Head(family, path, headers, len(message) - size)
+                self._hot.heads.keep(message[:size], head)
         exchange = Exchange(path, headers, message[size:], made_id)
         self._answer(family, exchange, keep_alive=not self.closing)
         return True

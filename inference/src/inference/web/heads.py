@@ -6,6 +6,7 @@ receives a head it knows with a body of the length that head announces, has noth
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,10 +14,8 @@ if TYPE_CHECKING:
 
 _METHOD = b"POST "  # all hot routes take this one; what begins otherwise begins with blank lines
 _END = b"\r\n\r\n"
-_LARGEST = 2048
+LARGEST_KEPT = 2048  # bytes of a head
 _MOST = 256
-# Where every request has a head of its own, few are noted, and all that costs is one look.
-_PASSED_OVER = 1024
 
 
 class Head(NamedTuple):
@@ -38,12 +37,10 @@ class Head(NamedTuple):
 
 
 class Heads:
-    """The heads that are known; they are forgotten together when there are too many."""
+    """The heads that are known; when there are too many, the oldest is forgotten."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Head] = {}
-        self._are_found = False
-        self._to_pass_over = 0
+        self._known: OrderedDict[bytes, Head] = OrderedDict()
 
     def find(self, message: bytes) -> tuple[Head, bytes] | None:
         """Find the head of a message, and its body.
@@ -58,7 +55,6 @@ class Heads:
         head = self._known.get(message[:end])
         if head is None or len(message) - end != head.body_bytes:
             return None
-        self._are_found = True
         return head, message[end:]
 
     def note(self, message: bytes, head: Head) -> None:
@@ -68,19 +64,23 @@ class Heads:
             message: One message or several, from the beginning of the first.
             head: What the last one's says; it is remembered only if that is the first one's, too.
         """
-        if self._to_pass_over:
-            self._to_pass_over -= 1
-            return
         end = message.find(_END) + len(_END)
-        if not message.startswith(_METHOD) or end > _LARGEST:
+        if not message.startswith(_METHOD) or end > LARGEST_KEPT:
             return
         # Anything behind the body, or between it and the head, makes the lengths differ.
         if len(message) - end != head.body_bytes:
             return
         if any(name == b"x-request-id" for name, _ in head.headers):
             return  # it will not come again
+        self.keep(message[:end], head)
+
+    def keep(self, text: bytes, head: Head) -> None:
+        """Remember a head that is known to be that of one whole message.
+
+        Args:
+            text: Its bytes.
+            head: What they say.
+        """
         if len(self._known) >= _MOST:
-            self._known.clear()
-            self._to_pass_over = 0 if self._are_found else _PASSED_OVER
-            self._are_found = False
-        self._known[message[:end]] = head
+            self._known.popitem(last=False)
+        self._known[text] = head

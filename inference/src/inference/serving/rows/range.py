@@ -42,6 +42,7 @@ class TrainingRange:
         self._is_whole = self._is_known and numeric == len(features)
         self._lows = np.array([low for _, _, low, _ in self._bounds], dtype=np.float64)
         self._highs = np.array([high for _, _, _, high in self._bounds], dtype=np.float64)
+        self._typed_bounds: dict[np.dtype[Any], tuple[np.ndarray[Any, Any], ...]] = {}
 
     def covers_row(self, row: Sequence[Scalar]) -> bool:
         """Tell whether every value of a row lies inside, which says that it is finite, too."""
@@ -60,10 +61,20 @@ class TrainingRange:
         """Tell whether all of a matrix, shape ``[rows, features]``, lies inside."""
         if not self._is_whole or matrix.shape[1:] != self._lows.shape:
             return False
-        with np.errstate(over="ignore"):  # a bound beyond the type becomes infinite: none at all
-            lows, highs = self._lows.astype(matrix.dtype), self._highs.astype(matrix.dtype)
+        lows, highs = self._bounds_as(matrix.dtype)
         inside = (matrix.min(axis=0) >= lows) & (matrix.max(axis=0) <= highs)
         return bool(inside.all())
+
+    def _bounds_as(self, dtype: np.dtype[Any]) -> tuple[np.ndarray[Any, Any], ...]:
+        known = self._typed_bounds.get(dtype)
+        if known is None:
+            with np.errstate(over="ignore"):
+                known = self._lows.astype(dtype), self._highs.astype(dtype)
+            if not all(np.isfinite(bounds).all() for bounds in known):
+                # Beyond the type: an infinite value would count as inside.
+                known = np.full_like(known[0], np.inf), known[1]
+            self._typed_bounds[dtype] = known
+        return known
 
     def warnings(self, rows: Sequence[Sequence[Scalar]]) -> list[dict[str, Any]]:
         """List the values outside, at most :data:`MAX_WARNINGS`, by feature and then by row."""

@@ -102,10 +102,14 @@ class RowReader:
             if len(rows) == 1 and self._range.covers_row(rows[0]):
                 return Batch(1, self._to_feeds(rows), single, [])
             self._check_count(len(rows))
-            feeds = self._make_feeds(rows)
+            feeds = self._to_arrays(rows)
         except _REFUSED:
             return None
-        return None if feeds is None else self._to_batch(rows, feeds, single=single)
+        if self._is_inside(feeds):  # and thus finite
+            return Batch(len(rows), feeds, single, [])
+        if not self._is_finite(feeds):
+            return None
+        return Batch(len(rows), feeds, single, self._range.warnings(rows))
 
     def read(self, body: bytes) -> Batch:
         """Read one record, a list of records, one row, or a list of rows.
