@@ -47,6 +47,9 @@ def test_a_category_has_no_range_whatever_its_contract_says() -> None:
 def test_a_bound_beyond_the_inputs_type_is_none() -> None:
     known = TrainingRange([Feature("mass", "number", "a", minimum=-1e300, maximum=1e300)])
     assert known.covers_matrix(np.array([[3e38]], dtype=np.float32))
+    assert not known.covers_matrix(np.array([[np.inf]], dtype=np.float32))
+    assert not known.covers_matrix(np.array([[-np.inf]], dtype=np.float32))
+    assert not known.covers_matrix(np.array([[np.nan]], dtype=np.float32))
 
 
 def test_the_warnings_of_one_answer_are_bounded() -> None:

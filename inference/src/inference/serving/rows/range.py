@@ -68,11 +68,11 @@ class TrainingRange:
     def _bounds_as(self, dtype: np.dtype[Any]) -> tuple[np.ndarray[Any, Any], ...]:
         known = self._typed_bounds.get(dtype)
         if known is None:
-            with np.errstate(over="ignore"):
-                known = self._lows.astype(dtype), self._highs.astype(dtype)
-            if not all(np.isfinite(bounds).all() for bounds in known):
-                # Beyond the type: an infinite value would count as inside.
-                known = np.full_like(known[0], np.inf), known[1]
+            lows, highs = self._lows, self._highs
+            if dtype.kind == "f":  # beyond the type a bound would be infinite, and infinity inside
+                most = float(np.finfo(dtype).max)
+                lows, highs = lows.clip(-most, most), highs.clip(-most, most)
+            known = lows.astype(dtype), highs.astype(dtype)
             self._typed_bounds[dtype] = known
         return known
 
