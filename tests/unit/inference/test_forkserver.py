@@ -21,6 +21,7 @@ from inference.admission.contents import fill
 from inference.repository import forkserver
 from inference.repository.admission import Limits, examine
 from inference.repository.forkserver import ForkServer
+from inference.serving.examination import load_trial
 from service_process import eventually
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[ForkServer]:
-    server = ForkServer()
+    server = ForkServer(load_trial)
     yield server
     assert is_alive(server.pid), "it died of a file"
     server.close()
@@ -175,7 +176,7 @@ def test_a_killed_process_costs_one_examination_at_most(
 
 def test_without_it_a_fresh_process_examines(path: Path) -> None:
     path.write_bytes(penguins())
-    server = ForkServer()
+    server = ForkServer(load_trial)
     os.kill(server.pid, signal.SIGKILL)
     eventually(lambda: not is_alive(server.pid))
     assert ask(server, path).admitted
@@ -216,7 +217,7 @@ def test_the_child_inherits_nothing_that_is_open(path: Path) -> None:
 @pytest.fixture
 def frail() -> Iterator[ForkServer]:
     """Give a fork server that is the test's own."""
-    server = ForkServer()
+    server = ForkServer(load_trial)
     yield server
     server.close()
     assert not is_alive(server.pid)
@@ -269,7 +270,7 @@ def test_a_process_that_cannot_be_begun_costs_the_fork_server_nothing(
         return fork()
 
     monkeypatch.setattr(os, "fork", fork_now_and_then)
-    server = ForkServer()
+    server = ForkServer(load_trial)
     monkeypatch.undo()
     try:
         for _ in range(4):
@@ -298,7 +299,7 @@ def test_a_stopped_keeper_is_ended_when_its_time_is_over(forks: ForkServer, path
 
 def test_whatever_it_has_begun_ends_with_it(path: Path) -> None:
     path.write_bytes(artefacts.endless())
-    server = ForkServer()
+    server = ForkServer(load_trial)
 
     async def close() -> None:
         with await server.read(path, Limits()) as contents:
@@ -323,7 +324,7 @@ def test_a_file_system_that_hangs_costs_one_reader_and_nobody_waits_for_it(
         return fill(memory, file, most_bytes, between)
 
     monkeypatch.setattr(reader, "fill", hang)
-    server = ForkServer()
+    server = ForkServer(load_trial)
     path.write_bytes(penguins())
 
     async def ask_both() -> bytes:
@@ -349,7 +350,7 @@ def test_a_reading_that_nobody_waits_for_ends(
             arguments[-1]()
 
     monkeypatch.setattr(reader, "fill", slowly)
-    server = ForkServer()
+    server = ForkServer(load_trial)
 
     async def cancel() -> None:
         task = asyncio.create_task(server.read(tmp_path / "large", Limits(seconds=600)))

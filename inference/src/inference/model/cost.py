@@ -141,13 +141,19 @@ def _feeds(servable: Servable, rows: int) -> dict[str, Any]:
     if samples:
         tiled = [samples[i % len(samples)].row for i in range(rows)]
         return servable.to_feeds(tiled)
-    return {spec.name: _zeros(spec, rows) for spec in servable.signature.inputs}
+    return {spec.name: fill(spec, rows, 0) for spec in servable.signature.inputs}
 
 
-def _zeros(spec: TensorSpec, rows: int) -> Any:
-    variable = [rows, *[1] * max(0, len(spec.shape) - 1)]
-    shape = [v if d == -1 else d for d, v in zip(spec.shape, variable, strict=True)]
-    array = np.zeros(shape, dtype=spec.dtype or np.float32)
+def fill(spec: TensorSpec, rows: int, number: int) -> Any:
+    """Make an array for an input: of so many rows, and of a length of 1 where it varies otherwise.
+
+    Args:
+        spec: The input.
+        rows: As many rows, unless there can be only so many.
+        number: What it is filled with; text is empty for 0.
+    """
+    shape = [rows if i == 0 else 1 for i in range(len(spec.shape))]
+    shape = [v if d == -1 else d for d, v in zip(spec.shape, shape, strict=True)]
     if spec.dtype == np.object_:
-        array[...] = ""
-    return array
+        return np.full(shape, str(number) if number else "", dtype=np.object_)
+    return np.full(shape, number, dtype=spec.dtype or np.float32)

@@ -46,7 +46,7 @@ def positional_features(signature: Signature) -> list[Feature] | None:
 
 
 def _width(spec: TensorSpec) -> int | None:
-    if spec.dtype is None or len(spec.shape) not in _ROW_RANKS or spec.shape[0] > 1:
+    if spec.dtype is None or len(spec.shape) not in _ROW_RANKS or spec.shape[0] not in (-1, 1):
         return None
     width = spec.shape[1] if len(spec.shape) > 1 else 1
     return width if width > 0 else None
@@ -63,6 +63,26 @@ def _kind(spec: TensorSpec) -> Literal["number", "integer", "category", "boolean
             return "integer"
         case _:
             return "number"
+
+
+def check_kinds(signature: Signature) -> None:
+    """Check that requests can carry what a graph takes, and answers something that it gives.
+
+    Raises:
+        ArtefactError: They cannot.
+    """
+    for spec in signature.inputs:
+        if spec.dtype is None:
+            raise ArtefactError(
+                f"input '{spec.name}' is {spec.onnx_type}, which no request can carry: take a "
+                "tensor of numbers, booleans or strings"
+            )
+    if signature.outputs and not any(spec.has_known_elements for spec in signature.outputs):
+        first = signature.outputs[0]
+        raise ArtefactError(
+            f"output '{first.name}' is {first.onnx_type}, which no answer can carry: give numbers "
+            "as float, double or a whole number of 8 bits or more"
+        )
 
 
 def check_count(signature: Signature) -> None:

@@ -14,8 +14,14 @@ import numpy as np
 from inference.errors import InferenceError
 from inference.model.columns import Columns
 from inference.model.contract import METADATA_KEY, Contract, decode_contract, label_key
-from inference.model.features import check_against, check_count, positional_features
+from inference.model.features import (
+    check_against,
+    check_count,
+    check_kinds,
+    positional_features,
+)
 from inference.model.plan import Plan
+from inference.model.rows import join_rows
 from inference.model.session import Session
 
 if TYPE_CHECKING:
@@ -47,6 +53,7 @@ class Servable:
         features: The contract's, or positional ones; ``None`` when the inputs are not rows.
         text_inputs: Names of the inputs that take text.
         class_keys: How each class is spelt in an answer; ``None`` without classes.
+        row_outputs: Names of the outputs that give a value for each row; ``None`` for all.
 
     Raises:
         ArtefactError: It cannot be loaded, or the contract does not fit the graph.
@@ -68,6 +75,7 @@ class Servable:
         self._session = Session(data, threads=self.plan.threads, memory_bytes=memory_bytes)
         self.signature = self._session.signature
         check_count(self.signature)
+        check_kinds(self.signature)
         self.text_inputs = [s.name for s in self.signature.inputs if s.dtype == np.object_]
         document = self._session.metadata.get(METADATA_KEY)
         self.contract: Contract | None = None if document is None else decode_contract(document)
@@ -78,13 +86,29 @@ class Servable:
             check_against(self.contract, self.signature)
             self.features = self.contract.features
         self.columns = Columns(self.features, self.signature) if self.features else None
+        self._runs_by_row = self.features is not None and self.signature.takes_one_row
+        self.row_outputs: Sequence[str] | None = None
         self.class_keys, self.classes_by_code = _classes(self.contract)
 
     def run(
         self, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop | None = None
     ) -> list[Any]:
-        """Run the graph once; see :meth:`inference.model.session.Session.run`."""
+        """Run the graph once; see :meth:`inference.model.session.Session.run`.
+
+        A graph that takes one row is run once for each.
+        """
+        if self._runs_by_row:
+            rows = max(len(array) for array in feeds.values())
+            if rows > 1:
+                parts = [{n: a[i : i + 1] for n, a in feeds.items()} for i in range(rows)]
+                return join_rows([self._session.run(outputs, part, stop) for part in parts])
         return self._session.run(outputs, feeds, stop)
+
+    def keep_outputs(self, names: Sequence[str]) -> None:
+        """Answer rows with these outputs only; without any, the graph takes tensors and no rows."""
+        self.row_outputs = names
+        if not names:
+            self.features = self.columns = None
 
     def give_back(self, feeds: dict[str, Any]) -> None:
         """Give memory back; see :meth:`inference.model.session.Session.give_back`."""

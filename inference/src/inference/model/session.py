@@ -96,10 +96,10 @@ class Session:
         self._run = getattr(self._session, "_sess", self._session).run
         # One for all runs that nothing ends: where there is none, each run makes its own.
         self._inline = ort.RunOptions()
-        self._outputs = [argument.name for argument in self._session.get_outputs()]
         self.signature = Signature(
             tuple(_specs(self._session.get_inputs())), tuple(_specs(self._session.get_outputs()))
         )
+        self._outputs = [s.name for s in self.signature.outputs if s.has_known_elements]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -113,7 +113,7 @@ class Session:
         """Run the graph once.
 
         Args:
-            outputs: Names of the outputs wanted, ``None`` for all.
+            outputs: Names of the outputs wanted, ``None`` for all with known elements.
             feeds: An array per input, of the signature's type and shape.
             stop: Ends the run; without it nothing does.
 

@@ -6,6 +6,7 @@ Protocol.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ _ELEMENTS: dict[str, tuple[type[Any], str]] = {
     "double": (np.float64, "FP64"),
     "string": (np.object_, "BYTES"),
 }
+# The element types within a tensor, a sequence, a map or an optional value.
+_ELEMENT = re.compile(r"tensor\((\w+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ class TensorSpec:
             return cls(name, onnx_type, None, None, dims)
         return cls(name, onnx_type, np.dtype(known[0]), known[1], dims)
 
+    @property
+    def has_known_elements(self) -> bool:
+        """Whether onnxruntime gives the values out, and they are the numbers that they stand for.
+
+        It does not for bfloat16 and for less than a byte, and gives other bytes for float8.
+        """
+        return set(_ELEMENT.findall(self.onnx_type)) <= _ELEMENTS.keys()
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -70,6 +81,11 @@ class Signature:
     def costs_by_rows(self) -> bool:
         """Whether a run's cost follows from the row count: nothing else about the inputs varies."""
         return all(spec.shape and -1 not in spec.shape[1:] for spec in self.inputs)
+
+    @property
+    def takes_one_row(self) -> bool:
+        """Whether the graph was made for one row at a time."""
+        return any(spec.shape[:1] == (1,) for spec in self.inputs)
 
     @property
     def has_variable_rows(self) -> bool:

@@ -13,6 +13,7 @@ from inference import log
 from inference.process.worker import run_worker
 from inference.repository.forkserver import ForkServer
 from inference.runtime.shared_memory import Place
+from inference.serving.examination import load_trial
 
 if TYPE_CHECKING:
     import socket
@@ -59,7 +60,7 @@ def become_worker(
             values=settings.log_values,
             lines_per_second=settings.log_lines_per_second,
         )
-        forks = ForkServer()  # before there are threads
+        forks = ForkServer(load_trial)  # before there are threads
         grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
         held_by = (lifeline[0], grace_seconds)
         threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()

@@ -140,7 +140,8 @@ async def examine_aside(contents: Contents, limits: Limits = _DEFAULT) -> Report
 
 
 def _command(contents: Contents, limits: Limits) -> list[str]:
-    module = [sys.executable, "-P", "-m", "inference.repository.examiner"]
+    # By name: it knows the routes, which stand above this room.
+    module = [sys.executable, "-P", "-m", "inference.serving.examination"]
     return [*module, str(contents.descriptor), str(limits.memory_bytes), str(limits.seconds)]
 
 

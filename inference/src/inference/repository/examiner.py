@@ -1,9 +1,10 @@
-"""The child process that tries one artefact: ``python -m inference.repository.examiner FD ...``.
+"""The child process that tries one artefact; :mod:`inference.serving.examination` begins it.
 
 It is given a descriptor of the artefact's bytes, and no name. It may crash, loop or run out of
 memory: that is what it is for. It limits itself, asks to be ended first when memory is short,
 leaves the network, and gives up opening anything before it looks into the bytes: then it
-refuses external data, loads the file, replays the golden samples, times it, and writes one
+refuses external data, loads the file, replays the golden samples, times it, asks it as routes do,
+and writes one
 :class:`~inference.repository.report.Report` as JSON to standard output.
 """
 
@@ -14,7 +15,6 @@ import hashlib
 import os
 import resource
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.model.servable import Servable
+    from inference.model.session import Stop
 
+    # Asks a servable as routes do, and names the outputs that give a value for each row.
+    Trial = Callable[[Servable, Stop], list[str] | None]
+    LoadTrial = Callable[[], Trial]
 
 # Where a busy service leaves nothing else of its core, an examination gets a tenth of it.
 _NICENESS = 10
@@ -41,6 +45,7 @@ _SECONDS = 30.0
 # Replaying takes two such shares of the time, timing one or two, comparing batches one: the rest is
 # for a file that is large, and for a machine that is busy.
 _STEP_SHARE = 0.1
+_TRIAL_RUNS = 12  # at most as many are made to try routes
 
 
 _STANDARD_OUTPUT = 1
@@ -103,7 +108,11 @@ def give_up_files() -> None:
 
 
 def examine_here(
-    data: bytes, confine: Callable[[], None] | None = None, *, seconds: float = _SECONDS
+    data: bytes,
+    confine: Callable[[], None] | None = None,
+    *,
+    seconds: float = _SECONDS,
+    load_trial: LoadTrial | None = None,
 ) -> Report:
     """Examine one artefact in this process; see :func:`inference.repository.admission.examine`.
 
@@ -111,10 +120,11 @@ def examine_here(
         data: The artefact, whole.
         confine: Called when all is imported and nothing of the file has been looked at.
         seconds: How long it may take.
+        load_trial: Imports what asks it as routes do; ``None`` leaves that out.
     """
     report = Report(admitted=False, digest=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
     try:
-        return _try(data, report, confine, seconds)
+        return _try(data, report, confine, seconds, load_trial)
     except RunTimeoutError as error:
         # Without a digest: on a machine that is less busy it may be found otherwise.
         reason = (
@@ -130,7 +140,13 @@ def examine_here(
         )
 
 
-def _try(data: bytes, report: Report, confine: Callable[[], None] | None, seconds: float) -> Report:
+def _try(
+    data: bytes,
+    report: Report,
+    confine: Callable[[], None] | None,
+    seconds: float,
+    load_trial: LoadTrial | None,
+) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
     from inference.model.cost import ROW_COUNTS, measure_text  # noqa: PLC0415
     from inference.model.plan import ANY_TEXT, granted_cpus  # noqa: PLC0415
@@ -139,6 +155,7 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
     from inference.model.servable import Servable  # noqa: PLC0415
     from inference.model.shapes import has_fixed_sizes  # noqa: PLC0415
 
+    trial = load_trial() if load_trial is not None else None
     granted = granted_cpus()
     peak = watch_peak()
     if confine is not None:
@@ -181,9 +198,12 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
         if contract is not None:
             raise ArtefactError(f"it cannot be timed: {error}") from None
         warnings.append(f"it could not be tried: {error}")
+    is_quick = cost.get(1, 0.0) * _TRIAL_RUNS < step_seconds * 1e6
+    row_outputs = _ask(servable, trial, step_seconds) if trial is not None and is_quick else None
     return msgspec.structs.replace(
         report,
         admitted=True,
+        row_outputs=row_outputs,
         memory_bytes=peak() - before,
         has_contract=contract is not None,
         samples=samples,
@@ -196,6 +216,13 @@ def _try(data: bytes, report: Report, confine: Callable[[], None] | None, second
         inline_text=inline_text,
         warnings=warnings,
     )
+
+
+def _ask(servable: Servable, trial: Trial, seconds: float) -> list[str] | None:
+    from inference.model.cost import LONGEST_RUN, ended_after  # noqa: PLC0415
+
+    with ended_after(seconds * LONGEST_RUN) as stop:
+        return trial(servable, stop)
 
 
 def _measure(
@@ -230,20 +257,19 @@ def _measure(
     return (together, threads) if wanted or gain >= _THREADS_GAIN else (alone, 1)
 
 
-def tell(descriptor: int, memory_bytes: int, seconds: float) -> None:
+def tell(
+    descriptor: int, memory_bytes: int, seconds: float, load_trial: LoadTrial | None = None
+) -> None:
     """Examine a file within limits, and write the report to standard output; for once in a process.
 
     Args:
         descriptor: Of the file's bytes.
         memory_bytes: Address space.
         seconds: Processor time, rounded up to whole seconds.
+        load_trial: See :func:`examine_here`.
     """
     limit_resources(memory_bytes, int(seconds) + 1)
     leave_network()
-    report = examine_here(read_all(descriptor), give_up_files, seconds=seconds)
+    data = read_all(descriptor)
+    report = examine_here(data, give_up_files, seconds=seconds, load_trial=load_trial)
     os.write(_STANDARD_OUTPUT, msgspec.json.encode(report) + b"\n")
-
-
-if __name__ == "__main__":
-    step_back()
-    tell(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

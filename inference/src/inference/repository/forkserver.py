@@ -21,6 +21,7 @@ import signal
 import socket
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from inference.repository.examiner import LoadTrial
     from inference.repository.report import Report
 
 _LARGEST_JOB = 64 * 1024
@@ -66,14 +68,18 @@ _decode_job = msgspec.msgpack.Decoder(_Job).decode
 
 
 class ForkServer:
-    """Reads and examines artefacts; to be made before there are threads or keys."""
+    """Reads and examines artefacts; to be made before there are threads or keys.
 
-    def __init__(self) -> None:
+    Args:
+        load_trial: What asks each artefact as routes do.
+    """
+
+    def __init__(self, load_trial: LoadTrial | None = None) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)  # one that hangs must not hang the loop
         self._is_lost = False
         with theirs:
-            self.pid = _fork(lambda: _attend(theirs))
+            self.pid = _fork(lambda: _attend(theirs, load_trial))
 
     async def read(self, path: Path, limits: Limits) -> Contents:
         """Read an artefact, whatever stands there and however long its file system takes.
@@ -172,7 +178,7 @@ class ForkServer:
         )
 
 
-def _attend(control: socket.socket) -> None:
+def _attend(control: socket.socket, load_trial: LoadTrial | None) -> None:
     """Be the fork server: begin one job after the other until nobody asks any more."""
     step_back()  # to fork takes milliseconds, too
     control.setblocking(True)
@@ -189,7 +195,7 @@ def _attend(control: socket.socket) -> None:
                 os.close(number)
             continue
         job, memory = _decode_job(spelt), descriptors[1]
-        be = _read if job.path else _keep
+        be = _read if job.path else partial(_keep, load_trial)
         # Where no process can be had, whoever asked sees the socket closed without a word.
         with socket.socket(fileno=descriptors[0]) as asker, contextlib.suppress(OSError):
             _fork(lambda: _begin(be, asker, memory, job))  # noqa: B023 - it is called at once
@@ -213,12 +219,12 @@ def _read(asker: socket.socket, memory: int, job: _Job) -> None:
     read_for(asker, memory, job.path, most_bytes=limits.file_bytes, seconds=limits.seconds)
 
 
-def _keep(asker: socket.socket, memory: int, job: _Job) -> None:
+def _keep(load_trial: LoadTrial | None, asker: socket.socket, memory: int, job: _Job) -> None:
     """Be a keeper: wait for the child, end it when its time is over, tell what became of it."""
     limits = job.limits
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     stdout, stderr = os.pipe(), os.pipe()
-    child = _fork(lambda: _examine(stdout[1], stderr[1], memory, limits))
+    child = _fork(lambda: _examine((stdout[1], stderr[1]), memory, limits, load_trial))
     for number in (stdout[1], stderr[1], memory):
         os.close(number)
     told = {stdout[0]: b"", stderr[0]: b""}
@@ -258,12 +264,14 @@ def _listen(told: dict[int, bytes], asker: socket.socket, deadline: float) -> bo
     return True
 
 
-def _examine(stdout: int, stderr: int, memory: int, limits: Limits) -> None:
+def _examine(
+    told: tuple[int, int], memory: int, limits: Limits, load_trial: LoadTrial | None
+) -> None:
     """Be the child: only the memory is open, and what is told to."""
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
+    os.dup2(told[0], 1)
+    os.dup2(told[1], 2)
     _close_all_but(memory)
-    tell(memory, limits.memory_bytes, limits.seconds)
+    tell(memory, limits.memory_bytes, limits.seconds, load_trial)
 
 
 def _close_all_but(kept: int) -> None:

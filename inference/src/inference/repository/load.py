@@ -47,6 +47,8 @@ def load_servable(
         name, version, contents.path, plan=plan, memory_bytes=settings.run_memory_bytes
     )
     servable.digest = contents.digest
+    if report.row_outputs is not None:
+        servable.keep_outputs(report.row_outputs)
     serving = servable.contract.serving if servable.contract else None
     if serving is not None:
         plan = override_plan(plan, mode=serving.mode, max_batch_rows=serving.max_batch_rows)

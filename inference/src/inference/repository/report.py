@@ -26,6 +26,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         fixed_sizes: Whether what a run computes has sizes that follow from the shapes of its inputs
             alone, so that ``cost_us`` holds for whatever values they have.
         inline_text: Up to how many characters, of the longest text times rows, that holds.
+        row_outputs: Names of the outputs that give a value for each row, of a file without
+            contract; none where it takes tensors only, ``None`` where nothing is known of them.
         warnings: What a person should know although it is admitted.
         was_cut_short: Whether the examination was ended from outside, so that another one, on a
             machine that is less busy, may find otherwise.
@@ -45,6 +47,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     batchable: bool = False
     fixed_sizes: bool = False
     inline_text: int = ANY_TEXT
+    row_outputs: list[str] | None = None
     warnings: list[str] = []
     was_cut_short: bool = False
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from inference.model.rows import row_values
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -29,7 +31,7 @@ class AnswerBuilder:
         servable: The model that is asked.
 
     Attributes:
-        outputs: Names of the ONNX outputs to run for; ``None`` for all.
+        outputs: Names of the ONNX outputs to run for.
         notes: Warnings that every answer carries.
     """
 
@@ -37,14 +39,13 @@ class AnswerBuilder:
         self._keys = servable.class_keys
         self._by_code = servable.classes_by_code
         self.notes: list[Any] = []
-        self.outputs: list[str] | None
+        self.outputs: list[str]
         self._prediction: tuple[Any, Any] | None = None
         contract = servable.contract
-        self._build: Callable[[list[Any]], list[dict[str, Any]]]
+        self._build: Callable[[list[Any], int], list[dict[str, Any]]]
         if contract is None:
             self.notes.append({"row": None, "feature": None, "reason": _NO_CONTRACT})
-            self.outputs = None
-            self._names = [spec.name for spec in servable.signature.outputs]
+            self.outputs = _names_of_outputs(servable)
             self._build = self._foreign if not is_classifier(servable) else self._classified
         elif contract.task == "classification":
             probabilities = contract.outputs.probabilities
@@ -56,13 +57,21 @@ class AnswerBuilder:
             self._targets = contract.targets
             self._build = self._regressed
 
-    def predictions(self, results: list[Any]) -> list[dict[str, Any]]:
+    def predictions(self, results: list[Any], rows: int | None = None) -> list[dict[str, Any]]:
         """Build one prediction per row.
 
         Args:
-            results: What the run gave for :attr:`outputs`; a row each on the first axis.
+            results: What the run gave for :attr:`outputs`.
+            rows: For how many rows; ``None`` for as many as the first result has.
+
+        Raises:
+            ValueError: The results have not one value for each row.
         """
-        return self._build(results)
+        rows = len(results[0]) if rows is None else rows
+        built = self._build(results, rows)
+        if len(built) != rows:
+            raise ValueError(f"there are {len(built)} values for {rows} rows")
+        return built
 
     def count_labels(self, results: list[Any]) -> dict[Any, int] | None:
         """Count how often each class was predicted; ``None`` where there are no classes."""
@@ -74,13 +83,13 @@ class AnswerBuilder:
             return counts
         return {by_code.get(code, code): count for code, count in counts.items()}
 
-    def records(self, results: list[Any]) -> list[Any]:
+    def records(self, results: list[Any], rows: int | None = None) -> list[Any]:
         """Build the same in less time for many rows, as records that encode alike."""
         if self._prediction is None or len(results) == 1 or isinstance(results[1], list):
-            return self.predictions(results)
+            return self.predictions(results, rows)
         prediction, table = self._prediction
-        rows = zip(self._labels(results[0]), results[1].tolist(), strict=True)
-        return [prediction(label, table(*row)) for label, row in rows]
+        pairs = zip(self._labels(results[0]), results[1].tolist(), strict=True)
+        return [prediction(label, table(*row)) for label, row in pairs]
 
     def _labels(self, values: Any) -> list[Any]:
         labels: list[Any] = _flat(values).tolist()
@@ -88,7 +97,7 @@ class AnswerBuilder:
             labels = [self._by_code.get(code, code) for code in labels]
         return labels
 
-    def _classified(self, results: list[Any]) -> list[dict[str, Any]]:
+    def _classified(self, results: list[Any], _: int) -> list[dict[str, Any]]:
         labels = self._labels(results[0])
         if len(results) == 1:
             return [{"label": label, "probabilities": None} for label in labels]
@@ -103,16 +112,16 @@ class AnswerBuilder:
         keys = self._keys or [str(i) for i in range(probabilities.shape[-1])]
         return [dict(zip(keys, row, strict=True)) for row in probabilities.tolist()]
 
-    def _regressed(self, results: list[Any]) -> list[dict[str, Any]]:
+    def _regressed(self, results: list[Any], _: int) -> list[dict[str, Any]]:
         if self._targets is None:
             return [{"value": value} for value in _flat(results[0]).tolist()]
         targets = self._targets
         return [{"values": dict(zip(targets, row, strict=True))} for row in results[0].tolist()]
 
-    def _foreign(self, results: list[Any]) -> list[dict[str, Any]]:
-        columns = [value.tolist() if hasattr(value, "tolist") else value for value in results]
+    def _foreign(self, results: list[Any], rows: int) -> list[dict[str, Any]]:
+        columns = [row_values(value, rows) for value in results]
         return [
-            {"outputs": dict(zip(self._names, row, strict=True))}
+            {"outputs": dict(zip(self.outputs, row, strict=True))}
             for row in zip(*columns, strict=True)
         ]
 
@@ -141,13 +150,20 @@ def _prediction_of(keys: Sequence[str] | None) -> tuple[Any, Any] | None:
 def is_classifier(servable: Servable) -> bool:
     """Tell scikit-learn's usual pair of outputs: labels, then probabilities or ZipMap's maps."""
     outputs = servable.signature.outputs
-    if len(outputs) != 2:
+    if len(outputs) != 2 or len(_names_of_outputs(servable)) != 2:
         return False
     label, table = outputs
     labels = label.dtype is not None and label.dtype.kind in "Oi" and len(label.shape) == 1
     zipmap = table.onnx_type.startswith("seq(map(")
     matrix = table.dtype is not None and table.dtype.kind == "f" and len(table.shape) == 2
     return labels and (zipmap or matrix)
+
+
+def _names_of_outputs(servable: Servable) -> list[str]:
+    """Name the outputs of a file without contract that rows are answered with."""
+    known = [spec.name for spec in servable.signature.outputs if spec.has_known_elements]
+    kept = servable.row_outputs
+    return [name for name in known if kept is None or name in kept]
 
 
 def _flat(values: Any) -> np.ndarray[Any, Any]:

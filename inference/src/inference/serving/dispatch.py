@@ -208,6 +208,10 @@ def _count(values: list[Any]) -> int:
 def _size(value: Any) -> int:
     if isinstance(value, np.ndarray):
         return value.size
+    if not isinstance(value, list):  # nothing, of an optional output
+        return 0
+    if value and isinstance(value[0], np.ndarray):
+        return sum(part.size for part in value)
     is_table = isinstance(value, list) and value and isinstance(value[0], dict)
     return len(value) * len(value[0]) if is_table else 0
 

@@ -87,7 +87,7 @@ class Inferrer:
         try:
             values = self._dispatcher.run_inline(servable, query.names, query.feeds, timing)
         except InferenceError as error:
-            raise _explain(servable, error) from error
+            raise explain_failure(servable, error) from error
         if not is_small(values):
             return None
         timing.labels = _count_labels(servable, query, values)
@@ -143,7 +143,7 @@ class Inferrer:
         except InferenceError as error:
             if has_run:
                 raise
-            raise _explain(servable, error) from error
+            raise explain_failure(servable, error) from error
 
     def _read(self, servable: Servable, body: bytes, json_bytes: int | None) -> Query:
         return read_request(
@@ -175,7 +175,7 @@ def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[A
     return counted if decoded is None else {decoded.get(k, k): n for k, n in counted.items()}
 
 
-def _explain(servable: Servable, error: InferenceError) -> Exception:
+def explain_failure(servable: Servable, error: InferenceError) -> Exception:
     """Say whose mistake a failed run is.
 
     Without a contract only the graph itself knows which values and which variable dimensions go

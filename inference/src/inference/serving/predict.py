@@ -6,9 +6,12 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from inference.errors import ConflictError, InferenceError
+from inference.runtime.name import shorten
 from inference.serving.answer import AnswerBuilder
+from inference.serving.infer import explain_failure
 from inference.serving.rows.reader import RowReader
 from inference.serving.usual import UsualRequest
 from inference.threads import off_loop
@@ -28,6 +31,7 @@ _INLINE_BYTES = 16 * 1024
 _CAREFUL_BYTES = 2 * 1024
 # As many values are encoded in one go, which takes some milliseconds.
 _PIECE_VALUES = 8 * 1024
+_SHOWN = 8  # tensors that a message describes
 
 
 class Predictor:
@@ -47,11 +51,7 @@ class Predictor:
 
     def __init__(self, servable: Servable, dispatcher: Dispatcher, settings: Settings) -> None:
         if servable.features is None:
-            shapes = ", ".join(f"{s.name} {list(s.shape)}" for s in servable.signature.inputs)
-            raise ConflictError(
-                f"model '{servable.name}' takes tensors ({shapes}), not rows of features: it "
-                "cannot be asked with JSON records"
-            )
+            raise _without_rows(servable)
         self._dispatcher = dispatcher
         self._reader = RowReader(
             servable,
@@ -90,7 +90,10 @@ class Predictor:
         timing.parse_ended()
         timing.rows = batch.rows
         outputs = self._builder.outputs
-        results = self._dispatcher.run_inline(servable, outputs, batch.feeds, timing)
+        try:
+            results = self._dispatcher.run_inline(servable, outputs, batch.feeds, timing)
+        except InferenceError as error:
+            raise explain_failure(servable, error) from error
         return self._encode(servable, batch, results, timing)
 
     async def predict(self, servable: Servable, body: bytes, timing: Timing) -> bytes:
@@ -110,9 +113,12 @@ class Predictor:
         def finish(results: list[Any]) -> bytes:
             return self._encode(servable, batch, results, timing)
 
-        return await self._dispatcher.run(
-            servable, self._builder.outputs, batch.feeds, timing, finish
-        )
+        try:
+            return await self._dispatcher.run(
+                servable, self._builder.outputs, batch.feeds, timing, finish
+            )
+        except InferenceError as error:
+            raise explain_failure(servable, error) from error
 
     def _read_at_once(self, body: bytes) -> Batch | None:
         """Read a small body on the loop; what is wrong at length is for a thread to tell."""
@@ -123,40 +129,57 @@ class Predictor:
     def _encode(
         self, servable: Servable, batch: Batch, results: list[Any], timing: Timing
     ) -> bytes:
+        answer: dict[str, Any] = {"model": servable.name, "version": servable.version}
         try:
             if batch.single:
-                (prediction,) = self._builder.predictions(results)
+                (prediction,) = self._builder.predictions(results, 1)
+                answer |= prediction
             else:
-                predictions = self._predictions(results)
+                answer["predictions"] = self._predictions(results, batch.rows)
+            timing.labels, timing.warnings = self._builder.count_labels(results), batch.warnings
+            warnings = self._builder.notes + batch.warnings
+            if warnings:
+                answer["warnings"] = warnings
+            encoded = _encode(answer)
         except (ValueError, TypeError, IndexError) as error:
+            if servable.contract is None:
+                raise _without_rows(servable) from error
             raise InferenceError(
                 f"the outputs of model '{servable.name}' are not one row per input row: {error}"
             ) from error
-        answer: dict[str, Any] = {"model": servable.name, "version": servable.version}
-        if batch.single:
-            answer |= prediction
-        else:
-            answer["predictions"] = predictions
-        timing.labels, timing.warnings = self._builder.count_labels(results), batch.warnings
-        warnings = self._builder.notes + batch.warnings
-        if warnings:
-            answer["warnings"] = warnings
-        encoded = _encode(answer)
         timing.finish()
         return encoded
 
-    def _predictions(self, results: list[Any]) -> list[Any] | msgspec.Raw:
+    def _predictions(self, results: list[Any], rows: int) -> list[Any] | msgspec.Raw:
         """Build a list's predictions; many are encoded in pieces, since each holds the lock."""
-        rows = len(results[0])
         values = sum(getattr(result, "size", rows) for result in results)
-        if values <= _PIECE_VALUES or any(len(result) != rows for result in results):
-            return self._builder.records(results)
+        if values <= _PIECE_VALUES or not all(_can_be_cut(result, rows) for result in results):
+            return self._builder.records(results, rows)
         step = max(1, _PIECE_VALUES * rows // values)
         pieces = [
             _encode(self._builder.records([result[at : at + step] for result in results]))[1:-1]
             for at in range(0, rows, step)
         ]
         return msgspec.Raw(b"[%b]" % b",".join(pieces))
+
+
+def _can_be_cut(result: Any, rows: int) -> bool:
+    """Tell whether a piece of a result is the result of a piece of the rows."""
+    if isinstance(result, list):  # maps, or columns
+        return len(result) == rows and isinstance(result[0], dict)
+    return isinstance(result, np.ndarray) and result.shape[:1] == (rows,)
+
+
+def _without_rows(servable: Servable) -> ConflictError:
+    signature = servable.signature
+    taken, given = (
+        ", ".join(f"{shorten(s.name)} {s.onnx_type} {list(s.shape)}" for s in specs[:_SHOWN])
+        for specs in (signature.inputs, signature.outputs)
+    )
+    return ConflictError(
+        f"model '{servable.name}' takes tensors ({taken}) and gives tensors ({given}), not a "
+        f"prediction for each row: ask /v2/models/{servable.name}/infer"
+    )
 
 
 class Predictors:

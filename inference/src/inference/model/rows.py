@@ -1,0 +1,65 @@
+"""What a run gives for each row, whatever kind of value it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inference.errors import InferenceError
+
+
+def row_values(value: Any, rows: int) -> list[Any]:
+    """Give an output's value for each row.
+
+    Args:
+        value: An array with a row each on the first axis; a sequence of such arrays, as skl2onnx
+            writes several targets; a sequence with an element, such as ZipMap's map, for each row;
+            or nothing, of an optional output.
+        rows: How many rows were asked.
+
+    Raises:
+        ValueError: It has not one value for each row.
+
+    >>> row_values([np.eye(2), np.ones((2, 1))], 2)
+    [[[1.0, 0.0], [1.0]], [[0.0, 1.0], [1.0]]]
+    """
+    if value is None:
+        return [None] * rows
+    if _has_rows(value, rows):
+        values: list[Any] = value.tolist()
+        return values
+    if isinstance(value, list) and value:
+        if all(_has_rows(part, rows) for part in value):
+            columns = [part.tolist() for part in value]
+            return [list(row) for row in zip(*columns, strict=True)]
+        if len(value) == rows:
+            return [part.tolist() if isinstance(part, np.ndarray) else part for part in value]
+    raise ValueError(f"an output has not one value for each of {rows} rows")
+
+
+def join_rows(results: list[list[Any]]) -> list[Any]:
+    """Put the results of single rows together, as one run would give them.
+
+    Raises:
+        InferenceError: An output has not one value for its row.
+    """
+    return [_join(list(values)) for values in zip(*results, strict=True)]
+
+
+def _join(values: list[Any]) -> Any:
+    first = values[0]
+    if first is None:
+        return None
+    if all(_has_rows(value, 1) for value in values):
+        return np.concatenate(values)
+    if isinstance(first, list) and all(len(value) == len(first) for value in values):
+        if all(_has_rows(part, 1) for value in values for part in value):
+            return [np.concatenate(parts) for parts in zip(*values, strict=True)]
+        if len(first) == 1:
+            return [part for value in values for part in value]
+    raise InferenceError("an output has not one value for each row")
+
+
+def _has_rows(value: Any, rows: int) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim > 0 and len(value) == rows
