@@ -18,6 +18,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from exporter.errors import DataError, ModelError
+from exporter.forests import find_forest
 
 if TYPE_CHECKING:
     from inference.model.contract import Label
@@ -87,12 +88,11 @@ class Original:
             # Deprecations inside scikit-learn are nothing that a publication can mend.
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
-            predicted = np.asarray(self.model.predict(native))
-            if self.task == "regression":
-                values = predicted.astype(np.float64)
-                single = values.ndim > 1 and values.shape[1] == 1
-                return Answers(values[:, 0] if single else values)
-            probabilities = self.model.predict_proba(native) if self.has_probabilities else None
+            predicted, probabilities = self._ask(native)
+        if self.task == "regression":
+            values = predicted.astype(np.float64)
+            single = values.ndim > 1 and values.shape[1] == 1
+            return Answers(values[:, 0] if single else values)
         if predicted.ndim != 1:
             raise ModelError(
                 "the classifier answers with several labels per row, which is not supported: "
@@ -105,6 +105,13 @@ class Original:
                 f"{len(self.classes or [])} class: fit it on two classes or more"
             )
         return Answers(self.to_indices(predicted), table)
+
+    def _ask(self, native: Any) -> tuple[Any, Any]:
+        forest = find_forest(self.model)
+        if forest is not None:
+            return forest.answer(native)
+        predicted = np.asarray(self.model.predict(native))
+        return predicted, self.model.predict_proba(native) if self.has_probabilities else None
 
     def to_indices(self, labels: Any) -> np.ndarray[Any, Any]:
         """Turn labels into indices of classes; -1 for what is no class."""

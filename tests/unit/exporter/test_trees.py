@@ -20,6 +20,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -30,6 +31,7 @@ from threadpoolctl import threadpool_limits
 from exporter.conversion.converter import Attempt, convert
 from exporter.conversion.parity import Comparison, compare, run
 from exporter.conversion.precision import needs_doubles
+from exporter.conversion.trees import structure
 from exporter.layout import candidate_layouts
 from exporter.original import Original
 from exporter.reading import read_table
@@ -216,6 +218,48 @@ def test_categories_by_type_fall_where_the_original_has_them() -> None:
     y = np.isin(words, ["red", "naïve"]) ^ (frame["number"] > 0.3)
     model = HistGradientBoostingClassifier(max_iter=30).fit(frame, y)
     assert ask(model, frame).holds
+
+
+@pytest.mark.parametrize("nodes", [1, 40, 1 << 18])
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(20, random_state=0),
+        RandomForestClassifier(20, max_depth=2, random_state=0),
+        RandomForestRegressor(20, random_state=0),
+        GradientBoostingClassifier(n_estimators=20),
+        HistGradientBoostingClassifier(max_iter=20),
+        AdaBoostClassifier(DecisionTreeClassifier(max_depth=3), n_estimators=20, random_state=0),
+    ],
+)
+def test_trees_in_several_nodes_answer_as_in_one(
+    model: Any, nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large ensemble is written in parts, which load in less memory."""
+    monkeypatch.setattr(structure, "_NODES_AT_ONCE", nodes)
+    assert ask(model.fit(IRIS, SPECIES), around(IRIS)).holds
+
+
+@pytest.mark.parametrize("alone", [0, 1, 2])
+def test_trees_of_one_leaf_answer_among_others(alone: int) -> None:
+    """Wherever they stand: a root of TreeEnsemble is no leaf."""
+    forest = RandomForestClassifier(3, random_state=0).fit(IRIS, SPECIES)
+    single = DecisionTreeClassifier(max_depth=1, min_samples_leaf=150).fit(IRIS, SPECIES)
+    pure = DecisionTreeClassifier().fit(IRIS, SPECIES)
+    assert single.tree_.node_count == 1
+    forest.estimators_ = [pure, pure, pure]
+    forest.estimators_[alone] = single
+    assert ask(forest, around(IRIS)).holds
+
+
+def test_many_classes_answer_beside_other_trees() -> None:
+    """Alone they are added by an operator that is not there beside the one that others need."""
+    rng = np.random.default_rng(0)
+    rows, y = rng.normal(size=(3000, 3)), np.arange(3000) % 600
+    forest = RandomForestClassifier(30, max_depth=8, max_features=1, random_state=0)
+    assert ask(forest.fit(rows, y), rows[:300]).holds
+    both = VotingClassifier([("forest", forest), ("tree", DecisionTreeClassifier())], voting="soft")
+    assert ask(both.fit(rows, y), rows[:300], "float64").holds
 
 
 def test_a_tree_of_one_leaf_answers() -> None:

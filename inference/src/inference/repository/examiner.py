@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,11 +25,12 @@ from inference.admission.contents import read_all
 from inference.admission.file_format import HEAD_BYTES, explain
 from inference.errors import ArtefactError, RookeryError, RunTimeoutError
 from inference.repository.report import Report
-from inference.runtime.memory import be_first_to_go, watch_peak
+from inference.runtime.memory import be_first_to_go, give_back, watch_peak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference.model.contract import Contract
     from inference.model.servable import Servable
     from inference.model.session import Stop
 
@@ -148,7 +150,7 @@ def _try(
     load_trial: LoadTrial | None,
 ) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
-    from inference.model.cost import ROW_COUNTS, measure_text  # noqa: PLC0415
+    from inference.model.cost import ROW_COUNTS, measure_cost, measure_text  # noqa: PLC0415
     from inference.model.plan import ANY_TEXT, granted_cpus  # noqa: PLC0415
     from inference.model.proto import parse  # noqa: PLC0415
     from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
@@ -166,10 +168,12 @@ def _try(
     except ArtefactError as error:
         raise ArtefactError(explain(str(error), data[:HEAD_BYTES])) from None
     fixed_sizes = has_fixed_sizes(graph)
+    del graph  # as large as the file
     step_seconds = seconds * _STEP_SHARE
     begin = time.perf_counter()
     servable = Servable("examined", 1, data)
     load_ms = (time.perf_counter() - begin) * 1e3
+    give_back()  # what loading took
     if load_ms > step_seconds * 1e3:
         granted = 1  # to try more threads is to load it again
     samples, difference = replay_samples(servable, 2 * step_seconds)
@@ -184,7 +188,7 @@ def _try(
             f"{samples} of {len(contract.samples)} golden samples were replayed: each takes long"
         )
     try:
-        cost, threads = _measure(servable, data, granted, step_seconds)
+        cost = measure_cost(servable, step_seconds)
         inline_text = measure_text(servable, cost, step_seconds) if fixed_sizes else ANY_TEXT
         quick = max(cost) == max(ROW_COUNTS) and max(cost.values()) < step_seconds * 1e6
         # Who asks for much would have his neighbours wait, in a run that they share.
@@ -200,6 +204,10 @@ def _try(
         warnings.append(f"it could not be tried: {error}")
     is_quick = cost.get(1, 0.0) * _TRIAL_RUNS < step_seconds * 1e6
     row_outputs = _ask(servable, trial, step_seconds) if trial is not None and is_quick else None
+    del servable  # a large model is not to be in memory twice
+    if cost:
+        load = partial(Servable, "examined", 1, data)
+        cost, threads = _try_threads(load, contract, cost, granted, step_seconds)
     return msgspec.structs.replace(
         report,
         admitted=True,
@@ -225,16 +233,21 @@ def _ask(servable: Servable, trial: Trial, seconds: float) -> list[str] | None:
         return trial(servable, stop)
 
 
-def _measure(
-    servable: Servable, data: bytes, granted: int, seconds: float
+def _try_threads(
+    load: Callable[..., Servable],
+    contract: Contract | None,
+    alone: dict[int, float],
+    granted: int,
+    seconds: float,
 ) -> tuple[dict[int, float], int]:
-    """Measure the cost curve, and whether more threads are worth it.
+    """Measure whether more threads are worth it.
 
     Args:
-        servable: The artefact, loaded for one thread.
-        data: The same.
+        load: Loads the artefact, with a plan.
+        contract: What it says about itself.
+        alone: The cost curve of one thread.
         granted: The most threads.
-        seconds: How long each of the curves should take.
+        seconds: How long the curve should take.
 
     Returns:
         The curve, and the number of threads that it was measured with.
@@ -242,16 +255,13 @@ def _measure(
     from inference.model.cost import measure_cost  # noqa: PLC0415
     from inference.model.plan import Plan  # noqa: PLC0415
 
-    serving = servable.contract.serving if servable.contract else None
-    alone = measure_cost(servable, seconds)
+    serving = contract.serving if contract else None
     wanted = serving.threads if serving and serving.threads else None
     threads = min(wanted or granted, granted)
     largest = max(alone)
     if threads == 1 or (wanted is None and alone[largest] < _THREADS_WORTH_US):
         return alone, 1
-    # The class at hand, since importing it at the top would map onnxruntime before the limits.
-    again = type(servable)("examined", 1, data, plan=Plan(threads=threads))
-    together = measure_cost(again, seconds)
+    together = measure_cost(load(plan=Plan(threads=threads)), seconds)
     largest = max(alone.keys() & together.keys())
     gain = alone[largest] / together[largest]
     return (together, threads) if wanted or gain >= _THREADS_GAIN else (alone, 1)

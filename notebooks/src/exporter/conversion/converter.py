@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from skl2onnx._supported_operators import sklearn_operator_name_map
 
 from exporter.conversion.composition.compose import compose, compose_choices
-from exporter.conversion.composition.graph import OPSETS, Column
+from exporter.conversion.composition.graph import NEWEST, Column
 from exporter.conversion.composition.registry import written_here
 from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
+from exporter.conversion.payload import serialize
 from exporter.conversion.precision import needs_doubles
 from exporter.errors import ConversionError, DataError
 from exporter.original import reads_column
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
+from inference.model.plan import granted_cpus
 from inference.model.session import Session
+from inference.runtime.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from exporter.table import Table
 
 _MATRIX = "X"
+_LARGE_BYTES = 1 << 22  # a run of so large a graph takes long
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     classes = original.encoded_classes or original.classes
     columns = _columns(layout)
     try:
-        model = compose(original.model, columns, layout.precision, classes)
+        model, payloads = compose(original.model, columns, layout.precision, classes)
     except ConversionError as error:
         for index, column in enumerate(probe.columns):
             if column.kind == "unread" and reads_column(original, probe.native, index):
@@ -121,10 +125,11 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     for column, name in zip(probe.columns, inputs, strict=True):
         if name is not None and column.kind == "unread":
             raise DataError(column.problem)
-    file = model.SerializeToString()
-    del model  # twice as large as the file
+    file = serialize(model, payloads)
+    del model, payloads  # as large as the file
     try:
-        session = Session(file)
+        session = Session(file, threads=granted_cpus() if len(file) > _LARGE_BYTES else 1)
+        give_back()  # what loading took
         session.run(names, layout.to_feeds(probe, inputs))
     except (ArtefactError, InferenceError) as error:
         raise ConversionError(_explain_runtime(str(error), layout)) from error
@@ -143,12 +148,13 @@ def read_choices(model: Any, layout: Layout, rows: Table) -> list[tuple[Any, Any
         Each estimator that chooses, with the indices it chooses for each row; an imputer once for
         each column that it fills.
     """
-    graph, estimators = compose_choices(model, _columns(layout), layout.precision)
+    graph, payloads, estimators = compose_choices(model, _columns(layout), layout.precision)
     names = [output.name for output in graph.graph.output]
     keep_outputs(graph, names)
     make_portable(graph)
     feeds = layout.to_feeds(rows, _inputs(graph, layout))
-    return list(zip(estimators, Session(graph.SerializeToString()).run(names, feeds), strict=True))
+    session = Session(serialize(graph, payloads))
+    return list(zip(estimators, session.run(names, feeds), strict=True))
 
 
 def supported_estimators() -> list[str]:
@@ -175,7 +181,7 @@ def _inputs(model: Any, layout: Layout) -> tuple[str | None, ...]:
 def _check_opsets(model: Any) -> None:
     wanted = opsets(model)
     for domain, version in wanted.items():
-        limit = OPSETS.get("" if domain == "ai.onnx" else domain)
+        limit = NEWEST.get("" if domain == "ai.onnx" else domain)
         if limit is None:
             raise ConversionError(f"the graph needs the operators of '{domain}', which nobody has")
         if version > limit:

@@ -53,7 +53,7 @@ def compose(
     inputs: Sequence[Column],
     real: Real,
     classes: Sequence[Any] | None,
-) -> Any:
+) -> tuple[Any, dict[str, bytes]]:
     """Write a model into one graph.
 
     Args:
@@ -64,34 +64,40 @@ def compose(
             a regressor.
 
     Returns:
-        An ONNX model with a label and probabilities, or one value.
+        An ONNX model with a label and probabilities, or one value; and the large attributes that
+        it lacks, see :func:`exporter.conversion.payload.serialize`.
 
     Raises:
         ConversionError: A part of it cannot be written.
     """
     graph = Graph(inputs, real)
     answer = predict(graph, model, inputs)
+    if graph.mixes_opsets:
+        graph = Graph(inputs, real, one_opset=True)
+        answer = predict(graph, model, inputs)
     if classes is None:
-        return graph.build([("value", answer.need_value(), graph.real_type)])
+        return graph.build([("value", answer.need_value(), graph.real_type)]), graph.payloads
     texts = isinstance(classes[0], str)
     known = np.array(classes, dtype=object if texts else np.int64)
     label = graph.op("Gather", known, answer.need_index())
     outputs = [("label", label, TensorProto.STRING if texts else TensorProto.INT64)]
     if hasattr(model, "predict_proba"):
         outputs.append(("probabilities", answer.need_probabilities(), graph.real_type))
-    return graph.build(outputs)
+    return graph.build(outputs), graph.payloads
 
 
-def compose_choices(model: Any, inputs: Sequence[Column], real: Real) -> tuple[Any, list[Any]]:
+def compose_choices(
+    model: Any, inputs: Sequence[Column], real: Real
+) -> tuple[Any, dict[str, bytes], list[Any]]:
     """Write which neighbours a model chooses; see :func:`compose`.
 
     Returns:
         An ONNX model with one output for each choice, ``int64`` of shape ``[rows, neighbours]``,
-        and the estimators that choose, in that order.
+        the large attributes that it lacks, and the estimators that choose, in that order.
     """
-    graph = Graph(inputs, real)
+    graph = Graph(inputs, real, one_opset=True)
     predict(graph, model, inputs)
     outputs = [
         (f"chosen{place}", name, TensorProto.INT64) for place, (_, name) in enumerate(graph.noted)
     ]
-    return graph.build(outputs), [estimator for estimator, _ in graph.noted]
+    return graph.build(outputs), graph.payloads, [estimator for estimator, _ in graph.noted]

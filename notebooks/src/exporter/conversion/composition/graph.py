@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.conversion.payload import fill
+from exporter.conversion.payload import Payload, encode
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ Element = Literal["real", "int64", "bool", "string"]
 
 # What the oldest server that is worth supporting runs: onnxruntime 1.18 of May 2024 has opset 21.
 OPSETS = {"": 21, "ai.onnx.ml": 3, "com.microsoft": 1}
+# Trees need what onnxruntime has since 1.20 of November 2024, and where that is, these are not.
+NEWEST = OPSETS | {"ai.onnx.ml": 5}
+_NEEDS_NEWEST = "TreeEnsemble"
+_GONE_IN_NEWEST = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 _IR_VERSION = 10
 _PREFIX = "_"
 
@@ -39,21 +43,24 @@ class Graph:
     Args:
         inputs: Names and element types of the inputs, each with its width.
         real: What a real number is.
+        one_opset: Whether all trees are to be ``TreeEnsemble``, whatever that costs.
 
     Attributes:
         noted: Choices that another graph may give out, each with what has made it.
-        payloads: Large attributes by the names of their nodes, which :meth:`build` fills in.
+        payloads: Large attributes by the names of their nodes, which the model to be lacks; see
+            :func:`exporter.conversion.payload.serialize`.
     """
 
-    def __init__(self, inputs: Iterable[Column], real: Real) -> None:
+    def __init__(self, inputs: Iterable[Column], real: Real, *, one_opset: bool = False) -> None:
         self.inputs = list(inputs)
         self.real = real
+        self.one_opset = one_opset
         self.dtype = np.dtype(real)
         self.real_type = TensorProto.FLOAT if real == "float32" else TensorProto.DOUBLE
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.noted: list[tuple[Any, str]] = []
-        self.payloads: dict[str, dict[str, Any]] = {}
+        self.payloads: dict[str, bytes] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._taken = {column.name for column in self.inputs}
 
@@ -87,6 +94,14 @@ class Graph:
         outputs = [self.unique(kind.lower()) for _ in range(count)]
         self.nodes.append(helper.make_node(kind, names, outputs, domain=domain, **attributes))
         return outputs
+
+    def large_op(
+        self, kind: str, given: str, payload: Payload, *, domain: str, **attributes: Any
+    ) -> str:
+        """Add a node with large attributes, which are kept aside; see :meth:`op`."""
+        name = self.unique(kind.lower())
+        self.payloads[name] = encode(payload)
+        return self.op(kind, given, domain=domain, name=name, **attributes)
 
     def constant(self, value: Any) -> str:
         """Add a constant: floats become reals of this graph, integers int64, texts strings."""
@@ -191,6 +206,16 @@ class Graph:
             self.nodes.append(copy)
         return [self._unify(rename(output.name), output) for output in model.graph.output]
 
+    @property
+    def mixes_opsets(self) -> bool:
+        """Whether no opset has all operators."""
+        kinds = self._kinds
+        return _NEEDS_NEWEST in kinds and not _GONE_IN_NEWEST.isdisjoint(kinds)
+
+    @property
+    def _kinds(self) -> set[str]:
+        return {node.op_type for node in self.nodes}
+
     def build(self, outputs: Sequence[tuple[str, str, int]]) -> Any:
         """Make the model.
 
@@ -213,11 +238,11 @@ class Graph:
             public,
             self.initializers,
         )
+        opsets = NEWEST if _NEEDS_NEWEST in self._kinds else OPSETS
         model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid(d, v) for d, v in OPSETS.items()]
+            graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()]
         )
         model.ir_version = _IR_VERSION
-        fill(model, self.payloads)
         return model
 
     def _call(self, inner: str, public: str) -> None:

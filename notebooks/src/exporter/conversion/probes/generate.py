@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -30,6 +30,7 @@ _TRIAL_ROWS = 100
 _SECONDS = 1.0
 _SMALLEST = 4
 _BLOCKS = 16
+_LEAST_SHARE = 0.05  # of a call's time that its rows take, whatever a noisy clock says
 
 
 def generate(original: Original, table: Table, tolerance: float) -> tuple[Table, Answers] | None:
@@ -58,7 +59,9 @@ def generate(original: Original, table: Table, tolerance: float) -> tuple[Table,
                 jumps = find_jumps(original, table, tolerance, rng)
             blocks += [] if jumps is None else [jumps]
         deadline = time.monotonic() + _SECONDS
-        answered = [pair for block in blocks for pair in _ask(original, block, deadline)]
+        answered = [
+            pair for group in _alike(blocks) for pair in _ask_all(original, group, deadline)
+        ]
     if not answered:
         return None
     tables = [pair[0] for pair in answered]
@@ -71,11 +74,18 @@ def generate(original: Original, table: Table, tolerance: float) -> tuple[Table,
 
 def _affordable(original: Original, table: Table) -> int:
     trial = table.take(np.arange(min(_TRIAL_ROWS, len(table))))
-    begin = time.perf_counter()
-    original.answer(trial.native)
-    seconds_a_row = (time.perf_counter() - begin) / len(trial)
-    bound = min(_ROWS, _MOST_VALUES // len(table.columns), int(_SECONDS / seconds_a_row))
+    many, one = _time(original, trial), _time(original, trial.take([0]))
+    # A call costs something by itself, which many rows share.
+    seconds_a_row = max(many - one, many * _LEAST_SHARE) / len(trial)
+    left = max(_SECONDS - one, 0.0)
+    bound = min(_ROWS, _MOST_VALUES // len(table.columns), int(left / seconds_a_row))
     return max(bound, _TRIAL_ROWS)
+
+
+def _time(original: Original, table: Table) -> float:
+    begin = time.perf_counter()
+    original.answer(table.native)
+    return time.perf_counter() - begin
 
 
 def _blocks(
@@ -124,6 +134,31 @@ def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> 
     if column.kind == "unread":
         return np.array([])
     return values.booleans(column) if column.kind == "boolean" else values.texts(column, rng)
+
+
+def _alike(blocks: list[Table]) -> Iterator[list[Table]]:
+    """Group blocks by their types, which putting them below each other must not change."""
+    groups: dict[Any, list[Table]] = {}
+    for block in blocks:
+        native = block.native
+        types = tuple(native.dtypes) if hasattr(native, "dtypes") else native.dtype
+        kinds = tuple(column.kind for column in block.columns)
+        groups.setdefault((types, kinds), []).append(block)
+    yield from groups.values()
+
+
+def _ask_all(
+    original: Original, blocks: list[Table], deadline: float
+) -> Iterator[tuple[Table, Answers]]:
+    # At once, for a call may take long; block by block where it does not take all of them.
+    together = stack(blocks)
+    try:
+        answers = original.answer(together.native)
+    except Exception:  # noqa: BLE001 - any failure means that it does not take the rows
+        for block in blocks:
+            yield from _ask(original, block, deadline)
+    else:
+        yield together, answers
 
 
 def _ask(original: Original, block: Table, deadline: float) -> Iterator[tuple[Table, Answers]]:

@@ -12,7 +12,7 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.graph import Column
 from exporter.conversion.composition.registry import predict, predicts
-from exporter.conversion.trees.ensemble import add_in_order, add_parts, find_leaves
+from exporter.conversion.trees.ensemble import add_parts, add_values, find_leaves
 from exporter.conversion.trees.link import answer_scores
 from exporter.conversion.trees.structure import from_sklearn, leaf_values, with_constants
 
@@ -66,12 +66,8 @@ def add_stages(graph: Graph, source: str, trees: Trees, values: Array, start: Ar
         Name of a double tensor ``[rows, trees of a stage]``.
     """
     width = len(start)
-    leaves = find_leaves(graph, source, with_constants(trees, width))
     held = np.concatenate([start, values])
-    if width > 1:
-        leaves = graph.op("Reshape", leaves, np.array([0, -1, width]))
-        return add_in_order(graph, leaves, held)
-    return add_in_order(graph, leaves, held.reshape(-1, 1))
+    return add_values(graph, source, with_constants(trees, width), held, width)
 
 
 def _add_to_init(graph: Graph, model: Any, source: str, trees: Trees, values: Array) -> str:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from exporter.conversion.trees.structure import split_trees
 
 if TYPE_CHECKING:
     from exporter.conversion.composition.graph import Graph
     from exporter.conversion.payload import Payload
     from exporter.conversion.trees.structure import Array, Shares, Trees
 
-_EXACT = 1 << 24  # whole numbers up to it are exact in float32
+_DOMAIN = "ai.onnx.ml"
+_SUM, _LESS_OR_EQUAL = 1, 0  # of TreeEnsemble's aggregate_function and nodes_modes
 _MODES = np.array([b"BRANCH_LEQ", b"LEAF"], dtype=object)
+
+
+class _Weights(NamedTuple):
+    """What each leaf adds to one of the outputs.
+
+    Attributes:
+        targets: The output of each leaf.
+        values: What is added.
+        outputs: How many outputs there are.
+    """
+
+    targets: Array
+    values: Array
+    outputs: int
 
 
 def find_leaves(graph: Graph, source: str, trees: Trees) -> str:
@@ -26,18 +43,53 @@ def find_leaves(graph: Graph, source: str, trees: Trees) -> str:
     Returns:
         Name of a tensor of integers, ``[rows, trees]``: leaves, counted through all trees.
     """
-    nodes = np.flatnonzero(trees.leaves)
-    owners = trees.tree_numbers[nodes]
-    numbers = np.arange(len(nodes))
-    if len(nodes) < _EXACT:
-        return graph.cast(_ensemble(graph, source, trees, (nodes, owners, numbers)), np.int32)
-    starts = np.cumsum(trees.leaf_counts) - trees.leaf_counts
-    local = _ensemble(graph, source, trees, (nodes, owners, numbers - starts[owners]))
-    return graph.op("Add", graph.cast(local, np.int64), starts.reshape(1, -1))
+    found, first = [], 0
+    for part in split_trees(trees):
+        owners, count = part.tree_numbers[part.leaves], int(part.leaf_counts.sum())
+        weights = _Weights(owners, np.arange(count), len(part.sizes))
+        numbers = graph.cast(_ensemble(graph, source, part, weights), np.int32)
+        offset = graph.exact(first, np.int32)
+        found.append(graph.op("Add", numbers, offset) if first else numbers)
+        first += count
+    return graph.concat(found)
 
 
-def add_up(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
-    """Add what the leaves hold, at once; exact for whole numbers below 2**24.
+def add_votes(graph: Graph, source: str, trees: Trees, classes: Array, count: int) -> str:
+    """Count the trees that vote for each class.
+
+    Args:
+        graph: Where to write.
+        source: The input, of the type of the trees' thresholds.
+        trees: The trees.
+        classes: The class that each leaf votes for.
+        count: How many classes there are.
+
+    Returns:
+        Name of a tensor ``[rows, classes]``, of the type of the trees' thresholds.
+    """
+    return _add_up(graph, source, trees, _Weights(classes, np.ones(len(classes)), count))
+
+
+def add_values(graph: Graph, source: str, trees: Trees, values: Array, width: int = 1) -> str:
+    """Add what the leaves hold in double, tree after tree, as a loop would.
+
+    Args:
+        graph: Where to write.
+        source: The input, of the type of the trees' thresholds.
+        trees: The trees; of each ``width`` the first adds to the first output, and so on.
+        values: What each leaf holds, ``[leaves]``.
+        width: How many outputs there are.
+
+    Returns:
+        Name of a double tensor ``[rows, width]``.
+    """
+    targets = trees.tree_numbers[trees.leaves] % width
+    doubles = trees.with_thresholds(np.float64)
+    return _add_up(graph, graph.cast(source, np.float64), doubles, _Weights(targets, values, width))
+
+
+def add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
+    """Add what the leaves hold of several classes in double, and round the sum to float32.
 
     Args:
         graph: Where to write.
@@ -48,9 +100,28 @@ def add_up(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
     Returns:
         Name of a float32 tensor ``[rows, classes]``.
     """
+    owners, places = trees.tree_numbers.astype(np.int32), trees.node_numbers.astype(np.int32)
     nodes = np.flatnonzero(trees.leaves)[shares.leaves]
-    weights = (nodes, shares.columns, shares.values)
-    return _ensemble(graph, source, trees, weights, shares.shape[1])
+    payload: Payload = {
+        "nodes_treeids": owners,
+        "nodes_nodeids": places,
+        "nodes_featureids": np.where(trees.leaves, 0, trees.features),
+        "nodes_modes": (_MODES, trees.leaves.astype(np.int8)),
+        "nodes_values_as_tensor": trees.thresholds.astype(np.float64),
+        "nodes_truenodeids": np.maximum(trees.left, 0),
+        "nodes_falsenodeids": np.maximum(trees.right, 0),
+        "target_treeids": owners[nodes],
+        "target_nodeids": places[nodes],
+        "target_ids": shares.columns,
+        "target_weights_as_tensor": shares.values,
+    }
+    if trees.missing_left.any():
+        payload["nodes_missing_value_tracks_true"] = trees.missing_left.astype(np.int8)
+    doubles = graph.cast(source, np.float64)
+    count = shares.shape[1]
+    return graph.large_op(
+        "TreeEnsembleRegressor", doubles, payload, domain=_DOMAIN, n_targets=count
+    )
 
 
 def add_in_order(graph: Graph, leaves: str, values: Array) -> str:
@@ -73,33 +144,58 @@ def add_parts(graph: Graph, parts: str) -> str:
     return graph.op("Gather", sums, -1, axis=1)
 
 
-def _ensemble(
-    graph: Graph,
-    source: str,
-    trees: Trees,
-    weights: tuple[Array, Array, Array],
-    count: int | None = None,
-) -> str:
-    nodes, targets, values = weights
-    owners, places = trees.tree_numbers.astype(np.int32), trees.node_numbers.astype(np.int32)
+def _add_up(graph: Graph, source: str, trees: Trees, weights: _Weights) -> str:
+    total, first = "", 0
+    for part in split_trees(trees):
+        chosen = slice(first, first := first + int(part.leaf_counts.sum()))
+        own = _Weights(weights.targets[chosen], weights.values[chosen], weights.outputs)
+        sums = _ensemble(graph, source, part, own)
+        total = graph.op("Add", total, sums) if total else sums
+    return total
+
+
+def _ensemble(graph: Graph, source: str, trees: Trees, weights: _Weights) -> str:
+    """Write one node; its type is that of the thresholds."""
+    inner = np.flatnonzero(~trees.leaves)
+    # The place of each node among the leaves, or among the others.
+    places = np.where(trees.leaves, np.cumsum(trees.leaves), np.cumsum(~trees.leaves)) - 1
+    starts = trees.starts
+    lonely = starts[trees.leaves[starts]]
+    left, right = (
+        (np.repeat(starts, trees.sizes) + children)[inner] for children in (trees.left, trees.right)
+    )
+    # A tree of one leaf gets a node above two of the kind, for a root is no leaf.
+    roots = places[starts]
+    roots[trees.leaves[starts]] = len(inner) + np.arange(len(lonely))
+    twins = int(trees.leaves.sum()) + np.arange(len(lonely))
+    none = np.zeros(len(lonely), dtype=np.int8)
+
+    def list_inner(values: Array, last: Array = none) -> Array:
+        return np.concatenate([values, last.astype(values.dtype)])
+
+    def list_leaves(values: Array) -> Array:
+        return np.concatenate([values, values[places[lonely]]])
+
     payload: Payload = {
-        "nodes_treeids": owners,
-        "nodes_nodeids": places,
-        "nodes_featureids": np.where(trees.leaves, 0, trees.features),
-        "nodes_modes": (_MODES, trees.leaves.astype(np.int8)),
-        "nodes_values": trees.thresholds,
-        "nodes_truenodeids": np.maximum(trees.left, 0),
-        "nodes_falsenodeids": np.maximum(trees.right, 0),
-        "target_treeids": owners[nodes],
-        "target_nodeids": places[nodes],
-        "target_ids": targets,
-        "target_weights": values.astype(trees.thresholds.dtype),
+        "tree_roots": roots,
+        "nodes_featureids": list_inner(trees.features[inner]),
+        "nodes_splits": list_inner(trees.thresholds[inner]),
+        "nodes_modes": np.full(len(inner) + len(lonely), _LESS_OR_EQUAL, dtype=np.uint8),
+        "nodes_truenodeids": list_inner(places[left], places[lonely]),
+        "nodes_trueleafs": list_inner(trees.leaves[left].astype(np.int8), none + 1),
+        "nodes_falsenodeids": list_inner(places[right], twins),
+        "nodes_falseleafs": list_inner(trees.leaves[right].astype(np.int8), none + 1),
+        "leaf_targetids": list_leaves(weights.targets),
+        "leaf_weights": list_leaves(weights.values.astype(trees.thresholds.dtype)),
     }
     if trees.missing_left.any():
-        payload["nodes_missing_value_tracks_true"] = trees.missing_left.astype(np.int8)
-    count = count or len(trees.sizes)
-    name = graph.unique("trees")
-    graph.payloads[name] = payload
-    return graph.op(
-        "TreeEnsembleRegressor", source, domain="ai.onnx.ml", name=name, n_targets=count
+        tracks = list_inner(trees.missing_left[inner].astype(np.int8))
+        payload["nodes_missing_value_tracks_true"] = tracks
+    return graph.large_op(
+        "TreeEnsemble",
+        source,
+        payload,
+        domain=_DOMAIN,
+        n_targets=weights.outputs,
+        aggregate_function=_SUM,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,13 @@ from sklearn.tree import (
 
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.registry import predicts
-from exporter.conversion.trees.ensemble import add_in_order, add_up, find_leaves
+from exporter.conversion.trees.ensemble import (
+    add_in_order,
+    add_shares,
+    add_values,
+    add_votes,
+    find_leaves,
+)
 from exporter.conversion.trees.structure import from_sklearn, leaf_shares, leaf_values
 from exporter.errors import ConversionError
 
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 # Beyond it the shares that the trees of one row hold are added by the ensemble itself.
 _MOST_SHARES = 1 << 14
 _LARGEST_TABLE = 1 << 23
+_SPARSE = 4  # a share with its place takes as much as that many in a table
 
 
 @predicts(
@@ -65,8 +71,11 @@ def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     """Write a tree or a forest that gives values."""
     low = low_level(model)
     source = graph.cast(graph.matrix(columns), np.float32)
-    leaves = find_leaves(graph, source, from_sklearn(low))
-    sums = add_in_order(graph, leaves, leaf_values(low)[:, :, 0])
+    trees, values = from_sklearn(low), leaf_values(low)[:, :, 0]
+    if model.n_outputs_ == 1:
+        sums = add_values(graph, source, trees, values[:, 0])
+    else:
+        sums = add_in_order(graph, find_leaves(graph, source, trees), values)
     mean = graph.op("Div", sums, graph.exact(len(low), np.float64))
     return Answer(value=graph.to_real(mean))
 
@@ -78,11 +87,11 @@ def low_level(model: Any) -> list[Any]:
 
 def _add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
     rounded = graph.cast(source, np.float32)
-    if shares.are_votes:
-        return add_up(graph, rounded, trees, shares)
     leaves, classes = shares.shape
-    if len(trees.sizes) * classes > _MOST_SHARES or leaves * classes > _LARGEST_TABLE:
-        # An ensemble of doubles adds in double, and rounds the sum.
-        doubles = replace(trees, thresholds=trees.thresholds.astype(np.float64))
-        return add_up(graph, graph.cast(rounded, np.float64), doubles, shares)
+    if shares.are_votes:
+        return add_votes(graph, rounded, trees, shares.columns, classes)
+    is_wide = len(trees.sizes) * classes > _MOST_SHARES
+    is_sparse = leaves * classes > max(_LARGEST_TABLE, _SPARSE * len(shares.values))
+    if (is_wide or is_sparse) and not graph.one_opset:
+        return add_shares(graph, rounded, trees, shares)
     return add_in_order(graph, find_leaves(graph, rounded, trees), shares.dense)

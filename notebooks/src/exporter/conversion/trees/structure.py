@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 Array = np.ndarray[Any, Any]
+
+# onnxruntime takes some hundred bytes a node while it loads an ensemble, one ensemble at a time.
+_NODES_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ class Trees:
         return found
 
     @property
+    def starts(self) -> Array:
+        """The root of each tree."""
+        roots: Array = np.cumsum(self.sizes) - self.sizes
+        return roots
+
+    @property
     def tree_numbers(self) -> Array:
         """The tree of each node."""
         return np.repeat(np.arange(len(self.sizes)), self.sizes)
@@ -47,8 +57,7 @@ class Trees:
     @property
     def node_numbers(self) -> Array:
         """Each node's place in its tree."""
-        starts = np.cumsum(self.sizes) - self.sizes
-        places: Array = np.arange(self.sizes.sum()) - np.repeat(starts, self.sizes)
+        places: Array = np.arange(self.sizes.sum()) - np.repeat(self.starts, self.sizes)
         return places
 
     @property
@@ -56,6 +65,23 @@ class Trees:
         """Leaves of each tree."""
         counts: Array = np.bincount(self.tree_numbers[self.leaves], minlength=len(self.sizes))
         return counts
+
+    def with_thresholds(self, dtype: type[np.floating[Any]]) -> Trees:
+        """Give the thresholds another type, at least as wide."""
+        return replace(self, thresholds=self.thresholds.astype(dtype))
+
+    def take(self, first: int, last: int) -> Trees:
+        """Choose trees from ``first`` to before ``last``."""
+        ends = np.concatenate([[0], np.cumsum(self.sizes)])
+        nodes = slice(ends[first], ends[last])
+        return Trees(
+            self.sizes[first:last],
+            self.features[nodes],
+            self.thresholds[nodes],
+            self.left[nodes],
+            self.right[nodes],
+            self.missing_left[nodes],
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +113,14 @@ class Shares:
         return table
 
 
+def split_trees(trees: Trees) -> Iterator[Trees]:
+    """Split trees into parts of some hundred thousand nodes, in their order."""
+    part = (np.cumsum(trees.sizes) - 1) // _NODES_AT_ONCE
+    bounds = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(trees.sizes)]
+    for first, last in pairwise(bounds):
+        yield trees.take(first, last)
+
+
 def with_constants(trees: Trees, count: int) -> Trees:
     """Put trees of a single leaf in front, each for a value that a sum begins with."""
     one, none = np.ones(count, dtype=int), np.zeros(count, dtype=int)
@@ -110,15 +144,15 @@ def from_sklearn(trees: Sequence[Any], columns: Sequence[Array] | None = None) -
         trees: ``tree_`` of each estimator.
         columns: For each tree, the input's column for each of its features.
     """
-    features = [np.maximum(tree.feature, 0) for tree in trees]
+    features = [np.maximum(tree.feature, 0).astype(np.int32) for tree in trees]
     if columns is not None:
         features = [np.asarray(chosen)[own] for own, chosen in zip(features, columns, strict=True)]
     return Trees(
         sizes=np.array([tree.node_count for tree in trees]),
         features=np.concatenate(features),
-        thresholds=_round_down(np.concatenate([tree.threshold for tree in trees])),
-        left=np.concatenate([tree.children_left for tree in trees]),
-        right=np.concatenate([tree.children_right for tree in trees]),
+        thresholds=np.concatenate([_round_down(tree.threshold) for tree in trees]),
+        left=np.concatenate([tree.children_left.astype(np.int32) for tree in trees]),
+        right=np.concatenate([tree.children_right.astype(np.int32) for tree in trees]),
         missing_left=np.concatenate([tree.missing_go_to_left for tree in trees]).astype(bool),
     )
 
