@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from exporter.conversion.distances.ties import compare_with_ties
 from exporter.conversion.parity import run
@@ -89,11 +90,8 @@ class Prober:
 
     def _find_nullable(self, indices: list[int]) -> set[int]:
         # All at once where the original takes it, which is a single call; else one by one.
-        found = self._agree_on_nulls(indices)
-        if found is not None:
-            return found
         likely = self._not_refused_late(indices)
-        found = self._agree_on_nulls(likely) if len(likely) < len(indices) else None
+        found = self._agree_on_nulls(likely)
         if found is not None:
             return found
         return {i for i in likely if self._agree(self._base.with_value(i, None))}
@@ -121,12 +119,7 @@ class Prober:
             with contextlib.suppress(Exception):  # whatever a step raises: try those before it
                 between = model[:count].transform(rows)
                 between = between.to_numpy() if hasattr(between, "to_numpy") else between
-                rest = model[count:]
-                return [
-                    index
-                    for row, index in enumerate(indices)
-                    if _succeeds(rest.predict, between[row : row + 1])
-                ]
+                return _list_accepted(model[count:], between, indices)
         return indices
 
     def _find_closed(self, columns: dict[int, Column]) -> set[int]:
@@ -186,6 +179,21 @@ class Prober:
             )
         except Exception:  # noqa: BLE001 - as above
             return None
+
+
+def _list_accepted(rest: Pipeline, rows: Any, indices: list[int]) -> list[int]:
+    """List those of the indices whose row is accepted."""
+    likely = list(enumerate(indices))
+    if isinstance(rows, np.ndarray) and rows.dtype.kind == "f":
+        holed = np.isnan(rows).any(axis=1)
+        # Where an estimator says that it takes no gap and refuses one, it refuses them all.
+        if holed.any() and not get_tags(rest).input_tags.allow_nan:
+            first = int(np.argmax(holed))
+            if not _succeeds(rest.predict, rows[first : first + 1]):
+                likely = [pair for pair in likely if not holed[pair[0]]]
+    if _succeeds(rest.predict, rows[[row for row, _ in likely]]):
+        return [index for _, index in likely]
+    return [index for row, index in likely if _succeeds(rest.predict, rows[row : row + 1])]
 
 
 def _succeeds(call: Callable[[Any], Any], rows: Any) -> bool:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exporter.table import Column, Table
+from exporter.table import Column, Table, with_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.table import Array
 
-_MANY = 100
 _WORD_BYTES = 8
 
 
@@ -30,10 +29,12 @@ def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
     columns = list(table.columns)
     frame = isinstance(table.native, pd.DataFrame)
     native: Any = table.native.copy() if frame else _widen(table.native)
-    made: dict[int, pd.Series[Any]] = {}
+    made: dict[int, Array | pd.Series[Any]] = {}
     for index, given in values.items():
         column = columns[index]
-        if frame:
+        if frame and native.dtypes.iloc[index] == np.float64:
+            made[index] = given = given.astype(np.float64)  # noqa: PLW2901 - as there
+        elif frame:
             series = made[index] = _series(given, table.native.iloc[:, index])
             if column.kind == "number":
                 given = series.to_numpy(dtype=np.float64, na_value=np.nan)  # noqa: PLW2901
@@ -44,12 +45,8 @@ def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
             if column.kind == "number":
                 given = native[:, index].astype(np.float64)  # noqa: PLW2901 - as rounded there
         columns[index] = Column(column.name, column.kind, given, column.dtype)
-    if len(made) > _MANY:  # at once, which is far faster than column by column
-        parts = [made[i] if i in made else native.iloc[:, i] for i in range(native.shape[1])]
-        native = pd.concat(parts, axis=1).set_axis(native.columns, axis=1)
-    else:
-        for index, series in made.items():
-            native.isetitem(index, series)
+    if made:
+        native = with_columns(native, made)
     return Table(tuple(columns), native)
 
 
