@@ -185,7 +185,7 @@ def _list_accepted(rest: Pipeline, rows: Any, indices: list[int]) -> list[int]:
     """List those of the indices whose row is accepted."""
     likely = list(enumerate(indices))
     if isinstance(rows, np.ndarray) and rows.dtype.kind == "f":
-        holed = np.isnan(rows).any(axis=1)
+        holed: Any = np.isnan(rows).any(axis=1)
         # Where an estimator says that it takes no gap and refuses one, it refuses them all.
         if holed.any() and not get_tags(rest).input_tags.allow_nan:
             first = int(np.argmax(holed))
