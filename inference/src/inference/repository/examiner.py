@@ -152,10 +152,8 @@ def _try(
     # Imported late: the limits stand before onnxruntime maps its first page.
     from inference.model.cost import ROW_COUNTS, measure_cost, measure_text  # noqa: PLC0415
     from inference.model.plan import ANY_TEXT, granted_cpus  # noqa: PLC0415
-    from inference.model.proto import parse  # noqa: PLC0415
     from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
-    from inference.model.shapes import has_fixed_sizes  # noqa: PLC0415
 
     trial = load_trial() if load_trial is not None else None
     granted = granted_cpus()
@@ -163,12 +161,7 @@ def _try(
     if confine is not None:
         confine()
     before = peak()
-    try:
-        graph = parse(data)
-    except ArtefactError as error:
-        raise ArtefactError(explain(str(error), data[:HEAD_BYTES])) from None
-    fixed_sizes = has_fixed_sizes(graph)
-    del graph  # as large as the file
+    fixed_sizes = _has_fixed_sizes(data)
     step_seconds = seconds * _STEP_SHARE
     begin = time.perf_counter()
     servable = Servable("examined", 1, data)
@@ -179,7 +172,7 @@ def _try(
     samples, difference = replay_samples(servable, 2 * step_seconds)
     warnings: list[str] = []
     cost: dict[int, float] = {}
-    threads, batchable, inline_text = 1, False, ANY_TEXT
+    batchable, inline_text = False, ANY_TEXT
     contract = servable.contract
     if contract is None:
         warnings.append("the file has no contract: its features are positional, nothing is known")
@@ -205,9 +198,8 @@ def _try(
     is_quick = cost.get(1, 0.0) * _TRIAL_RUNS < step_seconds * 1e6
     row_outputs = _ask(servable, trial, step_seconds) if trial is not None and is_quick else None
     del servable  # a large model is not to be in memory twice
-    if cost:
-        load = partial(Servable, "examined", 1, data)
-        cost, threads = _try_threads(load, contract, cost, granted, step_seconds)
+    load = partial(Servable, "examined", 1, data)
+    cost, threads = _try_threads(load, contract, cost, granted, step_seconds)
     return msgspec.structs.replace(
         report,
         admitted=True,
@@ -224,6 +216,16 @@ def _try(
         inline_text=inline_text,
         warnings=warnings,
     )
+
+
+def _has_fixed_sizes(data: bytes) -> bool:
+    from inference.model.proto import parse  # noqa: PLC0415
+    from inference.model.shapes import has_fixed_sizes  # noqa: PLC0415
+
+    try:
+        return has_fixed_sizes(parse(data))
+    except ArtefactError as error:
+        raise ArtefactError(explain(str(error), data[:HEAD_BYTES])) from None
 
 
 def _ask(servable: Servable, trial: Trial, seconds: float) -> list[str] | None:
@@ -245,7 +247,7 @@ def _try_threads(
     Args:
         load: Loads the artefact, with a plan.
         contract: What it says about itself.
-        alone: The cost curve of one thread.
+        alone: The cost curve of one thread; empty where it could not be measured.
         granted: The most threads.
         seconds: How long the curve should take.
 
@@ -258,8 +260,8 @@ def _try_threads(
     serving = contract.serving if contract else None
     wanted = serving.threads if serving and serving.threads else None
     threads = min(wanted or granted, granted)
-    largest = max(alone)
-    if threads == 1 or (wanted is None and alone[largest] < _THREADS_WORTH_US):
+    largest = max(alone, default=0)
+    if not alone or threads == 1 or (wanted is None and alone[largest] < _THREADS_WORTH_US):
         return alone, 1
     together = measure_cost(load(plan=Plan(threads=threads)), seconds)
     largest = max(alone.keys() & together.keys())
