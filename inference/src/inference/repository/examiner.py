@@ -155,13 +155,14 @@ def _try(
     from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
 
+    has_fixed_sizes = _load_parser()
     trial = load_trial() if load_trial is not None else None
     granted = granted_cpus()
     peak = watch_peak()
     if confine is not None:
         confine()
     before = peak()
-    fixed_sizes = _has_fixed_sizes(data)
+    fixed_sizes = has_fixed_sizes(data)
     step_seconds = seconds * _STEP_SHARE
     begin = time.perf_counter()
     servable = Servable("examined", 1, data)
@@ -218,14 +219,17 @@ def _try(
     )
 
 
-def _has_fixed_sizes(data: bytes) -> bool:
+def _load_parser() -> Callable[[bytes], bool]:
     from inference.model.proto import parse  # noqa: PLC0415
     from inference.model.shapes import has_fixed_sizes  # noqa: PLC0415
 
-    try:
-        return has_fixed_sizes(parse(data))
-    except ArtefactError as error:
-        raise ArtefactError(explain(str(error), data[:HEAD_BYTES])) from None
+    def has_fixed(data: bytes) -> bool:
+        try:
+            return has_fixed_sizes(parse(data))
+        except ArtefactError as error:
+            raise ArtefactError(explain(str(error), data[:HEAD_BYTES])) from None
+
+    return has_fixed
 
 
 def _ask(servable: Servable, trial: Trial, seconds: float) -> list[str] | None:
