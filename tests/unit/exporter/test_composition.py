@@ -7,8 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.compose import (
+    ColumnTransformer,
+    TransformedTargetRegressor,
+    make_column_transformer,
+)
 from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import (
     BaggingClassifier,
     RandomForestClassifier,
@@ -20,15 +25,21 @@ from sklearn.feature_selection import RFE
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     KBinsDiscretizer,
+    MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    SplineTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -122,6 +133,9 @@ AROUND_PIPELINES = [
     OneVsOneClassifier(scaled(log())),
     OneVsOneClassifier(scaled(LinearSVC())),
     OneVsOneClassifier(SVC()),
+    OneVsRestClassifier(QuadraticDiscriminantAnalysis(reg_param=0.1)),
+    CalibratedClassifierCV(QuadraticDiscriminantAnalysis(reg_param=0.1), cv=3),
+    make_pipeline(StandardScaler(), QuadraticDiscriminantAnalysis(reg_param=0.05)),
     BaggingClassifier(LinearSVC(), 4, random_state=0),
     BaggingClassifier(SVC(), 4, random_state=0),
     BaggingClassifier(scaled(LinearSVC()), 4, max_features=0.5, random_state=0),
@@ -172,6 +186,36 @@ def test_interpolates_an_isotonic_calibration() -> None:
     x = np.array([[0.0], [1.0], [2.0], [4.0]])
     model = IsotonicRegression(out_of_bounds="clip").fit(x, [0.0, 1.0, 1.5, 4.0])
     check(model, x, np.array([[-1.0], [0.25], [1.9], [3.0], [9.0]]))
+
+
+@pytest.mark.parametrize("extrapolation", ["constant", "linear", "continue", "periodic"])
+@pytest.mark.parametrize("degree", [1, 2, 3])
+@pytest.mark.parametrize("knots", ["uniform", "quantile"])
+def test_splines_go_on_beyond_their_ends(extrapolation: Any, degree: int, knots: Any) -> None:
+    """As scikit-learn has them, whose ends of low degrees differ from column to column."""
+    splines = SplineTransformer(4, degree=degree, knots=knots, extrapolation=extrapolation)
+    model = fit(make_pipeline(splines, log()), CELLS, MALIGNANT)
+    outside = CELLS[:40] * 1.5 - CELLS.mean(axis=0) / 2
+    check(model, CELLS, np.vstack([between(CELLS), outside, CELLS[:40]]))
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        QuantileTransformer(n_quantiles=80, output_distribution="normal"),
+        QuantileTransformer(n_quantiles=80),
+        PowerTransformer(),
+        PowerTransformer("box-cox"),
+        make_pipeline(RobustScaler(), MinMaxScaler()),
+        FunctionTransformer(np.log1p, inverse_func=np.expm1),
+    ],
+    ids=lambda t: type(t).__name__,
+)
+def test_turns_targets_back(transformer: Any) -> None:
+    """To the last digits, also beyond the targets that were seen."""
+    values = CELLS[:, 3] / 100
+    model = TransformedTargetRegressor(scaled(Ridge()), transformer=transformer)
+    check(fit(model, CELLS, values), CELLS, np.vstack([between(CELLS), CELLS[:20] * 1.2]))
 
 
 def test_asks_a_frozen_estimator() -> None:

@@ -27,7 +27,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, StandardScaler
 
 from exporter import publish
 from exporter.conversion.distances import ties
@@ -185,6 +185,7 @@ AROUND = [
     OneVsOneClassifier(_knn()),
     TunedThresholdClassifierCV(_knn(), cv=3),
     make_pipeline(StandardScaler(), _knn()),
+    make_pipeline(Normalizer(), _knn()),
     make_pipeline(
         make_column_transformer(
             (OneHotEncoder(handle_unknown="ignore"), [0]), remainder=MinMaxScaler()

@@ -8,7 +8,10 @@ import numpy as np
 from sklearn import linear_model as linear
 from sklearn.cross_decomposition import CCA, PLSCanonical, PLSRegression
 from sklearn.decomposition import FastICA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
 from sklearn.svm import LinearSVC, LinearSVR
 
 from exporter.conversion.composition.answer import Answer
@@ -110,6 +113,25 @@ def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column
         each = sigmoid(graph, scores) if binary else _exact_sigmoid(graph, scores)
     shares = two_sided(graph, each) if binary else normalized(graph, each)
     return Answer(index, shares, scores)
+
+
+@predicts(QuadraticDiscriminantAnalysis)
+def predict_quadratic(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
+    """Measure from each class's mean along its own axes."""
+    values = graph.matrix(columns)
+    each = []
+    parts = zip(model.means_, model.rotations_, model.scalings_, model.priors_, strict=True)
+    for mean, rotation, scaling, prior in parts:
+        axes = (
+            np.asarray(rotation, dtype=np.float64) * np.asarray(scaling, dtype=np.float64) ** -0.5
+        )
+        turned = graph.op("MatMul", graph.op("Sub", values, np.asarray(mean, dtype=float)), axes)
+        square = graph.total(graph.op("Mul", turned, turned))
+        offset = float(np.log(prior) - np.log(scaling).sum() / 2)
+        each.append(graph.op("Add", graph.op("Mul", square, -0.5), offset))
+    scores = graph.concat(each)
+    answered = graph.op("Sub", each[1], each[0]) if len(each) == 2 else scores
+    return Answer(largest(graph, scores), graph.op("Softmax", scores, axis=1), answered)
 
 
 @transforms(LinearDiscriminantAnalysis, FastICA)

@@ -114,14 +114,18 @@ def _choose(
         order = np.argsort(theirs, axis=1, kind="stable")
         theirs = np.take_along_axis(theirs, order, axis=1)
         allowed = _rounding(model, rows, fitted)[:, None]
-        right = _are_equal(theirs, distances, allowed).all(axis=1)
+        size = np.maximum(np.abs(rows).max(axis=1), np.abs(fitted).max())[:, None]
+        right = _are_equal(theirs, distances, (allowed, size)).all(axis=1)
         ordered = np.take_along_axis(chosen, order, axis=1)
         neighbours = np.where(right[:, None], ordered, neighbours)
     return (distances, neighbours) if return_distance else neighbours
 
 
-def _are_equal(one: Any, other: Any, allowed: Any) -> Any:
-    return np.abs(one**2 - other**2) <= _EQUAL * other**2 + allowed
+def _are_equal(one: Any, other: Any, bounds: tuple[Any, Any]) -> Any:
+    """Tell which distances are equal, up to their own rounding and to that of the rows."""
+    allowed, size = bounds
+    squares = np.abs(one**2 - other**2) <= _EQUAL * other**2 + allowed
+    return squares | (np.abs(one - other) <= _ROUNDINGS * np.finfo(np.float64).eps * size)
 
 
 def _rounding(model: Any, rows: Any, fitted: Any) -> Any:

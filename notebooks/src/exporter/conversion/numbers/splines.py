@@ -23,7 +23,10 @@ def transform_splines(
     """Write the basis of each column, all columns at once, by the recursion of Cox and de Boor."""
     knots = np.array([spline.t for spline in model.bsplines_], dtype=np.float64)
     degree, count = int(model.degree), knots.shape[1]
-    first, last = knots[:, [degree]], knots[:, [count - degree - 1]]
+    used = _degrees(model, len(knots))
+    each = range(len(knots))
+    first = np.array([[knots[i, used[i]]] for i in each])
+    last = np.array([[knots[i, count - used[i] - 1]] for i in each])
     given = graph.op("Unsqueeze", graph.matrix(columns), np.array([2]))
     values = given
     if model.extrapolation == "periodic":
@@ -36,7 +39,7 @@ def transform_splines(
     for order in range(1, degree + 1):
         basis = _raise(graph, at, (basis, order), knots)
     if model.extrapolation == "linear":
-        basis = _continue(graph, basis, graph.op("Sub", values, inside), model)
+        basis = _continue(graph, basis, (values, first, last), model)
     elif model.extrapolation == "periodic" and degree:
         head, rest, tail = (
             _cut(graph, basis, *ends) for ends in ((0, degree), (degree, -degree), (-degree, count))
@@ -75,15 +78,33 @@ def _raise(graph: Graph, values: str, lower: tuple[str, int], knots: Any) -> str
     return graph.op("Add", _cut(graph, rising, 0, kept), _cut(graph, falling, 1, kept + 1))
 
 
-def _continue(graph: Graph, basis: str, beyond: str, model: SplineTransformer) -> str:
-    """Go on along the slopes at the ends."""
+def _degrees(model: SplineTransformer, width: int) -> list[int]:
+    """Give the degree from which scikit-learn takes the ends of each column.
+
+    It counts degrees below 2 up when it goes on along slopes, and so for the columns that follow.
+    """
     degree = int(model.degree)
-    ends = [(spline, spline.t[degree], spline.t[-degree - 1]) for spline in model.bsplines_]
-    low = np.array([spline(first, nu=1) for spline, first, _ in ends])
-    high = np.array([spline(last, nu=1) for spline, _, last in ends])
-    below = graph.op("Mul", graph.op("Min", beyond, 0.0), low)
-    above = graph.op("Mul", graph.op("Max", beyond, 0.0), high)
-    return graph.op("Add", basis, graph.op("Add", below, above))
+    if model.extrapolation != "linear":
+        return [degree] * width
+    return [min(max(degree, 2), degree + place) for place in range(width)]
+
+
+def _continue(
+    graph: Graph, basis: str, line: tuple[str, Any, Any], model: SplineTransformer
+) -> str:
+    """Go on along the slopes at the ends, as far as scikit-learn does with each spline."""
+    values, first, last = line
+    low = np.array([s(x[0], nu=1) for s, x in zip(model.bsplines_, first, strict=True)])
+    high = np.array([s(x[0], nu=1) for s, x in zip(model.bsplines_, last, strict=True)])
+    below = graph.op("Mul", graph.op("Min", graph.op("Sub", values, first), 0.0), low)
+    above = graph.op("Mul", graph.op("Max", graph.op("Sub", values, last), 0.0), high)
+    found = graph.op("Add", basis, graph.op("Add", below, above))
+    place = np.arange(low.shape[1])
+    counts = np.array([[d if d > 1 else d + 1] for d in _degrees(model, len(low))])
+    at_start, at_end = place < counts, place >= low.shape[1] - counts
+    under, over = graph.op("Less", values, first), graph.op("Greater", values, last)
+    gone = graph.op("And", under, ~at_start), graph.op("And", over, ~at_end)
+    return graph.op("Where", graph.op("Or", *gone), 0.0, found)
 
 
 def _wrap(graph: Graph, values: str, start: Any, period: Any) -> str:
