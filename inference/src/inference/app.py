@@ -14,6 +14,7 @@ from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
+from inference.log import ONCE_BYTES
 from inference.repository.admission import examine_aside, read_aside
 from inference.repository.repository import Repository
 from inference.repository.state import StateFile
@@ -62,7 +63,7 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
     Raises:
         SettingError: The system does not grant so much.
     """
-    common = {"changes": _CHANGES_BYTES, "rates": RATE_BYTES}
+    common = {"changes": _CHANGES_BYTES, "rates": RATE_BYTES, "logged": ONCE_BYTES}
     return SharedMemory(common, LEDGER_BYTES | {"heartbeat": HEARTBEAT_BYTES}, workers)
 
 

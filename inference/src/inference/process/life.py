@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NoReturn
 from inference import log
 from inference.process.worker import run_worker
 from inference.repository.forkserver import ForkServer
-from inference.runtime.shared_memory import Place
 from inference.serving.examination import load_trial
 
 if TYPE_CHECKING:
     import socket
 
-    from inference.runtime.shared_memory import SharedMemory
+    from inference.log import Once
+    from inference.runtime.shared_memory import Place
     from inference.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,20 +28,20 @@ _GRACE_SECONDS = 5
 
 def become_worker(
     settings: Settings,
-    memory: SharedMemory,
-    index: int,
+    place: Place,
     *,
     sockets: list[socket.socket],
     lifeline: tuple[int, int],
+    once: Once | None = None,
 ) -> NoReturn:
     """Serve, and end: nothing that waits for the supervisor's end is done in its child.
 
     Args:
         settings: What the operator can choose.
-        memory: What the workers share.
-        index: The worker's number.
+        place: The worker's place in what the workers share.
         sockets: All workers' listening sockets.
         lifeline: A pipe whose second end only the supervisor keeps.
+        once: Leaves out of the log what another worker has logged.
     """
     status = 1
     try:
@@ -51,20 +51,14 @@ def become_worker(
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.close(lifeline[1])
         for other in sockets:
-            if other is not sockets[index]:
+            if other is not sockets[place.worker]:
                 other.close()
-        log.configure(
-            settings.log_format,
-            settings.log_level,
-            worker=str(index) if len(sockets) > 1 else "",
-            values=settings.log_values,
-            lines_per_second=settings.log_lines_per_second,
-        )
+        log.configure(settings, worker=str(place.worker) if len(sockets) > 1 else "", once=once)
         forks = ForkServer(load_trial)  # before there are threads
         grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
         held_by = (lifeline[0], grace_seconds)
         threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
-        status = run_worker(settings, sockets[index], forks, place=Place(memory, index))
+        status = run_worker(settings, sockets[place.worker], forks, place=place)
     except OSError as error:  # the machine's fault: no process, descriptor or memory to be had
         logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message says it all
     except BaseException:  # noqa: BLE001 - it is told, and there is nobody to pass it on to

@@ -38,12 +38,7 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
     check_exposure(settings)
     if settings.trusted_keys_file is not None:
         Trust(settings.trusted_keys_file)
-    log.configure(
-        settings.log_format,
-        settings.log_level,
-        values=settings.log_values,
-        lines_per_second=settings.log_lines_per_second,
-    )
+    log.configure(settings)
     try:
         sockets = open_sockets(settings)
     except CannotListenError as error:

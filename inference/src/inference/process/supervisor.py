@@ -18,10 +18,11 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from inference.log import fields
+from inference.log import Once, fields
 from inference.process.crew import Crew
 from inference.process.life import become_worker
 from inference.runtime.heartbeat import REPLACE_STATUS
+from inference.runtime.shared_memory import Place
 
 if TYPE_CHECKING:
     import socket
@@ -57,6 +58,7 @@ class Supervisor:
         # Its end tells the workers that nobody looks after them any more.
         self._lifeline = os.pipe()
         self._crew = Crew(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
+        self._once = Once(memory.section("logged")) if len(sockets) > 1 else None
         self._kill_at: float | None = None  # set once it stops
 
     def run(self) -> bool:
@@ -101,10 +103,10 @@ class Supervisor:
         if pid == 0:
             become_worker(
                 self._settings,
-                self._memory,
-                member.index,
+                Place(self._memory, member.index),
                 sockets=self._sockets,
                 lifeline=self._lifeline,
+                once=self._once,
             )
         member.started(pid, time.monotonic())
 
@@ -122,7 +124,7 @@ class Supervisor:
                 self._replace(member, os.waitstatus_to_exitcode(status))
 
     def _replace(self, member: Member, status: int) -> None:
-        pid, why = member.pid, member.killed_for or f"ended with {status}"
+        pid, why = member.pid, member.killed_for or _ending(status)
         asked = status == REPLACE_STATUS
         pause = member.ended(time.monotonic(), asked=asked)
         if self._kill_at is not None or self._give_up_if_hopeless():
@@ -166,3 +168,13 @@ class Supervisor:
             for listening in self._sockets:
                 listening.close()  # or else clients would go on connecting to nobody
         self._crew.signal(signal.SIGTERM)
+
+
+def _ending(status: int) -> str:
+    """Say how a process has ended."""
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

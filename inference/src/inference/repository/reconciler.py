@@ -152,7 +152,9 @@ class Reconciler:
             self._settings.vanished_seconds,
         )
         if changes.warning:
-            logger.warning("%s", changes.warning, extra=fields("folder-gone"))
+            logger.warning(
+                "%s", changes.warning, extra=fields("folder-gone", reason=changes.warning)
+            )
         for gone in _batches(changes.gone):
             for key in gone:
                 self._forget(key)

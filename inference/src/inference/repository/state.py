@@ -58,6 +58,22 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     unloaded: list[str] = []
 
 
+_NAMES = {
+    "selection": "the selected model",
+    "pins": "the pinned versions",
+    "unloaded": "the unloaded models",
+}
+
+
+def _plain(choice: Selection | dict[str, int] | list[str] | None) -> str:
+    """Write a choice for people."""
+    if isinstance(choice, Selection):
+        return choice.model + (f" version {choice.version}" if choice.version else "")
+    if isinstance(choice, dict):
+        choice = [f"{model} version {version}" for model, version in choice.items()]
+    return ", ".join(choice or ()) or "none"
+
+
 _decode_state = msgspec.json.Decoder(State).decode
 
 
@@ -183,7 +199,8 @@ class StateFile:
                 self._events.chosen(choice)
                 spelt = msgspec.to_builtins({"before": was, "after": now})
                 told = fields("choice", choice=choice, **spelt)
-                logger.info("the %s changed from %s to %s", choice, was, now, extra=told)
+                said = (_NAMES[choice], _plain(was), _plain(now))
+                logger.info("%s changed from %s to %s", *said, extra=told)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -216,6 +233,7 @@ class StateFile:
                 self._path,
                 error,
                 aside,
+                extra=fields("state-corrupt", path=str(self._path)),
             )
             with contextlib.suppress(OSError):
                 self._path.replace(aside)

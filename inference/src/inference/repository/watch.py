@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from watchfiles import watch
+
+from inference.log import fields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -24,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _DEBOUNCE_MS = 50
 _STEP_MS = 10
+_ABSENT_SECONDS = 0.5  # how often it is looked whether an absent folder has come
 
 
 async def ticks(
@@ -38,6 +42,12 @@ async def ticks(
     ended, complained = threading.Event(), False
     try:
         while not stop.is_set():
+            if await loop.run_in_executor(threads, _identity, folder) is None:
+                # It does not exist yet, or no more; the scan has said so.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), min(rescan_seconds, _ABSENT_SECONDS))
+                yield
+                continue
             changes = _Changes(
                 folder,
                 rescan_seconds,
@@ -49,11 +59,13 @@ async def ticks(
                     yield
             except Exception as error:  # noqa: BLE001 - whatever it is, the periodic scan goes on
                 if not complained:
+                    reason = _reason(error)
                     logger.warning(
                         "%s cannot be watched (%s): it is scanned every %g s until it can be",
                         folder,
-                        error,
+                        reason,
                         rescan_seconds,
+                        extra=fields("folder-unwatched", folder=str(folder), reason=reason),
                     )
                 complained = True
                 with contextlib.suppress(TimeoutError):
@@ -107,6 +119,11 @@ class _Changes:
         self._identity = self._identity or _identity(self._folder)
         is_news = next(self._events, None) is not None
         return is_news and _identity(self._folder) == self._identity
+
+
+def _reason(error: Exception) -> str:
+    """Say why watchfiles has failed, without the paths that it writes as Rust does."""
+    return re.sub(r" \(os error \d+\)| about \[.*\]$", "", str(error)) or type(error).__name__
 
 
 def _polling_delay_ms(rescan_seconds: float) -> int:

@@ -70,7 +70,7 @@ class UsualRequest:
                 servable.name,
                 servable.version,
                 type(error).__name__,
-                extra=fields("fast_way_off", model=servable.name, version=servable.version),
+                extra=fields("fast-way-off", model=servable.name, version=servable.version),
             )
             return None
 

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from inference.errors import NotFoundError, TooLargeError
+from inference.log import fields
 from inference.web.grpc import protocol_pb2 as pb
 from inference.web.grpc.messages import parse_message
 from inference.web.grpc.service import NAME
@@ -67,7 +68,8 @@ async def serving(
     )
     listening = server.add_insecure_port(f"{settings.bracketed_host}:{settings.grpc_port}")
     await server.start()
-    logger.info("gRPC running on %s:%d", settings.bracketed_host, listening)
+    told = fields("grpc", port=listening)
+    logger.info("gRPC running on %s:%d", settings.bracketed_host, listening, extra=told)
     watch = asyncio.create_task(_tell_health(status, repository))
     try:
         yield listening
