@@ -96,6 +96,10 @@ def _settings() -> str:
         "| `EXPORTER_URL` | `url` | `http://127.0.0.1:8000` | where the service answers |",
         "| `EXPORTER_API_KEY` | | none | the key that is shown to it |",
         "| `EXPORTER_SIGN_WITH` | `sign_with` | none | file of the key that signs |",
+        (
+            "| `EXPORTER_KEEP` | `keep` | all | how many of the newest versions stay, beside those "
+            "that the service needs |"
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -174,7 +174,7 @@ def test_a_worker_that_fails_later_is_started_after_a_pause_that_a_signal_ends(
     process = service.run()
     eventually(lambda: "it is replaced in 2 s" in service.log, within=60)
     for pause in ("", " in 1 s"):
-        assert f"ended with 3; it is replaced{pause}\n" in service.log
+        assert f"ended with status 3; it is replaced{pause}\n" in service.log
     process.terminate()
     assert process.wait(15) == 0
     assert "giving up" not in service.log

@@ -88,7 +88,7 @@ def to_html(publication: Publication) -> str:
     description = contract.training.description
     blocks = [
         f"<style>{_STYLE}</style>",
-        _title(publication.name, [f"version {publication.version}", contract.task]),
+        _title(publication.name, _badges(publication)),
         f"<small>{escape(_estimator(contract))}</small>",
         f"<div>{escape(description)}</div>" if description else "",
         f"<div class='r-row'>{_metrics(publication)}{_matrix(publication)}</div>",
@@ -102,14 +102,26 @@ def to_html(publication: Publication) -> str:
 def to_text(publication: Publication) -> str:
     """Write the publication as lines for a terminal."""
     contract = publication.contract
+    what = f"{publication.name} version {publication.version} ({contract.task})"
     lines = [
-        f"{publication.name} version {publication.version} ({contract.task}) is published",
+        f"{what} {_outcome(publication)}",
         f"  file      {publication.path}",
         *(f"  {name:9} {value}" for name, value in _summary(publication)),
         f"  Swagger   {publication.docs_url}",
         f"  try it    {publication.curl}",
     ]
     return "\n".join(lines)
+
+
+def _outcome(publication: Publication) -> str:
+    if publication.unchanged:
+        return "was already published: nothing has changed"
+    return "is published"
+
+
+def _badges(publication: Publication) -> list[str]:
+    badges = [f"version {publication.version}", publication.contract.task]
+    return [*badges, "nothing has changed"] if publication.unchanged else badges
 
 
 def describe_metrics(metrics: Metrics) -> list[tuple[str, str]]:
@@ -135,7 +147,13 @@ def _summary(publication: Publication) -> list[tuple[str, str]]:
             lines.append((what, f"{told} ({metrics.rows:,} rows{note})"))
     lines.append(("parity", _parity(contract)))
     lines += [("speed", _speed(timing)) for timing in publication.timings]
-    return lines
+    return lines + _removed(publication)
+
+
+def _removed(publication: Publication) -> list[tuple[str, str]]:
+    if not publication.removed:
+        return []
+    return [("removed", f"versions {', '.join(map(str, sorted(publication.removed)))}")]
 
 
 def _ties(count: int) -> str:
@@ -191,6 +209,7 @@ def _facts(publication: Publication) -> str:
     facts = [("parity", _parity(publication.contract))]
     facts += [("speed", _speed(timing)) for timing in publication.timings]
     facts.append(("size", f"{publication.report.size_bytes / 1024:,.1f} KiB"))
+    facts += _removed(publication)
     return _list(facts)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from exporter.data.files import find_strings, load_model, read_rows
 from exporter.errors import (
@@ -35,12 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "keygen":
-            return _make_key(options.name, options.out)
+            return _make_key(options.name, options.out, as_json=options.json)
         publication = _publish(options)
-        _show(publication)
+        if not options.json:
+            _show(str(publication))
         if options.wait is not None:
             publication.wait(options.wait)
-            sys.stdout.write(f"served at {publication.predict_url}\n")
+        if options.json:
+            _show(json.dumps(_facts(publication, served=options.wait is not None), indent=2))
+        elif options.wait is not None:
+            _show(f"served at {publication.predict_url}")
     except ArgumentError as error:
         sys.stderr.write(f"exporter: {error}\n")
         return _USAGE
@@ -73,6 +81,7 @@ def _publish(options: argparse.Namespace) -> Publication:
         url=options.url,
         tolerance=options.tolerance,
         sign_with=options.sign_with,
+        keep=options.keep,
         progress=False if options.quiet else None,
     )
     try:
@@ -89,22 +98,41 @@ def _publish(options: argparse.Namespace) -> Publication:
         ) from error
 
 
-def _show(publication: Publication) -> None:
-    """Show what was published, in what the terminal can print."""
-    text = f"{publication}\n"
+def _show(text: str) -> None:
+    """Show in what the terminal can print."""
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
+
+
+def _facts(publication: Publication, *, served: bool) -> dict[str, Any]:
+    """Give what a program wants to know of a publication."""
+    return {
+        "name": publication.name,
+        "version": publication.version,
+        "unchanged": publication.unchanged,
+        "removed": list(publication.removed),
+        "served": served,
+        "path": str(publication.path),
+        "predict_url": publication.predict_url,
+        "docs_url": publication.docs_url,
+        "metrics": msgspec.to_builtins(publication.metrics),
+        "parity": msgspec.to_builtins(publication.contract.parity),
+    }
 
 
 def _separator(text: str) -> str:
     return text.replace("\\t", "\t")
 
 
-def _make_key(name: str, out: Path | None) -> int:
+def _make_key(name: str, out: Path | None, *, as_json: bool = False) -> int:
     if not name or any(c.isspace() or c in "#/" for c in name):
-        raise OptionError(f"{name!r} is no name: leave blanks, '/' and '#' out")
+        raise OptionError(f"{name!r} is not a name: leave blanks, '/' and '#' out")
     path = out or Path(f"{name}.key")
     signer = make_key(path)
+    if as_json:
+        made = {"name": name, "path": str(path), "entry": signer.trusted_line(name)}
+        sys.stdout.write(f"{json.dumps(made)}\n")
+        return _OK
     sys.stderr.write(
         f"exporter: the private key is in {path}: keep it secret, and sign with sign_with={path}\n"
         "exporter: this line belongs into the file that INFERENCE_TRUSTED_KEYS_FILE names:\n"
@@ -117,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exporter", description="Publish scikit-learn models as ONNX files."
     )
+    parser.add_argument("--version", action="version", version=f"exporter {version('notebooks')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = commands.add_parser(
         "publish",
@@ -168,10 +197,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--sign-with", type=Path, metavar="KEY", help="sign it; default: EXPORTER_SIGN_WITH"
     )
+    command.add_argument(
+        "--keep",
+        type=int,
+        metavar="N",
+        help="remove older versions than the newest N, except those that the service needs; "
+        "default: EXPORTER_KEEP, or keep all",
+    )
+    command.add_argument(
+        "--json", action="store_true", help="print version, path and addresses as JSON"
+    )
     command.add_argument("--quiet", action="store_true", help="show no progress")
     keygen = commands.add_parser("keygen", help="make a key pair to sign models with")
     keygen.add_argument("name", metavar="NAME", help="whose key it is")
     keygen.add_argument("--out", type=Path, metavar="FILE", help="default: NAME.key")
+    keygen.add_argument("--json", action="store_true", help="print path and entry as JSON")
     return parser
 
 

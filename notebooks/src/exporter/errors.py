@@ -99,3 +99,7 @@ class QuarantinedError(ServiceError):
 
 class NotHeldOutWarning(UserWarning):
     """The rows given as held out are all among the rows in X."""
+
+
+class NotPrunedWarning(UserWarning):
+    """The model is published, but older versions that ``keep`` names could not be removed."""

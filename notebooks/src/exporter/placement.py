@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 FILE_NAME = "model.onnx"
-_STAGE_PREFIX = ".publish-"
+STAGE_PREFIX = ".publish-"
 _ABANDONED_SECONDS = 24 * 3600
 _MAX_TRIES = 1000
 _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
@@ -41,7 +41,7 @@ class Stage:
 
     def __init__(self, models_dir: Path) -> None:
         self.models_dir = models_dir.absolute()
-        self._folder = self.models_dir / f"{_STAGE_PREFIX}{uuid.uuid4().hex}"
+        self._folder = self.models_dir / f"{STAGE_PREFIX}{uuid.uuid4().hex}"
 
     @property
     def file(self) -> Path:
@@ -123,12 +123,18 @@ def next_version(models_dir: Path, name: str) -> int:
 
     A flat file ``NAME.onnx`` counts as version 1, as it does for the service.
     """
-    taken = [1] if (models_dir / f"{name}.onnx").exists() else []
-    home = models_dir / name
-    if home.is_dir():
-        entries = (entry.name for entry in home.iterdir())
-        taken += [int(e) for e in entries if e.isascii() and e.isdigit() and str(int(e)) == e]
-    return max(taken, default=0) + 1
+    flat = 1 if (models_dir / f"{name}.onnx").exists() else 0
+    return max([*placed_versions(models_dir, name), flat]) + 1
+
+
+def placed_versions(models_dir: Path, name: str) -> list[int]:
+    """List the versions of a model in the folder, the newest first."""
+    try:
+        entries = [entry.name for entry in (models_dir / name).iterdir()]
+    except OSError:
+        return []
+    numbers = [int(e) for e in entries if e.isascii() and e.isdigit() and str(int(e)) == e]
+    return sorted(numbers, reverse=True)
 
 
 def _make(home: Path) -> bool:
@@ -165,7 +171,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _sweep(models_dir: Path) -> None:
     # What a killed publisher has left; nobody takes a day to publish.
-    for folder in models_dir.glob(f"{_STAGE_PREFIX}*"):
+    for folder in models_dir.glob(f"{STAGE_PREFIX}*"):
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ from exporter.errors import NoServiceError, NotServedError, QuarantinedError
 from exporter.service import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from exporter.speed import Timing
@@ -33,6 +34,8 @@ class Publication:
         contract: What the file says about itself.
         report: What the service's admission found.
         timings: How fast the original and the ONNX file are on this machine.
+        unchanged: Whether the newest version was the same already, so that no other was made.
+        removed: Older versions that were removed, where ``keep`` asked for it.
         fit: Metrics on the rows in ``X``, when ``y`` was given: not held out, for the eye only.
     """
 
@@ -45,6 +48,8 @@ class Publication:
     report: Report
     timings: list[Timing]
     fit: Metrics | None = None
+    unchanged: bool = False
+    removed: Sequence[int] = ()
 
     @property
     def metrics(self) -> Metrics | None:

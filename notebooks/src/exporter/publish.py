@@ -8,36 +8,38 @@ step, and a failure in any step leaves nothing behind.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
-
-from onnx import ModelProto
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter import speed
 from exporter.authoring import Notes, write_contract
 from exporter.conversion.parity import choose_tolerance
 from exporter.conversion.search import find_conversion
-from exporter.errors import NotAdmittedError, OptionError
+from exporter.delivery.artefact import Artefact
+from exporter.delivery.pruning import NotPrunedError, prune
+from exporter.errors import NotAdmittedError, NotPrunedWarning, OptionError
 from exporter.evidence import gather
 from exporter.naming import check_name
 from exporter.original import Original
-from exporter.placement import Stage
+from exporter.placement import FILE_NAME, Stage
 from exporter.progress import Progress
 from exporter.publication import Publication
+from exporter.service import Service
 from exporter.settings import (
+    resolve_keep,
     resolve_limits,
     resolve_link_url,
     resolve_models_dir,
     resolve_url,
 )
 from exporter.signing import resolve_signer
-from inference.model.contract import METADATA_KEY, encode_contract
 from inference.repository.admission import examine
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from exporter.conversion.converter import Conversion
     from inference.model.contract import Contract
     from inference.repository.admission import Limits
     from inference.repository.report import Report
@@ -59,13 +61,16 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     url: str | None = None,
     tolerance: float | None = None,
     sign_with: str | os.PathLike[str] | None = None,
+    keep: int | None = None,
     progress: bool | None = None,
 ) -> Publication:
     """Publish a fitted scikit-learn model as the next version of ``name``.
 
     When this returns, the file is in the models folder, whole, and a running service picks it up
     within a second; :meth:`~exporter.publication.Publication.wait` waits for that. The ONNX file
-    has answered every row of ``X`` like the original. When this raises, nothing is published.
+    has answered every row of ``X`` like the original. When this raises, nothing is published. When
+    the newest version is the same already, graph and contract but for the time, it stays the newest
+    and no other is made; the publication's ``unchanged`` says so.
 
     Args:
         model: A fitted classifier, regressor, or Pipeline that ends in one.
@@ -88,6 +93,9 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
             for a regression times the largest value.
         sign_with: File of the private key to sign with, which ``exporter keygen`` makes; by default
             ``EXPORTER_SIGN_WITH``, or none.
+        keep: How many of the newest versions to keep; by default ``EXPORTER_KEEP``, or all. Older
+            ones are removed, except those that are pinned, selected or kept loaded: the service at
+            ``url`` is asked, and when it does not answer nothing is removed, with a warning.
         progress: Whether to show what is being done; by default in a notebook or a terminal.
 
     Returns:
@@ -106,6 +114,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     folder = resolve_models_dir(models_dir)
     limits = resolve_limits()
     _check_tolerance(tolerance)
+    kept = resolve_keep(keep)
     signer = resolve_signer(sign_with)
     original = Original(model)
     with Progress(name, shown=progress) as steps:
@@ -120,26 +129,58 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         contract = write_contract(original, data, conversion, comparison, notes)
         steps.begin("timing")
         timings = speed.measure(original, conversion, data.given.table)
-        with Stage(folder) as stage:
-            steps.begin("admission", "the service's own examination")
-            file = _finish(conversion, contract)
-            del conversion  # its session holds all of a large model
-            report = _admit(stage, file if signer is None else signer.seal(file, name), limits)
-            steps.begin("placing")
-            version = stage.place(name)
-            path = stage.models_dir / name / str(version) / stage.file.name
-        steps.done(f"{name} version {version} is published")
+        artefact = Artefact(name, conversion.file, contract, signer)
+        del conversion  # its session holds all of a large model
+        steps.begin("admission", "the service's own examination")
+        placed = _deliver(artefact, folder, limits)
+        removed = [] if kept is None else _prune(folder.absolute(), name, kept, Service(service))
+        what = "was already published: nothing has changed" if placed.unchanged else "is published"
+        steps.done(f"{name} version {placed.version} {what}")
     return Publication(
         name=name,
-        version=version,
-        path=path,
+        version=placed.version,
+        path=folder.absolute() / name / str(placed.version) / FILE_NAME,
         url=service,
         link_url=link,
-        contract=contract,
-        report=report,
+        contract=placed.contract,
+        report=placed.report,
         timings=timings,
         fit=data.fit,
+        unchanged=placed.unchanged,
+        removed=removed,
     )
+
+
+class _Placed(NamedTuple):
+    """Where a file has come to stand."""
+
+    version: int
+    contract: Contract
+    report: Report
+    unchanged: bool
+
+
+def _deliver(artefact: Artefact, folder: Path, limits: Limits) -> _Placed:
+    """Have a file admitted and placed, unless it is there already."""
+    same = artefact.find_same(folder)
+    if same is not None:
+        version, contract = same
+        report = _admit(folder / artefact.name / str(version) / FILE_NAME, limits)
+        return _Placed(version, contract, report, unchanged=True)
+    with Stage(folder) as stage:
+        stage.write(artefact.to_bytes())
+        report = _admit(stage.file, limits)
+        version = stage.place(artefact.name)
+    return _Placed(version, artefact.contract, report, unchanged=False)
+
+
+def _prune(folder: Path, name: str, keep: int, service: Service) -> list[int]:
+    try:
+        return prune(folder, name, keep, service)
+    except NotPrunedError as error:
+        said = f"keep={keep}: no older version of {name} was removed: {error}"
+        warnings.warn(said, NotPrunedWarning, stacklevel=3)
+        return []
 
 
 def _check_tolerance(tolerance: float | None) -> None:
@@ -150,19 +191,8 @@ def _check_tolerance(tolerance: float | None) -> None:
         raise OptionError(f"tolerance has to be a number from 0 on, not {tolerance!r}")
 
 
-def _finish(conversion: Conversion, contract: Contract) -> bytes:
-    rest = ModelProto(
-        producer_name="rookery-exporter", doc_string=contract.training.description or ""
-    )
-    entry = rest.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, encode_contract(contract)
-    # Serialized messages one behind the other are one message; a graph may have gigabytes.
-    return conversion.file + rest.SerializeToString()
-
-
-def _admit(stage: Stage, file: bytes, limits: Limits) -> Report:
-    stage.write(file)
-    report = examine(stage.file, limits)
+def _admit(file: Path, limits: Limits) -> Report:
+    report = examine(file, limits)
     if not report.admitted:
         raise NotAdmittedError(
             f"the service would refuse the file: {report.reason}. Nothing has been published"

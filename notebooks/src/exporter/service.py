@@ -63,6 +63,25 @@ class Service:
                 return Status(entry.get("state", "absent"), entry.get("reason"))
         return Status("absent")
 
+    def model(self, name: str) -> Any:
+        """Describe a model, as ``GET /models/NAME`` does.
+
+        Raises:
+            ServiceError: It does not know the model.
+            NoServiceError: It does not answer.
+        """
+        return self._call(f"/models/{name}")
+
+    def selection(self) -> Any:
+        """Give the selected model and version, ``None`` where none is selected.
+
+        Raises:
+            ServiceError: It refuses.
+            NoServiceError: It does not answer.
+        """
+        listed = self._call("/models")
+        return listed.get("selected") if isinstance(listed, dict) else None
+
     def predict(self, name: str, version: int, records: Any) -> Any:
         """Ask a version for predictions.
 

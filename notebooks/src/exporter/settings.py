@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -45,6 +46,23 @@ def resolve_link_url(service: str) -> str:
         OptionError: It is no HTTP URL.
     """
     return _checked(os.environ.get("EXPORTER_LINK_URL") or service)
+
+
+def resolve_keep(keep: int | None) -> int | None:
+    """Find how many versions of a model to keep: the argument, ``EXPORTER_KEEP``, or all.
+
+    Raises:
+        OptionError: It is not a whole number of at least 1.
+    """
+    chosen: Any = keep if keep is not None else os.environ.get("EXPORTER_KEEP") or None
+    what = "keep" if keep is not None else "EXPORTER_KEEP"
+    if isinstance(chosen, str) and chosen.isascii() and chosen.isdecimal():
+        chosen = int(chosen)
+    if chosen is None:
+        return None
+    if not isinstance(chosen, int) or isinstance(chosen, bool) or chosen < 1:
+        raise OptionError(f"{what} has to be a whole number of at least 1, not {chosen!r}")
+    return chosen
 
 
 def resolve_limits() -> Limits:

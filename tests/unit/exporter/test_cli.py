@@ -3,10 +3,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import pickle
 import sys
 import zlib
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -244,3 +246,43 @@ def test_names_no_column_where_no_string_was_guessed_away(
     told = capsys.readouterr().err
     assert "unknown categories" in told
     assert "--text" not in told
+
+
+def test_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"exporter {version('notebooks')}\n"
+
+
+def test_gives_a_program_what_it_needs(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twice the same, as a script in cron does: the second time nothing has changed."""
+    told = []
+    for _ in range(2):
+        assert run("--target", "species", "--json", "--quiet") == 0
+        told.append(json.loads(capsys.readouterr().out))
+    first, second = told
+    assert first["path"] == str(tmp_path / "models" / "penguins" / "1" / "model.onnx")
+    assert (first["name"], first["version"], first["served"]) == ("penguins", 1, False)
+    assert first["parity"]["label_agreement"] == 1
+    assert [one["unchanged"] for one in told] == [False, True]
+    assert second | {"unchanged": False} == first
+
+
+def test_says_that_nothing_has_changed(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--quiet") == run("--quiet") == 0
+    assert "penguins version 1 (classification) was already published: nothing has changed" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_refuses_to_keep_no_version(
+    run: Callable[..., int], number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--keep", number) == 2
+    assert "keep has to be a whole number of at least 1" in capsys.readouterr().err

@@ -47,3 +47,5 @@ def configure(settings: Settings, *, worker: str = "", once: Once | None = None)
     handler.setFormatter(formatter(worker=worker, values=settings.log_values))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    if settings.log_level == "info":  # each worker's start and end, step by step
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -59,6 +59,7 @@ class Supervisor:
         self._lifeline = os.pipe()
         self._crew = Crew(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
         self._once = Once(memory.section("logged")) if len(sockets) > 1 else None
+        self._is_serving = False
         self._kill_at: float | None = None  # set once it stops
 
     def run(self) -> bool:
@@ -77,6 +78,7 @@ class Supervisor:
             if received is not None and received.si_signo in _STOPS:
                 self._stop()
             self._reap()
+            self._say_when_serving()
             now = time.monotonic()
             self._watch(now - looked)
             looked = now
@@ -109,6 +111,11 @@ class Supervisor:
                 once=self._once,
             )
         member.started(pid, time.monotonic())
+
+    def _say_when_serving(self) -> None:
+        if not self._is_serving and self._crew.has_served:
+            self._is_serving = True
+            logger.info("serving", extra=fields("serving", workers=len(self._sockets)))
 
     def _reap(self) -> None:
         """Look which processes have ended; several deaths may have been told by one signal."""
@@ -164,6 +171,8 @@ class Supervisor:
         if self._kill_at is None:
             # Whoever hangs longer than that would never end.
             granted = self._settings.drain_seconds + self._settings.shutdown_seconds
+            said = "shutting down: requests under way have up to %g s"
+            logger.info(said, granted, extra=fields("shutdown", seconds=granted))
             self._kill_at = time.monotonic() + granted + _GRACE_SECONDS
             for listening in self._sockets:
                 listening.close()  # or else clients would go on connecting to nobody

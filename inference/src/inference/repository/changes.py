@@ -54,7 +54,7 @@ def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Chan
     if is_unmounted or not scan.present:
         how = "is empty and looks unmounted" if is_unmounted else "is not there"
         stays = "what is live stays live" if before.found else "it is waited for"
-        warning = "" if before.is_away else f"{folder} {how}; {stays}"
+        warning = "" if before.is_away else f"the models folder {folder} {how}; {stays}"
         return replace(before, new=[], gone=[], is_away=True, warning=warning, cpu_seconds=0)
     found = {(each.name, each.version): each for each in scan.candidates}
     names = {name for name, _ in found} | scan.unseen

@@ -1,0 +1,90 @@
+"""Removing old versions: those beyond the newest few that the service does not need.
+
+The exporter does not know which versions are pinned, selected or kept loaded, so it asks the
+service. Where that does not answer, or does not serve this very folder, nothing is removed: a
+version too many costs a file, one too few costs a rollback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from exporter.errors import ServiceError
+from exporter.placement import FILE_NAME, STAGE_PREFIX, placed_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.service import Service
+
+_REMOVABLE = ("unloaded", "quarantined")
+
+
+class NotPrunedError(Exception):
+    """Nothing was removed; says why, and never leaves this module's callers."""
+
+
+def prune(models_dir: Path, name: str, keep: int, service: Service) -> list[int]:
+    """Remove a model's versions beyond the newest ``keep``, but for those the service needs.
+
+    Args:
+        models_dir: The models folder.
+        name: The model's name.
+        keep: How many of the newest versions stay in any case.
+        service: Serves the folder.
+
+    Returns:
+        The versions that were removed.
+
+    Raises:
+        NotPrunedError: It is not known which ones are needed, or the folder cannot be written.
+    """
+    old = placed_versions(models_dir, name)[keep:]
+    if not old:
+        return []
+    removable = _ask(models_dir, name, service)
+    gone = [version for version in old if version in removable]
+    for version in gone:
+        # A rename takes the version away whole; what is hidden is no model.
+        aside = models_dir / f"{STAGE_PREFIX}{uuid.uuid4().hex}"
+        try:
+            (models_dir / name / str(version)).rename(aside)
+        except OSError as error:
+            raise NotPrunedError(f"version {version} stays: {error.strerror}") from None
+        shutil.rmtree(aside, ignore_errors=True)
+    return gone
+
+
+def _ask(models_dir: Path, name: str, service: Service) -> set[int]:
+    """Ask which versions are not needed."""
+    try:
+        model = service.model(name)
+        selected = service.selection()
+    except ServiceError as error:
+        raise NotPrunedError(f"{error}; it alone knows which versions are needed") from None
+    try:
+        if not any(_is_here(models_dir, name, one) for one in model["versions"]):
+            raise NotPrunedError(
+                f"the service at {service.url} serves no version of {name} from {models_dir}, so "
+                "it is not known which ones are needed"
+            )
+        needed = {model["pinned_version"], *model["loaded_versions"]}
+        if selected and selected["model"] == name:
+            needed.add(selected["version"])
+        return {one["version"] for one in model["versions"] if one["state"] in _REMOVABLE} - needed
+    except (KeyError, TypeError):
+        raise NotPrunedError(f"what answers at {service.url} is not the service") from None
+
+
+def _is_here(models_dir: Path, name: str, version: dict[str, Any]) -> bool:
+    """Tell whether a version that the service has loaded is the file in this folder."""
+    if version["state"] != "ready" or not version["digest"]:
+        return False
+    try:
+        with (models_dir / name / str(int(version["version"])) / FILE_NAME).open("rb") as file:
+            return bool(hashlib.file_digest(file, "sha256").hexdigest() == version["digest"])
+    except OSError:
+        return False
