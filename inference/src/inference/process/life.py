@@ -9,7 +9,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
-from inference import log
+from inference.process.log import configure_log
 from inference.process.worker import run_worker
 from inference.repository.forkserver import ForkServer
 from inference.serving.examination import load_trial
@@ -53,7 +53,7 @@ def become_worker(
         for other in sockets:
             if other is not sockets[place.worker]:
                 other.close()
-        log.configure(settings, worker=str(place.worker) if len(sockets) > 1 else "", once=once)
+        configure_log(settings, worker=str(place.worker) if len(sockets) > 1 else "", once=once)
         forks = ForkServer(load_trial)  # before there are threads
         grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
         held_by = (lifeline[0], grace_seconds)

@@ -6,9 +6,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from inference import log
 from inference.app import reserve_memory
 from inference.log import fields
+from inference.process.log import configure_log
 from inference.process.sockets import CannotListenError, close_sockets, open_sockets
 from inference.process.supervisor import Supervisor
 from inference.repository.trust import Trust
@@ -38,7 +38,7 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
     check_exposure(settings)
     if settings.trusted_keys_file is not None:
         Trust(settings.trusted_keys_file)
-    log.configure(settings)
+    configure_log(settings)
     try:
         sockets = open_sockets(settings)
     except CannotListenError as error:
