@@ -45,9 +45,7 @@ serve: tools ## Serve models/ on 127.0.0.1:8000, trained first when there are no
 
 lab: tools ## Open JupyterLab on 127.0.0.1:8888; what it publishes goes where `make serve` looks
 	@JUPYTER_CONFIG_PATH=$(CURDIR)/notebooks/jupyter $(UV) run --locked --no-dev --package notebooks jupyter lab \
-		--ip=127.0.0.1 --port=$(LAB_PORT) --no-browser --notebook-dir=notebooks \
-		--LabApp.news_url=None --LabApp.extension_manager=readonly \
-		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+		--ip=127.0.0.1 --port=$(LAB_PORT) --no-browser --ServerApp.root_dir=$(CURDIR)/notebooks \
 		$(if $(filter 0,$(shell id -u)),--allow-root)
 
 up: ## Build and start both containers, wait until they are healthy
@@ -55,8 +53,8 @@ up: ## Build and start both containers, wait until they are healthy
 	@echo "JupyterLab:  $$(docker compose logs --no-log-prefix jupyter | grep -o 'http://127.0.0.1:8888/[^ ]*' | tail -n 1)"
 	@echo "Service:     http://127.0.0.1:8000/docs"
 
-down: ## Stop both containers; models, selection and notebooks are kept
-	docker compose down
+down: ## Stop all containers, the load generator too; models, selection and notebooks are kept
+	docker compose --profile load down
 
 # ---------------------------------------------------------------- testing
 
@@ -112,10 +110,10 @@ bench: sync ## Measure the service beside its peers, with wrk; writes docs/refer
 	$(UV) run --no-sync python tests/load/bench.py $(BENCH)
 
 # Ever more users, up to LOAD_USERS, until an answer in 20 takes longer than LOAD_P95_MS.
-load: tools ## Load a running service at LOAD_URL until its knee is found; report in reports/load.html
+load: tools ## Load a running service at LOAD_URL until its knee is found; report in reports/load.md and .html
 	@mkdir -p reports
 	$(RUN) --group load locust --locustfile tests/load/locustfile.py,tests/load/ramp.py \
-		--headless --only-summary --host $(LOAD_URL) --html reports/load.html \
+		--headless --only-summary --host $(LOAD_URL) --html reports/load.html --report reports/load.md \
 		--largest-users $(LOAD_USERS) --step-seconds $(LOAD_SECONDS) --bound-p95-ms $(LOAD_P95_MS)
 
 # Ends with an error when a request was lost, a worker came back late, or memory has grown.

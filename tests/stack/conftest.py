@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "rookery-test"
 JUPYTER = "jupyter_env"
 API = "api_service"
-TOKEN = re.compile(r"http://127\.0\.0\.1:8888/lab\?token=([0-9a-f]{32,})")
+TOKEN = re.compile(r"http://127\.0\.0\.1:8888/lab/tree/penguins\.ipynb\?token=([0-9a-f]{32,})")
 OBSERVER_PAUSE_SECONDS = 0.02
 
 

@@ -150,8 +150,10 @@ def test_jupyter_lets_nobody_in_without_the_token_from_its_log(token: str) -> No
 
         right = {"Authorization": f"token {token}"}
         assert person.get("/lab", headers=right).status_code == httpx.codes.OK
-        work = person.get("/api/contents/notebooks", headers=right).json()["content"]
-        assert "penguins.ipynb" in {file["name"] for file in work}
+        work = person.get("/api/contents", headers=right).json()["content"]
+        assert {file["name"] for file in work} == {"penguins.ipynb", "mixed_columns.ipynb"}
+        start = person.get("/", headers=right)
+        assert start.headers["location"].rstrip("?") == "/lab/tree/penguins.ipynb"
 
 
 def test_jupyter_asks_nobody_for_news_or_updates(token: str) -> None:
