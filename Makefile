@@ -21,7 +21,7 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-all test-lean test-stack test-clients test-browser endure soak check format \
+.PHONY: help tools sync serve lab up down test test-all test-lean test-stack test-clients test-browser endure soak check hooks format \
 	bench load pictures stubs audit sbom clean
 
 help: ## Show what can be made
@@ -122,11 +122,17 @@ soak: sync ## Hold a mixed load for half an hour while faults are injected; repo
 
 # ---------------------------------------------------------------- keeping
 
-check: sync ## Check style, types and the direction of imports
+PRE_COMMIT := pre-commit==4.7.0
+
+check: sync ## Check style, types, spelling and the direction of imports
 	$(UV) run --no-sync ruff check
 	$(UV) run --no-sync ruff format --check
 	$(UV) run --no-sync mypy
 	$(UV) run --no-sync lint-imports
+	$(UV) run --no-sync codespell
+
+hooks: tools ## Install a git hook that runs `make check` before each commit
+	$(UV) tool run --from $(PRE_COMMIT) pre-commit install
 
 format: sync ## Format the code and mend what can be mended automatically
 	$(UV) run --no-sync ruff format
