@@ -1,4 +1,4 @@
-"""What the README shows works as it is shown."""
+"""What the READMEs show works as it is shown, in both languages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "README.es.md")}
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 
 
@@ -34,10 +35,15 @@ def service(tmp_path: Path) -> Iterator[Service]:
     running.stop()
 
 
-def blocks(section: str, language: str) -> list[str]:
-    """Give the code blocks of a language in a section."""
-    text = README.split(f"## {section}\n", 1)[1].split("\n## ", 1)[0]
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    """Give the code blocks of a language in a page."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGES[page], re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    """Give the shell commands of a page, without their comments."""
+    text = "".join(blocks(page, "console")).replace("\\\n", " ")
+    return [shlex.join(shlex.split(line, comments=True)[1:]) for line in text.splitlines()]
 
 
 def run_curl(command: str, client: httpx.Client) -> Any:
@@ -58,8 +64,54 @@ def run_curl(command: str, client: httpx.Client) -> Any:
     return client.request(method, url, headers=headers, content=body).raise_for_status().json()
 
 
+@pytest.mark.parametrize("language", ["console", "python", "json"])
+def test_both_pages_show_the_same_code(language: str) -> None:
+    """The order may differ, the commands, programs and answers may not."""
+    english, spanish = (
+        commands(page) if language == "console" else blocks(page, language) for page in PAGES
+    )
+
+    assert english
+    assert sorted(english) == sorted(spanish)
+
+
+def test_spanish_page_has_the_order_of_the_course_report() -> None:
+    sections = re.findall(r"^## (.+)$", PAGES["README.es.md"], re.MULTILINE)
+
+    assert sections == [
+        "Arquitectura",
+        "Selección de modelos",
+        "Inferencia",
+        "Pruebas y validación",
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_targets_that_are_shown_exist(page: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    shown = re.findall(r"\bmake ([a-z -]+)[`\n]", PAGES[page])
+
+    assert shown
+    assert {target for call in shown for target in call.split()} <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_figures_are_those_of_the_benchmarks(page: str) -> None:
+    benchmarks = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()
+    measured = re.findall(
+        r"against FastAPI, joblib and scikit-learn \| [^|]+ \| ([\d.]+) ", benchmarks
+    )
+
+    shown = re.findall(r"(\d+) (?:times as fast|veces más rápido)", PAGES[page])
+
+    assert len(shown) == 2
+    assert shown == [f"{float(figure):.0f}" for figure in measured]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_publish_and_the_first_prediction_work_as_shown(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    page: str, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Python block publishes; the curl commands give the answer that is printed."""
     penguins = load_penguins().dropna(subset=MEASUREMENTS)
@@ -77,15 +129,15 @@ def test_publish_and_the_first_prediction_work_as_shown(
     }
     monkeypatch.setenv("EXPORTER_MODELS_DIR", str(service.models))
     monkeypatch.setenv("EXPORTER_URL", str(service.client.base_url))
-    (shown,) = blocks("Publish your own", "python")
+    (shown,) = blocks(page, "python")
     name = "penguins-logistic-regression"
 
-    exec(compile(shown.replace('"penguins"', f'"{name}"'), "README.md", "exec"), given)  # noqa: S102
+    exec(compile(shown.replace('"penguins"', f'"{name}"'), page, "exec"), given)  # noqa: S102
 
-    (commands,) = blocks("A first prediction", "console")
-    lines = commands.replace("\\\n", " ").replace("$ ", "").splitlines()
-    answers = [run_curl(line, service.client) for line in lines]
-    (printed,) = (json.loads(block) for block in blocks("A first prediction", "json"))
+    calls = [command for command in commands(page) if command.startswith("curl ")]
+    answers = [run_curl(call, service.client) for call in calls]
+    (printed,) = (json.loads(block) for block in blocks(page, "json"))
+    assert len(answers) == 2
     answer = answers[-1]
     assert list(answer) == list(printed)
     assert answer["probabilities"] == pytest.approx(printed["probabilities"], abs=1e-3)

@@ -10,9 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
@@ -40,9 +38,10 @@ def test_architecture_names_the_rooms_in_the_order_of_their_layers() -> None:
     assert re.findall(r"\w+", " ".join(rooms)) == layers
 
 
-def test_picture_in_readme_has_the_rooms_in_the_same_order() -> None:
+@pytest.mark.parametrize("readme", ["README.md", "README.es.md"])
+def test_picture_in_readme_has_the_rooms_in_the_same_order(readme: str) -> None:
     """What a newcomer sees first is the order that the code keeps."""
-    picture = (ROOT / "README.md").read_text().split("```mermaid")[1].split("```")[0]
+    picture = (ROOT / readme).read_text().split("```mermaid")[1].split("```")[0]
 
     assert re.findall(r"<b>(\w+)</b>", picture) == ["web", "serving", "repository", "model"]
 
