@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from skl2onnx._supported_operators import sklearn_operator_name_map
 
 from exporter.conversion.composition.compose import compose, compose_choices
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from exporter.table import Table
 
 _MATRIX = "X"
+_CHOICE_ROWS = 500  # at once: each has a distance to every fitted row
 _LARGE_BYTES = 1 << 22  # a run of so large a graph takes long
 
 
@@ -154,7 +156,11 @@ def read_choices(model: Any, layout: Layout, rows: Table) -> list[tuple[Any, Any
     make_portable(graph)
     feeds = layout.to_feeds(rows, _inputs(graph, layout))
     session = Session(serialize(graph, payloads))
-    return list(zip(estimators, session.run(names, feeds), strict=True))
+    parts = [
+        session.run(names, {k: v[start : start + _CHOICE_ROWS] for k, v in feeds.items()})
+        for start in range(0, len(rows), _CHOICE_ROWS)
+    ]
+    return [(e, np.concatenate(each)) for e, *each in zip(estimators, *parts, strict=True)]
 
 
 def supported_estimators() -> list[str]:
