@@ -226,6 +226,7 @@ def _errors() -> str:
         408: "send the whole request sooner",
         409: "select a model, or read why it does not answer",
         413: "split the request, or raise the limit",
+        415: "compress by gzip, deflate or zstd, or not at all",
         421: "call the service by localhost or its address, or list the name in "
         "`INFERENCE_ALLOWED_HOSTS`",
         422: "mend the rows and features that are named",

@@ -152,14 +152,7 @@ def create_app(
         return RedirectResponse(f"{proxies.prefix(request.scope)}/docs")
 
     predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
-    infer = InferRoutes(
-        repository,
-        inferrer,
-        meter,
-        max_body_bytes=settings.max_body_bytes,
-        max_inflation=settings.max_inflation,
-        bodies=bodies,
-    )
+    infer = InferRoutes(repository, inferrer, meter)
     guard = Guard(
         Methods(app, app, lambda path: predict.takes(path) or infer.takes(path)),
         gate,
@@ -177,6 +170,7 @@ def create_app(
         readiness=readiness,
         happened=book.happened,
         prefix=settings.root_path,
+        max_inflation=settings.max_inflation,
     )
 
 

@@ -15,6 +15,7 @@ this module knows no HTTP beyond the status that each branch stands for::
     │   ├── TooSlowError      408   the request has not come in time
     │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded
     │   ├── TooLargeError     413   over a limit on bytes, rows, or a run's memory
+    │   ├── EncodingError     415   the body is compressed in a way that is not taken
     │   ├── HostError         421   the request names a host that this service is not
     │   ├── RateError         429   more requests than the key may make
     │   └── HeadersError      431   over the limit on the size of the headers
@@ -156,6 +157,13 @@ class TooLargeError(ClientError):
 
     status = 413
     title = "Too large"
+
+
+class EncodingError(ClientError):
+    """The body is compressed in a way that the route does not take."""
+
+    status = 415
+    title = "Unsupported content coding"
 
 
 class RateError(ClientError):

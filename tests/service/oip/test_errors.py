@@ -173,16 +173,20 @@ def test_maps_cannot_be_asked_for(filled: Service) -> None:
         ("gzip", gzip.compress(b"{}")[:-1]),
         ("deflate", zlib.compress(b"{}")[:-1]),
         ("gzip", gzip.compress(b"{}") + b"more"),
-        ("br", b"{}"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
-        ("\xff", b"{}"),
     ],
 )
 def test_refuses_bodies_that_are_not_compressed_so(
     filled: Service, coding: str, body: bytes
 ) -> None:
-    headers = [(b"content-encoding", coding.encode("latin-1"))]
+    headers = {"content-encoding": coding}
     check(filled.client.post(INFER, content=body, headers=headers), 400)
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "\xff"])
+def test_refuses_other_codings(filled: Service, coding: str) -> None:
+    headers = [(b"content-encoding", coding.encode("latin-1"))]
+    answer = filled.client.post(INFER, content=b"{}", headers=headers)
+    assert "gzip, deflate, zstd" in check(answer, 415)
 
 
 @pytest.mark.parametrize("squeeze", [gzip.compress, zlib.compress])
@@ -239,7 +243,7 @@ def test_survives_whatever_is_sent(filled: Service) -> None:
             if answer.status_code != 200:
                 check(answer, answer.status_code)
     assert seen.get(200, 0) > 20
-    assert set(seen) <= {200, 400, 413}
+    assert set(seen) <= {200, 400, 413, 415}
     print(f"fuzzed: {seen}")  # noqa: T201
 
 

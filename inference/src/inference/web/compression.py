@@ -1,4 +1,4 @@
-"""Compressed bodies, gzip and deflate, both ways.
+"""Compressed bodies, both ways: gzip, deflate and zstd.
 
 A decompressed body counts against the body limit, and no more than that is ever inflated.
 """
@@ -6,25 +6,35 @@ A decompressed body counts against the body limit, and no more than that is ever
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from inference.errors import RequestError, TooLargeError
+from backports import zstd
+
+from inference.errors import EncodingError, RequestError, TooLargeError
+from inference.threads import off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inference.web.body import Hold
-    from inference.web.exchange import Headers
+    from inference.web.exchange import Headers, Response
 
-Coding = Literal["gzip", "deflate"]
+Coding = Literal["gzip", "deflate", "zstd"]
 
+TAKEN = ", ".join(get_args(Coding))
 # zlib's window bits: which frame is around the stream.
 _FRAMES: dict[str, int] = {"gzip": 31, "deflate": 15}
 _BARE = -15  # deflate without a frame, which some clients send
+# The largest window that a sender may ask for, 8 MiB. Source: RFC 9659.
+_ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
 _LEVEL = 1
 _WORTHWHILE_BYTES = 1024
+# To compress as much takes longer than a thread hop, and than other connections should wait.
+_INLINE_BYTES = 16 * 1024
+_AT_ONCE_BYTES = 128 * 1024
 _PIECE_BYTES = 64 * 1024
 _FREE_BYTES = 1024 * 1024
+_MOST_MEMBERS = 10_000  # of a body that is put together of compressed pieces
 MAX_RATIO = 100
 
 
@@ -32,23 +42,19 @@ def content_coding(headers: Headers) -> Coding | None:
     """Tell how a request's body is compressed.
 
     Raises:
-        RequestError: Otherwise than by gzip or deflate.
+        EncodingError: Otherwise than by gzip, deflate or zstd.
     """
-    for name, value in headers:
-        if name == b"content-encoding":
-            coding = value.decode("latin-1").strip().lower()
-            match coding:
-                case "gzip" | "x-gzip":
-                    return "gzip"
-                case "deflate":
-                    return "deflate"
-                case "" | "identity":
-                    return None
-                case _:
-                    raise RequestError(
-                        f"the body is encoded as '{coding[:80]}': gzip and deflate are taken"
-                    )
-    return None
+    codings = [v.decode("latin-1").strip().lower() for n, v in headers if n == b"content-encoding"]
+    coding = ", ".join(codings)
+    match coding:
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip":
+            return "gzip"
+        case "deflate" | "zstd":
+            return cast("Coding", coding)
+        case _:
+            raise EncodingError(f"the body is encoded as '{coding[:80]}': send one of {TAKEN}")
 
 
 def decompress(
@@ -57,7 +63,7 @@ def decompress(
     """Inflate a body within the limits, in pieces.
 
     Args:
-        body: The compressed body.
+        body: The compressed body; of gzip and zstd it may be several, one behind the other.
         coding: How it is compressed.
         max_bytes: The most bytes that it may become.
         max_ratio: How many times larger it may become; 1 MiB is always allowed.
@@ -68,12 +74,9 @@ def decompress(
         TooLargeError: It is over a limit.
         OverloadedError: The bodies of all requests take too much already.
     """
-    # A zlib header's first byte names the method deflate in its lower half.
-    bare = coding == "deflate" and body[:1] and body[0] & 15 != zlib.DEFLATED
-    inflater = zlib.decompressobj(_BARE if bare else _FRAMES[coding])
     inflated, ratio_bytes = bytearray(), max(_FREE_BYTES, max_ratio * len(body))
     try:
-        for piece in _inflate(inflater, body):
+        for piece in _inflate(body, coding):
             if len(inflated) + len(piece) > max_bytes:
                 raise TooLargeError(
                     f"the decompressed body is over the limit of {max_bytes:,} bytes "
@@ -86,33 +89,109 @@ def decompress(
                 )
             hold.take(len(piece))
             inflated += piece
-    except zlib.error as error:
+    except (zlib.error, zstd.ZstdError) as error:
         raise RequestError(f"the body is not compressed by {coding}: {error}") from None
-    if not inflater.eof:
-        raise RequestError(f"the body's {coding} stream ends too early")
     return cast("bytes", inflated)  # it does all that is asked of bytes; a copy costs as much
 
 
-def _inflate(inflater: Any, body: bytes) -> Iterator[bytes]:
+def _inflate(body: bytes, coding: Coding) -> Iterator[bytes]:
     """Inflate so that neither a piece nor what is left of the body is copied at length.
 
     Raises:
-        RequestError: Something is behind the end.
+        RequestError: The end is missing, or something is behind it.
     """
+    members, stream = 1, _open(body, coding)
     for start in range(0, len(body), _PIECE_BYTES):
         left = body[start : start + _PIECE_BYTES]
-        if inflater.eof:
-            raise RequestError("the body goes on behind the end of its compressed stream")
         while left:
-            yield inflater.decompress(left, _PIECE_BYTES)
-            left = inflater.unconsumed_tail
-    while piece := inflater.decompress(b"", _PIECE_BYTES):
-        yield piece
-    if inflater.unused_data:
-        raise RequestError("the body goes on behind the end of its compressed stream")
+            if stream.eof:
+                if coding == "gzip" and not (left := left.lstrip(b"\0")):
+                    break  # padding
+                if coding == "deflate" or members == _MOST_MEMBERS:
+                    raise RequestError("the body goes on behind the end of its compressed stream")
+                members, stream = members + 1, _open(left, coding)
+            yield from stream.feed(left)
+            left = stream.unused_data
+    if not stream.eof:
+        raise RequestError(f"the body's {coding} stream ends too early")
 
 
-def accepted_coding(headers: Headers) -> Coding | None:
+class _Zlib:
+    """Inflates one stream of zlib's."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._inflater = zlib.decompressobj(window_bits)
+
+    @property
+    def eof(self) -> bool:
+        return self._inflater.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflater.unused_data if self.eof else b""
+
+    def feed(self, left: bytes) -> Iterator[bytes]:
+        is_full = True
+        while not self.eof and (left or is_full):
+            piece = self._inflater.decompress(left, _PIECE_BYTES)
+            is_full = len(piece) == _PIECE_BYTES
+            yield piece
+            left = self._inflater.unconsumed_tail
+
+
+class _Zstd:
+    """Inflates one frame of zstd's."""
+
+    def __init__(self) -> None:
+        self._inflater = zstd.ZstdDecompressor(options=_ZSTD_WINDOW)
+
+    @property
+    def eof(self) -> bool:
+        return self._inflater.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflater.unused_data if self.eof else b""
+
+    def feed(self, left: bytes) -> Iterator[bytes]:
+        yield self._inflater.decompress(left, _PIECE_BYTES)
+        while not (self.eof or self._inflater.needs_input):
+            yield self._inflater.decompress(b"", _PIECE_BYTES)
+
+
+def _open(body: bytes, coding: Coding) -> _Zlib | _Zstd:
+    if coding == "zstd":
+        return _Zstd()
+    # A zlib header's first byte names the method deflate in its lower half.
+    is_bare = coding == "deflate" and body[:1] and body[0] & 15 != zlib.DEFLATED
+    return _Zlib(_BARE if is_bare else _FRAMES[coding])
+
+
+def compressed(response: Response, headers: Headers) -> Response:
+    """Compress an answer as its request accepts it, where that gains anything."""
+    if len(response.body) < _WORTHWHILE_BYTES:
+        return response
+    told = [*response.further, (b"vary", b"accept-encoding")]
+    coding = _accepted_coding(headers)
+    if coding is None:
+        return response._replace(further=told)
+    body = _compress(response.body, coding)
+    return response._replace(body=body, further=[*told, (b"content-encoding", coding.encode())])
+
+
+def compressed_now(response: Response, headers: Headers) -> Response:
+    """Do the same on the event loop, where it takes little time."""
+    return compressed(response, headers) if len(response.body) <= _AT_ONCE_BYTES else response
+
+
+async def compressed_aside(response: Response, headers: Headers) -> Response:
+    """Do the same, in a thread where it takes long."""
+    if len(response.body) <= _INLINE_BYTES:
+        return compressed(response, headers)
+    return await off_loop(len(response.body), compressed, response, headers)
+
+
+def _accepted_coding(headers: Headers) -> Coding | None:
     """Choose how a response may be compressed; ``None`` when the caller asks for nothing.
 
     Source: RFC 9110, section 12.5.3
@@ -125,18 +204,15 @@ def accepted_coding(headers: Headers) -> Coding | None:
         for item in value.decode("latin-1").lower().split(","):
             coding, _, parameter = item.partition(";")
             quality = _quality(parameter)
-            known: Coding | None = next(
-                (c for c in ("gzip", "deflate") if c == coding.strip()), None
-            )
+            known: Coding | None = next((c for c in get_args(Coding) if c == coding.strip()), None)
             if known is not None and quality > weight:
                 best, weight = known, quality
     return best
 
 
-def compress(body: bytes, coding: Coding) -> bytes | None:
-    """Compress a body; ``None`` where it is too small to gain anything."""
-    if len(body) < _WORTHWHILE_BYTES:
-        return None
+def _compress(body: bytes, coding: Coding) -> bytes:
+    if coding == "zstd":
+        return zstd.compress(body, level=_LEVEL)
     deflater = zlib.compressobj(_LEVEL, wbits=_FRAMES[coding])
     return deflater.compress(body) + deflater.flush()
 

@@ -137,6 +137,7 @@ class DirectProtocol(Protocol):
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
             and self._is_free()
+            and all(name != b"content-encoding" for name, _ in self.headers)
             and self._hot.browsers.is_exempt(self.headers)
         )
 

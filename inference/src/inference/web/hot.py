@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
 from inference.errors import ClientError, ForbiddenError, RateError, UnknownCallerError
 from inference.log import REQUEST_ID
+from inference.threads import off_loop
 from inference.web.access.gate import log_denied
 from inference.web.access.guard import log_request
 from inference.web.access.need import Need
 from inference.web.body import Bodies, ClientGoneError, read_body
 from inference.web.browser import BrowserPolicy
+from inference.web.compression import MAX_RATIO, content_coding, decompress
 from inference.web.exchange import Exchange
 from inference.web.heads import Heads
 from inference.web.method import HOT
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from inference.web.readiness import Readiness
 
 
+_USUAL_INFLATION = 8  # how many times larger numbers in JSON become
 _DENIALS = (UnknownCallerError, ForbiddenError, RateError)
 
 
@@ -46,6 +50,7 @@ class HotRoutes:
         readiness: Told when the service begins to stop; ``None`` tells nobody.
         happened: Where refused connections are counted by status; ``None`` for nowhere.
         prefix: What a proxy may leave in front of each path, such as ``/ml``.
+        max_inflation: How many times larger a body may become when it is decompressed.
 
     Attributes:
         max_body_bytes: The same.
@@ -70,11 +75,13 @@ class HotRoutes:
         readiness: Readiness | None = None,
         happened: Ledger | None = None,
         prefix: str = "",
+        max_inflation: int = MAX_RATIO,
     ) -> None:
         self._app = app
         self._families = families
         self.max_body_bytes = max_body_bytes
         self.prefix = prefix.encode()
+        self._decompress = partial(decompress, max_bytes=max_body_bytes, max_ratio=max_inflation)
         self._bodies = bodies or Bodies(4 * max_body_bytes)
         self.gate = gate
         self.browsers = browsers or BrowserPolicy()
@@ -148,17 +155,20 @@ class HotRoutes:
         self, family: Routes, exchange: Exchange, method: str, receive: Receive
     ) -> Response:
         """Ask for the key, read the body, look at the rate, and answer, in this order."""
-        with self._bodies.hold() as hold:
+        headers = exchange.headers
+        with self._bodies.hold() as hold, self._bodies.hold() as inflated:
             try:
                 caller = None
                 if self.gate is not None:
-                    caller = self.gate.identify(exchange.headers, Need.PREDICT)
+                    caller = self.gate.identify(headers, Need.PREDICT)
                 _check_method(method)
-                body = await read_body(
-                    exchange.headers, receive, max_bytes=self.max_body_bytes, hold=hold
-                )
+                coding = content_coding(headers)
+                body = await read_body(headers, receive, max_bytes=self.max_body_bytes, hold=hold)
                 if self.gate is not None:
                     self.gate.charge(caller, Need.PREDICT)
+                if coding is not None:
+                    size = _USUAL_INFLATION * len(body)
+                    body = await off_loop(size, self._decompress, body, coding, hold=inflated)
             except ClientGoneError:
                 raise
             except Exception as error:  # noqa: BLE001 - the family says how it is told

@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RookeryError
+from inference.web.compression import compressed_aside, compressed_now
 from inference.web.problem import MEDIA_TYPE, encode_problem
 from inference.web.version import find_servable
 
@@ -63,7 +64,9 @@ class PredictRoutes:
             body = predictor.predict_now(servable, exchange.body, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document
             return self.refuse(exchange, error, servable)
-        return None if body is None else self._succeed(exchange, servable, body)
+        if body is None:
+            return None
+        return compressed_now(self._succeed(exchange, servable, body), exchange.headers)
 
     async def answer(self, exchange: Exchange) -> Response:
         """Answer, whatever it takes."""
@@ -74,7 +77,7 @@ class PredictRoutes:
             body = await predictor.predict(servable, exchange.body, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document
             return self.refuse(exchange, error, servable)
-        return self._succeed(exchange, servable, body)
+        return await compressed_aside(self._succeed(exchange, servable, body), exchange.headers)
 
     def refuse(
         self, exchange: Exchange, error: Exception, servable: Servable | None = None

@@ -21,6 +21,7 @@ from inference.serving.rows.range import MAX_WARNINGS, TrainingRange
 from inference.serving.rows.typed import TypedDecoder
 from inference.serving.tensors.pieces import WHOLE_BYTES, LongList, Stretch, find_rows
 from inference.serving.tensors.query import MAX_STRINGS
+from inference.serving.utf8 import to_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +121,7 @@ class RowReader:
             TooLargeError: Too many rows, or one too long.
         """
         if len(body) > WHOLE_BYTES:
+            body = to_utf8(body)
             start = find_rows(body)
             if start is not None:
                 return self._read_pieces(body, start)
@@ -131,6 +133,9 @@ class RowReader:
         batch = self.read_quickly(body)
         if batch is not None:
             return batch
+        text = to_utf8(body)
+        if text is not body:
+            return self.read(text)
         careful = self._careful()
         items, single = careful.split(self._decode_any(body))
         self._check_count(len(items))

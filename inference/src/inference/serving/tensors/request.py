@@ -24,6 +24,7 @@ from inference.serving.tensors.query import (
     tensor_outputs,
 )
 from inference.serving.tensors.values import from_values
+from inference.serving.utf8 import is_utf8, to_utf8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,6 +127,8 @@ def read_request(
     tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
     lists: dict[bytes, Stretch] = {}
     text: bytes | memoryview = body if json_bytes is None else view[:json_bytes]
+    if not is_utf8(bytes(text[:4])):
+        body = text = to_utf8(bytes(text))
     if len(text) > WHOLE_BYTES:
         text, lists = split_data(body, len(text), max_strings)
     try:

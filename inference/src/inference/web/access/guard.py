@@ -9,12 +9,13 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from inference.errors import ClientError, RookeryError
+from inference.errors import ClientError, EncodingError, RookeryError
 from inference.log import KEY_ID, REQUEST_ID, fields
 from inference.web import problem
 from inference.web.access.gate import log_denied
 from inference.web.access.need import need_of
 from inference.web.body import ClientGoneError, read_body
+from inference.web.compression import content_coding
 from inference.web.exchange import request_id
 from inference.web.oip import error as oip
 
@@ -91,6 +92,8 @@ class Guard:
         try:
             if self._gate is not None:
                 caller = self._gate.identify(headers, need)
+            if content_coding(headers) is not None:
+                raise EncodingError("this route takes no compressed body: send it as it is")
             if method not in _WITHOUT_BODY:
                 receive = await self._receive_whole(headers, receive)
             if self._gate is not None:

@@ -30,6 +30,7 @@ _PREDICT = {
     "404": "No such model or version",
     "409": "Nothing is selected, or the model does not answer",
     "413": "Over the limit on bytes or rows",
+    "415": "Compressed otherwise than by gzip, deflate or zstd",
     "422": "Some rows do not fit the model; names each row and feature",
     "500": "The model failed",
     "503": "The model is still being loaded, or too many requests wait",

@@ -7,8 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RequestError, RookeryError
-from inference.threads import off_loop
-from inference.web.compression import accepted_coding, compress, content_coding, decompress
+from inference.web.compression import compressed_aside, compressed_now
 from inference.web.oip.error import refuse
 from inference.web.version import find_servable
 
@@ -19,17 +18,12 @@ if TYPE_CHECKING:
     from inference.serving.infer import Inferrer
     from inference.serving.meter import Meter
     from inference.serving.tensors.response import Response as Answer
-    from inference.web.body import Bodies, Hold
     from inference.web.exchange import Exchange, Headers, Response
 
 _PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer/?")
 _JSON_BYTES = b"inference-header-content-length"
 _JSON = b"application/json"
 _BINARY = b"application/octet-stream"
-
-# To compress as much takes longer than a thread hop.
-_INLINE_BYTES = 16 * 1024
-_USUAL_INFLATION = 8  # how many times larger numbers in JSON become
 
 
 class InferRoutes:
@@ -39,28 +33,14 @@ class InferRoutes:
         repository: Where the servables are.
         inferrer: What answers for them.
         meter: Told of every request.
-        max_body_bytes: The largest request body, also when it is decompressed.
-        max_inflation: How many times larger a body may become when it is decompressed.
-        bodies: Counts the bytes of decompressed bodies.
     """
 
     name = "infer"
 
-    def __init__(  # noqa: PLR0913 - what answers, and its limits
-        self,
-        repository: Repository,
-        inferrer: Inferrer,
-        meter: Meter,
-        *,
-        max_body_bytes: int,
-        max_inflation: int,
-        bodies: Bodies,
-    ) -> None:
+    def __init__(self, repository: Repository, inferrer: Inferrer, meter: Meter) -> None:
         self._repository = repository
         self._inferrer = inferrer
         self._meter = meter
-        self._decompress = partial(decompress, max_bytes=max_body_bytes, max_ratio=max_inflation)
-        self._bodies = bodies
 
     def takes(self, path: str) -> bool:
         """Tell whether a path is one of these routes."""
@@ -70,8 +50,6 @@ class InferRoutes:
         """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
         servable = None
         try:
-            if content_coding(exchange.headers):
-                return None
             try:
                 servable = self._find(exchange.path, self._repository.current())
             except RookeryError:
@@ -82,28 +60,20 @@ class InferRoutes:
             return self.refuse(exchange, error, servable)
         if answer is None:
             return None
-        return _compressed(self._succeed(exchange, servable, answer), exchange.headers)
+        return compressed_now(self._succeed(exchange, servable, answer), exchange.headers)
 
     async def answer(self, exchange: Exchange) -> Response:
         """Answer, whatever it takes."""
-        with self._bodies.hold() as hold:
-            return await self._answer(exchange, hold)
-
-    async def _answer(self, exchange: Exchange, hold: Hold) -> Response:
         servable = None
         try:
-            coding = content_coding(exchange.headers)
             servable = await self._repository.find(partial(self._find, exchange.path))
             json_bytes = _json_bytes(exchange.headers)
-            body = exchange.body
-            if coding is not None:
-                size = _USUAL_INFLATION * len(body)
-                body = await off_loop(size, self._decompress, body, coding, hold=hold)
-            answer = await self._inferrer.infer(servable, body, json_bytes, exchange.timing)
-            response = self._succeed(exchange, servable, answer)
-            if len(response.body) <= _INLINE_BYTES:
-                return _compressed(response, exchange.headers)
-            return await off_loop(len(response.body), _compressed, response, exchange.headers)
+            answer = await self._inferrer.infer(
+                servable, exchange.body, json_bytes, exchange.timing
+            )
+            return await compressed_aside(
+                self._succeed(exchange, servable, answer), exchange.headers
+            )
         except Exception as error:  # noqa: BLE001 - likewise
             return self.refuse(exchange, error, servable)
 
@@ -140,12 +110,3 @@ def _json_bytes(headers: Headers) -> int | None:
                 )
             return int(value)
     return None
-
-
-def _compressed(response: Response, headers: Headers) -> Response:
-    coding = accepted_coding(headers)
-    body = None if coding is None else compress(response.body, coding)
-    if coding is None or body is None:
-        return response
-    told = [(b"content-encoding", coding.encode()), (b"vary", b"accept-encoding")]
-    return response._replace(body=body, further=[*response.further, *told])

@@ -23,6 +23,7 @@ _TOLD = {
     "400": "The request is not what the protocol or the model takes",
     "404": "No such model or version",
     "413": "Over the limit on bytes or rows",
+    "415": "Compressed otherwise than by gzip, deflate or zstd",
     "500": "The model failed",
     "503": "The model is there and does not answer, or too many requests wait",
     "504": "The run took too long and was ended",

@@ -21,7 +21,9 @@ _HEAD = re.compile(rb"POST (/[A-Za-z0-9/._~-]{0,255}+) HTTP/1\.1\r\n(?:%s){1,128
 _LINES = re.compile(rb"(%s): ([^\r]+)\r\n" % _NAME)
 _LENGTH = re.compile(rb"[0-9]{1,10}")
 # What changes how a message is read, or what becomes of the connection.
-_OF_THE_PARSER = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"proxy-connection"})
+_OF_THE_PARSER = frozenset(
+    {b"transfer-encoding", b"content-encoding", b"upgrade", b"expect", b"proxy-connection"}
+)
 
 
 class PlainHead(NamedTuple):

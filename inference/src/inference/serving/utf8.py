@@ -1,0 +1,45 @@
+"""JSON in UTF-8, whichever of Unicode's encodings a client has sent."""
+
+from __future__ import annotations
+
+import codecs
+import json
+
+from inference.errors import RequestError
+
+_PIECE_BYTES = 64 * 1024  # in between others run
+_LOOKED_AT = 4
+_USUAL = b'{"'
+
+
+def is_utf8(start: bytes) -> bool:
+    """Tell by its first four bytes whether JSON is in UTF-8, without a byte order mark."""
+    return start[:2] == _USUAL or json.detect_encoding(start) == "utf-8"
+
+
+def to_utf8(text: bytes) -> bytes:
+    """Give JSON in UTF-8 and without a byte order mark; what is so already is given back itself.
+
+    Source: RFC 8259, section 8.1, and the older RFC 4627, section 3, for UTF-16 and UTF-32.
+
+    Raises:
+        RequestError: It is not what its first bytes say.
+
+    >>> to_utf8("[1]".encode("utf-16")), to_utf8(b"[1]")
+    (b'[1]', b'[1]')
+    """
+    encoding = json.detect_encoding(text[:_LOOKED_AT])
+    if encoding == "utf-8":
+        return text
+    if encoding == "utf-8-sig":
+        return text[len(codecs.BOM_UTF8) :]
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        pieces = [
+            decoder.decode(text[at : at + _PIECE_BYTES]).encode()
+            for at in range(0, len(text), _PIECE_BYTES)
+        ]
+        return b"".join([*pieces, decoder.decode(b"", final=True).encode()])
+    except UnicodeError:
+        name = encoding[:6].upper()
+        raise RequestError(f"the body begins as {name} does and is none: send UTF-8") from None
