@@ -6,7 +6,9 @@ where it was run.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,7 +17,8 @@ from inference.serving.answer import count_values
 from inference.serving.dispatch import is_small, longest
 from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
-from inference.serving.tensors.response import pick_results, write_response
+from inference.serving.tensors.response import Response, pick_results, write_response
+from inference.serving.tensors.usual import UsualInference
 from inference.threads import off_loop
 
 if TYPE_CHECKING:
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.serving.dispatch import Dispatcher
     from inference.serving.tensors.query import Query
-    from inference.serving.tensors.response import Response
     from inference.serving.timing import Timing
 
 # To read or write as much takes longer than a thread hop.
@@ -54,6 +56,7 @@ class Inferrer:
         self._dispatcher = dispatcher
         self.max_rows = max_rows
         self.max_strings = max_strings
+        self._usual: WeakKeyDictionary[Servable, UsualInference | None] = WeakKeyDictionary()
 
     def infer_now(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
@@ -77,7 +80,10 @@ class Inferrer:
         """
         if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
             return None
-        query = self._read(servable, body, json_bytes)
+        usual = self._usual_of(servable) if json_bytes is None else None
+        query = usual.read(body) if usual is not None else None
+        if query is None:
+            usual, query = None, self._read(servable, body, json_bytes)
         if not self._dispatcher.is_inline(
             servable, longest(servable, query.rows, query.feeds), query.feeds
         ):
@@ -91,9 +97,23 @@ class Inferrer:
         if not is_small(values):
             return None
         timing.labels = _count_labels(servable, query, values)
-        response = write_response(servable, query, pick_results(servable, query, values))
+        written = usual.write(query.id, values) if usual is not None else None
+        response = Response(written, None) if written is not None else None
+        if response is None:
+            response = write_response(servable, query, pick_results(servable, query, values))
         timing.finish()
         return response
+
+    def _usual_of(self, servable: Servable) -> UsualInference | None:
+        """Find or make what reads the usual request of a servable, where there is any."""
+        try:
+            return self._usual[servable]
+        except KeyError:
+            usual = None
+            with contextlib.suppress(ValueError):
+                usual = UsualInference(servable, self.max_rows)
+            self._usual[servable] = usual
+            return usual
 
     async def infer(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing

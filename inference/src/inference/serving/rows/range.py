@@ -16,6 +16,8 @@ MAX_WARNINGS = 100
 _SHOWN = 60
 _NUMERIC = ("number", "integer")
 
+_FEW = 4096  # values that are compared sooner than their extremes are found
+
 
 class TrainingRange:
     """The smallest and largest training value of each number, and the categories that it knew.
@@ -62,7 +64,10 @@ class TrainingRange:
         if not self._is_whole or matrix.shape[1:] != self._lows.shape:
             return False
         lows, highs = self._bounds_as(matrix.dtype)
-        inside = (matrix.min(axis=0) >= lows) & (matrix.max(axis=0) <= highs)
+        if matrix.size <= _FEW:
+            inside = (matrix >= lows) & (matrix <= highs)
+        else:
+            inside = (matrix.min(axis=0) >= lows) & (matrix.max(axis=0) <= highs)
         return bool(inside.all())
 
     def _bounds_as(self, dtype: np.dtype[Any]) -> tuple[np.ndarray[Any, Any], ...]:

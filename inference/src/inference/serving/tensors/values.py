@@ -69,6 +69,8 @@ def from_values(text: Stretch, dtype: np.dtype[Any], shape: Sequence[int]) -> Ar
 def to_values(array: Array) -> bytes:
     """Spell an array as a flat JSON list; NaN and infinity, which JSON lacks, become null."""
     flat = array.reshape(-1)
+    if flat.size <= _PIECE_ELEMENTS:
+        return _encode(flat.tolist())
     pieces = [
         _encode(flat[start : start + _PIECE_ELEMENTS].tolist())[1:-1]
         for start in range(0, flat.size, _PIECE_ELEMENTS)

@@ -1,0 +1,165 @@
+"""The usual inference request of one model, in less time: one input in JSON, all outputs in JSON.
+
+Its decoder knows the input's name, type and range, and its answer is put together from parts that
+are encoded once. Whatever is not usual is left to :mod:`inference.serving.tensors.request`, which
+also says what is wrong; the answers are the same.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from inference.serving.tensors.query import Query, Wanted, tensor_outputs
+from inference.serving.tensors.values import to_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference.model.servable import Servable
+    from inference.model.signature import TensorSpec
+
+_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_NO_JSON = "FP16"
+_LARGEST_INTEGER = 2**63 - 1  # which a decoder can compare with
+
+_encode = msgspec.json.Encoder().encode
+
+
+class UsualInference:
+    """Reads and writes the usual request of one servable; parts of it are kept, and not itself.
+
+    Args:
+        servable: What is asked.
+        max_rows: The most rows in one request.
+
+    Raises:
+        ValueError: The model has several inputs, or tensors that have no JSON form.
+    """
+
+    def __init__(self, servable: Servable, max_rows: int) -> None:
+        signature = servable.signature
+        if len(signature.inputs) != 1:
+            raise ValueError("the model has several inputs")
+        if not tensor_outputs(signature):
+            raise ValueError("no output has a JSON form")
+        (spec,) = signature.inputs
+        self._name, self._dtype, self._row = spec.name, spec.dtype, list(spec.shape[1:])
+        self._max_rows = max_rows
+        self._flat, self._nested = (_decoder(spec, depth) for depth in (1, len(spec.shape)))
+        self.names = tensor_outputs(signature)
+        self._wanted = [Wanted(name) for name in self.names]
+        self._begin = b'{"model_name":%b,"model_version":"%d"' % (
+            _encode(servable.name),
+            servable.version,
+        )
+        befores = [b',"outputs":[', *[b"},"] * (len(self.names) - 1)]
+        self._outputs = [
+            before + _opening(signature.output(name))
+            for before, name in zip(befores, self.names, strict=True)
+        ]
+        contract = servable.contract
+        is_classifier = contract is not None and contract.classes is not None
+        label = contract.outputs.label if contract is not None and is_classifier else None
+        self.label_place = self.names.index(label) if label in self.names else None
+
+    def read(self, body: bytes) -> Query | None:
+        """Read a request; ``None`` for whatever is not usual."""
+        try:
+            request = (self._nested if b"[[" in body else self._flat)(body)
+            (given,) = request.inputs
+            rows, *row = given.shape
+            if not 0 < rows <= self._max_rows or not self._fits(row):
+                return None
+            array = np.array(given.data, self._dtype)
+        except _REFUSED:
+            return None
+        except ValueError:  # its rows have different lengths
+            return None
+        if array.ndim == 1:
+            if array.size != rows * math.prod(row):
+                return None
+            array = array.reshape(rows, *row)
+        elif array.shape != (rows, *row):
+            return None
+        return Query(request.id, {self._name: array}, self._wanted, rows)
+
+    def _fits(self, row: list[int]) -> bool:
+        if row == self._row:
+            return True
+        return len(row) == len(self._row) and all(
+            given > 0 and known in {-1, given} for known, given in zip(self._row, row, strict=True)
+        )
+
+    def write(self, id_: str | None, values: Sequence[Any]) -> bytes | None:
+        """Write the response; ``None`` where a value is not the array it was said to be."""
+        parts = [self._begin]
+        if id_ is not None:
+            parts += b',"id":', _encode(id_)
+        for opening, value in zip(self._outputs, values, strict=True):
+            if not isinstance(value, np.ndarray):
+                return None
+            parts += opening, _encode(value.shape), b',"data":', to_values(value)
+        parts.append(b"}]}")
+        return b"".join(parts)
+
+
+def _opening(spec: TensorSpec | None) -> bytes:
+    """Begin an output.
+
+    Raises:
+        ValueError: It has no JSON form.
+    """
+    if spec is None or spec.datatype in {None, _NO_JSON}:
+        raise ValueError("an output has no JSON form")
+    return b'{"name":%b,"datatype":%b,"shape":' % (_encode(spec.name), _encode(spec.datatype))
+
+
+def _decoder(spec: TensorSpec, depth: int) -> Callable[[bytes], Any]:
+    """Make a decoder of requests whose data is a list so deep.
+
+    Raises:
+        ValueError: The input has no JSON form, or no rows.
+    """
+    dtype, shape = spec.dtype, spec.shape
+    if dtype is None or spec.datatype == _NO_JSON or dtype.kind not in "biuf":
+        raise ValueError("the input has no JSON form, or holds strings")
+    if not shape or shape[0] != -1:
+        raise ValueError("the input has no rows")
+    data: Any = _element(dtype)
+    for _ in range(depth):
+        data = list[data]
+    given = msgspec.defstruct(
+        "Input",
+        [
+            ("name", Literal[spec.name]),
+            ("datatype", Literal[spec.datatype]),
+            ("shape", Annotated[list[int], msgspec.Meta(min_length=1, max_length=len(shape))]),
+            ("data", data),
+        ],
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    inputs = Annotated[list[given], msgspec.Meta(min_length=1, max_length=1)]  # type: ignore[valid-type]
+    request = msgspec.defstruct(
+        "Request",
+        [("inputs", inputs), ("id", str | None, None)],
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    return msgspec.json.Decoder(request).decode
+
+
+def _element(dtype: np.dtype[Any]) -> Any:
+    """Give the type of a value that fits an array's type without becoming another one."""
+    if dtype.kind == "b":
+        return bool
+    if dtype.kind == "f":
+        most = float(np.finfo(dtype).max)
+        return Annotated[float, msgspec.Meta(ge=-most, le=most)]
+    limits = np.iinfo(dtype)
+    high = min(int(limits.max), _LARGEST_INTEGER)
+    return Annotated[int, msgspec.Meta(ge=int(limits.min), le=high)]
