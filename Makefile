@@ -87,10 +87,12 @@ test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
 test-all: export CORPUS ?= 1000
 test-all: export NEIGHBOURS ?= 1000
 test-all: export JUNK ?= 1900
+test-all: export REPUBLISHED ?= 5
 test-all: export STOP_RUNS ?= 30
 test-all: export FAILING_CALLS ?= 100
 test-all: sync ## Run the corpus, hostile load and failing system calls in full (an hour)
 	$(UV) run --no-sync pytest tests/acceptance tests/contract/endurance/test_worst_neighbour.py \
+		tests/contract/test_versions.py \
 		tests/service/test_failing_calls.py tests/service/protocol/test_stopping.py \
 		tests/service/test_junk.py
 

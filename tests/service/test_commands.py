@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,59 @@ def test_what_fails_says_why(
     assert (done.returncode, done.stdout) == (status, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_output_that_cannot_be_written_is_told(service: Service, keys: dict[str, str]) -> None:
+    """A full disk is an error, a reader that has left is none of ours."""
+    settings = {"url": service.client.base_url, "api_key": keys["ops"]}
+    command = [sys.executable, "-m", "inference.cli", "models"]
+    for target, said in (
+        ("/dev/full", "inference: the output cannot be written: No space"),
+        ("", ""),
+    ):
+        reading, writing = os.pipe()
+        os.close(reading)
+        if target:
+            os.close(writing)
+            writing = os.open(target, os.O_WRONLY)
+        done = subprocess.run(
+            command,
+            env=environment(**settings),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(writing)
+        assert done.returncode == 1
+        assert done.stderr.startswith(said)
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "m", "--data", "\udcff"], "answers 400: "),
+        (["predict", "\udcff", "--data", "1"], "answers 404: "),
+        (["select", "m&model=n"], "answers 404: there is no model 'm&model=n'"),
+        (["unload", "m/../n"], "answers 404"),
+    ],
+)
+def test_whatever_a_shell_gives_reaches_the_service_as_it_is(
+    service: Service, keys: dict[str, str], arguments: list[str], said: str
+) -> None:
+    done = run(*arguments, url=service.client.base_url, api_key=keys["ops"])
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_that_can_be_none_is_not_shown(service: Service) -> None:
+    done = run("models", url=service.client.base_url, api_key="rk_secret\nsecret")
+    assert done.returncode == 2
+    assert "INFERENCE_API_KEY is not a key" in done.stderr
+    assert "secret" not in done.stderr
 
 
 def test_every_wrong_row_is_listed(service: Service, keys: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ class Client:
         url: Its address, where it is not that of the settings.
 
     Raises:
-        SettingError: ``url`` is not an HTTP URL.
+        SettingError: ``url`` is not an HTTP URL, or the key cannot be one.
     """
 
     def __init__(self, settings: Settings, url: str | None = None) -> None:
@@ -47,6 +48,8 @@ class Client:
         key = settings.api_key.get_secret_value() if settings.api_key else None
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if key:
+            if not (key.isascii() and key.isprintable()):
+                raise SettingError("INFERENCE_API_KEY is not a key: 'inference key NAME' makes one")
             self._headers["Authorization"] = f"Bearer {key}"
         # A proxy that the environment names is for other machines.
         local = path or urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
@@ -108,8 +111,13 @@ class Client:
 
 def path_of(model: str, version: int | None = None) -> str:
     """Give the path of a model, or of one version of it."""
-    path = f"/models/{quote(model, safe='')}"
+    path = f"/models/{quoted(model)}"
     return path if version is None else f"{path}/versions/{version}"
+
+
+def quoted(name: str) -> str:
+    """Write a model's name, whatever the shell gave, as a part of a URL."""
+    return quote(os.fsencode(name), safe="")
 
 
 def _hint(status: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,18 +23,23 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = make_parser().parse_args(arguments)
     try:
-        return _run(options)
+        status = _run(options)
+        sys.stdout.flush()
     except SettingError as error:
         sys.stderr.writelines(f"inference: {line}\n" for line in str(error).splitlines())
         return USAGE
     except RookeryError as error:
         sys.stderr.write(f"inference: {error}\n")
         return REFUSED
-    except BrokenPipeError:  # the reader of the output has left, as `head` does
-        sys.stderr.close()
+    except OSError as error:  # of the output: all else that can fail has its own error
+        # What is still to be written would fail again, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # the reader may leave, as `head` does
+            sys.stderr.write(f"inference: the output cannot be written: {error.strerror}\n")
         return REFUSED
     except KeyboardInterrupt:
         return REFUSED
+    return status
 
 
 def _run(options: Namespace) -> int:

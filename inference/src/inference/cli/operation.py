@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
-from inference.cli.client import Client, RequestFailedError, path_of
+from inference.cli.client import Client, RequestFailedError, path_of, quoted
 from inference.cli.exit_status import OK
 from inference.cli.table import list_models, list_predictions
 from inference.errors import SettingError
@@ -43,15 +43,14 @@ def _ask(client: Client, options: Namespace) -> Any:
                 raise RequestFailedError(client.other_service)
             return answer
         case "select":
-            query = {"model": options.model}
-            query |= {"version": str(options.version)} if options.version else {}
-            return client.ask("POST", f"/select-model/?{urlencode(query)}")
+            version = f"&version={options.version}" if options.version else ""
+            return client.ask("POST", f"/select-model/?model={quoted(options.model)}{version}")
         case "pin":
             body = json.dumps({"version": options.version}).encode()
             return client.ask("PUT", f"{path_of(options.model)}/active", body)
         case "load" | "unload":
-            name = quote(options.model, safe="")
-            return client.ask("POST", f"/v2/repository/models/{name}/{options.command}", b"{}")
+            path = f"/v2/repository/models/{quoted(options.model)}/{options.command}"
+            return client.ask("POST", path, b"{}")
         case _:
             return client.ask("POST", _predict_path(options), _records(options))
 
@@ -66,8 +65,7 @@ def _predict_path(options: Namespace) -> str:
 
 def _records(options: Namespace) -> bytes:
     if options.data is not None:
-        data: str = options.data
-        return data.encode()
+        return os.fsencode(options.data)  # the bytes that the shell gave
     if options.file is not None:
         try:
             content: bytes = options.file.read_bytes()

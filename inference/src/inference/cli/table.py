@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,13 +79,18 @@ def _prediction(prediction: dict[str, Any]) -> str:
         table: dict[str, Any] = next((t for t in tables if isinstance(t, dict)), {})
         best = sorted(table.items(), key=lambda item: -item[1])[:3]
         shown = ", ".join(f"{name} {number:.4g}" for name, number in best)
-        return f"{prediction['label']}{f' ({shown})' if shown else ''}"
+        return f"{_plain(prediction['label'])}{f' ({shown})' if shown else ''}"
     if "values" in prediction:
         return ", ".join(f"{name} {value}" for name, value in prediction["values"].items())
     if "value" in prediction:
         return str(prediction["value"])
     outputs = prediction["outputs"].items()
     return ", ".join(f"{name} {value}" for name, value in outputs)
+
+
+def _plain(label: Any) -> str:
+    """Write a label as JSON does, text without quotes."""
+    return label if isinstance(label, str) else json.dumps(label)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
