@@ -56,10 +56,10 @@ class UsualInference:
             _encode(servable.name),
             servable.version,
         )
-        befores = [b',"outputs":[', *[b"},"] * (len(self.names) - 1)]
+        starts = [b',"outputs":[', *[b"},"] * (len(self.names) - 1)]
         self._outputs = [
             before + _opening(signature.output(name))
-            for before, name in zip(befores, self.names, strict=True)
+            for before, name in zip(starts, self.names, strict=True)
         ]
         contract = servable.contract
         is_classifier = contract is not None and contract.classes is not None
