@@ -346,8 +346,17 @@ def test_lowers_words_as_python_does(letters: int) -> None:
     """A dotted capital I ends a word, and a sigma has a form of its own at a word's end."""
     texts = ["İstanbul İzmir DİYAR xİİy aİ", "ΟΔΟΣ ΣΑΣ οδος", "istanbul diyar xi", "y", ""]
     pattern = rf"(?u)\b\w{{{letters},}}\b"
-    model = make_pipeline(CountVectorizer(token_pattern=pattern), LogisticRegression(C=100))
-    check(model.fit(texts, [0, 1, 0, 1, 0]), texts, texts[::-1])
+    for options in (
+        {"token_pattern": pattern},
+        {"token_pattern": rf"[a-z]{{{letters},}}"},
+        {"token_pattern": "[a-zA-Zçşğ]+"},
+        {"token_pattern": "[b-y]+"},
+        {"token_pattern": r"\S+"},
+        {"tokenizer": str.split, "token_pattern": None},
+    ):
+        model = make_pipeline(CountVectorizer(**options), LogisticRegression(C=100))
+        model.fit([*texts, "wxyz wxyz"], [0, 1, 0, 1, 0, 1])
+        check(model, texts, [*texts[::-1], "K K İ xİ", "ŞİŞLİ ABCİ"])
 
 
 @pytest.mark.parametrize("analyzer", ["char", "char_wb"])

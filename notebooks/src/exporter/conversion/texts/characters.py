@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exporter.conversion.composition.graph import Graph
 
 _LAST_COMPOSED = 0x2FFFF  # later ones stand for themselves
+_DOTTED = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
 _ROUNDS = 22  # texts of up to four million characters
 _NONE, _SAME = "\x00none", "\x00same"  # longer than any character
 _STRIPS: dict[str, Callable[[str], str]] = {
@@ -36,7 +37,16 @@ def strip_accents(graph: Graph, text: str, how: str, *, lowercase: bool) -> str:
         how: ``ascii`` or ``unicode``.
         lowercase: Whether to lower them first.
     """
-    table = _table(how, lowercase=lowercase)
+    return _replace(graph, text, _table(how, lowercase=lowercase), keep=how != "ascii")
+
+
+def lower_dotted(graph: Graph, text: str) -> str:
+    """Lower the one capital that becomes two characters, an i and a mark."""
+    return _replace(graph, text, {_DOTTED: _DOTTED.lower()}, keep=True)
+
+
+def _replace(graph: Graph, text: str, table: dict[str, str], *, keep: bool) -> str:
+    """Replace characters; others are kept, or left out."""
     characters = _close(graph, split_characters(graph, text, _NONE))
     found = graph.op(
         "LabelEncoder",
@@ -44,9 +54,9 @@ def strip_accents(graph: Graph, text: str, how: str, *, lowercase: bool) -> str:
         domain="ai.onnx.ml",
         keys_strings=[_NONE, *table],
         values_strings=["", *table.values()],
-        default_string="" if how == "ascii" else _SAME,
+        default_string=_SAME if keep else "",
     )
-    if how != "ascii":
+    if keep:
         same = graph.op("Equal", found, np.array([[_SAME]], dtype=object))
         found = graph.op("Where", same, characters, found)
     return _join(graph, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from exporter.conversion.texts.characters import capitals
 from exporter.errors import ConversionError
 
 WORD = r"[\pL\pN_]"  # what Python's \w means; RE2's is ASCII
@@ -11,6 +12,9 @@ _SIMPLE_PATTERN = re.compile(r"(?:\(\?u\))?(\\b)?((?:\\w)+)(\+|\{\d+,\d*\})?(\\b
 _PLAIN_PATTERN = re.compile(
     r"(?:\(\?u\))?((?:\[[^\\\]\[^]+\]|[A-Za-z0-9]|[+*?]|\{\d+(?:,\d*)?\})+)"
 )
+_RUN = re.compile(r"(\[[^\]^][^\]]*\])(?:\+|\{(\d+),\})")
+_MARK = "\N{COMBINING DOT ABOVE}"
+_LAST_LETTER = 0x10000
 SPACES = ["\t", "\n", "\x0b", "\x0c", "\r", "\x1c", "\x1d", "\x1e", "\x1f", " ", "\x85", "\xa0"]
 SPACES += [chr(c) for c in [0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]]
 # Whole runs, at whose ends a boundary would say nothing.
@@ -23,6 +27,39 @@ _WHOLE = {
     for pattern in patterns
     for mark in ("", "(?u)")
 }
+
+
+def before_lowering(pattern: str) -> str | None:
+    """Write a pattern for a text that is lowered only when its words have been found.
+
+    To Python a lowered dotted capital I is an i and a mark, which ends a word of letters.
+
+    Args:
+        pattern: As :func:`translate` gives it.
+
+    Returns:
+        The pattern; ``None`` for one that is no run of one class of characters.
+    """
+    if pattern.startswith(WORD):
+        least = pattern.count(WORD) if pattern.endswith("+") else int(pattern[len(WORD) + 1 : -2])
+        piece, dotted = r"(?:[^\PL\x{130}]|[\pN_])", True
+    else:
+        run = _RUN.fullmatch(pattern)
+        if run is None:
+            return None
+        least = int(run[2] or 1)
+        inside = {c for c in map(chr, range(_LAST_LETTER)) if re.match(run[1], c)}
+        raw = {c for c in inside if c.lower() == c} | {
+            c for c, low in capitals().items() if low in inside
+        }
+        piece, dotted = (
+            "[" + "".join(rf"\x{{{ord(c):x}}}" for c in sorted(raw)) + "]",
+            "i" in inside,
+        )
+        if _MARK in inside:
+            return None
+    words = f"{piece}{{{least},}}"
+    return rf"{piece}{{{least - 1},}}\x{{130}}|{words}" if dotted else words
 
 
 def translate(pattern: str | None) -> str:

@@ -18,9 +18,9 @@ from sklearn.feature_extraction.text import (
 from exporter.conversion.composition.graph import Column
 from exporter.conversion.composition.registry import transforms
 from exporter.conversion.numbers.scaling import normalize
-from exporter.conversion.texts.characters import strip_accents
+from exporter.conversion.texts.characters import lower_dotted, strip_accents
 from exporter.conversion.texts.letters import SIGMA, split_letters
-from exporter.conversion.texts.patterns import WORD, translate
+from exporter.conversion.texts.patterns import before_lowering, translate
 from exporter.conversion.texts.pieces import PAD, REMOVED, close, compact, count_runs, number
 from exporter.errors import ConversionError
 
@@ -147,13 +147,10 @@ def _find_words(graph: Graph, vectorizer: Any, text: str, lowercase: bool) -> st
     pattern = translate(r"\S+" if by_blanks else vectorizer.token_pattern)
     if not lowercase:
         return _tokenize(graph, text, pattern)
-    if not pattern.startswith(WORD):
-        return _tokenize(graph, _lower(graph, text), pattern)
-    # To Python a lowered dotted capital I is an i and a mark, which ends the word.
-    least = pattern.count(WORD) if pattern.endswith("+") else int(pattern[len(WORD) + 1 : -2])
-    plain = r"(?:[^\PL\x{130}]|[\pN_])"
-    dotted = rf"{plain}{{{least - 1},}}\x{{130}}|{plain}{{{least},}}"
-    words = _tokenize(graph, text, dotted)
+    earlier = before_lowering(pattern)
+    if earlier is None:
+        return _tokenize(graph, _lower(graph, lower_dotted(graph, text)), pattern)
+    words = _tokenize(graph, text, earlier)
     rows = graph.op("Shape", words, start=0, end=1)
     end = graph.op("Expand", np.array([[PAD]]), graph.op("Concat", rows, np.array([1]), axis=0))
     words = graph.op("Concat", words, end, axis=1)
