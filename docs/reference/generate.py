@@ -18,6 +18,7 @@ import httpx
 import msgspec
 from prometheus_client import ProcessCollector
 
+from exporter import settings as exporter_settings
 from inference import errors
 from inference.app import create_app
 from inference.model import contract
@@ -41,6 +42,27 @@ _QUERIES = {
     ),
     "Which features have left the training range?": (
         "topk(10, sum by (model, feature) (rate(inference_out_of_range_values_total[1h])))"
+    ),
+}
+# Argument of publish(), default, meaning; a test compares the names with those in the sources.
+_EXPORTER = {
+    "EXPORTER_MODELS_DIR": (
+        "`models_dir`",
+        f"`{exporter_settings.DEFAULT_MODELS_DIR}`",
+        "The folder that `publish()` writes to.",
+    ),
+    "EXPORTER_URL": ("`url`", f"`{exporter_settings.DEFAULT_URL}`", "The address of the service."),
+    "EXPORTER_LINK_URL": (
+        "",
+        "that of `EXPORTER_URL`",
+        "The address of the service in links, if your browser needs another one than the notebook.",
+    ),
+    "EXPORTER_API_KEY": ("", "none", "The API key that is sent to the service."),
+    "EXPORTER_SIGN_WITH": ("`sign_with`", "none", "The file of the private key that signs."),
+    "EXPORTER_KEEP": (
+        "`keep`",
+        "all",
+        "How many of the newest versions are kept, besides those that the service needs.",
     ),
 }
 _NOTE = "<!-- Written by docs/reference/generate.py; do not edit. -->\n\n"
@@ -89,16 +111,12 @@ def _settings() -> str:
             "loopback only.\n"
         ),
         "# Settings of the exporter\n",
-        "An argument of `publish()` wins over its variable.\n",
+        "An argument of `publish()` takes precedence over its variable.\n",
         "| setting | argument | default | meaning |",
         "|---|---|---|---|",
-        "| `EXPORTER_MODELS_DIR` | `models_dir` | `models` | where `publish()` writes |",
-        "| `EXPORTER_URL` | `url` | `http://127.0.0.1:8000` | where the service answers |",
-        "| `EXPORTER_API_KEY` | | none | the key that is shown to it |",
-        "| `EXPORTER_SIGN_WITH` | `sign_with` | none | file of the key that signs |",
-        (
-            "| `EXPORTER_KEEP` | `keep` | all | how many of the newest versions stay, beside those "
-            "that the service needs |"
+        *(
+            f"| `{name}` | {argument} | {default} | {meaning} |"
+            for name, (argument, default, meaning) in _EXPORTER.items()
         ),
     ]
     return "\n".join(lines) + "\n"

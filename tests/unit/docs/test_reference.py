@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
-REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference"
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = ROOT / "docs" / "reference"
 PAGES = ["settings.md", "contract.md", "errors.md", "metrics.md", "openapi.json"]
 
 
@@ -29,3 +31,10 @@ def test_page_has_not_fallen_behind_the_code(page: str, rendered: dict[str, str]
 def test_every_page_is_tested(rendered: dict[str, str]) -> None:
     """No generated page is left out above."""
     assert sorted(rendered) == sorted(PAGES)
+
+
+def test_every_variable_of_the_exporter_is_listed(rendered: dict[str, str]) -> None:
+    sources = (ROOT / "notebooks" / "src").rglob("*.py")
+    read = {name for path in sources for name in re.findall(r"EXPORTER_[A-Z_]+", path.read_text())}
+
+    assert read == set(re.findall(r"^\| `(EXPORTER_\w+)`", rendered["settings.md"], re.MULTILINE))
