@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -88,8 +89,10 @@ class AnswerBuilder:
         if self._prediction is None or len(results) == 1 or isinstance(results[1], list):
             return self.predictions(results, rows)
         prediction, table = self._prediction
-        pairs = zip(self._labels(results[0]), results[1].tolist(), strict=True)
-        return [prediction(label, table(*row)) for label, row in pairs]
+        labels, tables = self._labels(results[0]), results[1].tolist()
+        if len(labels) != len(tables):
+            raise ValueError(f"{len(labels)} labels and {len(tables)} rows of probabilities")
+        return list(map(prediction, labels, starmap(table, tables)))
 
     def _labels(self, values: Any) -> list[Any]:
         labels: list[Any] = _flat(values).tolist()
