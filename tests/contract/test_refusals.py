@@ -137,7 +137,7 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
     "held-out form": (DataError, "differ in form", {"evaluate": (FRAME.to_numpy(), Y)}),
     "unit": (
         OptionError,
-        "names 'aa', which is no feature. Did you mean 'a'",
+        "names 'aa', which is not a feature. Did you mean 'a'",
         {"units": {"aa": "m"}},
     ),
     "units": (OptionError, "has to be a dict by feature", {"units": ["m"]}),

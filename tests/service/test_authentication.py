@@ -204,7 +204,7 @@ def test_the_log_and_the_metrics_name_the_key_and_never_show_it(keyed: Keyed) ->
     log = keyed.service.log
     assert re.search(r"denied with 403: POST /predict/: .*\(request \S+, key admin\)", log)
     assert re.search(r"denied with 401: POST /predict/: .*\(request mine\)", log)
-    assert re.search(r"the selection changed .*\(request \S+, key both\)", log)
+    assert re.search(r"the selected model changed .*\(request \S+, key both\)", log)
     assert not any(key in log for key in keyed.keys.values())
     metrics = keyed.ask("GET", "/metrics", None, "admin").text
     assert 'inference_key_requests_total{key="predict",outcome="admitted"}' in metrics
@@ -276,7 +276,7 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(
         ("me predict\n", "line 1: a line has to be"),
         ("me predict,root sha256:" + "0" * 64, "the scopes are predict and admin"),
         ("# x\n\nme predict sha256:0", "line 3: the third part"),
-        ("\x00é".encode("latin-1"), "it is no text"),
+        ("\x00é".encode("latin-1"), "it is not text"),
     ],
 )
 def test_a_bad_file_of_keys_stops_the_start(

@@ -48,7 +48,7 @@ class Notes:
             for name, text in given.items():
                 if name not in names:
                     raise OptionError(
-                        f"{what} names {name!r}, which is no feature.{nearest(name, names)}"
+                        f"{what} names {name!r}, which is not a feature.{nearest(name, names)}"
                     )
                 if not isinstance(text, str):
                     raise OptionError(f"{what}[{name!r}] has to be a string")

@@ -232,7 +232,7 @@ def _require_fitted(model: Any) -> None:
             f"the {type(model).__name__} is not fitted yet: call model.fit(X, y) before publish()"
         ) from None
     except TypeError as error:
-        raise ModelError(f"model is no estimator: {error}") from None
+        raise ModelError(f"model is not an estimator: {error}") from None
 
 
 def _classes(model: Any) -> list[Label]:

@@ -182,12 +182,12 @@ def _explain(error: OSError, models_dir: Path) -> PlacementError:
         errno.ENOSPC: "the disk is full: make room and publish again",
         errno.EDQUOT: "your disk quota is used up: make room and publish again",
         errno.EFBIG: "the file is larger than this process may write (ulimit -f)",
-        errno.EACCES: "you may not write there: mend its permissions or pass another models_dir=",
-        errno.EPERM: "you may not write there: mend its permissions or pass another models_dir=",
+        errno.EACCES: "you may not write there: change its permissions or pass another models_dir=",
+        errno.EPERM: "you may not write there: change its permissions or pass another models_dir=",
         errno.EROFS: "it is mounted read-only: pass a models_dir= that can be written",
         errno.ENOENT: "its parent folder does not exist: create it, or set EXPORTER_MODELS_DIR",
-        errno.ENOTDIR: "it is no folder: pass another models_dir=",
-        errno.EEXIST: "it is no folder: pass another models_dir=",
+        errno.ENOTDIR: "it is not a folder: pass another models_dir=",
+        errno.EEXIST: "it is not a folder: pass another models_dir=",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
     return PlacementError(f"cannot publish to {models_dir}: {reason}")

@@ -28,7 +28,7 @@ def resolve_url(url: str | None) -> str:
     """Find the service: the argument, ``EXPORTER_URL``, or the local default.
 
     Raises:
-        OptionError: It is no HTTP URL.
+        OptionError: It is not an HTTP URL.
     """
     return _checked(url or os.environ.get("EXPORTER_URL") or DEFAULT_URL)
 
@@ -43,7 +43,7 @@ def resolve_link_url(service: str) -> str:
         service: Where the service answers.
 
     Raises:
-        OptionError: It is no HTTP URL.
+        OptionError: It is not an HTTP URL.
     """
     return _checked(os.environ.get("EXPORTER_LINK_URL") or service)
 
@@ -84,7 +84,7 @@ def _checked(chosen: str) -> str:
     try:
         parts = urlsplit(chosen)
     except ValueError as error:
-        raise OptionError(f"url {chosen!r} is no URL: {error}") from None
+        raise OptionError(f"url {chosen!r} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise OptionError(f"url {chosen!r} is no HTTP URL: pass one such as {DEFAULT_URL!r}")
+        raise OptionError(f"url {chosen!r} is not an HTTP URL: pass one such as {DEFAULT_URL!r}")
     return chosen.rstrip("/")

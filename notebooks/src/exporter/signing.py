@@ -80,8 +80,8 @@ def resolve_signer(sign_with: str | os.PathLike[str] | None) -> Signer | None:
         raise OptionError(f"sign_with: {path} cannot be read: {error.strerror}") from None
     except (TypeError, ValueError):
         raise OptionError(
-            f"sign_with: {path} is no unencrypted private key: 'exporter keygen' makes one"
+            f"sign_with: {path} is not an unencrypted private key: 'exporter keygen' makes one"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise OptionError(f"sign_with: {path} is no Ed25519 key: 'exporter keygen' makes one")
+        raise OptionError(f"sign_with: {path} is not an Ed25519 key: 'exporter keygen' makes one")
     return Signer(key)

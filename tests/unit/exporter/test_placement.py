@@ -94,7 +94,7 @@ def test_creates_the_models_folder_but_not_its_parents(tmp_path: Path) -> None:
 def test_names_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     """Neither the models folder nor the model's folder may be a file."""
     (tmp_path / "file").touch()
-    with pytest.raises(PlacementError, match="it is no folder"):
+    with pytest.raises(PlacementError, match="it is not a folder"):
         _publish(tmp_path / "file")
     (tmp_path / "m").touch()
     with pytest.raises(PlacementError, match="a file where the model's folder should be"):

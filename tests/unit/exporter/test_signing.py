@@ -147,8 +147,8 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     )
     for name, reason in [
         ("missing", "cannot be read"),
-        ("text", "is no unencrypted private key"),
-        ("other", "is no Ed25519 key"),
+        ("text", "is not an unencrypted private key"),
+        ("other", "is not an Ed25519 key"),
     ]:
         with pytest.raises(OptionError, match=reason):
             resolve_signer(tmp_path / name)

@@ -78,10 +78,10 @@ def test_what_a_later_release_adds_is_passed_over() -> None:
         ([Feature("c", "category", "X", categories=[1, "a"])], SPECIES, {}, "both strings and int"),
         ([Feature("c", "category", "X", categories=[2**63])], SPECIES, {}, "beyond 64 bits"),
         (measurements(), [], {}, "lists no classes"),
-        (measurements(), ["1", 1], {}, "two classes are spelt the same"),
+        (measurements(), ["1", 1], {}, "two classes have the same name"),
         (measurements(), SPECIES, {"outputs": Outputs("l", None, [0])}, "1 encoded classes"),
         (measurements(), SPECIES, {"samples": [Sample([1.0], "Adelie")]}, "has 1 values for 4"),
-        (measurements(), SPECIES, {"samples": [Sample(SAMPLE.row, "Emperor")]}, "is no class"),
+        (measurements(), SPECIES, {"samples": [Sample(SAMPLE.row, "Emperor")]}, "is not a class"),
         (measurements(), [0, 1], {"samples": [Sample(SAMPLE.row, True)]}, "True, which is no"),
         (
             measurements(),

@@ -357,7 +357,7 @@ def _check_categories(feature: Feature) -> None:
 def _check_classes(contract: Contract) -> None:
     classes = contract.classes or []
     _require(len(classes) > 0, "a classification lists no classes")
-    _require(len({label_key(c) for c in classes}) == len(classes), "two classes are spelt the same")
+    _require(len({label_key(c) for c in classes}) == len(classes), "two classes have the same name")
     encoded = contract.outputs.encoded_classes
     _require(
         encoded is None or len(encoded) == len(classes),
@@ -365,7 +365,7 @@ def _check_classes(contract: Contract) -> None:
     )
     for index, sample in enumerate(contract.samples):
         known = any(type(sample.label) is type(c) and sample.label == c for c in classes)
-        _require(known, f"sample {index} has the label {sample.label!r}, which is no class")
+        _require(known, f"sample {index} has the label {sample.label!r}, which is not a class")
         count = len(classes) if sample.probabilities is None else len(sample.probabilities)
         _require(count == len(classes), f"sample {index} has {count} probabilities")
 

@@ -84,7 +84,7 @@ def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
     except OSError as error:
         return Report(admitted=False, reason=f"the file cannot be read: {error.strerror}")
     except ChangedError:
-        return Report(admitted=False, reason="it is no regular file, or it changed meanwhile")
+        return Report(admitted=False, reason="it is not a regular file, or it changed meanwhile")
     except ArtefactError as error:
         return Report(admitted=False, reason=str(error))
 

@@ -98,7 +98,7 @@ def _parse_file(content: bytes, path: Path) -> dict[str, tuple[str, bytes]]:
     try:
         lines = content.decode().splitlines()
     except UnicodeDecodeError:
-        raise SettingError(f"{_SETTING}: {path} is no text") from None
+        raise SettingError(f"{_SETTING}: {path} is not text") from None
     trusted: dict[str, tuple[str, bytes]] = {}
     for number, line in enumerate(lines, 1):
         parts = line.partition("#")[0].split()

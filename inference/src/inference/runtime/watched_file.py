@@ -69,7 +69,7 @@ def _read(path: str) -> tuple[Fingerprint, bytes]:
     try:
         status = os.fstat(number)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", path)
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
         if status.st_size > LARGEST_BYTES:
             raise OSError(errno.EFBIG, f"it is larger than {LARGEST_BYTES // _MIB} MiB", path)
         with open(number, "rb", closefd=False) as file:

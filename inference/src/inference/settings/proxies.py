@@ -61,6 +61,6 @@ class Proxies(BaseModel):
                     ip_network(proxy, strict=False)
             except ValueError:
                 raise ValueError(
-                    f"'{proxy}' is no address: give it like 10.0.0.7, 10.0.0.0/8 or *"
+                    f"'{proxy}' is not an address: give it like 10.0.0.7, 10.0.0.0/8 or *"
                 ) from None
         return proxies

@@ -135,7 +135,7 @@ class BoundedProtocol(Protocol):
             self.url = origin_form(self.url, self._hot.prefix)
         try:
             if self.parser.get_method() == b"CONNECT":
-                raise RequestError("this is no proxy: CONNECT is not answered")
+                raise RequestError("this is not a proxy: CONNECT is not answered")
             length = body_length(self.headers, self._version)
             if not self._is_whole:
                 self._sizes.check_parsed_head(self.url, self.headers)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SWAP_SECONDS = 60
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is no text, or is nested too deep"},
+    400: {"model": Problem, "description": "The body is not text, or is nested too deep"},
     404: {"model": Problem, "description": "No such model or version"},
     409: {"model": Problem, "description": "It is there and does not answer"},
     413: {"model": Problem, "description": "The body is over the limit on its size"},

@@ -23,7 +23,7 @@ def read_version(text: str) -> int:
         NotFoundError: It is no version.
     """
     if _VERSION.fullmatch(text) is None:
-        raise NotFoundError(f"'{shorten(text)}' is no version: a version is a positive integer")
+        raise NotFoundError(f"'{shorten(text)}' is not a version: a version is a positive integer")
     return int(text)
 
 

@@ -189,7 +189,9 @@ def _check_opsets(model: Any) -> None:
     for domain, version in wanted.items():
         limit = NEWEST.get("" if domain == "ai.onnx" else domain)
         if limit is None:
-            raise ConversionError(f"the graph needs the operators of '{domain}', which nobody has")
+            raise ConversionError(
+                f"the graph needs the operators of '{domain}', which no runtime has"
+            )
         if version > limit:
             raise ConversionError(
                 f"the model needs operator set {domain} {version}, newer than the {limit} that "

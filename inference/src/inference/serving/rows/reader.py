@@ -127,8 +127,8 @@ class RowReader:
                 return self._read_pieces(body, start)
             if len(body) > self._max_row_bytes:
                 raise TooLargeError(
-                    f"the body is no list of rows, and one row has {self._max_row_bytes:,} bytes "
-                    "at most (INFERENCE_MAX_ROW_BYTES)"
+                    "the body is not a list of rows, and one row has at most "
+                    f"{self._max_row_bytes:,} bytes (INFERENCE_MAX_ROW_BYTES)"
                 )
         batch = self.read_quickly(body)
         if batch is not None:

@@ -43,5 +43,5 @@ def check_exposure(settings: Settings) -> None:
     raise SettingError(
         f"INFERENCE_HOST={settings.host} lets other machines in, and there are no API keys: name a "
         "file of them in INFERENCE_API_KEYS_FILE ('inference key NAME' makes one), or let "
-        "everybody in with INFERENCE_ALLOW_ANONYMOUS=true"
+        "every caller in with INFERENCE_ALLOW_ANONYMOUS=true"
     )

@@ -70,7 +70,7 @@ class Keyring:
         try:
             return read_lines(content.decode())
         except (SettingError, UnicodeDecodeError) as error:
-            reason = str(error) if isinstance(error, SettingError) else "it is no text"
+            reason = str(error) if isinstance(error, SettingError) else "it is not text"
             raise SettingError(f"INFERENCE_API_KEYS_FILE: {self._path}: {reason}") from None
 
     def _refresh(self) -> None:

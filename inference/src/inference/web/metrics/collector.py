@@ -133,8 +133,10 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
     models = snapshot.models
     states: list[str] = [model.state for model in models.values()]
     yield _plain(family.MODELS, {(state,): [float(states.count(state))] for state in _STATES})
-    pairs = zip(models, states, strict=True)
-    yield _plain(family.MODEL_STATE, {(name, state): [1.0] for name, state in pairs})
+    # A folder may hold thousands of files that are not models.
+    pairs = sorted(zip(models, states, strict=True), key=lambda pair: pair[1] != "ready")
+    shown = max(family.SHOWN_MODELS, states.count("ready"))
+    yield _plain(family.MODEL_STATE, {pair: [1.0] for pair in pairs[:shown]})
     active = {(name,): [float(m.active.version)] for name, m in models.items() if m.active}
     yield _plain(family.ACTIVE, active)
 

@@ -25,6 +25,7 @@ _KINDS: dict[str, Any] = {
     "histogram": HistogramMetricFamily,
     "summary": SummaryMetricFamily,
 }
+SHOWN_MODELS = 1_000
 BATCH_BOUNDS = (1, 4, 16, 64, 256, 4096)
 
 
@@ -131,7 +132,8 @@ MODEL_STATE = Family(
     "inference_model_state",
     "gauge",
     ("model", "state"),
-    "Always 1; the label is the state of the model: ready, loading, quarantined or unloaded.",
+    "Always 1; the label is the state: ready, loading, quarantined or unloaded. Models that "
+    f"answer, and others up to {SHOWN_MODELS:,} in all.",
 )
 ACTIVE = Family(
     "inference_model_active_version",

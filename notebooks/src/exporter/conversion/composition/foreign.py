@@ -54,7 +54,7 @@ def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
         return Answer(value=graph.op("Reshape", value, np.array([0, -1])))
     if not is_classifier(estimator):
         raise ConversionError(
-            f"{type(estimator).__name__} is no classifier and no regressor: use one of those"
+            f"{type(estimator).__name__} is neither a classifier nor a regressor: use one of those"
         )
     numbered = copy.copy(estimator)  # the label is the class's number
     numbered.classes_ = np.arange(len(estimator.classes_))
