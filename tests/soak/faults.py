@@ -16,7 +16,7 @@ from raw_http import Raw, request
 from service_process import eventually
 
 from .expected import BLOCKS
-from .site import WORKERS, answered_by, freeze
+from .site import answered_by, freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ class Faults:
         told = self._service.log.count("is not there")
         self._service.models.rename(away)
         try:
-            eventually(lambda: self._service.log.count("is not there") >= told + WORKERS, within=30)
+            eventually(lambda: self._service.log.count("is not there") > told, within=30)
         finally:
             away.rename(self._service.models)
         self.publish()

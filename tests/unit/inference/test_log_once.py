@@ -88,6 +88,18 @@ def test_a_successor_repeats_nothing_and_then_logs_news(make: Callable[[], Once]
     assert not two.filter(record(model="m"))
 
 
+def test_news_is_logged_when_all_workers_have_been_replaced(
+    make: Callable[[], Once], clock: Clock
+) -> None:
+    """What their predecessors logged is no reason to keep silent later."""
+    assert make().filter(record(model="m"))
+    clock.now += 5
+    successors = [make(), make()]
+    clock.now += 31
+    assert [w.filter(record(model="m")) for w in successors] == [True, False]
+    assert [w.filter(record(model="m")) for w in reversed(successors)] == [True, False]
+
+
 def test_a_line_of_long_ago_is_not_the_same_event(make: Callable[[], Once], clock: Clock) -> None:
     one, two = make(), make()
     assert one.filter(record(model="m"))

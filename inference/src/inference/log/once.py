@@ -33,6 +33,7 @@ _EVENTS = frozenset(
 )  # fmt: skip
 _OWN_FIELDS = ("ms",)  # differ from worker to worker
 _KNOWN_SECONDS = 600.0  # after which a line is not taken for the same event's any more
+_START_SECONDS = 30.0  # for which a worker may be about to load what was live before it began
 _SLOTS = 16_384
 _DOUBLES = 2  # of a slot: the event's hash, and when it was logged
 ONCE_BYTES = _SLOTS * _DOUBLES * 8
@@ -54,9 +55,14 @@ class Once(logging.Filter):
         self._logged = memory.cast("B").cast("d")
         self._clock = clock
         self._known: dict[int, float] = {}
+        self._begun = clock()
         self._threads = threading.Lock()
         # A lock on it is a process's own, and ends with the process.
         self._lock_file = os.memfd_create("log")
+
+    def begin(self) -> None:
+        """Note that a worker begins here."""
+        self._begun = self._clock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a line is written here."""
@@ -76,7 +82,9 @@ class Once(logging.Filter):
         hashed, logged = self._logged[place], self._logged[place + 1]
         now = self._clock()
         is_same = hashed == number and now - logged < _KNOWN_SECONDS
-        if is_same and self._known.get(slot) != logged:
+        # A successor loads at its start what was live before; later what it sees is news.
+        is_of_before = logged < self._begun and now - self._begun > _START_SECONDS
+        if is_same and not is_of_before and self._known.get(slot) != logged:
             self._known[slot] = logged
             return False
         self._logged[place], self._logged[place + 1] = number, now

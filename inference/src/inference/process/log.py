@@ -22,6 +22,7 @@ def configure_log(settings: Settings, *, worker: str = "", once: Once | None = N
     formatter = JsonFormatter if settings.log_format == "json" else TextFormatter
     handler = logging.StreamHandler()
     if once is not None:
+        once.begin()
         handler.addFilter(once)
     handler.addFilter(LineLimit(settings.log_lines_per_second))
     handler.setFormatter(formatter(worker=worker, values=settings.log_values))
