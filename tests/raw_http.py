@@ -80,7 +80,7 @@ class Raw:
         assert line.startswith(b"HTTP/1.1 "), line
         status = int(line.split()[1])
         headers = http.client.parse_headers(self._file)
-        if status == 100 or head:
+        if status in (100, 204, 304) or head:
             return Answer(status, headers, b"")
         if headers.get("transfer-encoding") == "chunked":
             body = b""

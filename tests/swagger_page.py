@@ -69,7 +69,8 @@ class Entry:
 
     def choose_example(self, name: str) -> None:
         """Choose one of the examples."""
-        self.block.locator(".examples-select-element").select_option(label=name)
+        body = self.block.locator(".opblock-section-request-body")
+        body.locator(".examples-select-element").select_option(label=name)
 
     def execute(self) -> tuple[int, Any]:
         """Press Execute; give the status and the document that the page shows then."""

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import artefacts
 from amount import amount
+from described import statuses
 from mutation import Mutator
 from oip_models import identity, several
 from raw_http import Raw, chunked
@@ -243,7 +244,7 @@ def routes(service: Service) -> list[Route]:
             method.upper(),
             path,
             re.compile(re.sub(r"\{\w+\}", "[^/]+", path.rstrip("/")) + "/*"),
-            frozenset(int(status) for status in operation["responses"]),
+            frozenset(statuses(operation)),
         )
         for path, operations in paths.items()
         for method, operation in operations.items()
@@ -284,12 +285,16 @@ class Client:
     def _judge(self, asked: Asked, answer: Answer) -> None:
         path = unquote(asked.path.partition("?")[0], "latin-1")
         here = [r for r in self._routes if r.pattern.fullmatch(path)]
-        fitting = [r for r in here if r.method == asked.method]
+        # HEAD is answered as GET is.
+        method = "GET" if asked.method == "HEAD" else asked.method
+        fitting = [r for r in here if r.method == method]
         ends = answer.headers.get("connection") == "close"
         expected = set(OF_THE_CONNECTION) if ends else set[int]()
         for route in fitting:
             expected |= route.statuses
         expected.discard(500)
+        if asked.method == "OPTIONS" and here:
+            expected |= {204}
         if not fitting:
             # The hot routes end in one slash at most.
             expected |= {405} if here and not path.endswith("//") else {404, 405}

@@ -3,30 +3,51 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from artefacts import (
     FIXTURES,
+    FLOAT,
+    INT64,
     SPECIES,
+    STRING,
     booleans,
     classifier_graph,
+    contract,
     graph,
     integers,
+    measurements,
     mixed,
     model,
     node,
     penguins,
     regressor,
+    tensor,
     value,
+    with_contract,
 )
+from inference.model.contract import Sample
+from inference.model.foreign.classifier import examine_table
 from inference.model.servable import Servable
 from inference.serving.answer import AnswerBuilder
 
 ROWS = [[39.1, 18.7, 181.0, 3750.0], [50.0, 16.3, 230.0, 5700.0]]
 
 
-def predictions(content: bytes, rows: list[Any]) -> list[dict[str, Any]]:
+def load(content: bytes) -> Servable:
+    """Load a file as the service does, with what its examination says of its table."""
     servable = Servable("m", 1, content)
+    if servable.contract is not None:
+        return servable
+    table = examine_table(servable, content, 10)
+    if table is not None:
+        servable.keep_table(table)
+    return servable
+
+
+def predictions(content: bytes, rows: list[Any]) -> list[dict[str, Any]]:
+    servable = load(content)
     builder = AnswerBuilder(servable)
     results = servable.run(builder.outputs, servable.to_feeds(rows))
     return builder.predictions(results)
@@ -81,10 +102,79 @@ def test_a_file_without_contract_says_so_in_every_answer() -> None:
     assert "no contract" in builder.notes[0]["reason"]
 
 
-def test_classes_that_nobody_named_are_numbered() -> None:
-    [prediction] = predictions(model(classifier_graph([7, 8])), ROWS[:1])
-    assert prediction["label"] in (7, 8)
-    assert list(prediction["probabilities"]) == ["0", "1"]
+@pytest.mark.parametrize("classes", [("no", "yes", "maybe"), (7, 8)])
+def test_classes_of_a_file_without_contract_are_named_by_its_graph(
+    classes: tuple[str | int, ...],
+) -> None:
+    [prediction] = predictions(model(classifier_graph(classes)), ROWS[:1])
+    assert prediction["label"] in classes
+    assert list(prediction["probabilities"]) == [str(c) for c in classes]
+
+
+def linear(transform: str, classes: tuple[str, ...] = SPECIES, *, scale: float = 1.0) -> bytes:
+    """Make a classifier whose table is what a transformation makes of three margins."""
+    weights = [float(w) for w in np.random.default_rng(3).normal(size=3 * 4) * scale]
+    spelt = node(
+        "LinearClassifier",
+        ["X"],
+        ["label", "table"],
+        "ai.onnx.ml",
+        coefficients=weights,
+        intercepts=[0.3, 0.3, 0.4],
+        multi_class=0,
+        post_transform=transform,
+        classlabels_strings=list(classes),
+    )
+    return model(
+        graph(
+            [spelt],
+            [value("X", FLOAT, "n", 4)],
+            [value("label", STRING, "n"), value("table", FLOAT, "n", 3)],
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (linear("SOFTMAX"), "probabilities"),
+        (linear("NONE"), "scores"),
+        (linear("LOGISTIC"), "scores"),
+        # Margins that are a distribution whatever the row is, by chance: a margin all the same.
+        (linear("NONE", scale=0.0), "scores"),
+    ],
+)
+def test_only_a_distribution_is_called_probabilities(content: bytes, name: str) -> None:
+    for prediction in predictions(content, ROWS):
+        assert list(prediction) == ["label", name]
+        assert list(prediction[name]) == list(SPECIES)
+
+
+def test_distances_are_scores() -> None:
+    """As of a clustering: the label is the number of the nearest centre."""
+    spelt = graph(
+        [
+            node("CDist", ["X", "centres"], ["distances"], "com.microsoft", metric="euclidean"),
+            node("ArgMin", ["distances"], ["label"], axis=1, keepdims=0),
+        ],
+        [value("X", FLOAT, "n", 4)],
+        [value("label", INT64, "n"), value("distances", FLOAT, "n", 2)],
+        [tensor("centres", [[0, 0, 0, 0], [9, 9, 9, 9]])],
+    )
+    [prediction] = predictions(model(spelt), [[0.0, 0.0, 0.0, 1.0]])
+    assert prediction == {"label": 0, "scores": {"0": 1.0, "1": pytest.approx(18.0, abs=1)}}
+
+
+def test_golden_samples_that_are_no_distribution_make_scores() -> None:
+    rows = [[39.1, 18.7, 181.0, 3750.0]]
+    samples = [Sample(rows[0], "Adelie", [0.9, 0.4, -0.2])]
+    described = contract(measurements(), SPECIES, samples)
+    content = with_contract(classifier_graph(SPECIES), described)
+    [prediction] = predictions(content, rows)
+    assert list(prediction) == ["label", "scores"]
+    many = AnswerBuilder(Servable("m", 1, content))
+    results = Servable("m", 1, content).run(many.outputs, {"X": np.array(rows, dtype="f4")})
+    assert list(msgspec.to_builtins(many.records(results)[0])) == ["label", "scores"]
 
 
 def test_a_foreign_graph_answers_its_outputs_by_name() -> None:

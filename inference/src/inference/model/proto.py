@@ -16,23 +16,27 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 
 from inference.errors import ArtefactError
 
-_BYTES = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
-_INT32 = descriptor_pb2.FieldDescriptorProto.TYPE_INT32
-_INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+_TYPES = {
+    "bytes": descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
+    "int32": descriptor_pb2.FieldDescriptorProto.TYPE_INT32,
+    "int64": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
+}
 MAX_METADATA = 10_000
 MAX_METADATA_BYTES = 16 * 1024 * 1024
 _DEFAULT = 0  # TensorProto.DataLocation.DEFAULT: the data is in the file
 
 # message: {field: (number, type or message's name, repeated)}
-_FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
-    "Entry": {"key": (1, _BYTES, False), "value": (2, _BYTES, False)},
+Fields = dict[str, dict[str, tuple[int, str, bool]]]
+_FIELDS: Fields = {
+    "Entry": {"key": (1, "bytes", False), "value": (2, "bytes", False)},
     "Tensor": {
-        "name": (8, _BYTES, False),
+        "name": (8, "bytes", False),
         "external_data": (13, "Entry", True),
-        "data_location": (14, _INT32, False),
+        "data_location": (14, "int32", False),
     },
     "SparseTensor": {"values": (1, "Tensor", False), "indices": (2, "Tensor", False)},
     "Attribute": {
+        "name": (1, "bytes", False),
         "t": (5, "Tensor", False),
         "g": (6, "Graph", False),
         "tensors": (10, "Tensor", True),
@@ -41,13 +45,13 @@ _FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
         "sparse_tensors": (23, "SparseTensor", True),
     },
     "Node": {
-        "input": (1, _BYTES, True),
-        "output": (2, _BYTES, True),
-        "op_type": (4, _BYTES, False),
+        "input": (1, "bytes", True),
+        "output": (2, "bytes", True),
+        "op_type": (4, "bytes", False),
         "attribute": (5, "Attribute", True),
-        "domain": (7, _BYTES, False),
+        "domain": (7, "bytes", False),
     },
-    "Value": {"name": (1, _BYTES, False)},
+    "Value": {"name": (1, "bytes", False)},
     "Graph": {
         "node": (1, "Node", True),
         "initializer": (5, "Tensor", True),
@@ -57,7 +61,7 @@ _FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
     "TrainingInfo": {"initialization": (1, "Graph", False), "algorithm": (2, "Graph", False)},
     "Function": {"node": (7, "Node", True), "attribute_proto": (11, "Attribute", True)},
     "Model": {
-        "ir_version": (1, _INT64, False),
+        "ir_version": (1, "int64", False),
         "graph": (7, "Graph", False),
         "metadata_props": (14, "Entry", True),
         "training_info": (20, "TrainingInfo", True),
@@ -66,28 +70,35 @@ _FIELDS: dict[str, dict[str, tuple[int, int | str, bool]]] = {
 }
 
 
-def _message_classes() -> dict[str, type[message.Message]]:
+def declare(package: str, fields: Fields) -> dict[str, type[message.Message]]:
+    """Make classes of messages that know some fields.
+
+    Args:
+        package: A name of their own.
+        fields: By message and field: its number, its type or its message, whether it is a list.
+    """
     kind = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="rookery_onnx.proto", package="rookery_onnx")
-    for name, fields in _FIELDS.items():
-        described = file.message_type.add(name=name)
-        for field, (number, of, repeated) in fields.items():
-            described.field.add(
+    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package)
+    for name, described in fields.items():
+        declared = file.message_type.add(name=name)
+        for field, (number, of, repeated) in described.items():
+            is_message = of in fields
+            declared.field.add(
                 name=field,
                 number=number,
                 label=kind.LABEL_REPEATED if repeated else kind.LABEL_OPTIONAL,
-                type=kind.TYPE_MESSAGE if isinstance(of, str) else of,
-                type_name=f".rookery_onnx.{of}" if isinstance(of, str) else None,
+                type=kind.TYPE_MESSAGE if is_message else _TYPES[of],
+                type_name=f".{package}.{of}" if is_message else None,
             )
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"rookery_onnx.{name}"))
-        for name in ("Model", "Tensor")
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}"))
+        for name in fields
     }
 
 
-_CLASSES = _message_classes()
+_CLASSES = declare("rookery_onnx", _FIELDS)
 
 
 def parse(data: bytes) -> Any:

@@ -20,6 +20,7 @@ from inference.model.features import (
     check_kinds,
     positional_features,
 )
+from inference.model.foreign.table import is_distribution
 from inference.model.plan import Plan
 from inference.model.rows import join_rows
 from inference.model.session import Session
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from inference.model.binding import RowBinding
     from inference.model.contract import Feature, Label, Scalar
+    from inference.model.foreign.table import Table, TableName
     from inference.model.session import Stop
 
 
@@ -53,6 +55,7 @@ class Servable:
         features: The contract's, or positional ones; ``None`` when the inputs are not rows.
         text_inputs: Names of the inputs that take text.
         class_keys: How each class is spelt in an answer; ``None`` without classes.
+        table_name: What a classifier's numbers by class are called in an answer.
         row_outputs: Names of the outputs that give a value for each row; ``None`` for all.
 
     Raises:
@@ -89,6 +92,7 @@ class Servable:
         self._runs_by_row = self.features is not None and self.signature.takes_one_row
         self.row_outputs: Sequence[str] | None = None
         self.class_keys, self.classes_by_code = _classes(self.contract)
+        self.table_name: TableName = _table_name(self.contract)
 
     def run(
         self, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop | None = None
@@ -109,6 +113,11 @@ class Servable:
         self.row_outputs = names
         if not names:
             self.features = self.columns = None
+
+    def keep_table(self, table: Table) -> None:
+        """Name the classes of a classifier without contract, and the numbers that it gives."""
+        self.class_keys = [str(c) for c in table.classes] if table.classes else None
+        self.table_name = table.name
 
     def give_back(self, feeds: dict[str, Any]) -> None:
         """Give memory back; see :meth:`inference.model.session.Session.give_back`."""
@@ -154,6 +163,15 @@ def _is_same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     if one.dtype == np.object_:
         return bool(one.tolist() == other.tolist())
     return one.tobytes() == other.tobytes()
+
+
+def _table_name(contract: Contract | None) -> TableName:
+    """Call a classifier's table what the golden samples show it to be; scores if nothing does."""
+    if contract is None:
+        return "scores"
+    known = [sample.probabilities for sample in contract.samples if sample.probabilities]
+    rows = np.array(known, dtype=np.float64)
+    return "probabilities" if not known or is_distribution(rows) else "scores"
 
 
 def _classes(

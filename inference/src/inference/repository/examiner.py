@@ -151,6 +151,7 @@ def _try(
 ) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
     from inference.model.cost import ROW_COUNTS, measure_cost, measure_text  # noqa: PLC0415
+    from inference.model.foreign.classifier import examine_table  # noqa: PLC0415
     from inference.model.plan import ANY_TEXT, granted_cpus  # noqa: PLC0415
     from inference.model.replay import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
@@ -198,6 +199,7 @@ def _try(
         warnings.append(f"it could not be tried: {error}")
     is_quick = cost.get(1, 0.0) * _TRIAL_RUNS < step_seconds * 1e6
     row_outputs = _ask(servable, trial, step_seconds) if trial is not None and is_quick else None
+    table = examine_table(servable, data, step_seconds) if is_quick and not contract else None
     del servable  # a large model is not to be in memory twice
     load = partial(Servable, "examined", 1, data)
     cost, threads = _try_threads(load, contract, cost, granted, step_seconds)
@@ -215,6 +217,7 @@ def _try(
         batchable=batchable,
         fixed_sizes=fixed_sizes,
         inline_text=inline_text,
+        table=table,
         warnings=warnings,
     )
 

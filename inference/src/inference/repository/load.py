@@ -44,11 +44,17 @@ def load_servable(
     )
     # By path: onnxruntime then reads it in pieces, and keeps no copy while it does.
     servable = Servable(
-        name, version, contents.path, plan=plan, memory_bytes=settings.run_memory_bytes
+        name,
+        version,
+        contents.path,
+        plan=plan,
+        memory_bytes=settings.run_memory_bytes,
     )
     servable.digest = contents.digest
     if report.row_outputs is not None:
         servable.keep_outputs(report.row_outputs)
+    if report.table is not None:
+        servable.keep_table(report.table)
     serving = servable.contract.serving if servable.contract else None
     if serving is not None:
         plan = override_plan(plan, mode=serving.mode, max_batch_rows=serving.max_batch_rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from inference.model.foreign.table import Table  # noqa: TC001 - msgspec reads it
 from inference.model.plan import ANY_TEXT
 
 
@@ -28,6 +29,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         inline_text: Up to how many characters, of the longest text times rows, that holds.
         row_outputs: Names of the outputs that give a value for each row, of a file without
             contract; none where it takes tensors only, ``None`` where nothing is known of them.
+        table: What the second output holds, of a classifier without contract.
         warnings: What a person should know although it is admitted.
         was_cut_short: Whether the examination was ended from outside, so that another one, on a
             machine that is less busy, may find otherwise.
@@ -48,6 +50,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     fixed_sizes: bool = False
     inline_text: int = ANY_TEXT
     row_outputs: list[str] | None = None
+    table: Table | None = None
     warnings: list[str] = []
     was_cut_short: bool = False
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from inference.model.foreign.table import is_labelled_table
 from inference.model.rows import row_values
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class AnswerBuilder:
     def __init__(self, servable: Servable) -> None:
         self._keys = servable.class_keys
         self._by_code = servable.classes_by_code
+        self._table_name = servable.table_name
         self.notes: list[Any] = []
         self.outputs: list[str]
         self._prediction: tuple[Any, Any] | None = None
@@ -52,7 +54,7 @@ class AnswerBuilder:
             probabilities = contract.outputs.probabilities
             self.outputs = [contract.outputs.label, *([probabilities] if probabilities else [])]
             self._build = self._classified
-            self._prediction = _prediction_of(servable.class_keys)
+            self._prediction = _prediction_of(servable.class_keys, servable.table_name)
         else:
             self.outputs = [contract.outputs.label]
             self._targets = contract.targets
@@ -105,14 +107,16 @@ class AnswerBuilder:
         if len(results) == 1:
             return [{"label": label, "probabilities": None} for label in labels]
         return [
-            {"label": label, "probabilities": table}
+            {"label": label, self._table_name: table}
             for label, table in zip(labels, self._tables(results[1]), strict=True)
         ]
 
     def _tables(self, probabilities: Any) -> Sequence[dict[Any, float]]:
         if isinstance(probabilities, list):  # ZipMap's
             return probabilities
-        keys = self._keys or [str(i) for i in range(probabilities.shape[-1])]
+        keys = self._keys
+        if keys is None or len(keys) != probabilities.shape[-1]:
+            keys = [str(i) for i in range(probabilities.shape[-1])]
         return [dict(zip(keys, row, strict=True)) for row in probabilities.tolist()]
 
     def _regressed(self, results: list[Any], _: int) -> list[dict[str, Any]]:
@@ -139,27 +143,20 @@ def table_of(keys: Sequence[str]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Probabilities", fields, gc=False)
 
 
-def _prediction_of(keys: Sequence[str] | None) -> tuple[Any, Any] | None:
+def _prediction_of(keys: Sequence[str] | None, name: str) -> tuple[Any, Any] | None:
     if not keys:
         return None
     try:
         table = table_of(keys)
     except ValueError:
         return None
-    fields = [("label", Any), ("probabilities", table)]
+    fields = [("label", Any), (name, table)]
     return msgspec.defstruct("Prediction", fields, gc=False), table
 
 
 def is_classifier(servable: Servable) -> bool:
-    """Tell scikit-learn's usual pair of outputs: labels, then probabilities or ZipMap's maps."""
-    outputs = servable.signature.outputs
-    if len(outputs) != 2 or len(_names_of_outputs(servable)) != 2:
-        return False
-    label, table = outputs
-    labels = label.dtype is not None and label.dtype.kind in "Oi" and len(label.shape) == 1
-    zipmap = table.onnx_type.startswith("seq(map(")
-    matrix = table.dtype is not None and table.dtype.kind == "f" and len(table.shape) == 2
-    return labels and (zipmap or matrix)
+    """Tell whether rows are answered with a label and a number for each class."""
+    return is_labelled_table(servable.signature) and len(_names_of_outputs(servable)) == 2
 
 
 def _names_of_outputs(servable: Servable) -> list[str]:

@@ -51,7 +51,8 @@ class UsualRequest:
         self._start = servable.name, servable.version
         self._by_code = servable.classes_by_code
         self._table = table_of(servable.class_keys or ())
-        parts = [("model", str), ("version", int), ("label", Any), ("probabilities", self._table)]
+        table = (servable.table_name, self._table)
+        parts = [("model", str), ("version", int), ("label", Any), table]
         self._answer = msgspec.defstruct("Answer", parts, gc=False)
         self._check(servable, contract)
 

@@ -31,7 +31,7 @@ from inference.web.api.model_schema import (
 )
 from inference.web.api.offers import name_schemas, offer_name
 from inference.web.api.pieces import Pieces
-from inference.web.api.responses import PROBLEM, merge_alike
+from inference.web.api.responses import PROBLEM, UNFIT, merge_alike
 from inference.web.api.servers import Servers
 from inference.web.oip.openapi import add_inference
 from inference.web.transport.forwarded import Proxies
@@ -215,7 +215,7 @@ def _correct(paths: Schema) -> None:
                 continue
             for status, response in operation["responses"].items():
                 if status >= "400":
-                    response["content"] = PROBLEM
+                    response["content"] = PROBLEM if status != "422" else UNFIT
                     if status == "422":
                         response["description"] = "The request does not fit the route"
 

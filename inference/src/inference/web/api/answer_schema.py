@@ -65,9 +65,10 @@ def _members(servable: Servable, name: str, schemas: Schema) -> Schema:
             return {"outputs": _outputs(servable)}
         label, shares = servable.signature.outputs
         kind = "string" if label.dtype is not None and label.dtype.kind == "O" else "integer"
-        keys = [str(place) for place in range(max(0, *shares.shape[1:], 0))]
-        table = _table(name, "Probabilities", schemas, keys)
-        return {"label": {"type": kind}, "probabilities": table}
+        width = max(0, *shares.shape[1:], 0)
+        keys = servable.class_keys or [str(place) for place in range(width)]
+        table = _table(name, servable.table_name.title(), schemas, keys)
+        return {"label": {"type": kind}, servable.table_name: table}
     if contract.task == "regression":
         if contract.targets is None:
             return {"value": NUMBER}
@@ -75,9 +76,10 @@ def _members(servable: Servable, name: str, schemas: Schema) -> Schema:
         return {"values": table}
     schemas[f"{name}Label"] = _label(contract)
     has_table = contract.outputs.probabilities is not None
-    keys = servable.class_keys or []
-    table = _table(name, "Probabilities", schemas, keys) if has_table else {"type": "null"}
-    return {"label": reference(f"{name}Label"), "probabilities": table}
+    if not has_table:
+        return {"label": reference(f"{name}Label"), "probabilities": {"type": "null"}}
+    table = _table(name, servable.table_name.title(), schemas, servable.class_keys or [])
+    return {"label": reference(f"{name}Label"), servable.table_name: table}
 
 
 def _outputs(servable: Servable) -> Schema:

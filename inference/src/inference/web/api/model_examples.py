@@ -89,7 +89,9 @@ class ModelExamples:
         if contract is None:
             return {}
         named = {"model": self._servable.name, "version": self._servable.version}
-        predictions = [_prediction(contract, sample) for sample in samples]
+        predictions = [
+            _prediction(contract, sample, self._servable.table_name) for sample in samples
+        ]
         if None in predictions:
             return {}
         many = named | {"predictions": predictions}
@@ -107,7 +109,7 @@ class ModelExamples:
         return None
 
 
-def _prediction(contract: Contract, sample: Sample) -> dict[str, Any] | None:
+def _prediction(contract: Contract, sample: Sample, table: str) -> dict[str, Any] | None:
     """Spell a golden sample's answer; ``None`` where the sample does not hold all of it."""
     label = sample.label
     if contract.task == "regression":
@@ -121,7 +123,7 @@ def _prediction(contract: Contract, sample: Sample) -> dict[str, Any] | None:
     if sample.probabilities is None:
         return None
     keys = map(label_key, contract.classes or [])
-    return {"label": label, "probabilities": dict(zip(keys, sample.probabilities, strict=True))}
+    return {"label": label, table: dict(zip(keys, sample.probabilities, strict=True))}
 
 
 def _other(feature: Feature) -> Scalar:

@@ -25,6 +25,17 @@ Schema = dict[str, Any]
 
 PROBLEM: Schema = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 ERROR: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}
+UNFIT: Schema = {
+    MEDIA_TYPE: PROBLEM[MEDIA_TYPE]
+    | {
+        "example": {
+            "type": "about:blank",
+            "title": "The request does not fit the route",
+            "status": 422,
+            "detail": "query.model: Field required",
+        }
+    }
+}
 _PREDICT = {
     "400": "Not JSON, or no rows",
     "404": "No such model or version",
@@ -109,8 +120,8 @@ def _exemplify(response: Schema, merged: Mapping[str, Schema]) -> None:
             document = describe(_KNOWN[status])
             own = document if media == MEDIA_TYPE else {"error": document["detail"]}
         if own is not None:
-            title = describe(_KNOWN[status])["title"] if status in _KNOWN else ""
-            examples[f"{status} {title}".strip()] = {"value": own}
+            title = own.get("title") or describe(_KNOWN[status])["title"]
+            examples[f"{status} {title}"] = {"value": own}
     if examples:
         response["content"] = {media: {"schema": described["schema"], "examples": examples}}
 

@@ -1,0 +1,1 @@
+"""Files without a contract: what their graphs say of themselves."""
