@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 published, 1 refused or failed, 2 wrong use.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         if options.command == "keygen":
             return _make_key(options.name, options.out, as_json=options.json)
@@ -141,7 +141,8 @@ def _make_key(name: str, out: Path | None, *, as_json: bool = False) -> int:
     return _OK
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Describe every command."""
     parser = argparse.ArgumentParser(
         prog="exporter", description="Publish scikit-learn models as ONNX files."
     )

@@ -80,6 +80,7 @@ def test_every_bad_value_is_named_at_once(
         ("ALLOWED_HOSTS", "http://x", "=http://x is wrong: 'http://x' is not a host name"),
         ("CORS_ORIGINS", "x", "=x is wrong: 'x' is not an origin: give scheme, host and port"),
         ("URL", "127.0.0.1:8000", "=127.0.0.1:8000 is wrong: it has to be a URL such as http"),
+        ("URL", "http://me:secret@host", " is wrong: it has to be a URL such as http"),
         ("URL", "http://[", "=http://[ is wrong: it has to be a URL such as http"),
         ("PLANS", "xx", "=xx is wrong: it has to be JSON such as {"),
         ("PLANS", "[" * 9999, "... is wrong: it has to be JSON such as {"),

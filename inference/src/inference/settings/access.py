@@ -25,7 +25,7 @@ def check_url(url: str) -> str:
         is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_right = False
-    if not is_right or parts.query or parts.fragment:
+    if not is_right or parts.query or parts.fragment or parts.username is not None:
         raise ValueError("it has to be a URL such as http://127.0.0.1:8000")
     return url.rstrip("/")
 
