@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,13 @@ def test_pictures_are_small_enough_to_load_at_once() -> None:
 
     assert pictures
     assert {p.name: p.stat().st_size for p in pictures if p.stat().st_size >= 300_000} == {}
+
+
+def test_packages_and_changelog_have_the_same_version() -> None:
+    projects = [ROOT / package / "pyproject.toml" for package in ("inference", "notebooks")]
+    versions = {tomllib.loads(path.read_text())["project"]["version"] for path in projects}
+
+    sections = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert sections[0] == "Unreleased"
+    assert versions == {sections[1].split(" (")[0]}
