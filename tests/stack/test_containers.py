@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from artefacts import STRING, graph, model, node, value
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -163,3 +165,27 @@ def test_jupyter_asks_nobody_for_news_or_updates(token: str) -> None:
     ) as person:
         assert person.get("/lab/api/news").json() == {"news": []}
         assert person.get("/lab/api/update").json() == {"notification": None}
+
+
+LOWER = """
+import numpy as np
+from inference.model.servable import Servable
+from inference.repository.examiner import examine_here, give_up_files
+data = bytes.fromhex({content!r})
+servable = Servable("m", 1, data)
+print(servable.run(None, {{"X": np.array(["\xc4\xd6 \u0130 B"], dtype=object)}})[0][0])
+print(examine_here(data, give_up_files).admitted)
+"""
+
+
+@pytest.mark.parametrize("locale", [None, "en_US", "en_US.UTF-8"])
+def test_text_models_have_the_locale_that_they_ask_for(
+    locale: str | None, run_python: Callable[..., str]
+) -> None:
+    """Onnxruntime's default, which a slim image has not by itself."""
+    more = {} if locale is None else {"locale": locale}
+    spelt = node("StringNormalizer", ["X"], ["Y"], case_change_action="LOWER", **more)
+    content = model(graph([spelt], [value("X", STRING, "n")], [value("Y", STRING, "n")]))
+    lower, admitted = run_python("api_service", LOWER.format(content=content.hex())).splitlines()
+    assert lower.split()[0] == "\xe4\xf6"
+    assert admitted == "True"

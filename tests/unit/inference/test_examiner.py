@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from artefacts import FIXTURES, penguins
+from artefacts import FIXTURES, STRING, graph, model, node, penguins, value
 from inference.repository.admission import examine
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+C_UTF8 = Path("/usr/lib/locale/C.utf8")
 TRY = """
 import os, socket, sys
 from pathlib import Path
@@ -88,3 +86,43 @@ print(open("/proc/self/oom_score_adj").read())
 def test_it_takes_no_more_than_it_may_and_is_the_first_to_be_ended() -> None:
     """A hard limit below the setting quarantines nothing by itself."""
     assert _run(SHORT)[:2] == ["3", "1000"]
+
+
+EXAMINE = """
+import sys
+from pathlib import Path
+from inference.repository import examiner
+examiner.limit_resources(4 * 1024**3, 30)
+data = Path(sys.argv[1]).read_bytes()
+report = examiner.examine_here(data, examiner.give_up_files)
+print("admitted" if report.admitted else report.reason)
+"""
+
+
+def _lower(locale: str | None) -> bytes:
+    """Make a model that writes text in small letters, as a locale has them."""
+    more = {} if locale is None else {"locale": locale}
+    spelt = node("StringNormalizer", ["X"], ["Y"], case_change_action="LOWER", **more)
+    return model(graph([spelt], [value("X", STRING, "n")], [value("Y", STRING, "n")]))
+
+
+def test_missing_locale_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(_lower("xx_XX.UTF-8"))
+    [said] = _run(EXAMINE, str(tmp_path / "m.onnx"))
+    assert said.startswith("its texts need the locale 'xx_XX.UTF-8', which this machine does not")
+    assert "install it" in said
+
+
+@pytest.mark.skipif(not C_UTF8.exists(), reason="there is no C.utf8 to stand for another locale")
+@pytest.mark.parametrize("locale", [None, "en_US", "en_US.UTF-8", "de_DE.UTF-8"])
+def test_installed_locale_is_found_although_no_file_can_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str | None
+) -> None:
+    """As in the image, where en_US is a link to C.utf8."""
+    folder = tmp_path / "locales"
+    folder.mkdir()
+    for name in ("C.utf8", "en_US.utf8", "en_US", "de_DE.utf8"):
+        (folder / name).symlink_to(C_UTF8)
+    monkeypatch.setenv("LOCPATH", str(folder))
+    (tmp_path / "m.onnx").write_bytes(_lower(locale))
+    assert _run(EXAMINE, str(tmp_path / "m.onnx")) == ["admitted"]

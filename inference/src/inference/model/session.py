@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ ort.disable_telemetry_events()
 
 # How onnxruntime refuses memory: the arena its own, and the machine's.
 _OUT_OF_MEMORY = ("Available memory of", "bad_alloc", "Failed to allocate memory")
+_NO_LOCALE = re.compile(r"Failed to construct locale with name: ?([^:]+):")
+_IMAGE_LOCALES = ("en_US", "en_US.UTF-8")
 _EXTEND_AS_REQUESTED = 1
 _GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 _ONE_ARENA = threading.Lock()
@@ -90,6 +93,9 @@ class Session:
         try:
             self._session: Any = _load(data, options, memory_bytes)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
+            missing = _NO_LOCALE.search(str(error))
+            if missing is not None:
+                raise ArtefactError(_explain_locale(missing[1])) from None
             raise ArtefactError(f"onnxruntime cannot load it: {_explain(error)}") from None
         # The binding itself, where it is to be had: the wrapper around it checks what the binding
         # checks again, and costs a small model a fifth of its run.
@@ -221,6 +227,14 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _specs(arguments: list[Any]) -> list[TensorSpec]:
     return [TensorSpec.from_onnx(a.name, a.type, a.shape) for a in arguments]
+
+
+def _explain_locale(name: str) -> str:
+    image = ", run the project's image, which has it," if name in _IMAGE_LOCALES else ""
+    return (
+        f"its texts need the locale '{name}', which this machine does not have: install it "
+        f"(Debian: package locales-all){image} or export the model with the locale 'C.UTF-8'"
+    )
 
 
 def _explain(error: Exception) -> str:

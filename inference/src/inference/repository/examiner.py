@@ -25,6 +25,7 @@ from inference.admission.contents import read_all
 from inference.admission.file_format import HEAD_BYTES, explain
 from inference.errors import ArtefactError, RookeryError, RunTimeoutError
 from inference.repository.report import Report
+from inference.runtime.locales import load_locales
 from inference.runtime.memory import be_first_to_go, give_back, watch_peak
 
 if TYPE_CHECKING:
@@ -54,10 +55,6 @@ _STANDARD_OUTPUT = 1
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 # CLONE_NEWUSER and CLONE_NEWNET, linux/sched.h; os.unshare() is there from Python 3.12 on.
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
-# LC_ALL_MASK, locale.h of glibc; the second is onnxruntime's default.
-_ALL_CATEGORIES = 0x1FBF
-_LOCALES = (b"C.UTF-8", b"en_US.UTF-8", b"en_US.utf8", b"C.utf8")
-
 # How onnxruntime says it; the processes that serve have no such limit.
 _OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")
 
@@ -100,12 +97,9 @@ def leave_network() -> bool:
 def give_up_files() -> None:
     """Open nothing any more, neither files nor sockets; what is open stays so.
 
-    Locales are files, too: those that text models commonly name are loaded before, and stay.
+    Locales are files, too: those that text models may name are loaded before, and stay.
     """
-    libc = ctypes.CDLL(None)
-    libc.newlocale.restype = ctypes.c_void_p
-    for name in _LOCALES:
-        libc.newlocale(_ALL_CATEGORIES, name, None)
+    load_locales()
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 

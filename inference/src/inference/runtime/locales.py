@@ -1,0 +1,26 @@
+"""Locales, which are files: loaded before a process gives up opening any."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+
+# LC_ALL_MASK, locale.h of glibc.
+_ALL_CATEGORIES = 0x1FBF
+# The third is the default of onnxruntime's text operators; glibc keeps each spelling by itself.
+_COMMON = ("C.UTF-8", "C.utf8", "en_US.UTF-8", "en_US.utf8", "en_US")
+_FOLDER = "/usr/lib/locale"
+_MOST = 50
+
+
+def load_locales() -> None:
+    """Load those that text models may name: the common ones, and what else this machine has."""
+    libc = ctypes.CDLL(None)
+    libc.newlocale.restype = ctypes.c_void_p
+    installed: list[str] = []
+    with contextlib.suppress(OSError):
+        installed = os.listdir(os.environ.get("LOCPATH", _FOLDER))[:_MOST]  # noqa: PTH208
+    spelt = [name.replace(".utf8", ".UTF-8") for name in installed]
+    for name in dict.fromkeys([*_COMMON, *installed, *spelt]):
+        libc.newlocale(_ALL_CATEGORIES, os.fsencode(name), None)
