@@ -21,8 +21,8 @@ _NO_CONTRACT = "this model has no contract: its features are positional and its 
 
 
 def count_values(labels: Any) -> dict[Any, int]:
-    """Count how often each value occurs in an array."""
-    values = _flat(labels).tolist()
+    """Count how often each value occurs in an array, of any shape."""
+    values = np.asarray(labels).ravel().tolist()
     return {values[0]: 1} if len(values) == 1 else Counter(values)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from inference.model.contract import label_key
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ SHOWN_LABELS = 20
 SHOWN_FEATURES = 50
 OTHER = "(other)"
 LABEL, RANGE = "label", "range"  # what a series counts, the first part of its key
-_LONGEST = 64  # bytes of a name in a series' key
+_LONGEST = 80  # bytes of a name in a series' key
 
 
 class Answers:
@@ -96,9 +98,9 @@ class _Places:
 
 
 def _cut(name: str) -> str:
-    """Cut a name down to what fits into a key."""
-    if len(name) <= _LONGEST // 4 and name.isprintable():
+    """Cut a name down to what fits into a key, which is JSON."""
+    name = name.encode("utf-8", "replace").decode()  # a file may hold what is not text
+    if len(msgspec.json.encode(name)) <= _LONGEST:
         return name
-    text = "".join(c if c.isprintable() and c not in '"\\\\' else "?" for c in name)
-    short = text.encode()[:_LONGEST].decode("utf-8", "ignore")
-    return short if short == text else f"{short}..."
+    text = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in name)
+    return text.encode()[: _LONGEST - 5].decode("utf-8", "ignore") + "..."
