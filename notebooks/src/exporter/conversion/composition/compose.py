@@ -30,6 +30,7 @@ from exporter.conversion.imputers import (  # noqa: F401 - likewise
 )
 from exporter.conversion.imputers import nearest as nearest_donors  # noqa: F401 - likewise
 from exporter.conversion.numbers import (  # noqa: F401 - likewise
+    powers,
     projections,
     scaling,
     splines,

@@ -16,6 +16,8 @@ from exporter.errors import ConversionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from exporter.conversion.composition.origins import Origin
+
 Real = Literal["float32", "float64"]
 Element = Literal["real", "int64", "bool", "string"]
 
@@ -47,6 +49,7 @@ class Graph:
 
     Attributes:
         noted: Choices that another graph may give out, each with what has made it.
+        origins: What the values of a tensor were computed from, where trees may ask that instead.
         payloads: Large attributes by the names of their nodes, which the model to be lacks; see
             :func:`exporter.conversion.payload.serialize`.
     """
@@ -60,6 +63,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.noted: list[tuple[Any, str]] = []
+        self.origins: dict[str, Origin] = {}
         self.payloads: dict[str, bytes] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._taken = {column.name for column in self.inputs}

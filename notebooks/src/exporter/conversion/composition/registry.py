@@ -9,6 +9,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 from exporter.conversion.composition import foreign
+from exporter.conversion.composition.origins import find_origin
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[C
     Raises:
         ConversionError: Nothing here can write it.
     """
-    return _TRANSFORMERS.get(_kind(estimator), foreign.transform)(graph, estimator, columns)
+    found = _TRANSFORMERS.get(_kind(estimator), foreign.transform)(graph, estimator, columns)
+    origin = find_origin(estimator, columns)
+    if origin is not None and len(found) == 1:
+        graph.origins[found[0].name] = origin
+    return found
 
 
 def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:

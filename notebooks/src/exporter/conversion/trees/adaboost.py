@@ -16,7 +16,8 @@ from sklearn.tree import (
 from exporter.conversion.composition.answer import Answer
 from exporter.conversion.composition.registry import predict, predicts
 from exporter.conversion.trees.ensemble import add_in_order, add_parts, find_leaves
-from exporter.conversion.trees.structure import from_sklearn, leaf_values
+from exporter.conversion.trees.sources import read_trees
+from exporter.conversion.trees.structure import leaf_values
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def _list_values(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
 
 
 def _find(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
-    source = graph.cast(graph.matrix(columns), np.float32)
-    return find_leaves(graph, source, from_sklearn([each.tree_ for each in model.estimators_]))
+    source, trees = read_trees(graph, columns, [each.tree_ for each in model.estimators_])
+    return find_leaves(graph, source, trees)
 
 
 def _double(graph: Graph, value: float) -> str:

@@ -14,6 +14,7 @@ from exporter.conversion.composition.graph import Column
 from exporter.conversion.composition.registry import predict, predicts
 from exporter.conversion.trees.ensemble import add_parts, add_values, find_leaves
 from exporter.conversion.trees.link import answer_scores
+from exporter.conversion.trees.sources import read_trees
 from exporter.conversion.trees.structure import from_sklearn, leaf_values, with_constants
 
 if TYPE_CHECKING:
@@ -41,15 +42,15 @@ def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 
 def _add_stages(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
     low = [each.tree_ for stage in model.estimators_ for each in stage]
-    source = graph.cast(graph.matrix(columns), np.float32)
     # As the trees' loop has it: the rate times what the leaf holds, in double.
     values = model.learning_rate * leaf_values(low)[:, 0, 0]
-    trees = from_sklearn(low)
     if isinstance(model.init_, str) or _is_constant(model.init_):
         row = np.zeros((1, model.n_features_in_), dtype=np.float32)
+        source, trees = read_trees(graph, columns, low)
         start = model._raw_predict_init(row)[0]  # noqa: SLF001 - as its own predict does
         return add_stages(graph, source, trees, values, start)
-    return _add_to_init(graph, model, source, trees, values)
+    source = graph.cast(graph.matrix(columns), np.float32)
+    return _add_to_init(graph, model, source, from_sklearn(low), values)
 
 
 def add_stages(graph: Graph, source: str, trees: Trees, values: Array, start: Array) -> str:

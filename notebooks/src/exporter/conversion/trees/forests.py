@@ -27,7 +27,8 @@ from exporter.conversion.trees.ensemble import (
     add_votes,
     find_leaves,
 )
-from exporter.conversion.trees.structure import from_sklearn, leaf_shares, leaf_values
+from exporter.conversion.trees.sources import read_trees
+from exporter.conversion.trees.structure import leaf_shares, leaf_values
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     if model.n_outputs_ > 1:
         raise ConversionError("it answers with several labels per row")
     low = low_level(model)
-    trees = from_sklearn(low)
+    source, trees = read_trees(graph, columns, low)
     shares = leaf_shares(low)
-    sums = _add_shares(graph, graph.matrix(columns), trees, shares)
+    sums = _add_shares(graph, source, trees, shares)
     exact = graph.dtype if shares.are_votes else np.float64
     mean = graph.op("Div", graph.cast(sums, exact), graph.exact(len(low), exact))
     return Answer(graph.op("ArgMax", mean, axis=1, keepdims=0), graph.to_real(mean))
@@ -70,8 +71,8 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a tree or a forest that gives values."""
     low = low_level(model)
-    source = graph.cast(graph.matrix(columns), np.float32)
-    trees, values = from_sklearn(low), leaf_values(low)[:, :, 0]
+    source, trees = read_trees(graph, columns, low)
+    values = leaf_values(low)[:, :, 0]
     if model.n_outputs_ == 1:
         sums = add_values(graph, source, trees, values[:, 0])
     else:
@@ -86,12 +87,11 @@ def low_level(model: Any) -> list[Any]:
 
 
 def _add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
-    rounded = graph.cast(source, np.float32)
     leaves, classes = shares.shape
     if shares.are_votes:
-        return add_votes(graph, rounded, trees, shares.columns, classes)
+        return add_votes(graph, source, trees, shares.columns, classes)
     is_wide = len(trees.sizes) * classes > _MOST_SHARES
     is_sparse = leaves * classes > max(_LARGEST_TABLE, _SPARSE * len(shares.values))
     if (is_wide or is_sparse) and not graph.one_opset:
-        return add_shares(graph, rounded, trees, shares)
-    return add_in_order(graph, find_leaves(graph, rounded, trees), shares.dense)
+        return add_shares(graph, source, trees, shares)
+    return add_in_order(graph, find_leaves(graph, source, trees), shares.dense)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from exporter.conversion.composition.answer import Answer
+from exporter.conversion.composition.origins import trace
 from exporter.conversion.composition.registry import predicts
 from exporter.conversion.trees.boosting import add_stages
 from exporter.conversion.trees.link import answer_scores
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.composition.origins import Traced
     from exporter.conversion.trees.structure import Array
 
 _BITS = 256
@@ -46,11 +48,13 @@ class _Inputs:
         numbers: Name of the double tensor of all columns but texts; empty where all are.
         places: The place in it of each column; negative for texts.
         texts: Name of each column of text, ``[rows, 1]``.
+        traced: What stands for the numbers, where they were computed from others.
     """
 
     numbers: str
     places: Array
     texts: dict[int, str]
+    traced: Traced | None
 
 
 def _add_leaves(graph: Graph, model: Any, given: Sequence[Column]) -> str:
@@ -62,6 +66,10 @@ def _add_leaves(graph: Graph, model: Any, given: Sequence[Column]) -> str:
     places = columns.places[order[nodes["feature_idx"]]]
     source = columns.numbers
     thresholds = nodes["num_threshold"].astype(np.float64)
+    if columns.traced is not None:
+        own = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
+        thresholds[own] = columns.traced.move(places[own], thresholds[own], np.float64)
+        source = graph.matrix(columns.traced.columns)
     flags = _flag_categories(graph, model, predictors, columns)
     if flags is not None:
         flagged, name = flags
@@ -97,7 +105,7 @@ def _read_columns(graph: Graph, given: Sequence[Column]) -> _Inputs:
                 places.append(found)
                 found += 1
     name = graph.cast(graph.matrix(numbers), np.float64) if numbers else ""
-    return _Inputs(name, np.array(places), texts)
+    return _Inputs(name, np.array(places), texts, trace(graph, numbers))
 
 
 def _original_columns(model: Any) -> Array:

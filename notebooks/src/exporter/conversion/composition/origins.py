@@ -1,0 +1,174 @@
+"""Thresholds before a function instead of behind it.
+
+The last bit of a logarithm or a power differs between libraries, and a threshold tells apart what
+differs there. So trees behind a function that rises with its argument do not compare its value:
+each threshold is moved to the largest double whose value, as the library itself computes it, lies
+at or below the threshold. The answers are the original's, and nothing is left to be computed.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer
+
+from exporter.conversion.composition.graph import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.conversion.composition.graph import Graph
+
+    Array = np.ndarray[Any, Any]
+
+# Where a function begins; below, its value is missing.
+_FUNCTIONS: dict[Any, float] = {
+    np.exp: -np.inf,
+    np.expm1: -np.inf,
+    np.log: 0.0,
+    np.log10: 0.0,
+    np.log1p: -1.0,
+    np.log2: 0.0,
+    np.tanh: -np.inf,
+}
+_LARGEST = np.finfo(np.float64).max
+_TINIEST = np.nextafter(0.0, 1.0)
+_SIGN_BIT = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+_HALVINGS = 64
+_HARMLESS = 1.0  # every function here takes it
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a tensor was computed from, column by column.
+
+    Attributes:
+        columns: What the transformer was given.
+        call: What it does, to an array ``[rows, columns]``.
+        low: The least argument.
+    """
+
+    columns: list[Column]
+    call: Callable[[Array], Any]
+    low: float
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The columns that trees can be given instead of their own.
+
+    Attributes:
+        columns: These columns.
+        origins: For each column, where its values come from; ``None`` where it is the trees' own.
+    """
+
+    columns: list[Column]
+    origins: list[Origin | None]
+
+    def move(self, features: Array, thresholds: Array, dtype: type[np.floating[Any]]) -> Array:
+        """Move thresholds.
+
+        Args:
+            features: The column that each threshold is for.
+            thresholds: Bounds of values that were rounded to a type.
+            dtype: That type.
+
+        Returns:
+            Bounds of the values in :attr:`columns`, in double.
+        """
+        moved, first = np.zeros(len(features)), 0
+        for column, origin in zip(self.columns, self.origins, strict=True):
+            own = (features >= first) & (features < first + column.width)
+            bounds = thresholds[own].astype(np.float64)
+            pairs: Any = np.rec.fromarrays([features[own] - first, bounds])
+            unique: Any
+            unique, places = np.unique(pairs, return_inverse=True)
+            moved[own] = _search(origin, column.width, unique.f0, unique.f1, dtype)[places]
+            first += column.width
+        return moved
+
+
+def find_origin(transformer: Any, columns: Sequence[Column]) -> Origin | None:
+    """Give the origin of what a transformer makes, if it applies functions that rise."""
+    low = None
+    if type(transformer) is FunctionTransformer and not transformer.kw_args:
+        low = _FUNCTIONS.get(transformer.func) if callable(transformer.func) else None
+    elif type(transformer) is PowerTransformer:
+        low = _TINIEST if transformer.method == "box-cox" else -np.inf
+    elif type(transformer) is QuantileTransformer:
+        low = -np.inf if transformer.output_distribution == "normal" else None
+    if low is None:
+        return None
+    call = _raise if isinstance(transformer, PowerTransformer) else type(transformer).transform
+    return Origin(list(columns), partial(call, transformer), low)
+
+
+def _raise(transformer: PowerTransformer, table: Array) -> Array:
+    """Do what its ``transform`` does, which refuses powers that are too large for a double."""
+    plain = copy.copy(transformer)
+    plain.standardize = False
+    values = np.asarray(plain.transform(table))
+    if not transformer.standardize:
+        return values
+    scaler = transformer._scaler  # noqa: SLF001 - has no public name
+    return np.asarray((values - scaler.mean_) / scaler.scale_)
+
+
+def trace(graph: Graph, columns: Sequence[Column]) -> Traced | None:
+    """Find what trees can be given instead of their columns; ``None`` where there is nothing else.
+
+    Only in a graph of doubles: rounding an argument to float32 would turn comparisons, too.
+    """
+    origins = [graph.origins.get(column.name) for column in columns]
+    if graph.real != "float64" or not any(origins):
+        return None
+    found = []
+    for column, origin in zip(columns, origins, strict=True):
+        if origin is None:
+            found.append(column)
+            continue
+        name = graph.matrix(origin.columns)
+        if np.isfinite(origin.low):
+            below = graph.op("Less", name, origin.low)
+            name = graph.op("Where", below, np.nan, name)
+        found.append(Column(name, "real", column.width))
+    return Traced(found, origins)
+
+
+def _search(
+    origin: Origin | None, width: int, places: Array, thresholds: Array, dtype: Any
+) -> Array:
+    """Find the largest argument whose value is at most the threshold, by halving."""
+    start = -_LARGEST if origin is None else max(origin.low, -_LARGEST)
+    low, high = (_order(np.full(len(places), bound)) for bound in (start, _LARGEST))
+    ranks = np.zeros(len(places), dtype=int)
+    for place in np.unique(places):
+        ranks[places == place] = np.arange(int((places == place).sum()))
+    table = np.full((int(ranks.max(initial=-1)) + 1, width), _HARMLESS)
+
+    def is_left(order: Array) -> Array:
+        table[ranks, places] = _order(order).view(np.float64)
+        values = table if origin is None else np.asarray(origin.call(table))
+        found: Array = values[ranks, places].astype(dtype) <= thresholds
+        return found
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about names of columns, and what overflows
+        none, every = ~is_left(low), is_left(high)
+        for _ in range(_HALVINGS):
+            middle = (low >> 1) + (high >> 1) + (low & high & 1)
+            left = is_left(middle)
+            low, high = np.where(left, middle, low), np.where(left, high, middle)
+    found = _order(low).view(np.float64)
+    return np.where(none, -np.inf, np.where(every, _LARGEST, found))
+
+
+def _order(values: Array) -> Array:
+    """Number doubles in their order, as integers; and back, for it undoes itself."""
+    bits = values.view(np.int64)
+    return np.where(bits < 0, bits ^ _SIGN_BIT, bits)
