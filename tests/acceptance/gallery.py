@@ -122,6 +122,10 @@ CLASSIFIERS = [
         make_pipeline(FunctionTransformer(np.log1p), _log()),
         make_pipeline(FunctionTransformer(), _log()),
         make_pipeline(PowerTransformer(), _log()),
+        make_pipeline(FunctionTransformer(np.log1p), RandomForestClassifier(20, random_state=0)),
+        make_pipeline(PowerTransformer(), RandomForestClassifier(20, random_state=0)),
+        make_pipeline(PowerTransformer(), GradientBoostingClassifier(n_estimators=20)),
+        make_pipeline(FunctionTransformer(np.log), HistGradientBoostingClassifier(max_iter=20)),
         make_pipeline(QuantileTransformer(n_quantiles=50), _log()),
         make_pipeline(make_union(StandardScaler(), PCA(2)), _log()),
         make_pipeline(FeatureUnion([("s", StandardScaler()), ("d", "drop")]), _log()),
@@ -227,6 +231,11 @@ REGRESSORS = [
         make_pipeline(PolynomialFeatures(2), Ridge()),
         make_pipeline(KBinsDiscretizer(4, encode="ordinal", strategy="kmeans"), Ridge()),
         make_pipeline(QuantileTransformer(n_quantiles=30), Ridge()),
+        make_pipeline(
+            QuantileTransformer(n_quantiles=30, output_distribution="normal"),
+            GradientBoostingRegressor(n_estimators=20),
+        ),
+        make_pipeline(PowerTransformer(), RandomForestRegressor(20, random_state=0)),
         TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1),
         TransformedTargetRegressor(Ridge(), transformer=StandardScaler()),
         TransformedTargetRegressor(
