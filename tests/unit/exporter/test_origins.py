@@ -18,8 +18,10 @@ from sklearn.ensemble import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    MinMaxScaler,
     PowerTransformer,
     QuantileTransformer,
+    RobustScaler,
     StandardScaler,
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -97,6 +99,31 @@ def test_neighbouring_doubles_fall_to_either_side_of_each_jump(function: str) ->
     asked = _jumps(model, X)
     assert len(asked) > 10
     assert ask(model, asked, "float64").holds
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        StandardScaler(),
+        StandardScaler(with_mean=False),
+        StandardScaler(with_std=False),
+        MinMaxScaler(),
+        MinMaxScaler(clip=True),
+        RobustScaler(),
+    ],
+)
+def test_a_scaler_behind_the_function_is_moved_with_it(scaler: Any) -> None:
+    function = make_pipeline(FunctionTransformer(np.log1p), PowerTransformer())
+    for steps in ([function[0], scaler], [function, scaler], [scaler, PowerTransformer()]):
+        model = make_pipeline(*steps, DecisionTreeRegressor(max_depth=4)).fit(X, VALUE)
+        assert ask(model, np.vstack([around(X), _jumps(model, X)]), "float64").holds
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, bool])
+def test_columns_of_other_types_are_as_the_original_has_them(dtype: Any) -> None:
+    rows = (X * 10).astype(dtype)
+    model = make_pipeline(PowerTransformer(), TREES["tree"]).fit(rows, VALUE)
+    assert ask(model, rows, "float64").holds
 
 
 def test_other_columns_and_steps_stay_as_they_are() -> None:

@@ -10,17 +10,24 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 
 from exporter.conversion.composition.graph import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.conversion.composition.graph import Graph
 
@@ -36,6 +43,7 @@ _FUNCTIONS: dict[Any, float] = {
     np.log2: 0.0,
     np.tanh: -np.inf,
 }
+_SCALERS = (StandardScaler, RobustScaler, MinMaxScaler)
 _LARGEST = np.finfo(np.float64).max
 _TINIEST = np.nextafter(0.0, 1.0)
 _SIGN_BIT = np.int64(0x7FFF_FFFF_FFFF_FFFF)
@@ -83,29 +91,58 @@ class Traced:
         """
         moved, first = np.zeros(len(features)), 0
         for column, origin in zip(self.columns, self.origins, strict=True):
-            own = (features >= first) & (features < first + column.width)
-            bounds = thresholds[own].astype(np.float64)
-            pairs: Any = np.rec.fromarrays([features[own] - first, bounds])
-            unique: Any
-            unique, places = np.unique(pairs, return_inverse=True)
-            moved[own] = _search(origin, column.width, unique.f0, unique.f1, dtype)[places]
+            own = np.flatnonzero((features >= first) & (features < first + column.width))
+            own = own[np.lexsort((thresholds[own], features[own]))]
+            places, bounds = features[own] - first, thresholds[own].astype(np.float64)
+            new = np.ones(len(own), dtype=bool)
+            new[1:] = (np.diff(places) != 0) | (np.diff(bounds) != 0)
+            found = _search(origin, column.width, places[new], bounds[new], dtype)
+            moved[own] = found[np.cumsum(new) - 1] if len(own) else 0.0
             first += column.width
         return moved
 
 
-def find_origin(transformer: Any, columns: Sequence[Column]) -> Origin | None:
-    """Give the origin of what a transformer makes, if it applies functions that rise."""
-    low = None
-    if type(transformer) is FunctionTransformer and not transformer.kw_args:
-        low = _FUNCTIONS.get(transformer.func) if callable(transformer.func) else None
-    elif type(transformer) is PowerTransformer:
-        low = _TINIEST if transformer.method == "box-cox" else -np.inf
-    elif type(transformer) is QuantileTransformer:
-        low = -np.inf if transformer.output_distribution == "normal" else None
-    if low is None:
+def find_origin(
+    transformer: Any, columns: Sequence[Column], known: Mapping[str, Origin]
+) -> Origin | None:
+    """Give the origin of what a transformer makes, if it applies functions that rise.
+
+    Args:
+        transformer: The transformer.
+        columns: What it is given.
+        known: The origins of tensors, of which it may scale one.
+    """
+    low, call = _find_function(transformer)
+    if call is None:
         return None
-    call = _raise if isinstance(transformer, PowerTransformer) else type(transformer).transform
-    return Origin(list(columns), partial(call, transformer), low)
+    inner = known.get(columns[0].name) if len(columns) == 1 else None
+    if inner is not None and low == -np.inf:
+        before = inner.call
+        return replace(inner, call=lambda table: call(_bounded(before(table))))
+    return None if isinstance(transformer, _SCALERS) else Origin(list(columns), call, low)
+
+
+def _find_function(transformer: Any) -> tuple[float, Callable[[Array], Any] | None]:
+    """Give where a function that rises begins, and it; ``None`` for any other transformer."""
+    kind = type(transformer)
+    if kind is FunctionTransformer and not transformer.kw_args:
+        function = transformer.func
+        if isinstance(function, np.ufunc) and function in _FUNCTIONS:
+            return _FUNCTIONS[function], transformer.transform
+    elif kind is PowerTransformer:
+        low = _TINIEST if transformer.method == "box-cox" else -np.inf
+        return low, partial(_raise, transformer)
+    elif kind is QuantileTransformer and transformer.output_distribution == "normal":
+        return -np.inf, transformer.transform
+    elif kind in _SCALERS:
+        return -np.inf, partial(_scale, transformer)
+    return -np.inf, None
+
+
+def _bounded(values: Any) -> Array:
+    # Steps refuse infinity; where one would meet it, the original does not answer.
+    bounded: Array = np.clip(np.asarray(values), -_LARGEST, _LARGEST)
+    return bounded
 
 
 def _raise(transformer: PowerTransformer, table: Array) -> Array:
@@ -115,8 +152,20 @@ def _raise(transformer: PowerTransformer, table: Array) -> Array:
     values = np.asarray(plain.transform(table))
     if not transformer.standardize:
         return values
-    scaler = transformer._scaler  # noqa: SLF001 - has no public name
-    return np.asarray((values - scaler.mean_) / scaler.scale_)
+    return _scale(transformer._scaler, values)  # noqa: SLF001 - has no public name
+
+
+def _scale(scaler: Any, values: Array) -> Array:
+    """Do what a scaler's ``transform`` does, in its order, to values of any size."""
+    if isinstance(scaler, MinMaxScaler):
+        values = values * scaler.scale_ + scaler.min_
+        return np.clip(values, *scaler.feature_range) if scaler.clip else values
+    is_standard = isinstance(scaler, StandardScaler)
+    centre = scaler.mean_ if is_standard else scaler.center_
+    if scaler.with_mean if is_standard else scaler.with_centering:
+        values = values - centre
+    scaled = scaler.with_std if is_standard else scaler.with_scaling
+    return values / scaler.scale_ if scaled else values
 
 
 def trace(graph: Graph, columns: Sequence[Column]) -> Traced | None:
@@ -144,6 +193,8 @@ def _search(
     origin: Origin | None, width: int, places: Array, thresholds: Array, dtype: Any
 ) -> Array:
     """Find the largest argument whose value is at most the threshold, by halving."""
+    if not len(places):
+        return np.zeros(0)
     start = -_LARGEST if origin is None else max(origin.low, -_LARGEST)
     low, high = (_order(np.full(len(places), bound)) for bound in (start, _LARGEST))
     ranks = np.zeros(len(places), dtype=int)
