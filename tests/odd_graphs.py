@@ -174,8 +174,10 @@ def gathered() -> bytes:
     return _model([node], inputs, outputs, {"c": np.ones(3, np.float32)})
 
 
-def float16_of_numbers() -> bytes:
-    return identity(("n", 2), TensorProto.FLOAT16)
+def sized() -> bytes:
+    """Give as many values as the number says that is given."""
+    node = helper.make_node("ConstantOfShape", ["x"], ["y"])
+    return _model([node], [tensor("x", TensorProto.INT64, (1,))], [tensor("y", FLOAT, ("k",))])
 
 
 GRAPHS = {
@@ -207,6 +209,7 @@ GRAPHS = {
     "non-zero": non_zero(),
     "never": never(),
     "gathered": gathered(),
+    "sized": sized(),
     "strings": identity(("n", 2), TensorProto.STRING),
     "bools": identity(("n", 2), TensorProto.BOOL),
     **{

@@ -9,8 +9,17 @@ import pytest
 import tritonclient.grpc
 import tritonclient.http
 from skl2onnx import to_onnx
-from sklearn.linear_model import LogisticRegression
-from sklearn.multioutput import MultiOutputClassifier
+from skl2onnx.common.data_types import StringTensorType
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 from tritonclient.utils import InferenceServerException
 
 from odd_graphs import GRAPHS
@@ -27,8 +36,21 @@ REFUSED = {
 }  # fmt: skip
 TENSORS_ONLY = {
     "batch-8", "no-rows", "scalar-input", "image", "scalar", "transposed", "constant", "non-zero",
-    "never",
+    "never", "sized",
 }  # fmt: skip
+ESTIMATORS = {
+    "tree": DecisionTreeClassifier(),
+    "k-means": KMeans(2, n_init=1),
+    "isolation": IsolationForest(n_estimators=3),
+    "linear-svc": LinearSVC(),
+    "ridge": MultiOutputRegressor(Ridge()),
+    "neighbours": KNeighborsClassifier(2),
+    "pca": PCA(1),
+    "scaled": make_pipeline(StandardScaler(), LogisticRegression()),
+    "binned": KBinsDiscretizer(2, encode="onehot-dense", quantile_method="averaged_inverted_cdf"),
+    "words": OneHotEncoder(sparse_output=False),
+}
+NAMES = sorted({*GRAPHS, "multi-output", *ESTIMATORS} - REFUSED)
 ANSWERS = {
     "batch-1": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
     "scalar-and-rows": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
@@ -49,14 +71,29 @@ def multi_output() -> bytes:
     return bytes(to_onnx(model, X[:1], options={"zipmap": False}).SerializeToString())
 
 
+def converted(estimator: Any) -> bytes:
+    is_text = isinstance(estimator, OneHotEncoder)
+    targets = Y if isinstance(estimator, MultiOutputRegressor) else Y[:, 0]
+    fitted = estimator.fit([["1"], ["2"], ["3"]]) if is_text else estimator.fit(X, targets)
+    model = to_onnx(
+        fitted,
+        None if is_text else X[:1],
+        initial_types=[("text", StringTensorType([None, 1]))] if is_text else None,
+        target_opset={"": 21, "ai.onnx.ml": 3},
+    )
+    return bytes(model.SerializeToString())
+
+
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("odd"), grpc_port=0) as service:
         for name, data in GRAPHS.items():
             service.put(f"{name}/1/model.onnx", data)
         service.put("multi-output/1/model.onnx", multi_output())
+        for name, estimator in ESTIMATORS.items():
+            service.put(f"{name}/1/model.onnx", converted(estimator))
         service.start(within=120)
-        count = len(GRAPHS) + 1
+        count = len(GRAPHS) + 1 + len(ESTIMATORS)
         eventually(lambda: len(service.client.get("/models").json()["models"]) == count, within=60)
         yield service
         assert "failed unexpectedly" not in service.log
@@ -69,7 +106,7 @@ def test_what_no_route_can_carry_is_quarantined_with_a_reason(odd: Service) -> N
         assert "which no " in states[name]["reason"]
 
 
-@pytest.mark.parametrize("name", sorted({*GRAPHS, "multi-output"} - REFUSED))
+@pytest.mark.parametrize("name", NAMES)
 def test_whatever_is_listed_for_rows_answers_rows(odd: Service, name: str) -> None:
     model = odd.client.get(f"/models/{name}").json()
     features = model["features"]
@@ -118,7 +155,7 @@ def test_several_targets_are_answered_as_scikit_learn_does(odd: Service) -> None
             np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted({*GRAPHS, "multi-output"} - REFUSED))
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("protocol", ["json", "binary", "grpc"])
 def test_tensors_are_answered_by_every_protocol(odd: Service, name: str, protocol: str) -> None:
     described = odd.client.get(f"/v2/models/{name}").json()

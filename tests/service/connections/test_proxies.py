@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 import socket
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIXED = "proxy_set_header X-Forwarded-Prefix /ml; proxy_set_header X-Forwarded-Host $http_host;"
-LINK = re.compile(r"""(?:src|href)="([^"]+)"|url: '([^']+)'""")
+LINK = re.compile(r"""(?:src|href|data-openapi)="([^"]+)\"""")
 
 
 @contextlib.contextmanager
@@ -105,16 +104,14 @@ def follow_links(address: str) -> None:
     with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
         begun = client.get("/ml/")
         assert (begun.status_code, begun.headers["location"]) == (307, "/ml/docs")
-        page = client.get("/ml/docs")
-        assert page.status_code == 200
-        links = [src or config for src, config in LINK.findall(page.text)]
-        local = [link for link in links if not link.startswith("data:")]
-        assert len(local) >= 4
-        for link in local:
-            assert link.startswith("/ml/"), link
-            assert client.get(link).status_code == 200, link
-        for inline in re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL):
-            assert not re.search(r"""["']/(?!ml/)[a-z]""", inline), inline
+        for shown in ("/ml/docs", "/ml/redoc"):
+            page = client.get(shown)
+            assert page.status_code == 200
+            links = LINK.findall(page.text)
+            assert len(links) >= 4
+            for link in links:
+                assert link.startswith("/ml/"), link
+                assert client.get(link).status_code == 200, link
         document = client.get("/ml/openapi.json")
         servers = [server["url"] for server in document.json()["servers"]]
         assert servers[0] == "/ml"
@@ -193,16 +190,3 @@ def test_a_root_path_that_cannot_be_is_told_at_the_start(
     assert service.run().wait(30) == 2
     assert "INFERENCE_ROOT_PATH" in service.log
     assert "Traceback" not in service.log
-
-
-def test_keys_are_entered_under_a_prefix_too(
-    make_service: Callable[..., Service], tmp_path: Path
-) -> None:
-    from inference.web.access.key import make_key  # noqa: PLC0415
-
-    _, entry = make_key("all", ["predict"])
-    (tmp_path / "keys").write_text(entry)
-    service = make_service(api_keys_file=tmp_path / "keys").start()
-    text = service.client.get("/docs", headers={"x-forwarded-prefix": "/ml"}).text
-    assert json.dumps("/ml/openapi.json") in text
-    assert json.dumps("/openapi.json") not in text

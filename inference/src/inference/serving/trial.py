@@ -27,6 +27,8 @@ _ROWS = (1, 2, 3)  # with one number of rows alone, a fixed size may look like a
 _NUMBERS = (0, 1)  # some graphs take no zeros, and no empty text
 _MOST_ROWS = 1000
 _NO_JSON = "FP16"
+# How a route says that it cannot read or write something.
+_UNFIT = (ClientError, ValueError, TypeError, IndexError)
 _encode = msgspec.json.encode
 
 Feeds = dict[str, Any]
@@ -49,17 +51,16 @@ def try_routes(servable: Servable, stop: Stop) -> list[str] | None:
         ArtefactError: A route cannot read what it describes, or cannot write what it gives.
     """
     kept = None
+    if servable.contract is None and servable.features:
+        kept = _find_row_outputs(servable, stop)
+        if kept and not _is_example_answered(servable, kept, stop):
+            kept = []
+        if kept is not None:
+            servable.keep_outputs(kept)
     try:
-        if servable.contract is not None:
-            _answer_samples(servable, stop)
-        elif servable.features:
-            kept = _find_row_outputs(servable, stop)
-            if kept is not None:
-                servable.keep_outputs(kept)
-            if servable.features:
-                _answer_example(servable, stop)
+        _answer_samples(servable, stop)
         _answer_tensors(servable, stop)
-    except (ClientError, ValueError, TypeError, IndexError) as error:
+    except _UNFIT as error:
         raise ArtefactError(f"requests to it cannot be answered: {error}") from None
     return kept
 
@@ -96,17 +97,21 @@ def _has_values(value: Any, rows: int) -> bool:
     return True
 
 
-def _answer_example(servable: Servable, stop: Stop) -> None:
+def _is_example_answered(servable: Servable, kept: list[str], stop: Stop) -> bool:
+    servable.keep_outputs(kept)
     builder = AnswerBuilder(servable)
     example = {feature.name: feature.example for feature in servable.features or ()}
     reader = RowReader(servable, max_rows=_MOST_ROWS)
-    for body in (example, [example, example]):
-        batch = reader.read(_encode(body))
-        try:
+    try:
+        for body in (example, [example, example]):
+            batch = reader.read(_encode(body))
             results = servable.run(builder.outputs, batch.feeds, stop)
-        except InferenceError:
-            return
-        _encode(builder.predictions(results, batch.rows))
+            _encode(builder.predictions(results, batch.rows))
+    except InferenceError:
+        return True  # it takes other values
+    except _UNFIT:
+        return False
+    return True
 
 
 def _answer_tensors(servable: Servable, stop: Stop) -> None:
