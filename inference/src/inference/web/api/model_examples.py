@@ -5,11 +5,13 @@ A row is shown only if the model's own reader takes it without a warning.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from inference.errors import RookeryError
+from inference.log import fields
 from inference.model.contract import label_key
 from inference.serving.rows.reader import RowReader
 from inference.web.problem import describe
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from inference.model.contract import Contract, Feature, Sample, Scalar
     from inference.model.servable import Servable
+
+_log = logging.getLogger(__name__)
 
 Examples = dict[str, Any]
 
@@ -44,11 +48,27 @@ class ModelExamples:
         self._servable = servable
         self._features = servable.features or []
         self._reader = RowReader(servable, max_rows=_ROWS)
+        self.requests: Examples = {}
+        self.answers: Examples = {}
+        self.problem: dict[str, Any] | None = None
+        try:
+            self._find()
+        except Exception as error:  # noqa: BLE001 - one file must not cost all their description
+            told = fields("no_examples", model=servable.name, version=servable.version)
+            kind = type(error).__name__
+            _log.warning(
+                "model '%s' is described without examples: %s", servable.name, kind, extra=told
+            )
+
+    def _find(self) -> None:
         rows, samples = self._choose()
+        if not rows:
+            return
         records = [self._record(row) for row in rows]
-        self.requests = _short({ONE: records[0], LIST: records, ROWS: rows}) if rows else {}
-        self.answers = self._answer(samples) if samples and self.requests else {}
-        self.problem = self._refuse(rows[0]) if rows else None
+        self.requests = _short({ONE: records[0], LIST: records, ROWS: rows})
+        self.problem = self._refuse(rows[0])
+        if samples and self.requests:
+            self.answers = self._answer(samples)
 
     def _choose(self) -> tuple[list[list[Scalar]], list[Sample]]:
         """Choose two different rows, and their golden samples where they have them."""
