@@ -240,14 +240,14 @@ def _errors() -> str:
         401: "send a key: `Authorization: Bearer KEY`, or `X-API-Key: KEY`",
         403: "use a key with the scope that is named; for a web page, list its origin in "
         "`INFERENCE_CORS_ORIGINS`",
-        404: "mend the name; the nearest right one is suggested",
+        404: "correct the name; the nearest one is suggested",
         408: "send the whole request sooner",
         409: "select a model, or read why it does not answer",
         413: "split the request, or raise the limit",
         415: "compress by gzip, deflate or zstd, or not at all",
         421: "call the service by localhost or its address, or list the name in "
         "`INFERENCE_ALLOWED_HOSTS`",
-        422: "mend the rows and features that are named",
+        422: "correct the rows and features that are named",
         429: "ask less often; `Retry-After` says when to go on",
         431: "send smaller headers, or raise the limit",
         500: "look at the service's log; it is the model's or the service's fault",

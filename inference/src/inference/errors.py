@@ -5,7 +5,7 @@ Each step raises its own error, and only :mod:`inference.web.problem` turns one 
 this module knows no HTTP beyond the status that each branch stands for::
 
     RookeryError
-    ├── ClientError                 the caller can mend it
+    ├── ClientError                 the caller must fix the request
     │   ├── RequestError      400   the body is not what the route takes
     │   │   └── RowsError     422   single rows or features are wrong; lists each of them
     │   ├── UnknownCallerError 401  no API key, or none that is known
@@ -19,7 +19,7 @@ this module knows no HTTP beyond the status that each branch stands for::
     │   ├── HostError         421   the request names a host that this service is not
     │   ├── RateError         429   more requests than the key may make
     │   └── HeadersError      431   over the limit on the size of the headers
-    └── ServerError                 the operator or the model's author can mend it
+    └── ServerError                 the operator or the model's author must act
         ├── SettingError            the settings do not go together; stops the start
         ├── ArtefactError           this file cannot be served; becomes a quarantine's reason
         │   ├── ContractError       its metadata is not a contract
@@ -44,7 +44,7 @@ class RookeryError(Exception):
 
 
 class ClientError(RookeryError):
-    """The caller can mend it."""
+    """The caller must fix the request."""
 
     status = 400
     title = "Bad request"
@@ -189,7 +189,7 @@ class HeadersError(ClientError):
 
 
 class ServerError(RookeryError):
-    """The operator or the model's author can mend it."""
+    """The operator or the model's author must act."""
 
 
 class SettingError(ServerError):

@@ -155,20 +155,20 @@ def make_parser() -> argparse.ArgumentParser:
         "the code in it: publish only files that you trust.",
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="a .joblib or .pkl file")
-    command.add_argument("--name", required=True, help="what to call the model")
+    command.add_argument("--name", required=True, help="the model's name")
     command.add_argument(
         "--sample", required=True, type=Path, metavar="CSV", help="the rows it was fitted on"
     )
     command.add_argument("--target", metavar="COLUMN", help="the column with the true answers")
     command.add_argument(
-        "--evaluate", type=Path, metavar="CSV", help="rows it has never seen, for the metrics"
+        "--evaluate", type=Path, metavar="CSV", help="held-out rows, for the metrics"
     )
     command.add_argument(
         "--sep",
         type=_separator,
         default=",",
         metavar="CHARACTER",
-        help="what stands between two values in the CSV files; default: ,",
+        help="the separator of the CSV files; default: ,",
     )
     command.add_argument(
         "--text",
@@ -186,17 +186,28 @@ def make_parser() -> argparse.ArgumentParser:
         help="a feature's unit; may be given again",
     )
     command.add_argument(
-        "--models-dir", type=Path, metavar="DIR", help="default: EXPORTER_MODELS_DIR or models"
+        "--models-dir",
+        type=Path,
+        metavar="DIR",
+        help="the models folder; default: EXPORTER_MODELS_DIR, or models",
     )
-    command.add_argument("--url", help="the service; default: EXPORTER_URL, or the local one")
     command.add_argument(
-        "--tolerance", type=float, metavar="DIFFERENCE", help="largest difference accepted"
+        "--url", help="the service's address; default: EXPORTER_URL, or http://127.0.0.1:8000"
+    )
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="DIFFERENCE",
+        help="the largest difference to accept; default: 1e-5, relative for regressions",
     )
     command.add_argument(
         "--wait", type=float, metavar="SECONDS", help="wait until the service serves it"
     )
     command.add_argument(
-        "--sign-with", type=Path, metavar="KEY", help="sign it; default: EXPORTER_SIGN_WITH"
+        "--sign-with",
+        type=Path,
+        metavar="KEY",
+        help="the private key to sign with; default: EXPORTER_SIGN_WITH",
     )
     command.add_argument(
         "--keep",
@@ -210,8 +221,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--quiet", action="store_true", help="show no progress")
     keygen = commands.add_parser("keygen", help="make a key pair to sign models with")
-    keygen.add_argument("name", metavar="NAME", help="whose key it is")
-    keygen.add_argument("--out", type=Path, metavar="FILE", help="default: NAME.key")
+    keygen.add_argument("name", metavar="NAME", help="the key's name in the file of trusted keys")
+    keygen.add_argument(
+        "--out", type=Path, metavar="FILE", help="the file for the private key; default: NAME.key"
+    )
     keygen.add_argument("--json", action="store_true", help="print path and entry as JSON")
     return parser
 

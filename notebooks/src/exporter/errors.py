@@ -5,19 +5,19 @@ service. Each step raises its own error, and each message says what to do::
 
     RookeryError
     └── ExporterError
-        ├── ArgumentError             mend the call
+        ├── ArgumentError             fix the call
         │   ├── InvalidNameError      the name is no name for a model; suggests one
         │   ├── ModelError            unfitted, of no use here, or no estimator at all
         │   ├── DataError             X, or its columns, are not what the model was fitted on
         │   ├── TargetError           y, or the held-out y, does not fit
         │   └── OptionError           any other argument
-        ├── RefusedError              mend the model, or accept what is said
+        ├── RefusedError              change the model
         │   ├── ConversionError       no ONNX file can be made of it
         │   ├── ParityError           the ONNX file answers otherwise than the original
         │   └── NotAdmittedError      the service's own admission refuses the file
         ├── PlacementError            the models folder cannot be written
         └── ServiceError              it is published, but:
-            ├── NoServiceError        nobody answers at the URL
+            ├── NoServiceError        no service answers at the URL
             ├── NotServedError        the service does not serve it in time
             └── QuarantinedError      the service refuses it; gives its reason
 """
@@ -86,7 +86,7 @@ class ServiceError(ExporterError):
 
 
 class NoServiceError(ServiceError):
-    """Nobody answers at the URL."""
+    """No service answers at the URL."""
 
 
 class NotServedError(ServiceError):

@@ -84,7 +84,7 @@ class Publication:
         Raises:
             QuarantinedError: The service has refused the version; gives its reason.
             NotServedError: It is not served in time, or has been unloaded.
-            NoServiceError: Nobody answers at ``url``.
+            NoServiceError: No service answers at ``url``.
         """
         status = Service(self.url).wait_until_ready(self.name, self.version, timeout)
         what = f"{self.name} version {self.version}"
@@ -116,7 +116,7 @@ class Publication:
 
         Raises:
             ServiceError: It refuses the records; gives its reason.
-            NoServiceError: Nobody answers at ``url``.
+            NoServiceError: No service answers at ``url``.
         """
         if isinstance(records, pd.DataFrame):
             records = _to_records(records.drop(columns=self.contract.unused or [], errors="ignore"))

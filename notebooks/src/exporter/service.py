@@ -50,7 +50,7 @@ class Service:
         """Ask about one version.
 
         Raises:
-            NoServiceError: Nobody answers, or somebody who is not the service.
+            NoServiceError: Nothing answers, or something that is not the service.
         """
         try:
             found = self._call(f"/models/{name}")
@@ -92,7 +92,7 @@ class Service:
 
         Raises:
             ServiceError: It refuses them; gives its reason.
-            NoServiceError: Nobody answers.
+            NoServiceError: No service answers.
         """
         return self._call(f"/models/{name}/versions/{version}/predict", records)
 
@@ -100,7 +100,7 @@ class Service:
         """Ask until the version is ready, refused or unloaded, or until time is up.
 
         Returns:
-            The last status, or ``None`` when nobody has answered.
+            The last status, or ``None`` when no service has answered.
         """
         deadline = time.monotonic() + timeout
         pause = 0.02
