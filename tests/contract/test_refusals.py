@@ -145,7 +145,7 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
     "targets": (OptionError, "leave it out", {"target_names": ["a"]}),
     "tolerance": (OptionError, "number from 0 on", {"tolerance": -1}),
     "tolerance nan": (OptionError, "number from 0 on", {"tolerance": float("nan")}),
-    "url": (OptionError, "no HTTP URL", {"url": "ftp://service"}),
+    "url": (OptionError, "not an HTTP URL", {"url": "ftp://service"}),
 }
 
 
@@ -246,7 +246,7 @@ def test_leaves_nothing_when_the_disk_fails(
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(PlacementError, match="cannot publish to"):
-        publish(MODEL, "m", FRAME, models_dir=tmp_path)
+        publish(MODEL, "m", FRAME, models_dir=tmp_path, description="another version")
     assert sorted(tmp_path.rglob("*")) == before
 
 
