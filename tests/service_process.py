@@ -147,7 +147,7 @@ class Service:
     def _address(self) -> str | None:
         assert self.process is not None
         assert self.process.poll() is None, f"it ended: {self.log}"
-        found = re.search(r"(http://127\.0\.0\.1:\d+)/docs", self.log)
+        found = re.search(r"(http://127\.0\.0\.1:\d+)(?:/\w+)?/docs", self.log)
         return found[1] if found else None
 
     def _is_ready(self) -> bool:

@@ -89,12 +89,8 @@ def rooted(
         tmp_path_factory.mktemp("rooted"), direct=request.param, root_path="/ml/"
     ) as service:
         service.put("penguins/1/model.onnx", penguins())
-        service.run()
-        eventually(lambda: "/ml/docs" in service.log, within=30)
-        found = re.search(r"(http://127\.0\.0\.1:\d+)/ml/docs", service.log)
-        assert found
-        service.client = httpx.Client(base_url=found[1], timeout=30, trust_env=False)
-        eventually(lambda: service.client.get("/readyz").status_code == 200, within=30)
+        service.start()
+        assert "/ml/docs" in service.log
         service.client.post("/select-model/?model=penguins")
         yield service
         assert "Traceback" not in service.log

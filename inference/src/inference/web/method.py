@@ -60,6 +60,8 @@ class Methods:
 
     def _allow(self, scope: Scope) -> tuple[bytes, bytes] | None:
         """Name the methods that a path takes; ``None`` where there is no such path."""
+        if scope["path"] == "*":  # the service as a whole
+            return b"allow", b"GET, HEAD, POST, PUT, OPTIONS"
         if self._is_hot(scope["path"]):
             return b"allow", HOT.encode()
         taken = [method for method in _ROUTED if self._takes(scope, method)]
