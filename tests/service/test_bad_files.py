@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,9 @@ QUARANTINED = {
     "empty": (b"", "the file is empty"),
     "random": (np.random.default_rng(0).bytes(5000), "not an ONNX model"),
     "text": (b"This is the text of a model.\n" * 50, "not an ONNX model"),
-    "page": (b"<!DOCTYPE html><html>404</html>", "not an ONNX model"),
+    "page": (b"<!DOCTYPE html><html>404</html>", "not an ONNX model, it is an HTML page"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer: run"),
+    "pickle": (pickle.dumps({"weights": [1.5]}), "it is a pickle: publish the model with"),
     "external": (with_external_data(), "external data is refused: save the model as one file"),
     "wrong": (penguins(wrong=True), "golden sample 0 is answered"),
     "greedy": (greedy(), "memory"),

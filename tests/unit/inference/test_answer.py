@@ -150,6 +150,23 @@ def test_only_a_distribution_is_called_probabilities(content: bytes, name: str) 
         assert list(prediction[name]) == list(SPECIES)
 
 
+def test_network_that_decides_by_its_own_softmax_has_probabilities() -> None:
+    """Its graph names no classes, so they are numbered."""
+    spelt = graph(
+        [
+            node("MatMul", ["X", "W"], ["margins"]),
+            node("Softmax", ["margins"], ["shares"], axis=1),
+            node("ArgMax", ["shares"], ["label"], axis=1, keepdims=0),
+        ],
+        [value("X", FLOAT, "n", 2)],
+        [value("label", INT64, "n"), value("shares", FLOAT, "n", 2)],
+        [tensor("W", [[1, 0], [0, 1]])],
+    )
+    [prediction] = predictions(model(spelt), [[3.0, 1.0]])
+    assert prediction["label"] == 0
+    assert list(prediction["probabilities"]) == ["0", "1"]
+
+
 def test_distances_are_scores() -> None:
     """As of a clustering: the label is the number of the nearest centre."""
     spelt = graph(
