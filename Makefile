@@ -59,7 +59,7 @@ down: ## Stop all containers; keep models, selection and notebooks
 # ---------------------------------------------------------------- testing
 
 # The floor counts what runs in pytest's process; services that tests start as processes are not measured.
-COVERAGE := 70
+COVERAGE := 80
 
 # The lean suite contains the service's own tests, so that they run once and without other dependencies.
 test: sync ## Run the fast tests and doctests with coverage, then the lean suite
