@@ -141,7 +141,8 @@ def test_each_attack_is_refused_and_a_good_client_notices_nothing(service: Servi
     """All of them at once, in every way, alone and batched: in bounded time and memory."""
     before = memory(service.worker_pids[-1])
     jobs = [
-        (way, model + kind, number, statuses)
+        # Of the zeros there are not as many as rows, so rows are not taken.
+        (way, model + kind, number, {409} if (way, model) == ("predict", "zeros") else statuses)
         for way in WAYS
         for model, number, statuses in ATTACKS
         for kind in ("", "-batched")
@@ -155,7 +156,7 @@ def test_each_attack_is_refused_and_a_good_client_notices_nothing(service: Servi
     most = len(HOSTILE) * RUN_MEMORY_BYTES
     assert memory(service.worker_pids[-1]) - before < most
     for name in HOSTILE:  # they still serve
-        assert _predict(service, name, 3.0) == 200
+        assert _infer(service, name, 3.0) == 200
 
 
 def test_no_kind_of_hostile_graph_runs_on_the_loop(service: Service) -> None:
