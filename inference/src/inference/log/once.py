@@ -37,7 +37,9 @@ _START_SECONDS = 30.0  # for which a worker may be about to load what was live b
 _SLOTS = 16_384
 _DOUBLES = 2  # of a slot: the event's hash, and when it was logged
 ONCE_BYTES = _SLOTS * _DOUBLES * 8
-_TRIES = 50
+# How long another process is waited for. One that takes longer is stopped: there is no lock for a
+# while then, and a line too many does no harm.
+_LOCK_SECONDS, _LOCK_STEP_SECONDS, _WITHOUT_SECONDS = 0.05, 0.0002, 5.0
 
 
 class Once(logging.Filter):
@@ -57,6 +59,7 @@ class Once(logging.Filter):
         self._known: dict[int, float] = {}
         self._begun = clock()
         self._threads = threading.Lock()
+        self._without_until = 0.0
         # A lock on it is a process's own, and ends with the process.
         self._lock_file = os.memfd_create("log")
 
@@ -94,17 +97,25 @@ class Once(logging.Filter):
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep the other processes out, unless one of them is stopped while it is in."""
-        is_held = False
-        for _ in range(_TRIES):
-            try:
-                fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.sched_yield()
-            else:
-                is_held = True
-                break
+        is_held = self._lock()
         try:
             yield
         finally:
             if is_held:
                 fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
+
+    def _lock(self) -> bool:
+        now = time.monotonic()
+        if now < self._without_until:
+            return False
+        deadline = now + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > deadline:
+                    self._without_until = deadline + _WITHOUT_SECONDS
+                    return False
+                time.sleep(_LOCK_STEP_SECONDS)  # who has it needs a microsecond, and a processor
+            else:
+                return True
