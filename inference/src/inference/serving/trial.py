@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from inference.errors import ArtefactError, ClientError, InferenceError
 from inference.model.cost import fill
@@ -159,7 +160,9 @@ def _spell_request(
         array = feeds[spec.name]
         tensor: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype}
         tensor["shape"] = list(array.shape)
-        if spec.datatype == _NO_JSON:
+        # JSON has no NaN, by which a sample has a gap.
+        has_gaps = array.dtype.kind == "f" and not np.isfinite(array).all()
+        if spec.datatype == _NO_JSON or has_gaps:
             data = bytes(to_binary(array))
             tensor["parameters"] = {"binary_data_size": len(data)}
             tail += data
