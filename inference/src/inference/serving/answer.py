@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 _NO_CONTRACT = "this model has no contract: its features are positional and its ranges are unknown"
 
+_FEW = 200  # values that are counted sooner than a Counter is made
+
 
 def count_values(labels: Any) -> dict[Any, int]:
     """Count how often each value occurs in an array, of any shape."""
     values = np.asarray(labels).ravel().tolist()
-    return {values[0]: 1} if len(values) == 1 else Counter(values)
+    if len(values) > _FEW:
+        return Counter(values)
+    counts: dict[Any, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return counts
 
 
 class AnswerBuilder:

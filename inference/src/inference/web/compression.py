@@ -171,12 +171,12 @@ def compressed(response: Response, headers: Headers) -> Response:
     """Compress an answer as its request accepts it, where that gains anything."""
     if len(response.body) < _WORTHWHILE_BYTES:
         return response
-    told = [*response.further, (b"vary", b"accept-encoding")]
+    response.further.append((b"vary", b"accept-encoding"))
     coding = _accepted_coding(headers)
     if coding is None:
-        return response._replace(further=told)
-    body = _compress(response.body, coding)
-    return response._replace(body=body, further=[*told, (b"content-encoding", coding.encode())])
+        return response
+    response.further.append((b"content-encoding", coding.encode()))
+    return response._replace(body=_compress(response.body, coding))
 
 
 def compressed_now(response: Response, headers: Headers) -> Response:
