@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _UNSEEN_TEXT = "\u2047 never seen in training"
 _MAX_CATEGORIES = 1000
 _KNOWN_ROWS = 32
+_MOST_FAILURES = 40  # of steps that are asked about many rows with nulls
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Prober:
 
     def _find_nullable(self, indices: list[int]) -> set[int]:
         # All at once where the original takes it, which is a single call; else one by one.
-        likely = self._not_refused_late(indices)
+        likely = self._not_refused_late(indices, [_MOST_FAILURES])
         found = self._agree_on_nulls(likely)
         if found is not None:
             return found
@@ -106,10 +107,11 @@ class Prober:
         per_block = good.reshape(len(indices), -1).all(axis=1)
         return {i for i, holds in zip(indices, per_block, strict=True) if holds}
 
-    def _not_refused_late(self, indices: list[int]) -> list[int]:
+    def _not_refused_late(self, indices: list[int], failures_left: list[int]) -> list[int]:
         """Leave out the columns whose nulls the last steps of a pipeline refuse.
 
-        The steps before them see all rows at once: a wide table costs them most of the time.
+        The steps before them see all rows at once: a wide table costs them most of the time. Where
+        they refuse some of the rows, these are searched for by halves.
         """
         model = self._original.model
         if not isinstance(model, Pipeline):
@@ -120,7 +122,12 @@ class Prober:
                 between = model[:count].transform(rows)
                 between = between.to_numpy() if hasattr(between, "to_numpy") else between
                 return _list_accepted(model[count:], between, indices)
-        return indices
+        failures_left[0] -= 1
+        if len(indices) == 1 or failures_left[0] <= 0:
+            return indices
+        middle = len(indices) // 2
+        halves = indices[:middle], indices[middle:]
+        return [i for half in halves for i in self._not_refused_late(half, failures_left)]
 
     def _find_closed(self, columns: dict[int, Column]) -> set[int]:
         texts = {i for i, column in columns.items() if column.kind == "text"}

@@ -206,13 +206,15 @@ def with_columns(frame: pd.DataFrame, made: Mapping[int, Array | pd.Series[Any]]
         made: New columns: arrays of float64, or a series of any type with the frame's index.
     """
     floats = [i for i, column in made.items() if isinstance(column, np.ndarray)]
-    rest = sorted(set(range(frame.shape[1])).difference(floats))
-    parts = [made[i] if i in made else frame.iloc[:, i] for i in rest]
+    others = [i for i, column in made.items() if not isinstance(column, np.ndarray)]
+    kept = sorted(set(range(frame.shape[1])).difference(made))
+    parts: list[Any] = [frame.iloc[:, kept], *(made[i] for i in others)]
     if floats:
         values = np.column_stack([made[i] for i in floats])
-        parts.insert(0, pd.DataFrame(values, index=frame.index))
+        parts.append(pd.DataFrame(values, index=frame.index))
     joined = pd.concat(parts, axis=1)
-    return joined.iloc[:, np.argsort([*floats, *rest])].set_axis(frame.columns, axis=1)
+    order = np.argsort([*kept, *others, *floats])
+    return joined.iloc[:, order].set_axis(frame.columns, axis=1)
 
 
 def stack(tables: Sequence[Table]) -> Table:

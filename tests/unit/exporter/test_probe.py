@@ -82,6 +82,25 @@ def test_asks_about_each_column_apart() -> None:
     assert _probe(*steps, frame=frame) == [Manners(nullable=True), Manners(), Manners()]
 
 
+@pytest.mark.parametrize("place", [0, 5, 9])
+def test_finds_nullable_columns_beside_one_that_an_encoder_refuses(place: int) -> None:
+    """The encoder refuses its null before the last step is asked about any of the others."""
+    chance = np.random.default_rng(0)
+    frame = pd.DataFrame({f"x{i}": chance.normal(size=40) for i in range(9)})
+    frame.insert(place, "text", FRAME["text"].to_numpy())
+    numbers = [name for name in frame if name not in {"text", "x1", "x5"}]
+    steps = [
+        ("i", SimpleImputer(), ["x1", "x5"]),
+        ("p", "passthrough", numbers),
+        ("o", OneHotEncoder(), ["text"]),
+    ]
+
+    manners = dict(zip(frame, _probe(*steps, frame=frame), strict=True))
+
+    assert {name for name, each in manners.items() if each.nullable} == {"x1", "x5"}
+    assert {name for name, each in manners.items() if each.closed} == {"text"}
+
+
 @pytest.mark.parametrize("imputed", [[], ["x0", "x70", "x149"]])
 def test_asks_little_about_a_wide_table(
     imputed: list[str], monkeypatch: pytest.MonkeyPatch
