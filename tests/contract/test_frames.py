@@ -71,7 +71,7 @@ def test_columns_that_the_model_drops_are_accepted_and_ignored(
     with pytest.raises(ServiceError, match="'joinde': the model has no such feature"):
         published.predict(people.head().rename(columns={"joined": "joinde"}))
     document = service.client.get("/openapi.json").json()
-    assert "tags" in document["components"]["schemas"]["Record-people"]["properties"]
+    assert "tags" in document["components"]["schemas"]["PeopleRecord"]["properties"]
 
 
 def test_categories_that_only_the_encoder_knows_are_taken(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from make_calls import without_make
 from service_process import eventually
 
 if TYPE_CHECKING:
@@ -127,6 +128,11 @@ def test_make_lab(run_lab: Callable[..., Lab]) -> None:
 
 def test_make_down_ends_the_load_generator_too() -> None:
     planned = subprocess.run(
-        ["make", "-n", "down"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "-n", "down"],
+        cwd=ROOT,
+        env=without_make(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert planned.stdout == "docker compose --profile load down\n"

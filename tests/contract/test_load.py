@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from artefacts import penguins
+from make_calls import without_make
 from service_process import Service
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def load(tmp_path: Path) -> Load:
         planned = subprocess.run(
             ["make", "-n", "load", *(f"{name}={value}" for name, value in given.items())],
             cwd=ROOT,
+            env=without_make(),
             capture_output=True,
             text=True,
             check=True,

@@ -34,6 +34,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "No such model or version"},
     409: {"model": Problem, "description": "It is there and does not answer"},
     413: {"model": Problem, "description": "The body is over the limit on its size"},
+    415: {"model": Problem, "description": "A compressed body, which this route does not take"},
     503: {"model": Problem, "description": "Not ready yet, or the state cannot be written"},
 }
 
@@ -72,7 +73,9 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         return DocumentResponse(await shown.of(name, current, encode_model).get())
 
     @router.post(
-        "/select-model/", summary="Choose the model that /predict/ uses", responses=_pick()
+        "/select-model/",
+        summary="Choose the model that /predict/ uses",
+        responses=_pick(404, 409, 415, 503),
     )
     async def select_model(
         model: Annotated[str, Query(description="A live model.")],
@@ -96,7 +99,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
     @router.put(
         "/models/{name}/active",
         summary="Pin a version, or follow the latest",
-        responses=_pick(400, 404, 409, 413, 503),
+        responses=_pick(400, 404, 409, 413, 415, 503),
     )
     async def set_active_version(name: str, change: ActiveChange) -> ActivationResult:
         """Roll back to a version, or go back to following the highest good one."""
@@ -133,4 +136,4 @@ def _pin(state: State, name: str, version: int | None) -> State:
 
 
 def _pick(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: _PROBLEMS[status] for status in statuses or (404, 409, 503)}
+    return {status: _PROBLEMS[status] for status in statuses}

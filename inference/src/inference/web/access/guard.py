@@ -92,9 +92,9 @@ class Guard:
         try:
             if self._gate is not None:
                 caller = self._gate.identify(headers, need)
-            if content_coding(headers) is not None:
-                raise EncodingError("this route takes no compressed body: send it as it is")
             if method not in _WITHOUT_BODY:
+                if content_coding(headers) is not None:
+                    raise EncodingError("this route takes no compressed body: send it as it is")
                 receive = await self._receive_whole(headers, receive)
             if self._gate is not None:
                 self._gate.charge(caller, need)

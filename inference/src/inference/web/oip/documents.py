@@ -32,6 +32,7 @@ _TOLD: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorView, "description": "The request is not what the protocol takes"},
     404: {"model": ErrorView, "description": "No such model or version"},
     413: {"model": ErrorView, "description": "Over the limit on bytes or rows"},
+    415: {"model": ErrorView, "description": "A compressed body, which this route does not take"},
     500: {"model": ErrorView, "description": "The model, or the service, failed"},
     503: {"model": ErrorView, "description": "It is there and does not answer, or cannot be kept"},
 }

@@ -168,7 +168,7 @@ def _add_repository(
         "/repository/index",
         summary="Everything that lies in the models folder",
         response_model=list[IndexEntry],
-        responses=pick(400, 413),
+        responses=pick(400, 413, 415),
         openapi_extra=_body(IndexRequest),
     )
     async def list_repository(request: Request) -> DocumentResponse:
@@ -179,7 +179,7 @@ def _add_repository(
     @router.post(
         "/repository/models/{model_name}/load",
         summary="Put a model into service",
-        responses=pick(400, 404, 413, 503),
+        responses=pick(400, 404, 413, 415, 503),
         openapi_extra=_body(RepositoryRequest),
     )
     async def load_model(request: Request, model_name: str) -> Loaded:
@@ -194,7 +194,7 @@ def _add_repository(
     @router.post(
         "/repository/models/{model_name}/unload",
         summary="Take a model out of service",
-        responses=pick(400, 404, 413, 503),
+        responses=pick(400, 404, 413, 415, 503),
         openapi_extra=_body(RepositoryRequest),
     )
     async def unload_model(request: Request, model_name: str) -> Unloaded:

@@ -74,7 +74,8 @@ def generate(original: Original, table: Table, tolerance: float) -> tuple[Table,
 
 def _affordable(original: Original, table: Table) -> int:
     trial = table.take(np.arange(min(_TRIAL_ROWS, len(table))))
-    many, one = _time(original, trial), _time(original, trial.take([0]))
+    # Two rows, since there are transformers that refuse a single one.
+    many, one = _time(original, trial), _time(original, trial.take([0, 0]))
     # A call costs something by itself, which many rows share.
     seconds_a_row = max(many - one, many * _LEAST_SHARE) / len(trial)
     left = max(_SECONDS - one, 0.0)

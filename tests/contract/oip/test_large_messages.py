@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("grpc", reason="needs inference[grpc]")
-
 from inference.web.grpc import reception
 from inference.web.grpc.reception import Reception
 
