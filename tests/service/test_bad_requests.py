@@ -209,7 +209,7 @@ def test_nothing_selected_is_409_and_says_what_to_do(service: Service) -> None:
     ("name", "said"),
     [
         ("corrupt", "quarantined: version 1: the file is not an ONNX model"),
-        ("images", "takes tensors (image [-1, 3, 8, 8]), not rows of features"),
+        ("images", "takes tensors (image tensor(float) [-1, 3, 8, 8]) and gives tensors"),
     ],
 )
 def test_a_model_that_does_not_answer_is_409_and_says_why(
@@ -227,10 +227,13 @@ def test_a_model_that_is_being_examined_is_503_and_says_when_to_come_again(
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_a_model_that_fails_is_500_and_the_next_request_is_answered(service: Service) -> None:
+def test_an_input_that_a_foreign_model_fails_on_is_400_and_the_next_is_answered(
+    service: Service,
+) -> None:
     assert service.client.post("/models/failing/predict", json=[0]).status_code == 200
-    document = problem(service.client.post("/models/failing/predict", json=[7]), 500)
-    assert document["title"] == "The model failed"
+    document = problem(service.client.post("/models/failing/predict", json=[7]), 400)
+    assert "model 'failing' cannot be run on these inputs" in document["detail"]
+    assert "indices element out of data bounds" in document["detail"]
     assert service.client.post("/models/failing/predict", json=[0]).status_code == 200
 
 
