@@ -71,7 +71,7 @@ class JsonFormatter(logging.Formatter):
         """Write the record."""
         record = _bounded(_without_values(record, keep=self._values))
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        spelt: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "time": f"{seconds}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -81,8 +81,8 @@ class JsonFormatter(logging.Formatter):
             **fields_of(record),
         }
         if record.exc_info:
-            spelt["traceback"] = record.exc_text
-        return json.dumps(spelt, ensure_ascii=False, default=str)
+            entry["traceback"] = record.exc_text
+        return json.dumps(entry, ensure_ascii=False, default=str)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -91,8 +91,8 @@ def _escape(found: re.Match[str]) -> str:
 
 def _context() -> dict[str, str]:
     request, key = REQUEST_ID.get(), KEY_ID.get()
-    spelt = {} if request is None else {"request": request.decode("latin-1")}
-    return spelt if key is None else spelt | {"key": key}
+    entry = {} if request is None else {"request": request.decode("latin-1")}
+    return entry if key is None else entry | {"key": key}
 
 
 def _bounded(record: logging.LogRecord) -> logging.LogRecord:

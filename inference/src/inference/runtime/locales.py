@@ -21,6 +21,6 @@ def load_locales() -> None:
     installed: list[str] = []
     with contextlib.suppress(OSError):
         installed = os.listdir(os.environ.get("LOCPATH", _FOLDER))[:_MOST]  # noqa: PTH208
-    spelt = [name.replace(".utf8", ".UTF-8") for name in installed]
-    for name in dict.fromkeys([*_COMMON, *installed, *spelt]):
+    variants = [name.replace(".utf8", ".UTF-8") for name in installed]
+    for name in dict.fromkeys([*_COMMON, *installed, *variants]):
         libc.newlocale(_ALL_CATEGORIES, os.fsencode(name), None)

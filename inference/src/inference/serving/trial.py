@@ -174,5 +174,5 @@ def _spell_request(
         request["parameters"] = {"binary_data_output": True}
     else:
         request["outputs"] = [{"name": name} for name in outputs]
-    spelt = _encode(request)
-    return spelt + tail, len(spelt)
+    text = _encode(request)
+    return text + tail, len(text)

@@ -6,7 +6,7 @@ A decompressed body counts against the body limit, and no more than that is ever
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from backports import zstd
 
@@ -116,19 +116,33 @@ def _inflate(body: bytes, coding: Coding) -> Iterator[bytes]:
         raise RequestError(f"the body's {coding} stream ends too early")
 
 
-class _Zlib:
-    """Inflates one stream of zlib's."""
+class _Stream:
+    """One compressed stream.
 
-    def __init__(self, window_bits: int) -> None:
-        self._inflater = zlib.decompressobj(window_bits)
+    Args:
+        inflater: Of zlib or zstd, which say alike where a stream ends.
+    """
+
+    def __init__(self, inflater: Any) -> None:
+        self._inflater = inflater
 
     @property
     def eof(self) -> bool:
-        return self._inflater.eof
+        """Whether the stream's end was reached."""
+        return bool(self._inflater.eof)
 
     @property
     def unused_data(self) -> bytes:
-        return self._inflater.unused_data if self.eof else b""
+        """What was fed behind the stream's end."""
+        data: bytes = self._inflater.unused_data if self.eof else b""
+        return data
+
+
+class _Zlib(_Stream):
+    """Inflates one stream of zlib's."""
+
+    def __init__(self, window_bits: int) -> None:
+        super().__init__(zlib.decompressobj(window_bits))
 
     def feed(self, left: bytes) -> Iterator[bytes]:
         is_full = True
@@ -139,19 +153,11 @@ class _Zlib:
             left = self._inflater.unconsumed_tail
 
 
-class _Zstd:
+class _Zstd(_Stream):
     """Inflates one frame of zstd's."""
 
     def __init__(self) -> None:
-        self._inflater = zstd.ZstdDecompressor(options=_ZSTD_WINDOW)
-
-    @property
-    def eof(self) -> bool:
-        return self._inflater.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inflater.unused_data if self.eof else b""
+        super().__init__(zstd.ZstdDecompressor(options=_ZSTD_WINDOW))
 
     def feed(self, left: bytes) -> Iterator[bytes]:
         yield self._inflater.decompress(left, _PIECE_BYTES)

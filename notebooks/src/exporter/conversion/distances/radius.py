@@ -40,9 +40,9 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
         )
     votes = np.eye(len(model.classes_))[np.asarray(model._y)]  # noqa: SLF001 - not public
     sums, whole = _sums(graph, model, columns, votes)
-    nobody = graph.op("Equal", whole, 0.0)
-    shares = graph.op("Div", sums, graph.op("Where", nobody, 1.0, whole))
-    shares = graph.op("Where", nobody, np.eye(len(model.classes_))[label], shares)
+    is_empty = graph.op("Equal", whole, 0.0)
+    shares = graph.op("Div", sums, graph.op("Where", is_empty, 1.0, whole))
+    shares = graph.op("Where", is_empty, np.eye(len(model.classes_))[label], shares)
     return Answer(largest(graph, shares), shares)
 
 
