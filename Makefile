@@ -65,7 +65,7 @@ COVERAGE := 80
 test: sync ## Run the fast tests and doctests with coverage, then the lean suite
 	$(UV) run --no-sync pytest --cov --cov-branch --cov-report=term:skip-covered \
 		--cov-report=html:reports/coverage --cov-fail-under=$(COVERAGE) --doctest-modules \
-		inference/src notebooks/src tests/unit tests/contract tests/acceptance
+		inference/src notebooks/src tests/unit tests/acceptance
 	@$(MAKE) --no-print-directory test-lean
 
 test-lean: export UV_PROJECT_ENVIRONMENT := .tools/lean
@@ -94,10 +94,10 @@ test-all: export REPUBLISHED ?= 5
 test-all: export STOP_RUNS ?= 30
 test-all: export FAILING_CALLS ?= 100
 test-all: sync ## Run the corpus, hostile load and failing system calls in full (an hour)
-	$(UV) run --no-sync pytest tests/acceptance tests/contract/endurance/test_worst_neighbour.py \
-		tests/contract/test_versions.py \
-		tests/service/test_failing_calls.py tests/service/protocol/test_stopping.py \
-		tests/service/test_junk.py
+	$(UV) run --no-sync pytest tests/acceptance/corpus tests/acceptance/endurance/test_worst_neighbour.py \
+		tests/acceptance/publish/test_versions.py \
+		tests/service/operation/test_failing_calls.py tests/service/protocol/test_stopping.py \
+		tests/service/files/test_junk.py
 
 # `make test` runs the same tests with small numbers. Set any of these numbers on the command line.
 endure: export FUZZ_INPUTS ?= 100000
@@ -107,23 +107,23 @@ endure: export REPUBLICATIONS ?= 1000
 endure: export FAILING_CALLS ?= 100
 endure: export FAILING_TIMES ?= 3
 endure: sync ## Fuzz decoders, routes and files, and republish under load, in full (an hour)
-	$(UV) run --no-sync pytest tests/unit/inference/test_fuzz.py tests/contract/endurance \
-		tests/service/test_republication.py tests/service/test_failing_calls.py
+	$(UV) run --no-sync pytest tests/unit/inference/test_fuzz.py tests/acceptance/endurance \
+		tests/service/files/test_republication.py tests/service/operation/test_failing_calls.py
 
 # Run it on an idle machine: the server uses one core, the load generator another.
 bench: sync ## Measure the service beside other stacks with wrk; writes docs/reference/benchmarks.md
-	$(UV) run --no-sync python tests/load/bench.py $(BENCH)
+	PYTHONPATH=tests:tools $(UV) run --no-sync python -m benchmark $(BENCH)
 
 # Increases the users up to LOAD_USERS until 5 % of the answers take longer than LOAD_P95_MS.
 load: tools ## Find the highest load that the service at LOAD_URL can take; writes reports/load.md and .html
 	@mkdir -p reports
-	$(RUN) --group load locust --locustfile tests/load/locustfile.py,tests/load/ramp.py \
+	$(RUN) --group load locust --locustfile tools/load/locustfile.py,tools/load/ramp.py \
 		--headless --only-summary --host $(LOAD_URL) --html reports/load.html --report reports/load.md \
 		--largest-users $(LOAD_USERS) --step-seconds $(LOAD_SECONDS) --bound-p95-ms $(LOAD_P95_MS)
 
 # Fails if a request was lost, a worker was replaced late, or memory has grown.
 soak: sync ## Run mixed load with injected faults for half an hour; writes reports/soak.md
-	PYTHONPATH=tests $(UV) run --no-sync python -m soak
+	PYTHONPATH=tests:tools $(UV) run --no-sync python -m soak
 
 # ---------------------------------------------------------------- keeping
 
@@ -148,7 +148,7 @@ pictures: sync ## Update the screenshots in docs/pictures
 
 # The generated messages use their own descriptor pool. Otherwise a process could not also load another
 # package's messages with the same names, for example those of tritonclient.
-stubs: STUBS := inference/src/inference/web/grpc
+stubs: STUBS := inference/src/inference/grpc
 stubs: sync ## Generate the gRPC messages from protocol.proto
 	$(RUN) --group stubs python -m grpc_tools.protoc -I $(STUBS) \
 		--python_out=$(STUBS) --pyi_out=$(STUBS) protocol.proto

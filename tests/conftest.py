@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.runtime import name
+from inference.runtime import suggestions as name
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -23,7 +23,8 @@ from inference import errors
 from inference.app import create_app
 from inference.model import contract
 from inference.settings import AREAS, MIB, Settings
-from inference.web.metrics import aliases, family
+from inference.telemetry.prometheus import aliases
+from inference.telemetry.prometheus import families as family
 
 FOLDER = Path(__file__).parent
 _QUERIES = {
@@ -297,7 +298,7 @@ def _metrics() -> str:
 
 
 def _example_problem() -> dict[str, Any]:
-    from inference.web.problem import describe  # noqa: PLC0415 - only this page needs it
+    from inference.web.errors.problem import describe  # noqa: PLC0415 - only this page needs it
 
     reason = "expected a number, got the string 'long'"
     return describe(errors.RowsError([errors.Fault(0, "bill_length_mm", reason)]))

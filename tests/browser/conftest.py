@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service_process import Service
-from swagger_page import Swagger
+from support.service.process import Service
+from support.swagger_page import Swagger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

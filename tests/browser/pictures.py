@@ -12,22 +12,22 @@ import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from service_process import Service, eventually
+from support.project import ROOT
+from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import FloatRect, Locator, Page
 
-    from swagger_page import Swagger
+    from support.swagger_page import Swagger
 
-ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 LARGEST_BYTES = 300_000
 SHOWN = "penguins-logistic-regression"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import penguins
-from inference.web.access.key import make_key
-from service_process import Service
-from swagger_page import Swagger
+from inference.access.api_key import make_key
+from support.models.artifacts import penguins
+from support.service.process import Service
+from support.swagger_page import Swagger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import penguins
-from service_process import Service
-from swagger_page import Swagger
+from support.models.artifacts import penguins
+from support.service.process import Service
+from support.swagger_page import Swagger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

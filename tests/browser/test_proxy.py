@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import penguins
-from nginx import nginx
-from service_process import Service
-from swagger_page import Swagger
+from support.models.artifacts import penguins
+from support.service.nginx import nginx
+from support.service.process import Service
+from support.swagger_page import Swagger
 
 if TYPE_CHECKING:
     from pathlib import Path

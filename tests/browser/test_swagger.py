@@ -11,13 +11,13 @@ from palmerpenguins import load_penguins
 from sklearn.linear_model import LogisticRegression
 
 from exporter import publish
-from service_process import eventually
+from support.service.process import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request
 
-    from service_process import Service
-    from swagger_page import Swagger
+    from support.service.process import Service
+    from support.swagger_page import Swagger
 
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 PENGUINS = load_penguins().dropna(subset=MEASUREMENTS)

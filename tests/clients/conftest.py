@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import mixed, regressor
-from service_process import Service
+from support.models.artifacts import mixed, regressor
+from support.project import ROOT
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
 PENGUINS = 5
 

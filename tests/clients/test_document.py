@@ -10,11 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from artefacts import penguins
 from clients.conftest import run
-from inference.web.access.key import make_key
-from odd_models import put_odd_models
-from service_process import Service
+from inference.access.api_key import make_key
+from support.models.artifacts import penguins
+from support.models.odd_models import put_odd_models
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients.conftest import HERE, run
-from odd_models import put_odd_models
-from service_process import Service
+from support.models.odd_models import put_odd_models
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from clients.conftest import HERE, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service_process import Service
+    from support.service.process import Service
 
 pytestmark = pytest.mark.timeout(600)
 

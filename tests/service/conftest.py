@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service_process import Service
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from support.project import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "rookery-test"
 JUPYTER = "jupyter_env"
 API = "api_service"

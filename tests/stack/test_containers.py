@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from artefacts import STRING, graph, model, node, value
+from support.models.artifacts import STRING, graph, model, node, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +170,7 @@ def test_jupyter_asks_nobody_for_news_or_updates(token: str) -> None:
 LOWER = """
 import numpy as np
 from inference.model.servable import Servable
-from inference.repository.examiner import examine_here, give_up_files
+from inference.admission.examiner import examine_here, give_up_files
 data = bytes.fromhex({content!r})
 servable = Servable("m", 1, data)
 print(servable.run(None, {{"X": np.array(["\xc4\xd6 \u0130 B"], dtype=object)}})[0][0])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from support.project import ROOT
 
 PINNED = ("ARG PYTHON_IMAGE", "ARG UV_IMAGE", "FROM ", "USER ")
-ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "images"
 
 

@@ -14,35 +14,35 @@ from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from inference.log import ONCE_BYTES
-from inference.repository.admission import examine_aside, read_aside
+from inference.access.rate_limit import RATE_BYTES
+from inference.access.setup import build_gate
+from inference.admission.admission import examine_aside, read_aside
+from inference.logs import ONCE_BYTES
+from inference.repository.operator_state import StateFile
 from inference.repository.repository import Repository
-from inference.repository.state import StateFile
 from inference.runtime.heartbeat import HEARTBEAT_BYTES
 from inference.runtime.shared_memory import Place, SharedMemory
-from inference.serving.book import LEDGER_BYTES, Book
-from inference.serving.dispatch import Dispatcher
-from inference.serving.infer import Inferrer
-from inference.serving.predict import Predictors
-from inference.web import problem
-from inference.web.access.build import build_gate
-from inference.web.access.guard import Guard
-from inference.web.access.rate import RATE_BYTES
+from inference.serving.dispatcher import Dispatcher
+from inference.serving.inferrer import Inferrer
+from inference.serving.predictor import Predictors
+from inference.telemetry.recorder import LEDGER_BYTES, Book
 from inference.web.api.docs_page import add_docs_pages
-from inference.web.body import Bodies
-from inference.web.browser import browser_policy
-from inference.web.health import health_router
-from inference.web.hot import HotRoutes
-from inference.web.method import Methods
-from inference.web.metrics import metrics_router
-from inference.web.models import models_router
-from inference.web.oip.infer import InferRoutes
-from inference.web.oip.router import oip_router
-from inference.web.openapi import OpenApiDocument, operation_id
-from inference.web.paths import TrailingSlash
-from inference.web.predict import PredictRoutes
+from inference.web.api.health import health_router
+from inference.web.api.metrics import metrics_router
+from inference.web.api.models import models_router
+from inference.web.browser_policy import browser_policy
+from inference.web.errors import problem
+from inference.web.fast.infer import InferRoutes
+from inference.web.fast.predict import PredictRoutes
+from inference.web.fast.routes import HotRoutes
+from inference.web.message.body import Bodies
+from inference.web.methods import Methods
+from inference.web.middleware import Guard
+from inference.web.openapi.document import OpenApiDocument, operation_id
 from inference.web.readiness import Readiness
-from inference.web.transport.forwarded import Proxies
+from inference.web.trailing_slash import TrailingSlash
+from inference.web.trusted_proxies import Proxies
+from inference.web.v2.router import oip_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
-    from inference.repository.admission import Examiner, Reader
+    from inference.admission.admission import Examiner, Reader
     from inference.settings import Settings
 
 
@@ -107,10 +107,10 @@ def create_app(
             await repository.catch_up()
             if settings.grpc_port is not None:
                 # Imported late: without the extra there is no grpc.
-                from inference.web.grpc.calls import Calls  # noqa: PLC0415
-                from inference.web.grpc.reception import Reception  # noqa: PLC0415
-                from inference.web.grpc.server import serving  # noqa: PLC0415
-                from inference.web.grpc.service import InferenceService  # noqa: PLC0415
+                from inference.grpc.call_guard import Calls  # noqa: PLC0415
+                from inference.grpc.message_reader import Reception  # noqa: PLC0415
+                from inference.grpc.server import serving  # noqa: PLC0415
+                from inference.grpc.service import InferenceService  # noqa: PLC0415
 
                 service = InferenceService(
                     repository,

@@ -1,8 +1,8 @@
 """Every error this service raises on purpose, and which side has to act on it.
 
 A request passes decode -> look-up -> run -> encode; an artefact passes read -> examine -> load.
-Each step raises its own error, and only :mod:`inference.web.problem` turns one into a response, so
-this module knows no HTTP beyond the status that each branch stands for::
+Each step raises its own error. Only :mod:`inference.web.errors` turns one into a response, so this
+module knows no HTTP beyond the status that each branch stands for::
 
     RookeryError
     ├── ClientError                 the caller must fix the request

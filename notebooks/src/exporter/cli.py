@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporter.data.files import find_strings, load_model, read_rows
+from exporter.delivery.signing import make_key
 from exporter.errors import (
     ArgumentError,
     ConversionError,
@@ -22,7 +23,6 @@ from exporter.errors import (
     OptionError,
 )
 from exporter.publish import publish
-from exporter.signing import make_key
 
 if TYPE_CHECKING:
     from exporter.publication import Publication

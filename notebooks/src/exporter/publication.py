@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from exporter import card
+from exporter.delivery.client import Service
+from exporter.display import card
 from exporter.errors import NoServiceError, NotServedError, QuarantinedError
-from exporter.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from exporter.speed import Timing
+    from exporter.display.timings import Timing
+    from inference.admission.report import Report
     from inference.model.contract import Contract, Metrics
-    from inference.repository.report import Report
 
 
 @dataclass(frozen=True, repr=False)

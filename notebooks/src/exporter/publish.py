@@ -11,20 +11,21 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter import speed
-from exporter.authoring import Notes, write_contract
+from exporter.contract.builder import Notes, write_contract
 from exporter.conversion.parity import choose_tolerance
 from exporter.conversion.search import find_conversion
-from exporter.delivery.artefact import Artefact
+from exporter.data.dataset import gather
+from exporter.data.estimator import Original
+from exporter.delivery.artifact import Artefact
+from exporter.delivery.client import Service
+from exporter.delivery.model_name import check_name
 from exporter.delivery.pruning import NotPrunedError, prune
+from exporter.delivery.signing import resolve_signer
+from exporter.delivery.staging import FILE_NAME, Stage
+from exporter.display import timings as speed
+from exporter.display.progress import Progress
 from exporter.errors import NotAdmittedError, NotPrunedWarning, OptionError
-from exporter.evidence import gather
-from exporter.naming import check_name
-from exporter.original import Original
-from exporter.placement import FILE_NAME, Stage
-from exporter.progress import Progress
 from exporter.publication import Publication
-from exporter.service import Service
 from exporter.settings import (
     resolve_keep,
     resolve_limits,
@@ -32,17 +33,16 @@ from exporter.settings import (
     resolve_models_dir,
     resolve_url,
 )
-from exporter.signing import resolve_signer
-from inference.repository.admission import examine
+from inference.admission.admission import examine
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from inference.admission.admission import Limits
+    from inference.admission.report import Report
     from inference.model.contract import Contract
-    from inference.repository.admission import Limits
-    from inference.repository.report import Report
 
 
 def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four are optional

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from exporter.errors import OptionError
-from inference.repository.admission import Limits
+from inference.admission.admission import Limits
 from inference.settings import Settings
 from inference.settings.explanation import explain
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import penguins
-from service_process import Service
+from support.models.artifacts import penguins
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from backports import zstd
 
-from hot_requests import GOOD, HOT, TENSOR, V2, check_prediction, url
-from raw_http import Raw, chunked, request
+from support.service.fast_requests import GOOD, HOT, TENSOR, V2, check_prediction, url
+from support.service.raw_http import Raw, chunked, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from service_process import Service
+    from support.service.process import Service
 
 ROUTES = [
     (HOT, GOOD),

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from amount import amount
-from artefacts import penguins
-from hot_requests import GOOD, HOT, TENSOR, V2, check_prediction, url
-from nginx import nginx
-from raw_http import Raw, request
-from service_process import eventually
+from support.amount import amount
+from support.models.artifacts import penguins
+from support.service.fast_requests import GOOD, HOT, TENSOR, V2, check_prediction, url
+from support.service.nginx import nginx
+from support.service.process import eventually
+from support.service.raw_http import Raw, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service_process import Service
+    from support.service.process import Service
 
 REQUESTS = amount("KEPT_REQUESTS", 500)
 TOLD = "timeout=1"

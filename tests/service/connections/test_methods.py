@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from haproxy import haproxy
-from hot_requests import GOOD, HOT, V2, check_prediction, url
-from raw_http import Raw, request
+from support.service.fast_requests import GOOD, HOT, V2, check_prediction, url
+from support.service.haproxy import haproxy
+from support.service.raw_http import Raw, request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service_process import Service
+    from support.service.process import Service
 
 READS = (
     "/healthz", "/readyz", "/metrics", "/models", "/models/penguins", "/openapi.json", "/docs",

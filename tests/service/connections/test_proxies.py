@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from artefacts import penguins
-from hot_requests import GOOD, HOT, TENSOR, V2, url
-from nginx import nginx
-from service_process import Service, eventually
+from support.models.artifacts import penguins
+from support.service.fast_requests import GOOD, HOT, TENSOR, V2, url
+from support.service.nginx import nginx
+from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

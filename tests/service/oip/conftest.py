@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oip_models import fill
-from service_process import Service
+from support.models.oip_models import fill
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
-from oip_models import pack, tensor
+from support.models.oip_models import pack, tensor
 
 if TYPE_CHECKING:
-    from service_process import Service
+    from support.service.process import Service
 
 INFER = "/v2/models/id-fp32/infer"
 LENGTH = "Inference-Header-Content-Length"

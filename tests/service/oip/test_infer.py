@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from inference.serving.tensors.binary import to_binary
-from oip_models import ELEMENTS, fill, pack, sample, tensor, unpack
-from service_process import Service
+from support.models.oip_models import ELEMENTS, fill, pack, sample, tensor, unpack
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-import artefacts
-from service_process import Service
+from support.models import artifacts as artefacts
+from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

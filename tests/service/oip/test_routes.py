@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from described import statuses
-from oip_models import ELEMENTS
+from support.models.oip_models import ELEMENTS
+from support.openapi_answers import statuses
 
 if TYPE_CHECKING:
-    from service_process import Service
+    from support.service.process import Service
 
 
 def get(service: Service, path: str) -> Any:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oip_models import tensor
+from support.models.oip_models import tensor
 
 if TYPE_CHECKING:
-    from service_process import Service
+    from support.service.process import Service
 
 PHASES = {"queue", "compute_input", "compute_infer", "compute_output"}
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hot_requests import (
+from support.service.fast_requests import (
     MAX_BODY,
     PLANS,
     filled,
     url,
 )
-from raw_http import Raw
-from service_process import Service
+from support.service.process import Service
+from support.service.raw_http import Raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

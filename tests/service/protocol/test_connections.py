@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artefacts import penguins
-from hot_requests import (
+from support.models.artifacts import penguins
+from support.service.fast_requests import (
     GOOD,
     HOT,
     MAX_BODY,
@@ -20,8 +20,8 @@ from hot_requests import (
     is_waiting,
     url,
 )
-from raw_http import Raw, chunked, request
-from service_process import Service, eventually
+from support.service.process import Service, eventually
+from support.service.raw_http import Raw, chunked, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

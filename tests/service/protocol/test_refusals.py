@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from amount import amount
-from artefacts import penguins
-from hot_requests import GOOD, HOT, V2, check_prediction, url
-from inference.web.access.key import make_key
-from nginx import nginx
-from raw_http import Raw, request
-from service_process import Service, eventually
+from inference.access.api_key import make_key
+from support.amount import amount
+from support.models.artifacts import penguins
+from support.service.fast_requests import GOOD, HOT, V2, check_prediction, url
+from support.service.nginx import nginx
+from support.service.process import Service, eventually
+from support.service.raw_http import Raw, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hot_requests import (
+from support.service.fast_requests import (
     GOOD,
     HOT,
     MAX_BODY,
@@ -21,13 +21,13 @@ from hot_requests import (
     is_waiting,
     url,
 )
-from raw_http import Raw, chunked, request
-from service_process import Service, eventually
+from support.service.process import Service, eventually
+from support.service.raw_http import Raw, chunked, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raw_http import Answer
+    from support.service.raw_http import Answer
 
 
 # -- methods, paths, malformed ---------------------------------------------------------------------

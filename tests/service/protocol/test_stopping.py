@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from amount import amount
-from artefacts import penguins
-from hot_requests import GOOD, HOT, PLANS, SLOW, check_prediction, filled, is_waiting, url
-from raw_http import Raw, request
-from service_process import Service, eventually
-from workers import worker_of
+from support.amount import amount
+from support.models.artifacts import penguins
+from support.service.fast_requests import (
+    GOOD,
+    HOT,
+    PLANS,
+    SLOW,
+    check_prediction,
+    filled,
+    is_waiting,
+    url,
+)
+from support.service.process import Service, eventually
+from support.service.raw_http import Raw, request
+from support.service.workers import worker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,15 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.project import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TOOLS = ["strace", "nginx", "haproxy", "caddy", "wget", "promtool", "curl", "npm", "chromium"]
 CALLERS = [".ci/run", ".github/workflows/ci.yml", ".pre-commit-config.yaml"]
 

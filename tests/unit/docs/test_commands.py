@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter.cli import make_parser as make_exporter_parser
 from inference.cli.parser import make_parser
+from support.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", ROOT / "README.es.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PARSERS = {"inference": make_parser(), "exporter": make_exporter_parser()}
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import configparser
 import re
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.project import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import runpy
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.project import ROOT
+
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = ["settings.md", "contract.md", "errors.md", "metrics.md", "openapi.json"]
 

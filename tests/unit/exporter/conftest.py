@@ -15,8 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from exporter.display.timings import Timing
 from exporter.publication import Publication
-from exporter.speed import Timing
+from inference.admission.report import Report
 from inference.model.contract import (
     Contract,
     Feature,
@@ -26,7 +27,6 @@ from inference.model.contract import (
     Sample,
     Training,
 )
-from inference.repository.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

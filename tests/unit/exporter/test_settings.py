@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from exporter.errors import NotAdmittedError, OptionError
 from exporter.publish import publish
 from exporter.settings import resolve_limits
-from inference.repository.admission import Limits
+from inference.admission.admission import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,21 +18,21 @@ import msgspec
 import numpy as np
 import pytest
 
-import artefacts
-from amount import amount
 from inference.errors import ArtefactError, ClientError, ContractError
-from inference.model.columns import Columns
 from inference.model.contract import METADATA_KEY, decode_contract, encode_contract
 from inference.model.features import check_against
-from inference.model.proto import read_metadata
-from inference.model.seal import SEAL_BYTES, Seal, append_seal, split_seal
+from inference.model.graph.onnx_file import read_metadata
+from inference.model.inputs import Columns
 from inference.model.servable import Servable
 from inference.model.signature import Signature, TensorSpec
+from inference.model.signing import SEAL_BYTES, Seal, append_seal, split_seal
 from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
-from inference.web.body import Bodies
-from inference.web.compression import decompress
-from mutation import Mutator
+from inference.web.message.body import Bodies
+from inference.web.message.compression import decompress
+from support.amount import amount
+from support.models import artifacts as artefacts
+from support.models.mutation import Mutator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

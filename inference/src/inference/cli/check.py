@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.admission.admission import Limits, examine
 from inference.cli.exit_status import OK, REFUSED
-from inference.repository.admission import Limits, examine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.repository.report import Report
+    from inference.admission.report import Report
     from inference.settings import Settings
 
 

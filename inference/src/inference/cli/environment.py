@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from inference.errors import SettingError
-from inference.runtime.name import nearest
+from inference.runtime.suggestions import nearest
 from inference.settings import PREFIX, Settings
 from inference.settings.explanation import explain
 from inference.settings.listening import SERVICE_LINK

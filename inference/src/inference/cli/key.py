@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from inference.access.api_key import make_key
 from inference.cli.exit_status import OK
-from inference.web.access.key import make_key
 
 
 def print_key(name: str, scopes: str, *, as_json: bool = False) -> int:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.errors import InferenceError
-from inference.model.columns import Columns
 from inference.model.contract import METADATA_KEY, Contract, decode_contract, label_key
 from inference.model.features import (
     check_against,
@@ -21,16 +20,17 @@ from inference.model.features import (
     positional_features,
 )
 from inference.model.foreign.table import is_distribution
+from inference.model.inputs import Columns
+from inference.model.outputs import join_rows
 from inference.model.plan import Plan
-from inference.model.rows import join_rows
 from inference.model.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.model.binding import RowBinding
     from inference.model.contract import Feature, Label, Scalar
     from inference.model.foreign.table import Table, TableName
+    from inference.model.io_binding import RowBinding
     from inference.model.session import Stop
 
 

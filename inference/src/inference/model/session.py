@@ -19,7 +19,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from inference.errors import ArtefactError, InferenceError, RunTimeoutError, TooLargeError
-from inference.model.binding import RowBinding
+from inference.model.io_binding import RowBinding
 from inference.model.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 
-from inference.log import fields
+from inference.logs import fields
 
 logger = logging.getLogger(__name__)
 

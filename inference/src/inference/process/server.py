@@ -6,13 +6,13 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from inference.access.setup import check_exposure
+from inference.admission.trusted_keys import Trust
 from inference.app import reserve_memory
-from inference.log import fields
-from inference.process.log import configure_log
+from inference.logs import fields
+from inference.process.log_setup import configure_log
 from inference.process.sockets import CannotListenError, close_sockets, open_sockets
 from inference.process.supervisor import Supervisor
-from inference.repository.trust import Trust
-from inference.web.access.build import check_exposure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

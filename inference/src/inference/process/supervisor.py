@@ -18,16 +18,16 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from inference.log import Once, fields
-from inference.process.crew import Crew
-from inference.process.life import become_worker
+from inference.logs import Once, fields
+from inference.process.forked_worker import become_worker
+from inference.process.worker_table import Crew
 from inference.runtime.heartbeat import REPLACE_STATUS
 from inference.runtime.shared_memory import Place
 
 if TYPE_CHECKING:
     import socket
 
-    from inference.process.crew import Member
+    from inference.process.worker_table import Member
     from inference.runtime.shared_memory import SharedMemory
     from inference.settings import Settings
 

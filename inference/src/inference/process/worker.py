@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from inference.app import create_app
-from inference.log import fields
+from inference.logs import fields
 from inference.process.retirement import Retirement
 from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
-from inference.web.bounds import bounded
-from inference.web.direct import DirectProtocol
-from inference.web.plain import PlainProtocol
+from inference.web.transport.bounded_protocol import bounded
+from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.draining_server import DrainingServer
+from inference.web.transport.fast_path import DirectProtocol
 from inference.web.transport.keep_alive import KEEP_ALIVE_GRACE_SECONDS
-from inference.web.transport.limits import Bounds
-from inference.web.transport.server import DrainingServer
+from inference.web.transport.plain_protocol import PlainProtocol
 
 if TYPE_CHECKING:
     import socket
 
-    from inference.repository.forkserver import ForkServer
+    from inference.admission.fork_server import ForkServer
     from inference.runtime.shared_memory import Place
     from inference.settings import Settings
 

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.errors import NotFoundError, NotReadyError, RookeryError
-from inference.repository.layout import FILE_NAME, is_name
+from inference.repository.folder.scan import FILE_NAME, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -13,27 +13,27 @@ import math
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from inference.log import fields
-from inference.repository.agenda import Agenda
-from inference.repository.bringup import BringUp, event
-from inference.repository.changes import Changes, look_for_changes
-from inference.repository.choice import choices_of, choose_versions
-from inference.repository.intake import AT_ONCE
-from inference.repository.live_names import LiveNames
-from inference.repository.report import Report
-from inference.repository.screening import Screening
-from inference.repository.turns import Kind, Turns
+from inference.admission.report import Report
+from inference.logs import fields
+from inference.repository.folder.changes import Changes, look_for_changes
+from inference.repository.loading.bring_up import BringUp, event
+from inference.repository.loading.intake import AT_ONCE
+from inference.repository.loading.live_names import LiveNames
+from inference.repository.loading.queue import Kind, Turns
+from inference.repository.loading.retry_timer import Agenda
+from inference.repository.loading.screening import Screening
+from inference.repository.version_choice import choices_of, choose_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from inference.repository.entry import Slot
     from inference.repository.events import Events
-    from inference.repository.intake import Intake
-    from inference.repository.layout import Candidate
-    from inference.repository.registry import Key, Registry
-    from inference.repository.screening import Verdict
-    from inference.repository.slot import Slot
-    from inference.repository.state import State, StateFile
+    from inference.repository.folder.scan import Candidate, Key
+    from inference.repository.loading.intake import Intake
+    from inference.repository.loading.screening import Verdict
+    from inference.repository.operator_state import State, StateFile
+    from inference.repository.registry import Registry
     from inference.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -10,16 +10,14 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from inference.repository.slot import Slot
+from inference.repository.entry import Slot
 from inference.repository.snapshot import Model, Snapshot, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from inference.repository.layout import Candidate, Ignored
-    from inference.repository.state import State
-
-Key = tuple[str, int]
+    from inference.repository.folder.scan import Candidate, Ignored, Key
+    from inference.repository.operator_state import State
 
 
 class Registry:

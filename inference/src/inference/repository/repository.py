@@ -6,21 +6,21 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from inference.repository.admission import examine_aside, read_aside
+from inference.admission.admission import examine_aside, read_aside
 from inference.repository.events import Events
 from inference.repository.finder import PATIENCE_SECONDS, Finder
-from inference.repository.intake import Intake
+from inference.repository.folder.watch import ticks
+from inference.repository.loading.intake import Intake
 from inference.repository.reconciler import Reconciler
 from inference.repository.registry import Registry
-from inference.repository.watch import ticks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from inference.admission.admission import Examiner, Reader
     from inference.model.servable import Servable
-    from inference.repository.admission import Examiner, Reader
+    from inference.repository.operator_state import State, StateFile
     from inference.repository.snapshot import Snapshot
-    from inference.repository.state import State, StateFile
     from inference.settings import Settings
 
 

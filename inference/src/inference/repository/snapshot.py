@@ -12,16 +12,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from inference.errors import ConflictError, NotFoundError, NotReadyError, RookeryError
-from inference.repository.layout import NAME_LENGTH
-from inference.repository.state import State
-from inference.runtime.name import nearest, shorten
+from inference.repository.folder.scan import NAME_LENGTH
+from inference.repository.operator_state import State
+from inference.runtime.suggestions import nearest, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inference.admission.report import Report
     from inference.model.servable import Servable
-    from inference.repository.layout import Ignored
-    from inference.repository.report import Report
+    from inference.repository.folder.scan import Ignored
 
 _LISTED = 20  # names or versions that a message lists
 _REMEMBERED = 256  # wrong names whose suggestions are kept

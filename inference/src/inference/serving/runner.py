@@ -20,7 +20,7 @@ import numpy as np
 from inference.errors import NotReadyError, RunTimeoutError, TooLargeError
 from inference.model.plan import granted_cpus
 from inference.model.session import Stop
-from inference.threads import Threads
+from inference.runtime.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

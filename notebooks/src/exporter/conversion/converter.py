@@ -14,8 +14,8 @@ from exporter.conversion.composition.registry import written_here
 from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
 from exporter.conversion.payload import serialize
 from exporter.conversion.precision import needs_doubles
+from exporter.data.estimator import reads_column
 from exporter.errors import ConversionError, DataError
-from exporter.original import reads_column
 from inference.errors import ArtefactError, InferenceError
 from inference.model.contract import Outputs
 from inference.model.plan import granted_cpus
@@ -25,9 +25,9 @@ from inference.runtime.memory import give_back
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.layout import Layout, Precision
-    from exporter.original import Original
-    from exporter.table import Table
+    from exporter.conversion.inputs import Layout, Precision
+    from exporter.data.estimator import Original
+    from exporter.data.table import Table
 
 _MATRIX = "X"
 _CHOICE_ROWS = 500  # at once: each has a distance to every fitted row

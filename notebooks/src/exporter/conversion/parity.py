@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporter.original import Answers
+from exporter.data.estimator import Answers
 from inference.model.contract import Parity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.conversion.converter import Conversion
-    from exporter.original import Original
-    from exporter.table import Table
+    from exporter.data.estimator import Original
+    from exporter.data.table import Table
 
 # Small enough that a graph which compares every row with every training row stays in memory.
 _CHUNK_ROWS = 1000

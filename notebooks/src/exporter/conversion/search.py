@@ -9,18 +9,18 @@ import numpy as np
 
 from exporter.conversion.converter import convert, list_attempts
 from exporter.conversion.distances.ties import compare_with_ties
+from exporter.conversion.inputs import candidate_layouts
 from exporter.conversion.parity import Comparison, explain, run
 from exporter.conversion.probes.generate import generate
 from exporter.errors import ConversionError, ParityError
-from exporter.layout import candidate_layouts
 from inference.errors import InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.conversion.converter import Attempt, Conversion
-    from exporter.original import Answers, Original
-    from exporter.table import Table
+    from exporter.data.estimator import Answers, Original
+    from exporter.data.table import Table
 
 _PROBE_ROWS = 3
 _SLIGHT = 1e-3  # a larger difference, as a share of the values, is no rounding

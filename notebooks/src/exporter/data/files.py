@@ -16,8 +16,8 @@ import joblib
 import pandas as pd
 import sklearn
 
+from exporter.contract.capabilities import encoded_categories
 from exporter.errors import DataError, ModelError, OptionError
-from exporter.probe import encoded_categories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

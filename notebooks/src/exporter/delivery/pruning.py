@@ -12,13 +12,13 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from exporter.delivery.staging import FILE_NAME, STAGE_PREFIX, placed_versions
 from exporter.errors import ServiceError
-from exporter.placement import FILE_NAME, STAGE_PREFIX, placed_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.service import Service
+    from exporter.delivery.client import Service
 
 _REMOVABLE = ("unloaded", "quarantined")
 

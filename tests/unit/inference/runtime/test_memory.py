@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.repository.admission import Limits
+from inference.admission.admission import Limits
 from inference.runtime import memory, memory_return
 from inference.runtime.memory import MIB, available_bytes, granted_bytes
 from inference.runtime.memory_return import MemoryReturn
@@ -87,14 +87,14 @@ def test_a_file_may_be_a_quarter_of_what_is_granted(
         (8 * GIB - 4, 2**31 - 1),
         (64 * GIB, 2**31 - 1),
     ):
-        monkeypatch.setattr("inference.repository.admission.granted_bytes", lambda g=granted: g)
+        monkeypatch.setattr("inference.admission.admission.granted_bytes", lambda g=granted: g)
         assert Limits.of(Settings()).file_bytes == expected
     assert Limits.of(Settings(max_model_bytes=7)).file_bytes == 7
 
 
 def test_an_examination_may_take_no_more_than_is_granted(monkeypatch: pytest.MonkeyPatch) -> None:
     for granted, expected in ((GIB // 2, GIB), (2 * GIB, 2 * GIB), (64 * GIB, 4 * GIB)):
-        monkeypatch.setattr("inference.repository.admission.granted_bytes", lambda g=granted: g)
+        monkeypatch.setattr("inference.admission.admission.granted_bytes", lambda g=granted: g)
         assert Limits.of(Settings()).memory_bytes == expected
 
 

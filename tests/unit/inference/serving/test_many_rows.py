@@ -8,15 +8,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from artefacts import FIXTURES
 from inference.model.servable import Servable
-from inference.serving import predict
-from inference.serving.dispatch import Dispatcher, is_small
-from inference.serving.ledger import Ledger
-from inference.serving.predict import Predictor
+from inference.serving import predictor as predict
+from inference.serving.dispatcher import Dispatcher, is_small
+from inference.serving.predictor import Predictor
 from inference.serving.rows.reader import Batch
-from inference.serving.timing import Timing
 from inference.settings import Settings
+from inference.telemetry.counters import Ledger
+from inference.telemetry.timing import Timing
+from support.project import FIXTURES
 
 
 @pytest.mark.parametrize("name", ["penguins-logistic", "regressor", "zipmap"])

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import artefacts
 from inference.errors import ClientError
 from inference.model.servable import Servable
 from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
+from support.models import artifacts as artefacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from fake_servable import FakeServable
-from hostile_graphs import LOOP, ZEROS
 from inference.errors import NotReadyError, OverloadedError, RunTimeoutError, TooLargeError
 from inference.model.plan import Plan
 from inference.model.servable import Servable
 from inference.serving import runner as runner_module
-from inference.serving.dispatch import Dispatcher, longest
-from inference.serving.ledger import Ledger
-from inference.serving.timing import Timing
+from inference.serving.dispatcher import Dispatcher, longest
 from inference.settings import MIB, Settings
+from inference.telemetry.counters import Ledger
+from inference.telemetry.timing import Timing
+from support.fake_servable import FakeServable
+from support.models.hostile_graphs import LOOP, ZEROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -167,7 +167,7 @@ async def test_who_shares_a_run_with_an_endless_row_is_answered() -> None:
 async def test_inputs_of_different_lengths_are_as_costly_as_the_longest() -> None:
     """The Open Inference Protocol takes them; for one row of many they would run on the loop."""
     bench = Bench()
-    from artefacts import FLOAT, graph, model, node, value  # noqa: PLC0415
+    from support.models.artifacts import FLOAT, graph, model, node, value  # noqa: PLC0415
 
     spelt = graph(
         [node("Identity", ["A"], ["Y"]), node("Identity", ["B"], ["Z"])],

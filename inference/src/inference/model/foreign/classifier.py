@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inference.errors import RookeryError
-from inference.model.cost import ended_after
-from inference.model.foreign.lineage import Lineage
 from inference.model.foreign.table import Table, is_distribution, is_labelled_table
-from inference.model.proto import parse
+from inference.model.graph.lineage import Lineage
+from inference.model.graph.onnx_file import parse
+from inference.model.run_cost import ended_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

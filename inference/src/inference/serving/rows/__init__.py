@@ -1,7 +1,7 @@
 """Rows of features in JSON: read, checked, and made into arrays.
 
 - :mod:`~inference.serving.rows.reader`: a body to arrays
-- :mod:`~inference.serving.rows.typed`: the decoders that are made for one model's features
-- :mod:`~inference.serving.rows.faults`: says of every row and feature what is wrong
-- :mod:`~inference.serving.rows.range`: warns of numbers outside the training range
+- :mod:`~inference.serving.rows.typed_decoder`: the decoders that are made for one model's features
+- :mod:`~inference.serving.rows.row_errors`: says of every row and feature what is wrong
+- :mod:`~inference.serving.rows.training_range`: warns of numbers outside the training range
 """

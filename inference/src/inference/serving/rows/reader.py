@@ -16,20 +16,20 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError, TooLargeError
-from inference.serving.rows.faults import CarefulReader
-from inference.serving.rows.range import MAX_WARNINGS, TrainingRange
-from inference.serving.rows.typed import TypedDecoder
-from inference.serving.tensors.pieces import WHOLE_BYTES, LongList, Stretch, find_rows
+from inference.serving.json_encoding import to_utf8
+from inference.serving.rows.row_errors import CarefulReader
+from inference.serving.rows.training_range import MAX_WARNINGS, TrainingRange
+from inference.serving.rows.typed_decoder import TypedDecoder
+from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Stretch, find_rows
 from inference.serving.tensors.query import MAX_STRINGS
-from inference.serving.utf8 import to_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference.model.contract import Feature
     from inference.model.servable import Servable
-    from inference.serving.rows.range import Outlier
-    from inference.serving.rows.typed import Row
+    from inference.serving.rows.training_range import Outlier
+    from inference.serving.rows.typed_decoder import Row
 
 MAX_ROW_BYTES = 1024 * 1024
 _BYTES_PER_FEATURE = 64

@@ -2,8 +2,9 @@
 
 - :mod:`~inference.serving.tensors.binary`: bytes, little-endian and row-major, to arrays and back
 - :mod:`~inference.serving.tensors.values`: JSON values to arrays and back
-- :mod:`~inference.serving.tensors.pieces`: cuts long lists of JSON, of rows, too, into short ones
-- :mod:`~inference.serving.tensors.outline`: takes long lists of data out of a request
+- :mod:`~inference.serving.tensors.list_slices`: cuts long lists of JSON, of rows, too, into short
+  ones
+- :mod:`~inference.serving.tensors.data_spans`: takes long lists of data out of a request
 - :mod:`~inference.serving.tensors.query`: what a request asks, whatever carried it
 - :mod:`~inference.serving.tensors.request`: the REST protocol's request to a query
 - :mod:`~inference.serving.tensors.response`: results to the REST protocol's response

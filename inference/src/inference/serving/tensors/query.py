@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inference.errors import RequestError, TooLargeError
-from inference.runtime.name import nearest, shorten
+from inference.runtime.suggestions import nearest, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

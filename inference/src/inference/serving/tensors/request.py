@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from inference.errors import RequestError
+from inference.serving.json_encoding import is_utf8, to_utf8
 from inference.serving.tensors.binary import from_binary
-from inference.serving.tensors.outline import split_data
-from inference.serving.tensors.pieces import WHOLE_BYTES, Stretch
+from inference.serving.tensors.data_spans import split_data
+from inference.serving.tensors.list_slices import WHOLE_BYTES, Stretch
 from inference.serving.tensors.query import (
     MAX_STRINGS,
     Wanted,
@@ -24,7 +25,6 @@ from inference.serving.tensors.query import (
     tensor_outputs,
 )
 from inference.serving.tensors.values import from_values
-from inference.serving.utf8 import is_utf8, to_utf8
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError
-from inference.serving.tensors.pieces import WHOLE_BYTES, LongList, Stretch
+from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

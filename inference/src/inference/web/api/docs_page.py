@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from fastapi import Request  # noqa: TC002 - FastAPI reads it from the signature
 from starlette.responses import HTMLResponse
 
-from inference.web.api.document import DocumentResponse, encoded
+from inference.web.documents import DocumentResponse, encoded
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from inference.web.api.document import Encoded
-    from inference.web.transport.forwarded import Proxies
+    from inference.web.documents import Encoded
+    from inference.web.trusted_proxies import Proxies
 
 _STATIC = Path(__file__).parent / "static"
 # By path: the file, and what it is.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message, Send
 
-    from inference.web.exchange import Headers
+    from inference.web.message.headers import Headers
 
 # How much longer the service waits than it says: an answer is on its way, and so is a request.
 KEEP_ALIVE_GRACE_SECONDS = 2

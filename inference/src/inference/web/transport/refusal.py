@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from inference.web import problem
-from inference.web.oip import error as oip
-from inference.web.transport.outlet import Patience
+from inference.web.errors import oip, problem
+from inference.web.transport.lingering_close import Patience
 
 if TYPE_CHECKING:
     from inference.errors import RookeryError
-    from inference.web.exchange import Headers
+    from inference.web.message.headers import Headers
 
 # A connection too many is told so, but only so many of them at a time, since they count as well.
 _FURTHER = 64

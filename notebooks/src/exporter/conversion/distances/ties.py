@@ -25,12 +25,12 @@ from exporter.conversion.converter import read_choices
 from exporter.conversion.distances.metrics import metric_of
 from exporter.conversion.parity import compare
 from exporter.conversion.precision import parts
-from exporter.original import Answers, Original
+from exporter.data.estimator import Answers, Original
 
 if TYPE_CHECKING:
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
-    from exporter.table import Table
+    from exporter.data.table import Table
 
 _EQUAL = 1e-12  # relative difference of distances that is their computation's, not the rows'
 _ROUNDINGS = 8

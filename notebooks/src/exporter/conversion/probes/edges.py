@@ -11,14 +11,14 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.tree._tree import Tree
 
 from exporter.conversion.probes.rows import replace_columns
-from exporter.original import Answers
-from exporter.table import stack
+from exporter.data.estimator import Answers
+from exporter.data.table import stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.original import Original
-    from exporter.table import Array, Table
+    from exporter.data.estimator import Original
+    from exporter.data.table import Array, Table
 
 _PAIRS = 150
 _HALVINGS = 64

@@ -13,14 +13,14 @@ from exporter.conversion.precision import needs_doubles
 from exporter.conversion.probes import values
 from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.rows import replace_columns
-from exporter.original import Answers
-from exporter.table import stack
+from exporter.data.estimator import Answers
+from exporter.data.table import stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.original import Original
-    from exporter.table import Array, Table
+    from exporter.data.estimator import Original
+    from exporter.data.table import Array, Table
 
 _SEED = 20
 _ROWS = 3000

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exporter.table import Column, Table, with_columns
+from exporter.data.table import Column, Table, with_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.table import Array
+    from exporter.data.table import Array
 
 _WORD_BYTES = 8
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from exporter.table import Array, Column
+    from exporter.data.table import Array, Column
 
 _MOST = 2000
 _BEYOND = 0.1  # of the range

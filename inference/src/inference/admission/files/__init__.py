@@ -1,0 +1,1 @@
+"""Artifacts as files: what they are, whether they are whole, and how they are read once."""

@@ -1,0 +1,139 @@
+"""The gRPC server beside the HTTP one: on the same loop, with health service and reflection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf import descriptor_pool
+from grpc_health.v1 import health, health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from inference.errors import NotFoundError, TooLargeError
+from inference.grpc import protocol_pb2 as pb
+from inference.grpc.messages import parse_message
+from inference.grpc.service import NAME
+from inference.logs import fields
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from inference.grpc.call_guard import Calls
+    from inference.grpc.service import InferenceService
+    from inference.repository.repository import Repository
+    from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_MARGIN_SECONDS = 2  # after which gRPC itself ends what is left, as cancelled
+_STREAMS_PER_CONNECTION = 128
+_OPEN_BYTES = 4096
+_STATES = health_pb2.HealthCheckResponse
+_SERVED = ("", NAME)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    service: InferenceService, calls: Calls, repository: Repository, settings: Settings
+) -> AsyncIterator[int]:
+    """Serve gRPC for as long as the context is open; gives the port that it listens on.
+
+    Raises:
+        RuntimeError: The port cannot be had.
+    """
+    age_ms = int(settings.max_connection_seconds * 1000)  # gRPC varies it by 10 %, too
+    several = settings.workers != 1  # then each of them listens on the same port
+    server = grpc.aio.server(
+        maximum_concurrent_rpcs=settings.grpc_max_calls,
+        options=[
+            ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
+            (
+                "grpc.max_receive_message_length",
+                min(settings.grpc_max_message_bytes, settings.max_body_bytes),
+            ),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_metadata_size", settings.max_header_bytes),
+            ("grpc.so_reuseport", int(several)),
+            *([("grpc.max_connection_age_ms", max(1, age_ms))] if age_ms else []),
+        ],
+    )
+    servicer = health.aio.HealthServicer()
+    status = _Status(servicer)
+    server.add_generic_rpc_handlers(
+        (service.handlers(calls), _health(calls, status), _reflection(calls))
+    )
+    listening = server.add_insecure_port(f"{settings.bracketed_host}:{settings.grpc_port}")
+    await server.start()
+    told = fields("grpc", port=listening)
+    logger.info("gRPC running on %s:%d", settings.bracketed_host, listening, extra=told)
+    watch = asyncio.create_task(_tell_health(status, repository))
+    try:
+        yield listening
+    finally:
+        watch.cancel()
+        await status.set(serving=False)
+        seconds = settings.shutdown_seconds
+        await calls.stop(partial(server.stop, seconds + _MARGIN_SECONDS), seconds)
+
+
+class _Status:
+    """Whether the service serves, for those who ask and for those who watch.
+
+    Args:
+        servicer: Tells those who watch.
+    """
+
+    def __init__(self, servicer: health.aio.HealthServicer) -> None:
+        self._servicer = servicer
+        self._current = _STATES.NOT_SERVING
+
+    async def set(self, *, serving: bool) -> None:
+        self._current = _STATES.SERVING if serving else _STATES.NOT_SERVING
+        for name in _SERVED:
+            await self._servicer.set(name, self._current)
+
+    async def check(self, data: bytes) -> health_pb2.HealthCheckResponse:
+        name = _parse(health_pb2.HealthCheckRequest, data).service
+        if name not in _SERVED:
+            raise NotFoundError(f"there is no service '{name[:80]}': {NAME} is one")
+        return health_pb2.HealthCheckResponse(status=self._current)
+
+    async def watch(self, data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await self._servicer.Watch(_parse(health_pb2.HealthCheckRequest, data), context)
+
+
+async def _tell_health(status: _Status, repository: Repository) -> None:
+    """Say "not serving" until the models found at the start have been examined."""
+    await status.set(serving=False)
+    await repository.wait_until(lambda snapshot: snapshot.complete)
+    await status.set(serving=True)
+
+
+def _health(calls: Calls, status: _Status) -> grpc.GenericRpcHandler:
+    methods = {
+        "Check": calls.unary("Check", status.check),
+        "Watch": calls.open_stream(status.watch),
+    }
+    return grpc.method_handlers_generic_handler(health.SERVICE_NAME, methods)
+
+
+def _reflection(calls: Calls) -> grpc.GenericRpcHandler:
+    # Our messages have a pool of their own; the health service's are in everybody's.
+    pool = descriptor_pool.DescriptorPool()
+    for file in (pb.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
+        pool.AddSerializedFile(file.serialized_pb)
+    names = (NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    servicer = reflection.aio.ReflectionServicer(names, pool=pool)
+    parse = reflection_pb2.ServerReflectionRequest.FromString
+    methods = {"ServerReflectionInfo": calls.open_streams(servicer.ServerReflectionInfo, parse)}
+    return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, methods)
+
+
+def _parse(kind: Any, data: bytes) -> Any:
+    if len(data) > _OPEN_BYTES:
+        raise TooLargeError(f"the message is over the limit of {_OPEN_BYTES:,} bytes")
+    return parse_message(kind, data)

@@ -1,0 +1,24 @@
+"""What the log looks like: one line for people, or one JSON object a line for machines.
+
+Everything worth an alert is an *event* with fields: a start, a load, a swap, a quarantine, a
+changed selection, a denied request. A line that is written while a request is answered carries that
+request's id and the id of its key. What all workers of a machine see is logged by one of them.
+"""
+
+from __future__ import annotations
+
+from inference.logs.format import JsonFormatter, TextFormatter
+from inference.logs.line_limit import LineLimit
+from inference.logs.once import ONCE_BYTES, Once
+from inference.logs.record import KEY_ID, REQUEST_ID, fields
+
+__all__ = [
+    "KEY_ID",
+    "ONCE_BYTES",
+    "REQUEST_ID",
+    "JsonFormatter",
+    "LineLimit",
+    "Once",
+    "TextFormatter",
+    "fields",
+]

@@ -1,0 +1,31 @@
+"""What a line carries: its event's fields, and the ids of request and key."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import logging
+
+REQUEST_ID: ContextVar[bytes | None] = ContextVar("request_id", default=None)
+KEY_ID: ContextVar[str | None] = ContextVar("key_id", default=None)
+
+FIELDS = "event_fields"
+# Lines about files come in bursts: a folder of a thousand models starts.
+ABOUT_FILES = ("inference.repository", "inference.admission")
+
+
+def fields(event: str, **more: object) -> dict[str, Any]:
+    """Give an event's fields for the ``extra`` of a logging call.
+
+    >>> fields("swap", model="penguins")
+    {'event_fields': {'event': 'swap', 'model': 'penguins'}}
+    """
+    return {FIELDS: {"event": event, **more}}
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Give a record's event and its fields; empty where it is not an event."""
+    found: dict[str, Any] = getattr(record, FIELDS, {})
+    return found

@@ -1,0 +1,156 @@
+"""Replay a contract's golden samples: does the file still answer as the original did?"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.errors import ArtefactError
+from inference.model.run_cost import LONGEST_RUN, ROW_COUNTS, ended_after
+
+if TYPE_CHECKING:
+    from inference.model.contract import Contract, Label, Sample
+    from inference.model.servable import Servable
+    from inference.model.session import Stop
+
+_SHORT_SECONDS = 0.1  # for which no batch is left out
+# Another processor rounds otherwise in the last place; the parity's tolerance does not cover that.
+_ROUNDING = 1e-6
+
+
+def replay_samples(servable: Servable, seconds: float) -> tuple[int, float]:
+    """Run the golden samples, one by one and as a batch, and compare with the original's answers.
+
+    Args:
+        servable: The artefact, loaded.
+        seconds: How long it should take: of a slow model only the first samples are replayed. A
+            single run may last ``LONGEST_RUN`` times as long.
+
+    Returns:
+        The number of samples replayed, and the largest absolute difference of a probability
+        (classification) or of a value (regression, relative to values above 1).
+
+    Raises:
+        ArtefactError: A label differs, or a difference is beyond the recorded tolerance; names the
+            sample.
+        InferenceError: The graph fails on a sample.
+        RunTimeoutError: One run takes longer than that.
+    """
+    contract = servable.contract
+    if contract is None or not contract.samples:
+        return 0, 0.0
+    begin = time.perf_counter()
+    worst, count = 0.0, 0
+    with ended_after(seconds * LONGEST_RUN) as stop:
+        for sample in contract.samples:
+            spent = time.perf_counter() - begin
+            if count and spent + spent / count > seconds:
+                break
+            (answer,) = _answers(servable, contract, [sample.row], stop)
+            worst = max(worst, _compare(contract, count, sample, answer))
+            count += 1
+        spent = time.perf_counter() - begin
+        together = contract.samples[:count]
+        if spent <= max(seconds - spent, _SHORT_SECONDS):
+            answers = _answers(servable, contract, [sample.row for sample in together], stop)
+            for index, (sample, answer) in enumerate(zip(together, answers, strict=True)):
+                worst = max(worst, _compare(contract, index, sample, answer))
+    return count, worst
+
+
+def is_batch_exact(servable: Servable) -> bool:
+    """Tell whether a row's answer is bit for bit the same alone and in a large batch.
+
+    Only then may requests share a run. It is tried with the golden samples; a file without them is
+    never batched. Only for a model whose large batch has been timed before.
+    """
+    contract = servable.contract
+    if contract is None or not contract.samples:
+        return False
+    rows = [sample.row for sample in contract.samples]
+    repeats = -(-max(ROW_COUNTS) // len(rows))
+    together = servable.run(None, servable.to_feeds(rows * repeats))
+    for index, row in enumerate(rows):
+        alone = servable.run(None, servable.to_feeds([row]))
+        for batch, single in zip(together, alone, strict=True):
+            many = np.asarray(batch)[index :: len(rows)]
+            if any(_bits(one) != _bits(np.asarray(single)[0]) for one in many):
+                return False
+    return True
+
+
+def _bits(value: Any) -> Any:
+    # Strings, and ZipMap's dicts, have no bytes of their own: their values are compared.
+    array = np.asarray(value)
+    return array.tolist() if array.dtype.kind in "OU" else array.tobytes()
+
+
+def _answers(
+    servable: Servable, contract: Contract, rows: list[Any], stop: Stop
+) -> list[tuple[Any, Any]]:
+    names = [contract.outputs.label]
+    if contract.outputs.probabilities is not None:
+        names.append(contract.outputs.probabilities)
+    try:
+        feeds = servable.to_feeds(rows)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ArtefactError(f"the golden samples do not fit the model's inputs: {error}") from None
+    results = servable.run(names, feeds, stop)
+    for name, result in zip(names, results, strict=True):
+        if len(result) != len(rows):
+            raise ArtefactError(f"output '{name}' has {len(result)} rows for {len(rows)} samples")
+    labels = np.asarray(results[0])
+    if labels.ndim > 1 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    tables: list[Any] = [None] * len(rows) if len(results) == 1 else list(results[1])
+    return list(zip(labels.tolist(), tables, strict=True))
+
+
+def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, Any]) -> float:
+    label, probabilities = answer
+    tolerance = contract.parity.tolerance + _ROUNDING
+    if contract.task == "regression":
+        return _compare_values(index, sample.label, label, tolerance)
+    decoded = _decode(contract, label)
+    if decoded != sample.label:
+        raise ArtefactError(
+            f"golden sample {index} is answered {decoded!r}, the original answered {sample.label!r}"
+        )
+    if sample.probabilities is None or probabilities is None:
+        return 0.0
+    given = np.asarray(probabilities, dtype=np.float64)
+    if given.shape != (len(sample.probabilities),):
+        raise ArtefactError(
+            f"golden sample {index} is answered with probabilities of shape {given.shape}, "
+            f"the contract has {len(sample.probabilities)} classes"
+        )
+    return _bounded(index, float(np.abs(given - sample.probabilities).max()), tolerance)
+
+
+def _compare_values(index: int, expected: Any, given: Any, tolerance: float) -> float:
+    wanted = np.atleast_1d(np.asarray(expected, dtype=np.float64))
+    got = np.atleast_1d(np.asarray(given, dtype=np.float64))
+    if wanted.shape != got.shape:
+        raise ArtefactError(f"golden sample {index} is answered with {got.size} values")
+    difference = np.abs(got - wanted) / np.maximum(1.0, np.abs(wanted))
+    return _bounded(index, float(difference.max()), tolerance)
+
+
+def _bounded(index: int, difference: float, tolerance: float) -> float:
+    if math.isnan(difference) or difference > tolerance:
+        raise ArtefactError(
+            f"golden sample {index} differs by {difference:.3g} from the original's answer, "
+            f"the recorded tolerance is {tolerance:.3g}"
+        )
+    return difference
+
+
+def _decode(contract: Contract, label: Any) -> Label:
+    encoded = contract.outputs.encoded_classes
+    if encoded is None or contract.classes is None or label not in encoded:
+        decoded: Label = label
+        return decoded
+    return contract.classes[encoded.index(label)]

@@ -1,0 +1,1 @@
+"""What an ONNX graph says before it is run: metadata, sizes, where outputs come from."""

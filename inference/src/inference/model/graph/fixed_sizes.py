@@ -1,0 +1,133 @@
+"""Whether everything that a graph computes has a size that follows from its inputs' shapes.
+
+Only of such a graph the measured cost says what a run costs: in any other, one number may ask for a
+tensor of any size, or for a loop without end. Operators are allowed one by one: what is not listed
+here, a subgraph, and a function that the file brings along may do anything.
+
+Four things are known of a value, each less than the one before:
+
+- ``CONSTANT``: it is in the file.
+- ``SIZE``: it holds lengths of axes as they are, so it grows with the inputs and with nothing else.
+- ``DATA``: its shape follows from the inputs' shapes.
+- ``TEXT``: the words of the inputs' texts; how many there are follows from the texts' length.
+
+Source: https://onnx.ai/onnx/operators/, and onnxruntime's docs/ContribOperators.md
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+
+class Known(IntEnum):
+    """What is known of a value."""
+
+    CONSTANT = 0
+    SIZE = 1
+    DATA = 2
+    TEXT = 3
+
+
+_ONNX = """
+Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization BitShift
+BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Concat Constant
+ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh CumSum DepthToSpace DequantizeLinear Det Div
+Dropout DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather
+GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater
+GreaterOrEqual GridSample GroupNormalization HardSigmoid HardSwish Hardmax Identity
+InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log
+LogSoftmax LpNormalization LpPool MatMul MatMulInteger Max MaxPool Mean MeanVarianceNormalization
+Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear
+RMSNormalization RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
+ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize ReverseSequence
+RoiAlign Round ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax
+Softplus Softsign SpaceToDepth Split Sqrt Squeeze StringNormalizer Sub Sum Tan Tanh
+TfIdfVectorizer ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
+"""
+_ML = """
+ArrayFeatureExtractor Binarizer CategoryMapper FeatureVectorizer Imputer LabelEncoder
+LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor Scaler
+TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap
+"""
+_ALLOWED = {
+    *(("", op) for op in _ONNX.split()),
+    *(("ai.onnx", op) for op in _ONNX.split()),
+    *(("ai.onnx.ml", op) for op in _ML.split()),
+    ("com.microsoft", "CDist"),
+    ("com.microsoft", "Tokenizer"),
+}
+# Inputs that give a size: which of them, and the least that must be known of them. A length as it
+# is only ever adds to a size; where it could also take away, it must be in the file, or else runs
+# of few and of many rows could be cheap and those between costly.
+_SIZES = {
+    "ConstantOfShape": {0: Known.SIZE},
+    "Expand": {1: Known.SIZE},
+    "OneHot": {1: Known.CONSTANT},
+    "Pad": {1: Known.CONSTANT, 3: Known.CONSTANT},
+    "Range": {0: Known.CONSTANT, 1: Known.SIZE, 2: Known.CONSTANT},
+    "Reshape": {1: Known.SIZE},
+    "Resize": dict.fromkeys((1, 2, 3), Known.CONSTANT),
+    "Slice": dict.fromkeys((1, 2, 3, 4), Known.CONSTANT),
+    "Split": {1: Known.CONSTANT},
+    "Squeeze": {1: Known.CONSTANT},
+    "Tile": {1: Known.SIZE},
+    "TopK": {1: Known.CONSTANT},
+    "Unsqueeze": {1: Known.CONSTANT},
+    "Upsample": {1: Known.CONSTANT},
+}
+_REDUCTIONS = {op for op in _ONNX.split() if op.startswith("Reduce")}
+# What these make of lengths are the same lengths; a gathering whose indices are lengths is none.
+_PICKING = {"Concat", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze"}
+_MAKING_WORDS = {"StringNormalizer", "Tokenizer"}
+_TAKING_WORDS = _MAKING_WORDS | {"Cast", "Flatten", "Identity", "LabelEncoder", "Reshape"}
+_COUNTING_WORDS = "TfIdfVectorizer"
+
+
+def has_fixed_sizes(model: Any) -> bool:
+    """Tell whether every size in a graph follows from its inputs' shapes.
+
+    Args:
+        model: What :func:`inference.model.graph.onnx_file.parse` gives.
+    """
+    if model.functions:  # they take the place of whatever operator they are named after
+        return False
+    graph = model.graph
+    known: dict[bytes, Known] = {b"": Known.CONSTANT}  # an optional input that is left out
+    known |= dict.fromkeys((value.name for value in graph.input), Known.DATA)
+    known |= dict.fromkeys((tensor.name for tensor in graph.initializer), Known.CONSTANT)
+    known |= {sparse.values.name: Known.CONSTANT for sparse in graph.sparse_initializer}
+    for node in graph.node:
+        made = _follow(node, known)
+        if made is None:
+            return False
+        known |= dict.fromkeys(node.output, made)
+    return True
+
+
+def _follow(node: Any, known: dict[bytes, Known]) -> Known | None:
+    """Tell what is known of a node's outputs; ``None`` where they may have any size."""
+    op = node.op_type.decode("utf-8", "replace")
+    is_allowed = (node.domain.decode("utf-8", "replace"), op) in _ALLOWED
+    if not is_allowed or any(name not in known for name in node.input):
+        return None
+    inputs = [known[name] for name in node.input]
+    sizes = {1: Known.CONSTANT} if op in _REDUCTIONS else _SIZES.get(op, {})
+    if any(inputs[place] > least for place, least in sizes.items() if place < len(inputs)):
+        return None
+    least = max(inputs, default=Known.CONSTANT)
+    if least == Known.TEXT:
+        return _follow_words(op, inputs)
+    if least == Known.CONSTANT or op in _MAKING_WORDS:
+        return Known.TEXT if least else least
+    is_picked = least == Known.SIZE and op in _PICKING and not (op == "Gather" and inputs[1])
+    return Known.SIZE if is_picked or op in ("Shape", "Size") else Known.DATA
+
+
+def _follow_words(op: str, inputs: list[Known]) -> Known | None:
+    # Two texts' words against each other would be as many as their product.
+    if any(other != Known.CONSTANT for other in inputs[1:]):
+        return None
+    if op == _COUNTING_WORDS:
+        return Known.DATA
+    return Known.TEXT if op in _TAKING_WORDS else None

@@ -1,0 +1,76 @@
+"""A worker's life: from the fork to its exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+from inference.admission.fork_server import ForkServer
+from inference.process.log_setup import configure_log
+from inference.process.worker import run_worker
+from inference.serving.trial_process import load_trial
+
+if TYPE_CHECKING:
+    import socket
+
+    from inference.logs import Once
+    from inference.runtime.shared_memory import Place
+    from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 5
+
+
+def become_worker(
+    settings: Settings,
+    place: Place,
+    *,
+    sockets: list[socket.socket],
+    lifeline: tuple[int, int],
+    once: Once | None = None,
+) -> NoReturn:
+    """Serve, and end: nothing that waits for the supervisor's end is done in its child.
+
+    Args:
+        settings: What the operator can choose.
+        place: The worker's place in what the workers share.
+        sockets: All workers' listening sockets.
+        lifeline: A pipe whose second end only the supervisor keeps.
+        once: Leaves out of the log what another worker has logged.
+    """
+    status = 1
+    try:
+        os.setpgid(0, 0)  # Ctrl-C is for the supervisor, which tells the workers
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.close(lifeline[1])
+        for other in sockets:
+            if other is not sockets[place.worker]:
+                other.close()
+        configure_log(settings, worker=str(place.worker) if len(sockets) > 1 else "", once=once)
+        forks = ForkServer(load_trial)  # before there are threads
+        grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
+        held_by = (lifeline[0], grace_seconds)
+        threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
+        status = run_worker(settings, sockets[place.worker], forks, place=place)
+    except OSError as error:  # the machine's fault: no process, descriptor or memory to be had
+        logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message says it all
+    except BaseException:  # noqa: BLE001 - it is told, and there is nobody to pass it on to
+        traceback.print_exc()
+    finally:
+        logging.shutdown()
+        os._exit(status)
+
+
+def _end_with_supervisor(lifeline: int, grace_seconds: float) -> None:
+    """Wait until the supervisor has ended, then end this process, by force if it must be."""
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(grace_seconds)
+    os.kill(os.getpid(), signal.SIGKILL)

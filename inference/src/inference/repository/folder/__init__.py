@@ -1,0 +1,1 @@
+"""The models folder: which artifacts it has, and what has changed in it."""

@@ -1,0 +1,245 @@
+"""The models folder: which artefacts lie there, and what is ignored and why.
+
+Two shapes are read: ``NAME/VERSION/model.onnx`` and ``NAME.onnx`` (version 1 of NAME). The scan
+only lists and stats; it opens nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import heapq
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference.admission.files.contents import Fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NAME_LENGTH = 64
+NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
+RESERVED = frozenset({"stats"})  # the Open Inference Protocol has GET /v2/models/stats
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+_TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
+FILE_NAME = "model.onnx"
+MOST_ENTRIES = 10_000  # of one folder; each scan looks at all of them
+_SUFFIX = ".onnx"
+# What says that nothing is there; whatever else a look fails with says nothing.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
+Key = tuple[str, int]  # a model's name and version
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An artefact on disk that may become a servable."""
+
+    name: str
+    version: int
+    path: Path
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An entry of the folder that is not taken for an artefact.
+
+    Attributes:
+        path: Relative to the models folder.
+        reason: Why, and what would be right.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Scan:
+    """What one look at the folder found.
+
+    Attributes:
+        present: False when the folder itself is not there.
+        device: The filesystem that it is on.
+        candidates: At most one per name and version.
+        ignored: Everything else but hidden and temporary entries.
+        unseen: Models of which something could not be looked at; it may well be there.
+    """
+
+    present: bool = True
+    device: int = 0
+    candidates: list[Candidate] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+    unseen: set[str] = field(default_factory=set)
+
+    def is_mount_point_of(self, before: Scan) -> bool:
+        """Tell what an unmounted folder leaves: nothing, on another filesystem than before."""
+        is_empty = self.present and not self.candidates and not self.ignored
+        return is_empty and bool(before.candidates) and self.device != before.device
+
+
+def fingerprint(path: Path) -> Fingerprint | None:
+    """Read a regular file's fingerprint; ``None`` when it is not (or no longer) one.
+
+    Raises:
+        OSError: It could not be looked at, which says nothing about what is there.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Fingerprint.of(status)
+
+
+def scan_models(models_dir: Path) -> Scan:
+    """List the artefacts of a models folder, in the order of their names and versions."""
+    try:
+        begun = models_dir.stat()
+        visible, is_cut = _list(models_dir, _by_name)
+    except OSError:
+        return Scan(present=False)
+    scan = Scan(device=begun.st_dev)
+    if is_cut:
+        scan.ignored.append(Ignored("", _cut_reason("first by name")))
+    folders: list[Path] = []
+    files: list[Path] = []
+    for entry in visible:
+        with _looking_at(entry.name, scan):
+            is_folder = _is_folder(entry) and not entry.name.endswith(_SUFFIX)
+            (folders if is_folder else files).append(Path(entry.path))
+    for path in folders:
+        with _looking_at(path.name, scan):
+            _scan_name(path, scan)
+    versioned = {candidate.name for candidate in scan.candidates} | scan.unseen
+    for path in files:
+        with _looking_at(path.name, scan):
+            _scan_flat(path, versioned, scan)
+    if not _is_same(models_dir, begun):  # what it lacks may have gone with the folder
+        return Scan(present=False)
+    scan.ignored = [Ignored(_spell(ignored.path), ignored.reason) for ignored in scan.ignored]
+    scan.candidates.sort(key=lambda candidate: (candidate.name, candidate.version))
+    return scan
+
+
+@contextlib.contextmanager
+def _looking_at(name: str, scan: Scan) -> Iterator[None]:
+    """Look at an entry of the folder; note the model when something could not be looked at."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            scan.unseen.add(name.removesuffix(_SUFFIX))
+            scan.ignored.append(Ignored(name, f"it cannot be read: {error.strerror}"))
+
+
+def _list(
+    folder: Path, order: Callable[[os.DirEntry[str]], Any]
+) -> tuple[list[os.DirEntry[str]], bool]:
+    """List what is not hidden in an order, and tell whether there is more than is looked at."""
+    visible = (entry for entry in os.scandir(folder) if not _is_hidden(entry.name))
+    entries = heapq.nsmallest(MOST_ENTRIES + 1, visible, key=order)
+    return entries[:MOST_ENTRIES], len(entries) > MOST_ENTRIES
+
+
+def _by_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _by_version(entry: os.DirEntry[str]) -> tuple[int, str]:
+    number = int(entry.name) if _VERSION.fullmatch(entry.name) else 0
+    return -number, entry.name
+
+
+def _cut_reason(which: str) -> str:
+    return f"it holds more than {MOST_ENTRIES:,} entries; only the {which} are looked at"
+
+
+def _is_same(folder: Path, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), status)
+    except OSError:
+        return False
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.endswith(_TEMPORARY)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether that is a folder.
+
+    Raises:
+        OSError: It could not be looked at.
+    """
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return False
+        raise
+
+
+def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
+    if path.suffix != _SUFFIX:
+        reason = "not an .onnx file"
+    elif path.is_dir():
+        reason = f"a folder; a model's folder is NAME/VERSION/{FILE_NAME}, a file is NAME.onnx"
+    elif not is_name(path.stem):
+        reason = _bad_name(path.stem)
+    elif path.stem in versioned:
+        reason = f"shadowed by the folder '{path.stem}/', which has versions of the same name"
+    elif (print_ := fingerprint(path)) is None:
+        reason = "not a regular file"
+    else:
+        scan.candidates.append(Candidate(path.stem, 1, path, print_))
+        return
+    scan.ignored.append(Ignored(path.name, reason))
+
+
+def _scan_name(folder: Path, scan: Scan) -> None:
+    if not is_name(folder.name):
+        scan.ignored.append(Ignored(folder.name + "/", _bad_name(folder.name)))
+        return
+    entries, is_cut = _list(folder, _by_version)
+    if is_cut:
+        scan.ignored.append(Ignored(folder.name + "/", _cut_reason("highest versions")))
+    for entry in entries:
+        place = f"{folder.name}/{entry.name}"
+        if not _is_folder(entry):
+            # Triton keeps its own configuration here; it is none of ours.
+            if entry.name != "config.pbtxt":
+                scan.ignored.append(Ignored(place, f"a version is a folder, N/{FILE_NAME}"))
+        elif not _VERSION.fullmatch(entry.name):
+            scan.ignored.append(Ignored(place + "/", "a version is a positive integer"))
+        elif (print_ := fingerprint(Path(entry.path, FILE_NAME))) is None:
+            scan.ignored.append(Ignored(place + "/", f"it holds no file {FILE_NAME}"))
+        else:
+            path = Path(entry.path, FILE_NAME)
+            scan.candidates.append(Candidate(folder.name, int(entry.name), path, print_))
+
+
+def _spell(path: str) -> str:
+    """Spell a path that is no Unicode text with escapes, so that it can be told."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a model may have this name."""
+    return NAME.fullmatch(name) is not None and name not in RESERVED
+
+
+def _bad_name(name: str) -> str:
+    if name in RESERVED:
+        return f"'{name}' is the name of a route, /v2/models/{name}; '{name}-model' would do"
+    better = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).lstrip("._-")[:64]
+    hint = f"; '{better}' would do" if better else ""
+    return f"a model's name has a-z, 0-9, '.', '_' and '-', at most 64 of them{hint}"

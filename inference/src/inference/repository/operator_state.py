@@ -1,0 +1,240 @@
+"""What the operator has chosen: the selection, pinned versions, unloaded models.
+
+One small JSON file that is replaced atomically. It is the one thing that all worker processes
+share: a change that was answered is on disk, and a number in shared memory tells everyone that
+there is something new to read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inference.errors import StateError
+from inference.logs import fields
+from inference.repository.events import Events
+from inference.runtime.file_lock import try_lock
+from inference.runtime.threads import make_threads
+from inference.runtime.watched_file import WatchedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, MutableSequence
+    from pathlib import Path
+
+    Changes = MutableSequence[float] | memoryview[float]
+
+logger = logging.getLogger(__name__)
+
+# Another process holds the lock for as long as a disk takes to write, unless it is stopped.
+_LOCK_SECONDS = 2.0
+_LOCK_STEP_SECONDS = 0.005
+
+
+class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The model that ``/predict/`` uses; ``version`` only where one was asked for."""
+
+    model: str
+    version: int | None = None
+
+
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the operator has chosen.
+
+    Attributes:
+        selection: The model that ``/predict/`` uses.
+        pins: The version that is active, by model; without a pin the highest is.
+        unloaded: Models that are not to be served although they are there.
+    """
+
+    selection: Selection | None = None
+    pins: dict[str, int] = {}
+    unloaded: list[str] = []
+
+
+_NAMES = {
+    "selection": "the selected model",
+    "pins": "the pinned versions",
+    "unloaded": "the unloaded models",
+}
+
+
+def _plain(choice: Selection | dict[str, int] | list[str] | None) -> str:
+    """Write a choice for people."""
+    if isinstance(choice, Selection):
+        return choice.model + (f" version {choice.version}" if choice.version else "")
+    if isinstance(choice, dict):
+        choice = [f"{model} version {version}" for model, version in choice.items()]
+    return ", ".join(choice or ()) or "none"
+
+
+_decode_state = msgspec.json.Decoder(State).decode
+
+
+class StateFile:
+    """The state on disk.
+
+    Args:
+        folder: Where ``state.json`` lies; created when missing.
+        events: Told of every change made here.
+        changes: A number that all processes share, one more with each change: while it is the same
+            there is nothing to look at, but for an edit by hand, which :meth:`refresh` finds.
+            Without it every look is a stat.
+    """
+
+    def __init__(
+        self, folder: Path, events: Events | None = None, changes: Changes | None = None
+    ) -> None:
+        self._folder = folder
+        self._events = events or Events()
+        self._path = folder / "state.json"
+        self._file = WatchedFile(self._path)
+        self._changes = changes
+        self._known_changes = -1.0
+        self._unreadable = False
+        self._state = State()
+        self._thread = make_threads(1, "state")  # so that changes of one process come in order
+
+    def current(self) -> State:
+        """Give the state as it is on disk now.
+
+        A file that cannot be read counts as what was read last, one that is not a state as an empty
+        one; both are logged once.
+        """
+        if self._changes is not None:
+            changes = self._changes[0]
+            if changes == self._known_changes:
+                return self._state
+            self._known_changes = changes
+        return self.refresh()
+
+    def refresh(self) -> State:
+        """Look at the file itself; a stat when nothing changed."""
+        try:
+            return self._look()
+        except OSError as error:
+            self._known_changes = -1.0  # so that the next request looks again
+            if not self._unreadable:
+                self._unreadable = True
+                said = "the state file %s cannot be read: %s; the choices stay as they were"
+                logger.warning(said, self._path, error.strerror, extra=fields("state-unreadable"))
+            return self._state
+
+    def _look(self) -> State:
+        """Give the state on disk.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        try:
+            content = self._file.read_if_changed()
+            if content is not None:
+                self._state = self._decode(content)
+        except FileNotFoundError:
+            if self._state != State():  # the same object as long as nothing changes
+                self._state = State()
+        self._unreadable = False
+        return self._state
+
+    async def change(self, change: Callable[[State], State]) -> State:
+        """Change the state on disk from the event loop, which does not wait for the disk.
+
+        Args and Raises are those of :meth:`update`. A change that has begun is completed even if
+        the caller is cancelled.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._change(change)))
+
+    async def _change(self, change: Callable[[State], State]) -> State:
+        loop = asyncio.get_running_loop()
+        before, after = await loop.run_in_executor(self._thread, self._replace, change)
+        self._tell(before, after)
+        return self.current()
+
+    def update(self, change: Callable[[State], State]) -> State:
+        """Change the state on disk, one process at a time; blocks until it is written.
+
+        Args:
+            change: From the present state to the wanted one; any exception is passed on and leaves
+                the state as it was. A state that stays equal is not written.
+
+        Raises:
+            StateError: The folder cannot be written; nothing was changed.
+        """
+        self._tell(*self._replace(change))
+        return self.current()
+
+    def _replace(self, change: Callable[[State], State]) -> tuple[State, State]:
+        """Change the file, and nothing of this object: this may run in a thread."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                before = self._read()
+                after = change(before)
+                if after != before:
+                    self._write(after)
+                    if self._changes is not None:
+                        self._changes[0] += 1
+                return before, after
+        except OSError as error:
+            reason = f"the state cannot be written to '{self._path}': {error.strerror}"
+            logger.error("%s", reason, extra=fields("state-unwritable"))  # noqa: TRY400 - says all
+            raise StateError(f"{reason}; nothing changed") from error
+
+    def _read(self) -> State:
+        content = None
+        with contextlib.suppress(FileNotFoundError):
+            content = WatchedFile(self._path).read_if_changed()
+        return State() if content is None else self._decode(content)
+
+    def _tell(self, before: State, after: State) -> None:
+        for choice in State.__struct_fields__:
+            was, now = getattr(before, choice), getattr(after, choice)
+            if was != now:
+                self._events.chosen(choice)
+                spelt = msgspec.to_builtins({"before": was, "after": now})
+                told = fields("choice", choice=choice, **spelt)
+                said = (_NAMES[choice], _plain(was), _plain(now))
+                logger.info("%s changed from %s to %s", *said, extra=told)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._folder / ".lock").open("w") as lock:
+            deadline = time.monotonic() + _LOCK_SECONDS
+            while not try_lock(lock):
+                if time.monotonic() > deadline:
+                    raise OSError(errno.ETIMEDOUT, "another process holds its lock and goes on")
+                time.sleep(_LOCK_STEP_SECONDS)  # flock has no time limit of its own
+            yield
+
+    def _write(self, state: State) -> None:
+        temporary = self._folder / f".state-{os.getpid()}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                file.write(msgspec.json.encode(state))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _decode(self, content: bytes) -> State:
+        try:
+            return _decode_state(content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            aside = self._path.with_suffix(".corrupt")
+            logger.error(  # noqa: TRY400 - the message says it all
+                "the state file %s is not a state (%s): it is kept as %s, and nothing is selected",
+                self._path,
+                error,
+                aside,
+                extra=fields("state-corrupt", path=str(self._path)),
+            )
+            with contextlib.suppress(OSError):
+                self._path.replace(aside)
+            return State()

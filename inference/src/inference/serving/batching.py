@@ -1,0 +1,157 @@
+"""Greedy batching: while one batch runs, arrivals form the next. There is no waiting window.
+
+A lane belongs to one servable. Results go back to the request they belong to; when a batch fails,
+or takes much longer than such a batch should, its requests are run each by itself, so that a bad
+one fails alone; a request whose client left is skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.errors import InferenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from inference.model.servable import Servable
+    from inference.telemetry.timing import Timing
+
+    Feeds = dict[str, Any]
+    Outputs = Sequence[str] | None
+    # How a run gets to a worker thread; its seconds, None for as long as any run may take.
+    InThread = Callable[[Servable, Outputs, Feeds, float | None], Awaitable[list[Any]]]
+
+# A batch takes no longer than this and ten times what was measured for the largest.
+_BATCH_SECONDS = 1.0
+_MEASURED_TIMES = 10
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One request that waits for its run."""
+
+    servable: Servable
+    outputs: Outputs
+    feeds: Feeds
+    rows: int
+    timing: Timing
+    result: asyncio.Future[list[Any]]
+
+
+class Lane:
+    """The queue of one servable.
+
+    Args:
+        max_rows: The most rows in one batch.
+        in_thread: How a run gets to a worker thread.
+    """
+
+    def __init__(self, max_rows: int, in_thread: InThread) -> None:
+        self._max_rows = max_rows
+        self._in_thread = in_thread
+        self._waiting: deque[Waiting] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def submit(
+        self, servable: Servable, outputs: Outputs, feeds: Feeds, rows: int, timing: Timing
+    ) -> asyncio.Future[list[Any]]:
+        """Queue a request; the future holds its own rows of the results."""
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(servable, outputs, feeds, rows, timing, loop.create_future())
+        self._waiting.append(waiting)
+        if self._task is None:
+            self._task = loop.create_task(self._drain())
+        return waiting.result
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._take()
+                if batch:
+                    await self._run(batch)
+        finally:
+            self._task = None
+
+    def _take(self) -> list[Waiting]:
+        """Take what fits into one batch: same outputs, same shape of a row."""
+        batch: list[Waiting] = []
+        rows = 0
+        while self._waiting:
+            following = self._waiting[0]
+            if following.result.done():  # its client has left
+                self._waiting.popleft()
+                continue
+            full = rows + following.rows > self._max_rows
+            if batch and (full or not _is_alike(batch[0], following)):
+                break
+            batch.append(self._waiting.popleft())
+            rows += following.rows
+        return batch
+
+    async def _run(self, batch: list[Waiting]) -> None:
+        for waiting in batch:
+            waiting.timing.run_began()
+        first = batch[0]
+        total = sum(waiting.rows for waiting in batch)
+        try:
+            if len(batch) == 1:
+                parts = [await self._in_thread(first.servable, first.outputs, first.feeds, None)]
+            else:
+                joined = {
+                    name: np.concatenate([waiting.feeds[name] for waiting in batch])
+                    for name in first.feeds
+                }
+                seconds = _batch_seconds(first.servable)
+                results = await self._in_thread(first.servable, first.outputs, joined, seconds)
+                parts = _split(results, [waiting.rows for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - the lane must outlive whatever a batch does to it
+            if len(batch) == 1:
+                _fail(first, error)
+                return
+            # Side by side: who takes long has its neighbours wait no longer.
+            alone = [self._run([waiting]) for waiting in batch if not waiting.result.done()]
+            await asyncio.gather(*alone)
+            return
+        for waiting, part in zip(batch, parts, strict=True):
+            waiting.timing.run_ended()
+            waiting.timing.run_rows = total
+            if not waiting.result.done():
+                waiting.result.set_result(part)
+
+
+def _batch_seconds(servable: Servable) -> float:
+    measured_us = max(servable.plan.cost_us.values(), default=0.0)
+    return _BATCH_SECONDS + _MEASURED_TIMES * measured_us * 1e-6
+
+
+def _is_alike(one: Waiting, other: Waiting) -> bool:
+    return one.outputs == other.outputs and all(
+        array.shape[1:] == other.feeds[name].shape[1:] for name, array in one.feeds.items()
+    )
+
+
+def _split(results: list[Any], rows: list[int]) -> list[list[Any]]:
+    """Give each request its rows of every output.
+
+    Raises:
+        InferenceError: An output has not one row per input row.
+    """
+    total = sum(rows)
+    if any(len(result) != total for result in results):
+        raise InferenceError("an output has not one row per input row")
+    ends = np.cumsum(rows).tolist()
+    return [
+        [result[end - count : end] for result in results]
+        for end, count in zip(ends, rows, strict=True)
+    ]
+
+
+def _fail(waiting: Waiting, error: BaseException) -> None:
+    if not waiting.result.done():
+        waiting.result.set_exception(error)

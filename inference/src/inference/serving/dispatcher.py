@@ -1,0 +1,223 @@
+"""Where a run happens: on the loop, in a worker thread, or in a batch with others'.
+
+The servable's plan decides. What does not run at once is counted: past the limits the answer is
+503 at once, so that what was accepted keeps its latency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from inference.errors import OverloadedError, RunTimeoutError
+from inference.model.plan import ANY_TEXT
+from inference.runtime.threads import off_loop
+from inference.serving.batching import Lane
+from inference.serving.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference.model.servable import Servable
+    from inference.model.session import Stop
+    from inference.settings import Settings
+    from inference.telemetry.counters import Ledger
+    from inference.telemetry.timing import Timing
+
+# To encode as many takes longer than a thread hop.
+_INLINE_ELEMENTS = 4 * 1024
+_BYTES_PER_ELEMENT = 20  # of a number in JSON
+
+T = TypeVar("T")
+
+
+def _ignore(_: str) -> None:
+    """Do nothing about a process that has to be replaced."""
+
+
+class Dispatcher:
+    """Runs servables, whoever asks: the predict routes and the Open Inference Protocol alike.
+
+    Args:
+        settings: The limits on waiting.
+        waiting: Where the numbers of waiting requests are, by model.
+        retire: Called with the reason when this process has to be replaced.
+    """
+
+    def __init__(
+        self, settings: Settings, waiting: Ledger, retire: Callable[[str], None] = _ignore
+    ) -> None:
+        self._max_queued = settings.max_queued
+        self._max_queued_per_model = settings.max_queued_per_model
+        self._deadline_seconds = settings.deadline_seconds
+        self._runner = Runner(settings, retire)
+        self._lanes: weakref.WeakKeyDictionary[Servable, Lane] = weakref.WeakKeyDictionary()
+        self._waiting = waiting
+        self._in_all = 0
+
+    def is_inline(self, servable: Servable, rows: int, feeds: dict[str, Any]) -> bool:
+        """Tell whether a run is cheap enough for the loop.
+
+        Args:
+            servable: What is asked.
+            rows: The length of its longest input.
+            feeds: Its arrays.
+        """
+        plan = servable.plan
+        if rows > plan.inline_rows:
+            return False
+        if plan.inline_text == ANY_TEXT:
+            return True
+        longest = (max(map(len, feeds[name].flat), default=0) for name in servable.text_inputs)
+        return rows * sum(longest) <= plan.inline_text
+
+    def run_inline(
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        timing: Timing,
+    ) -> list[Any]:
+        """Run a servable on the loop; only what :meth:`is_inline`."""
+        timing.run_began()
+        results = servable.run(outputs, feeds)
+        timing.run_ended()
+        return results
+
+    async def run(
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        timing: Timing,
+        finish: Callable[[list[Any]], T],
+    ) -> T:
+        """Run a servable.
+
+        Args:
+            servable: What is asked.
+            outputs: Names of the outputs wanted, ``None`` for all.
+            feeds: An array per input.
+            timing: Knows how many rows; told when the run began and ended.
+            finish: Makes the answer of one value per output; called where these came about, on the
+                loop when they are few, else in the thread.
+
+        Returns:
+            The answer.
+
+        Raises:
+            InferenceError: The model failed.
+            OverloadedError: Too many requests wait, or this one has waited too long.
+            RunTimeoutError: Its run took too long.
+            TooLargeError: Its run takes too much memory, or its outputs are too large.
+        """
+        if self.is_inline(servable, longest(servable, timing.rows, feeds), feeds):
+            return await _finish(finish, self.run_inline(servable, outputs, feeds, timing))
+        self._enter(servable.name)
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                return await self._wait(servable, outputs, feeds, timing, finish)
+        except TimeoutError:
+            reason = (
+                f"model '{servable.name}' did not answer within {self._deadline_seconds:g} seconds "
+                "(INFERENCE_DEADLINE_SECONDS)"
+            )
+            has_begun = timing.began > timing.parsed
+            raise (RunTimeoutError if has_begun else OverloadedError)(reason) from None
+        finally:
+            self._leave(servable.name)
+
+    def close(self) -> None:
+        """End what runs, and let the worker threads go."""
+        self._runner.close()
+
+    async def _wait(
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        timing: Timing,
+        finish: Callable[[list[Any]], T],
+    ) -> T:
+        most = servable.plan.max_batch_rows
+        if timing.rows < most and all(len(array) == timing.rows for array in feeds.values()):
+            lane = self._lanes.get(servable)
+            if lane is None:
+                lane = self._lanes[servable] = Lane(most, self._in_thread)
+            return await _finish(
+                finish, await lane.submit(servable, outputs, feeds, timing.rows, timing)
+            )
+
+        def run(stop: Stop) -> T:
+            timing.run_began()
+            results = self._runner.results(servable, outputs, feeds, stop)
+            timing.run_ended()
+            return finish(results)
+
+        return await self._runner.run(servable, run)
+
+    async def _in_thread(
+        self,
+        servable: Servable,
+        outputs: Sequence[str] | None,
+        feeds: dict[str, Any],
+        seconds: float | None,
+    ) -> list[Any]:
+        def run(stop: Stop) -> list[Any]:
+            return self._runner.results(servable, outputs, feeds, stop)
+
+        return await self._runner.run(servable, run, seconds)
+
+    def _enter(self, model: str) -> None:
+        place = self._waiting.find((model,))
+        waiting = self._waiting.values[place]
+        if self._in_all >= self._max_queued or waiting >= self._max_queued_per_model:
+            raise OverloadedError(
+                f"{waiting:.0f} requests wait for model '{model}' and {self._in_all} in all: "
+                "too many, try again later"
+            )
+        self._in_all += 1
+        self._waiting.values[place] = waiting + 1
+
+    def _leave(self, model: str) -> None:
+        self._in_all -= 1
+        self._waiting.values[self._waiting.find((model,))] -= 1
+
+
+def longest(servable: Servable, rows: int, feeds: dict[str, Any]) -> int:
+    """Give the length of the longest input: some of different lengths pass for one row."""
+    if len(feeds) == 1:
+        return rows
+    inputs = servable.signature.inputs
+    lengths = (len(feeds[s.name]) for s in inputs if s.shape and s.shape[0] == -1)
+    return max(lengths, default=rows)
+
+
+def is_small(values: list[Any]) -> bool:
+    """Tell whether results, arrays or lists of maps, can be encoded on the loop."""
+    return _count(values) <= _INLINE_ELEMENTS
+
+
+def _count(values: list[Any]) -> int:
+    return sum(map(_size, values))
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return value.size
+    if not isinstance(value, list):  # nothing, of an optional output
+        return 0
+    if value and isinstance(value[0], np.ndarray):
+        return sum(part.size for part in value)
+    is_table = isinstance(value, list) and value and isinstance(value[0], dict)
+    return len(value) * len(value[0]) if is_table else 0
+
+
+async def _finish(finish: Callable[[list[Any]], T], results: list[Any]) -> T:
+    elements = _count(results)
+    if elements <= _INLINE_ELEMENTS:
+        return finish(results)
+    return await off_loop(_BYTES_PER_ELEMENT * elements, finish, results)

@@ -1,0 +1,206 @@
+"""One inference request of the Open Inference Protocol, whatever carried it: run, and pick results.
+
+What is small is read, run and written on the loop; what is large is read in a thread, and written
+where it was run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from inference.errors import InferenceError, RequestError
+from inference.runtime.threads import off_loop
+from inference.serving.dispatcher import is_small, longest
+from inference.serving.predictions import count_values
+from inference.serving.tensors.one_input import UsualInference
+from inference.serving.tensors.query import MAX_STRINGS
+from inference.serving.tensors.request import read_request
+from inference.serving.tensors.response import Response, pick_results, write_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference.model.servable import Servable
+    from inference.serving.dispatcher import Dispatcher
+    from inference.serving.tensors.query import Query
+    from inference.telemetry.timing import Timing
+
+# To read or write as much takes longer than a thread hop.
+_INLINE_BYTES = 16 * 1024
+# Numbers that are taken as they are cost one copy at most.
+_COPIED_BYTES = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class Inferrer:
+    """Answers inference requests.
+
+    Args:
+        dispatcher: Where runs happen.
+        max_rows: The most rows in one request.
+        max_strings: The most strings in one input.
+
+    Attributes:
+        max_rows: The same.
+        max_strings: The same.
+    """
+
+    def __init__(
+        self, dispatcher: Dispatcher, *, max_rows: int, max_strings: int = MAX_STRINGS
+    ) -> None:
+        self._dispatcher = dispatcher
+        self.max_rows = max_rows
+        self.max_strings = max_strings
+        self._usual: WeakKeyDictionary[Servable, UsualInference | None] = WeakKeyDictionary()
+
+    def infer_now(
+        self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
+    ) -> Response | None:
+        """Answer a REST request at once, where both the request and the run are cheap.
+
+        Args:
+            servable: What is asked.
+            body: The whole body, decompressed.
+            json_bytes: How many of its bytes are the JSON, see
+                :func:`inference.serving.tensors.request.read_request`.
+            timing: Told when each phase ended.
+
+        Returns:
+            The response; ``None`` when the request has to wait, see :meth:`infer`.
+
+        Raises:
+            RequestError: The request is not what the protocol or the model takes.
+            TooLargeError: Too many rows.
+            InferenceError: The model failed on an admissible input.
+        """
+        if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
+            return None
+        usual = self._usual_of(servable) if json_bytes is None else None
+        query = usual.read(body) if usual is not None else None
+        if query is None:
+            usual, query = None, self._read(servable, body, json_bytes)
+        if not self._dispatcher.is_inline(
+            servable, longest(servable, query.rows, query.feeds), query.feeds
+        ):
+            return None
+        timing.parse_ended()
+        timing.rows = query.rows
+        try:
+            values = self._dispatcher.run_inline(servable, query.names, query.feeds, timing)
+        except InferenceError as error:
+            raise explain_failure(servable, error) from error
+        if not is_small(values):
+            return None
+        timing.labels = _count_labels(servable, query, values)
+        written = usual.write(query.id, values) if usual is not None else None
+        response = Response(written, None) if written is not None else None
+        if response is None:
+            response = write_response(servable, query, pick_results(servable, query, values))
+        timing.finish()
+        return response
+
+    def _usual_of(self, servable: Servable) -> UsualInference | None:
+        """Find or make what reads the usual request of a servable, where there is any."""
+        try:
+            return self._usual[servable]
+        except KeyError:
+            usual = None
+            with contextlib.suppress(ValueError):
+                usual = UsualInference(servable, self.max_rows)
+            self._usual[servable] = usual
+            return usual
+
+    async def infer(
+        self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
+    ) -> Response:
+        """Answer a REST request; what is costly waits in a thread, and the loop does not.
+
+        Args and Raises are those of :meth:`infer_now`, and:
+
+        Raises:
+            OverloadedError: Too many requests wait, or this one has waited too long.
+        """
+        light = len(body) <= _INLINE_BYTES or _is_light(servable, body, json_bytes)
+        if light:
+            query = self._read(servable, body, json_bytes)
+        else:
+            query = await off_loop(len(body), self._read, servable, body, json_bytes)
+        timing.parse_ended()
+        timing.rows = query.rows
+
+        def write(values: list[Any]) -> Response:
+            return write_response(servable, query, pick_results(servable, query, values))
+
+        response = await self.run(servable, query, write, timing)
+        timing.finish()
+        return response
+
+    async def run(
+        self,
+        servable: Servable,
+        query: Query,
+        finish: Callable[[list[Any]], T],
+        timing: Timing,
+    ) -> T:
+        """Run a query, and have the answer made of the value of each output that it asks for."""
+        has_run = False
+
+        def finish_run(values: list[Any]) -> T:
+            nonlocal has_run
+            has_run = True
+            timing.labels = _count_labels(servable, query, values)
+            return finish(values)
+
+        try:
+            return await self._dispatcher.run(
+                servable, query.names, query.feeds, timing, finish_run
+            )
+        except InferenceError as error:
+            if has_run:
+                raise
+            raise explain_failure(servable, error) from error
+
+    def _read(self, servable: Servable, body: bytes, json_bytes: int | None) -> Query:
+        return read_request(
+            servable.signature,
+            body,
+            json_bytes,
+            max_rows=self.max_rows,
+            max_strings=self.max_strings,
+        )
+
+
+def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
+    """Tell whether a body is little JSON, and numbers that are taken as they are."""
+    if json_bytes is None or json_bytes > _INLINE_BYTES or len(body) > _COPIED_BYTES:
+        return False
+    return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)
+
+
+def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[Any, int] | None:
+    """Count how often each class was predicted; ``None`` where the labels are not asked for."""
+    contract, names = servable.contract, query.names
+    if contract is None or contract.classes is None or contract.outputs.label not in names:
+        return None
+    labels = values[names.index(contract.outputs.label)]
+    if not isinstance(labels, np.ndarray):
+        return None
+    counted = count_values(labels.ravel())
+    decoded = servable.classes_by_code
+    return counted if decoded is None else {decoded.get(k, k): n for k, n in counted.items()}
+
+
+def explain_failure(servable: Servable, error: InferenceError) -> Exception:
+    """Say whose mistake a failed run is.
+
+    Without a contract only the graph itself knows which values and which variable dimensions go
+    together, so that an input which fits the signature and fails is the caller's to mend.
+    """
+    if servable.contract is not None:
+        return error
+    return RequestError(f"model '{servable.name}' cannot be run on these inputs: {error}")

@@ -1,0 +1,151 @@
+"""The usual request, in half of the time: one record, inside the training range.
+
+Its decoder knows the range, its run uses arrays that are made once, and its answer is spelt by a
+record type of its own. Each of these gives up where something is not usual; the ordinary way then
+begins anew, and says what is wrong if anything is.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from inference.errors import InferenceError
+from inference.logs import fields
+from inference.serving.predictions import AnswerBuilder, table_of
+from inference.serving.rows.typed_decoder import record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference.model.contract import Contract, Feature
+    from inference.model.io_binding import RowBinding
+    from inference.model.servable import Servable
+    from inference.telemetry.timing import Timing
+
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+_astuple = msgspec.structs.astuple
+
+
+class UsualRequest:
+    """Answers the usual request of one classifier, on the loop.
+
+    Args:
+        servable: The model that is asked; parts of it are kept, and not itself.
+        contract: Its contract.
+        binding: Runs its label and its probabilities.
+
+    Raises:
+        ValueError: The model is not of the kind that this is for.
+        TypeError: Likewise.
+    """
+
+    def __init__(self, servable: Servable, contract: Contract, binding: RowBinding) -> None:
+        self._binding = binding
+        self._decode = _decoder(contract.features)
+        self._start = servable.name, servable.version
+        self._by_code = servable.classes_by_code
+        self._table = table_of(servable.class_keys or ())
+        table = (servable.table_name, self._table)
+        parts = [("model", str), ("version", int), ("label", Any), table]
+        self._answer = msgspec.defstruct("Answer", parts, gc=False)
+        self._check(servable, contract)
+
+    @classmethod
+    def of(cls, servable: Servable) -> UsualRequest | None:
+        """Make it for a servable, where that is cheap enough for the loop and of the right kind.
+
+        Whatever fails here leaves the ordinary way as it is: the failure is logged and the servable
+        is answered for without this one.
+        """
+        try:
+            return cls._make(servable)
+        except Exception as error:  # noqa: BLE001 - the ordinary way does not depend on this one
+            _log.warning(
+                "model '%s' version %d is served without the fast way for one record: %s",
+                servable.name,
+                servable.version,
+                type(error).__name__,
+                extra=fields("fast-way-off", model=servable.name, version=servable.version),
+            )
+            return None
+
+    @classmethod
+    def _make(cls, servable: Servable) -> UsualRequest | None:
+        contract = servable.contract
+        if contract is None or contract.outputs.probabilities is None or not servable.class_keys:
+            return None
+        if servable.plan.inline_rows < 1:
+            return None
+        binding = servable.bind_row([contract.outputs.label, contract.outputs.probabilities])
+        try:
+            return None if binding is None else cls(servable, contract, binding)
+        except (ValueError, TypeError):
+            return None
+
+    def answer(self, body: bytes, timing: Timing) -> bytes | None:
+        """Answer a request.
+
+        Args:
+            body: The request's body.
+            timing: Told when each phase ended.
+
+        Returns:
+            The answer as JSON; ``None`` for whatever is not usual.
+        """
+        if body[:1] != b"{":
+            return None
+        try:
+            row = _astuple(self._decode(body))
+            timing.parsed = timing.began = perf_counter()
+            results = self._binding.run(row)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InferenceError):
+            return None
+        timing.ended = perf_counter()
+        label = self._label(results)
+        encoded = self._spell(label, results)
+        timing.labels = {label: 1}
+        timing.done = perf_counter()
+        return encoded
+
+    def _check(self, servable: Servable, contract: Contract) -> None:
+        # The binding has run these rows before; what remains is how the answer is spelt.
+        builder = AnswerBuilder(servable)
+        row = next(sample.row for sample in contract.samples if None not in sample.row)
+        results = self._binding.run(row)
+        (prediction,) = builder.predictions(results)
+        ordinary = {"model": servable.name, "version": servable.version, **prediction}
+        spelt = self._spell(self._label(results), results)
+        if builder.notes or spelt != _encode(ordinary):
+            raise RuntimeError("the fast way spells an answer otherwise than the ordinary way")
+
+    def _label(self, results: list[Any]) -> Any:
+        label = results[0].item()
+        return label if self._by_code is None else self._by_code.get(label, label)
+
+    def _spell(self, label: Any, results: list[Any]) -> bytes:
+        (row,) = results[1].tolist()
+        return _encode(self._answer(*self._start, label, self._table(*row)))
+
+
+def _decoder(features: Sequence[Feature]) -> Callable[[bytes], msgspec.Struct]:
+    """Make a decoder of records in the training range, whose numbers thus fit the input's type.
+
+    Raises:
+        ValueError: Not every feature is a number with a range.
+    """
+    types: list[Any] = []
+    for feature in features:
+        low, high = feature.minimum, feature.maximum
+        if feature.kind not in {"number", "integer"} or low is None or high is None:
+            raise ValueError(f"feature '{feature.name}' has no range")
+        kind: type = float
+        if feature.kind == "integer":
+            kind, low, high = int, math.ceil(low), math.floor(high)
+        types.append(Annotated[kind, msgspec.Meta(ge=low, le=high)])
+    return msgspec.json.Decoder(record_of(features, types)).decode

@@ -1,0 +1,1 @@
+"""What is counted: requests, runs, answers and events, in memory that all workers share."""

@@ -1,0 +1,106 @@
+"""What was answered: how often each class, and values outside the training range by feature.
+
+Every series has a bound: the first :data:`SHOWN_LABELS` classes of a contract and the first
+:data:`SHOWN_FEATURES` features have series of their own, all others count together as
+:data:`OTHER`. Which ones does not depend on the traffic, so that all workers agree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from inference.model.contract import label_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inference.model.servable import Servable
+    from inference.telemetry.counters import Ledger
+    from inference.telemetry.timing import Timing
+
+SHOWN_LABELS = 20
+SHOWN_FEATURES = 50
+OTHER = "(other)"
+LABEL, RANGE = "label", "range"  # what a series counts, the first part of its key
+_LONGEST = 80  # bytes of a name in a series' key
+
+
+class Answers:
+    """Counts predicted classes and out-of-range values.
+
+    Args:
+        ledger: Where the numbers are; of stride 1. A key is what is counted, model, version, name.
+
+    Attributes:
+        ledger: The same.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._known: WeakKeyDictionary[Servable, _Places] = WeakKeyDictionary()
+
+    def count(self, servable: Servable, timings: Iterable[Timing]) -> None:
+        """Count what some requests were answered."""
+        labels: dict[Any, int] = {}
+        features: dict[Any, int] = {}
+        for timing in timings:
+            if timing.labels:
+                for label, count in timing.labels.items():
+                    labels[label] = labels.get(label, 0) + count
+            for warning in timing.warnings:
+                feature = warning["feature"]
+                features[feature] = features.get(feature, 0) + 1
+        if not labels and not features:
+            return
+        places = self._known.get(servable)
+        if places is None:
+            places = self._known[servable] = _Places(servable, self.ledger)
+        values = self.ledger.values
+        for label, count in labels.items():
+            values[places.of_label(label)] += count
+        for feature, count in features.items():
+            values[places.of_feature(feature)] += count
+
+
+class _Places:
+    """Where the numbers of one servable are; does not hold it."""
+
+    def __init__(self, servable: Servable, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._start = servable.name, str(servable.version)
+        keys = servable.class_keys
+        self._classes = None if keys is None else frozenset(keys[:SHOWN_LABELS])
+        self._features = frozenset(f.name for f in (servable.features or ())[:SHOWN_FEATURES])
+        self._labels: dict[Any, int] = {}
+
+    def of_label(self, label: Any) -> int:
+        place = self._labels.get(label)
+        if place is not None:
+            return place
+        key = label_key(label)
+        if self._classes is not None:
+            is_shown = key in self._classes
+        else:  # without a contract it is not known which classes there are
+            is_shown = len(self._labels) < SHOWN_LABELS
+        if not is_shown:
+            return self._find(LABEL, OTHER)
+        place = self._labels[label] = self._find(LABEL, key)
+        return place
+
+    def of_feature(self, name: str) -> int:
+        return self._find(RANGE, name if name in self._features else OTHER)
+
+    def _find(self, what: str, name: str) -> int:
+        return self._ledger.find((what, *self._start, _cut(name)))
+
+
+def _cut(name: str) -> str:
+    """Cut a name down to what fits into a key, which is JSON."""
+    name = name.encode("utf-8", "replace").decode()  # a file may hold what is not text
+    if len(msgspec.json.encode(name)) <= _LONGEST:
+        return name
+    text = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in name)
+    return text.encode()[: _LONGEST - 5].decode("utf-8", "ignore") + "..."

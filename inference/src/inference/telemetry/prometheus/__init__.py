@@ -1,0 +1,1 @@
+"""``GET /metrics``: everything counted, in Prometheus' text format, over all workers."""

@@ -1,0 +1,159 @@
+"""What the ledgers of all workers hold, as Prometheus' families."""
+
+from __future__ import annotations
+
+import platform
+from collections import defaultdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.registry import Collector
+
+from inference.repository.snapshot import Snapshot
+from inference.telemetry import answer_counts as answers
+from inference.telemetry.prometheus import families as family
+from inference.telemetry.prometheus.aliases import kserve, triton
+from inference.telemetry.prometheus.histogram import cumulate
+from inference.telemetry.prometheus.version_limit import fold_versions
+from inference.telemetry.request_latency import SUM
+from inference.telemetry.timing import PHASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prometheus_client.core import Metric
+
+    from inference.telemetry.counters import Key, Ledger
+    from inference.telemetry.recorder import Book
+
+    Numbers = dict[Key, list[float]]
+
+_STATES = ("ready", "loading", "quarantined", "unloaded")
+
+
+class ServiceCollector(Collector):
+    """Gives everything counted.
+
+    Args:
+        book: The ledgers.
+        aliases: Whether other servers' names are given, too.
+
+    Attributes:
+        snapshot: The models that there are; whoever collects sets it before.
+    """
+
+    def __init__(self, book: Book, *, aliases: bool = False) -> None:
+        self._book = book
+        self.snapshot = Snapshot()
+        self._aliases = aliases
+
+    def collect(self) -> Iterator[Metric]:
+        """Give every family; one without series is there all the same."""
+        requests = fold_versions(_add_up(self._book.requests), 1)
+        runs = fold_versions(_add_up(self._book.runs), 0)
+        yield _build()
+        yield from _requests(requests)
+        yield _batches(runs)
+        yield from _answers(fold_versions(_add_up(self._book.answers), 1))
+        yield from _models(self.snapshot)
+        yield from _happened(_add_up(self._book.happened))
+        yield _plain(family.WAITING, _add_up(self._book.waiting))
+        yield _plain(family.CALLERS, _add_up(self._book.callers))
+        if self._aliases:
+            yield from triton(requests, runs)
+            yield kserve(requests)
+
+
+def _add_up(ledger: Ledger) -> Numbers:
+    total: Numbers = {}
+    for key, values in ledger.items():
+        before = total.get(key)
+        total[key] = [a + b for a, b in zip(before, values, strict=True)] if before else [*values]
+    return total
+
+
+def _plain(kind: family.Family, numbers: Mapping[Any, list[float]]) -> Metric:
+    made: Any = kind.make()
+    for labels, (value,) in numbers.items():
+        made.add_metric(labels, value)
+    metric: Metric = made
+    return metric
+
+
+def _build() -> Metric:
+    try:
+        runtime = version("onnxruntime")
+    except PackageNotFoundError:  # a build under another name
+        runtime = ""
+    labels = (version("inference"), platform.python_version(), runtime)
+    return _plain(family.BUILD, {labels: [1.0]})
+
+
+def _requests(requests: Numbers) -> Iterator[Metric]:
+    count, whole, phases = (
+        kind.make() for kind in (family.REQUESTS, family.DURATION, family.PHASES)
+    )
+    by_phase: dict[Key, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+    for labels, values in requests.items():
+        answered = sum(values[:SUM])
+        count.add_metric(labels, answered)
+        whole.add_metric(labels, *cumulate(values))
+        _, model, number, status = labels
+        if status == "200":
+            for phase, seconds in zip(PHASES, values[SUM + 1 :], strict=True):
+                before = by_phase[model, number, phase]
+                by_phase[model, number, phase] = (before[0] + answered, before[1] + seconds)
+    for labels, (answered, seconds) in by_phase.items():
+        phases.add_metric(labels, int(answered), seconds)
+    yield from (count, whole, phases)
+
+
+def _batches(runs: Numbers) -> Metric:
+    made = family.BATCHES.make()
+    by_version: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for (model, number, size), (count, *_) in runs.items():
+        by_version[model, number][int(size)] = count
+    for labels, sizes in by_version.items():
+        below = [
+            (str(bound), sum(count for size, count in sizes.items() if size <= bound))
+            for bound in family.BATCH_BOUNDS
+        ]
+        total = sum(size * count for size, count in sizes.items())
+        made.add_metric(labels, [*below, ("+Inf", sum(sizes.values()))], total)
+    metric: Metric = made
+    return metric
+
+
+def _answers(counted: Numbers) -> Iterator[Metric]:
+    for kind, what in ((family.LABELS, answers.LABEL), (family.RANGE, answers.RANGE)):
+        yield _plain(kind, {key[1:]: values for key, values in counted.items() if key[0] == what})
+
+
+def _models(snapshot: Snapshot) -> Iterator[Metric]:
+    models = snapshot.models
+    states: list[str] = [model.state for model in models.values()]
+    yield _plain(family.MODELS, {(state,): [float(states.count(state))] for state in _STATES})
+    # A folder may hold thousands of files that are not models.
+    pairs = sorted(zip(models, states, strict=True), key=lambda pair: pair[1] != "ready")
+    shown = max(family.SHOWN_MODELS, states.count("ready"))
+    yield _plain(family.MODEL_STATE, {pair: [1.0] for pair in pairs[:shown]})
+    active = {(name,): [float(m.active.version)] for name, m in models.items() if m.active}
+    yield _plain(family.ACTIVE, active)
+
+
+def _happened(happened: Numbers) -> Iterator[Metric]:
+    kinds = {
+        "examined": family.ADMISSIONS,
+        "loaded": family.LOADS,
+        "swapped": family.SWAPS,
+        "quarantined": family.QUARANTINES,
+        "refused": family.REFUSED,
+        "chosen": family.CHOICES,
+    }
+    made = {event: kind.make() for event, kind in kinds.items()}
+    for (event, label), (count, seconds) in happened.items():
+        if kinds[event].kind == "summary":
+            made[event].add_metric([label], int(count), seconds)
+        else:
+            made[event].add_metric([label], count)
+    yield from made.values()

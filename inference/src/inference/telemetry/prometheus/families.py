@@ -1,0 +1,155 @@
+"""The metrics that there are: name, type, labels, meaning; docs/reference/metrics.md is made of it.
+
+Names follow https://prometheus.io/docs/practices/naming/: base units, ``_total`` for counters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+
+from inference.telemetry.answer_counts import OTHER, SHOWN_FEATURES, SHOWN_LABELS
+from inference.telemetry.prometheus.version_limit import OLDER, SHOWN
+from inference.telemetry.request_latency import BOUNDS
+
+_KINDS: dict[str, Any] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+    "summary": SummaryMetricFamily,
+}
+SHOWN_MODELS = 1_000
+BATCH_BOUNDS = (1, 4, 16, 64, 256, 4096)
+
+
+class Family(NamedTuple):
+    """One metric.
+
+    Attributes:
+        name: Without the suffix of its type.
+        kind: Its type in Prometheus.
+        labels: Names of its labels.
+        help: What it counts.
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+    @property
+    def shown_name(self) -> str:
+        """The name to ask Prometheus for."""
+        return f"{self.name}_total" if self.kind == "counter" else self.name
+
+    def make(self) -> Any:
+        """Make an empty family, to which series are added."""
+        family: Metric = _KINDS[self.kind](self.name, self.help, labels=self.labels)
+        return family
+
+
+BUILD = Family(
+    "inference_build_info",
+    "gauge",
+    ("version", "python", "onnxruntime"),
+    "Always 1; the labels say what runs.",
+)
+REQUESTS = Family(
+    "inference_requests",
+    "counter",
+    ("route", "model", "version", "status"),
+    "Requests answered; no model where none was found.",
+)
+DURATION = Family(
+    "inference_request_duration_seconds",
+    "histogram",
+    ("route", "model", "version", "status"),
+    "From the complete request to the encoded answer.",
+)
+PHASES = Family(
+    "inference_phase_duration_seconds",
+    "summary",
+    ("model", "version", "phase"),
+    "Parse, queue, infer and encode of the requests answered with 200, over all routes.",
+)
+BATCHES = Family(
+    "inference_batch_rows", "histogram", ("model", "version"), "Rows of one run of the model."
+)
+LABELS = Family(
+    "inference_predicted_labels",
+    "counter",
+    ("model", "version", "label"),
+    f"Rows by predicted class; the first {SHOWN_LABELS} classes of a model, and {OTHER}.",
+)
+RANGE = Family(
+    "inference_out_of_range_values",
+    "counter",
+    ("model", "version", "feature"),
+    "Values outside the training range, or of a category that it did not have, at most 100 of a "
+    f"request; the first {SHOWN_FEATURES} features of a model, and {OTHER}.",
+)
+ADMISSIONS = Family(
+    "inference_admission_duration_seconds",
+    "summary",
+    ("verdict",),
+    "Examinations of model files, admitted or refused.",
+)
+LOADS = Family(
+    "inference_load_duration_seconds", "summary", ("model",), "Loads of admitted model files."
+)
+SWAPS = Family("inference_swaps", "counter", ("model",), "Versions that have gone live.")
+QUARANTINES = Family("inference_quarantines", "counter", ("model",), "Model files refused.")
+REFUSED = Family(
+    "inference_refused_connections",
+    "counter",
+    ("status",),
+    "Connections refused before a request was understood, by the status they were answered.",
+)
+CHOICES = Family(
+    "inference_choices", "counter", ("change",), "Selections, pins, loads and unloads."
+)
+WAITING = Family(
+    "inference_waiting_requests",
+    "gauge",
+    ("model",),
+    "Requests in a queue or a worker thread now; cheap ones never wait.",
+)
+CALLERS = Family(
+    "inference_key_requests",
+    "counter",
+    ("key", "outcome"),
+    "Requests by API key, admitted or denied with a status; no key for unknown callers.",
+)
+MODELS = Family("inference_models", "gauge", ("state",), "Models by state.")
+MODEL_STATE = Family(
+    "inference_model_state",
+    "gauge",
+    ("model", "state"),
+    "Always 1; the label is the state: ready, loading, quarantined or unloaded. Models that "
+    f"answer, and others up to {SHOWN_MODELS:,} in all.",
+)
+ACTIVE = Family(
+    "inference_model_active_version",
+    "gauge",
+    ("model",),
+    "The version that answers when none is asked for; no series where nothing answers.",
+)
+
+FAMILIES = (
+    BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, MODELS, MODEL_STATE, ACTIVE,
+    ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS, REFUSED,
+)  # fmt: skip
+
+NOTES = (
+    "Counts add up over all workers and outlive a worker that is replaced.",
+    f"`version` is one of a model's {SHOWN} highest that were asked, or `{OLDER}` for all others.",
+    "Buckets of durations, in seconds: " + ", ".join(f"{bound:g}" for bound in BOUNDS) + ".",
+    "Buckets of rows: " + ", ".join(map(str, BATCH_BOUNDS)) + ".",
+)

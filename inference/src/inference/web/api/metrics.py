@@ -1,0 +1,45 @@
+"""The route of the metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Response
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from inference.telemetry.prometheus.collector import ServiceCollector
+from inference.web.documents import Document, DocumentResponse, Subject, encoded
+
+if TYPE_CHECKING:
+    from inference.repository.repository import Repository
+    from inference.telemetry.recorder import Book
+
+
+def metrics_router(book: Book, repository: Repository, *, aliases: bool) -> APIRouter:
+    """Make the route.
+
+    Args:
+        book: What has been counted.
+        repository: Which models there are.
+        aliases: Whether the names that Triton's and KServe's dashboards know are given, too.
+    """
+    router = APIRouter(tags=["health"])
+    registry = CollectorRegistry(auto_describe=False)
+    collector = ServiceCollector(book, aliases=aliases)
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+
+    def now() -> Subject:
+        book.meter.fold()
+        collector.snapshot = repository.current()  # which is the loop's, and not for other threads
+        return Subject(None)
+
+    document = Document(now, lambda _: encoded(generate_latest(registry)))
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def get_metrics() -> DocumentResponse:
+        """Give the metrics of all workers; the process figures are the answering worker's."""
+        return DocumentResponse(await document.get(), CONTENT_TYPE_LATEST)
+
+    return router

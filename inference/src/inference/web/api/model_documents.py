@@ -1,0 +1,122 @@
+"""Models as documents: what ``GET /models`` and ``GET /models/{name}`` answer with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from inference.web.documents import encoded
+from inference.web.fragments import Pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference.model.servable import Servable
+    from inference.model.signature import TensorSpec
+    from inference.repository.operator_state import Selection
+    from inference.repository.snapshot import Model, Version
+    from inference.web.documents import Encoded, Subject
+
+# What one model may take of the list; what is left out of it is told by the model's own document.
+_LISTED_BYTES = 64 * 1024
+_LISTED_VERSIONS = 50
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ModelsDocument:
+    """The list of all models."""
+
+    def __init__(self) -> None:
+        self._pieces = Pieces(_list_model)
+
+    def encode(self, subject: Subject) -> Encoded:
+        """Encode the list of a snapshot's models."""
+        snapshot = subject.thing
+        selection = snapshot.state.selection
+        parts: list[bytes] = []
+        for model, piece in self._pieces.of(snapshot):
+            parts.append(piece + (b"true}" if _is_selected(model, selection) else b"false}"))
+        rest = {
+            "selected": _selection(selection),
+            "ignored": [{"path": i.path, "reason": i.reason} for i in snapshot.ignored],
+        }
+        return encoded(b'{"models":[' + b",".join(parts) + b"]," + _encode(rest)[1:])
+
+
+def encode_model(subject: Subject) -> Encoded:
+    """Encode all that is known of one model; the choice is the operator's selection."""
+    model, selection = subject
+    whole = _describe(model, list(model.versions.values()))
+    whole["selected"] = _is_selected(model, selection)
+    return encoded(_encode(whole | _detail(model.active)))
+
+
+def _list_model(model: Model, _: Any) -> bytes:
+    """Encode a model up to the value of its last key, ``selected``, which is no part of it."""
+    piece = _encode(_describe(model, list(model.versions.values())))
+    if len(piece) > _LISTED_BYTES:
+        brief = _describe(model, list(model.versions.values())[-_LISTED_VERSIONS:])
+        brief["loaded_versions"] = brief["loaded_versions"][-_LISTED_VERSIONS:]
+        piece = _encode(brief | dict.fromkeys(("features", "classes", "metrics")))
+    return piece[:-1] + b',"selected":'
+
+
+def _describe(model: Model, versions: Sequence[Version]) -> dict[str, Any]:
+    active = model.active
+    contract = active.contract if active else None
+    metrics = contract.training.metrics if contract else None
+    features = active.features if active else None
+    return {
+        "name": model.name,
+        "state": model.state,
+        "reason": model.reason or None,
+        "active_version": active.version if active else None,
+        "pinned_version": model.pinned,
+        "loaded_versions": model.ready_versions,
+        "versions": [
+            {
+                "version": v.number,
+                "state": v.state,
+                "reason": v.reason or None,
+                "digest": v.servable.digest if v.servable else None,
+            }
+            for v in versions
+        ],
+        "quarantined": [
+            {"version": v.number, "reason": v.reason} for v in versions if v.quarantined
+        ],
+        "task": contract.task if contract else None,
+        "features": [feature.name for feature in features] if features else None,
+        "classes": contract.classes if contract else None,
+        "metrics": msgspec.to_builtins(metrics) if metrics else None,
+    }
+
+
+def _detail(active: Servable | None) -> dict[str, Any]:
+    if active is None:
+        return {"contract": None, "signature": None, "plan": None}
+    return {
+        "contract": active.contract,
+        "signature": {
+            "inputs": [_tensor(spec) for spec in active.signature.inputs],
+            "outputs": [_tensor(spec) for spec in active.signature.outputs],
+        },
+        "plan": msgspec.to_builtins(active.plan, str_keys=True),
+    }
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    datatype = spec.datatype or spec.onnx_type
+    return {"name": spec.name, "datatype": datatype, "shape": list(spec.shape)}
+
+
+def _selection(selection: Selection | None) -> dict[str, Any] | None:
+    if selection is None:
+        return None
+    return {"model": selection.model, "version": selection.version}
+
+
+def _is_selected(model: Model, selection: Selection | None) -> bool:
+    return selection is not None and selection.model == model.name

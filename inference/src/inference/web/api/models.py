@@ -1,0 +1,139 @@
+"""The routes about models: what is there, which one is selected, which version is active."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query
+
+from inference.errors import NotReadyError
+from inference.repository.operator_state import Selection, State
+from inference.web.api.model_documents import ModelsDocument, encode_model
+from inference.web.api.schemas import (
+    ActivationResult,
+    ActiveChange,
+    ModelDetail,
+    ModelsView,
+    Problem,
+    SelectionResult,
+    SelectionView,
+)
+from inference.web.documents import Document, DocumentResponse, Documents, Subject
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+    from inference.repository.operator_state import StateFile
+    from inference.repository.repository import Repository
+    from inference.web.documents import Encoded
+
+_SWAP_SECONDS = 60
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is not text, or is nested too deep"},
+    404: {"model": Problem, "description": "No such model or version"},
+    409: {"model": Problem, "description": "It is there and does not answer"},
+    413: {"model": Problem, "description": "The body is over the limit on its size"},
+    415: {"model": Problem, "description": "A compressed body, which this route does not take"},
+    503: {"model": Problem, "description": "Not ready yet, or the state cannot be written"},
+}
+
+
+def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
+    """Make the routes.
+
+    Args:
+        repository: Where the models are.
+        state_file: Where selection and pins are kept.
+    """
+    router = APIRouter(tags=["models"])
+
+    listed = Document(lambda: Subject(repository.current()), ModelsDocument().encode)
+    shown: Documents[Encoded] = Documents()
+
+    @router.get("/models", summary="Every model", response_model=ModelsView)
+    async def list_models() -> DocumentResponse:
+        """List every model: its state, versions, features, classes and metrics."""
+        return DocumentResponse(await listed.get())
+
+    @router.get(
+        "/models/{name}",
+        summary="One model, with its contract",
+        response_model=ModelDetail,
+        responses=_pick(404),
+    )
+    async def get_model(name: str) -> DocumentResponse:
+        """Show one model: the whole contract, the graph's signature, how it is served."""
+
+        def current() -> Subject:
+            snapshot = repository.current()
+            return Subject(snapshot.model(name), snapshot.state.selection)
+
+        current()  # or there is no such model
+        return DocumentResponse(await shown.of(name, current, encode_model).get())
+
+    @router.post(
+        "/select-model/",
+        summary="Choose the model that /predict/ uses",
+        responses=_pick(404, 409, 415, 503),
+    )
+    async def select_model(
+        model: Annotated[str, Query(description="A live model.")],
+        version: Annotated[
+            int | None, Query(ge=1, description="Only where it is not to be the active one.")
+        ] = None,
+    ) -> SelectionResult:
+        """Select a model. It stays selected over restarts, and holds in every worker."""
+        if version is not None:
+            servable = await _within(repository.ensure(model, version))
+        else:
+            servable = repository.current().servable(model)
+        chosen = Selection(model, version)
+        await state_file.change(lambda state: msgspec.structs.replace(state, selection=chosen))
+        return SelectionResult(
+            selected=SelectionView(model=model, version=version),
+            active_version=servable.version,
+            message=f"/predict/ now answers with model '{model}', version {servable.version}",
+        )
+
+    @router.put(
+        "/models/{name}/active",
+        summary="Pin a version, or follow the latest",
+        responses=_pick(400, 404, 409, 413, 415, 503),
+    )
+    async def set_active_version(name: str, change: ActiveChange) -> ActivationResult:
+        """Roll back to a version, or go back to following the highest good one."""
+        if change.version == "latest":
+            repository.current().model(name)
+            await state_file.change(lambda state: _pin(state, name, None))
+        else:
+            version = change.version
+            await _within(repository.ensure(name, version))
+            await state_file.change(lambda state: _pin(state, name, version))
+        model = repository.current().model(name)
+        active = model.active.version if model.active else None
+        return ActivationResult(model=name, active_version=active, pinned_version=model.pinned)
+
+    return router
+
+
+async def _within(loading: Any) -> Servable:
+    try:
+        async with asyncio.timeout(_SWAP_SECONDS):
+            servable: Servable = await loading
+            return servable
+    except TimeoutError:
+        raise NotReadyError(
+            f"it was not loaded within {_SWAP_SECONDS} seconds; try again"
+        ) from None
+
+
+def _pin(state: State, name: str, version: int | None) -> State:
+    pins = {model: pinned for model, pinned in state.pins.items() if model != name}
+    if version is not None:
+        pins[name] = version
+    return msgspec.structs.replace(state, pins=pins)
+
+
+def _pick(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: _PROBLEMS[status] for status in statuses}

@@ -1,0 +1,1 @@
+"""Errors to responses, in the form of the route that was asked."""

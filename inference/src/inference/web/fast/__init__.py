@@ -1,0 +1,1 @@
+"""The fast routes, predict and infer, which are answered before FastAPI."""

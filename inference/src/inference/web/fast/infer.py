@@ -1,0 +1,113 @@
+"""``POST /v2/models/{model}[/versions/{version}]/infer``, on the fast path in front of FastAPI."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from inference.errors import RequestError, RookeryError
+from inference.web.errors.oip import refuse
+from inference.web.message.compression import compressed_aside, compressed_now
+from inference.web.versions import find_servable
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+    from inference.repository.repository import Repository
+    from inference.repository.snapshot import Snapshot
+    from inference.serving.inferrer import Inferrer
+    from inference.serving.tensors.response import Response as Answer
+    from inference.telemetry.request_latency import Meter
+    from inference.web.message.exchange import Exchange, Response
+    from inference.web.message.headers import Headers
+
+_PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer/?")
+_JSON_BYTES = b"inference-header-content-length"
+_JSON = b"application/json"
+_BINARY = b"application/octet-stream"
+
+
+class InferRoutes:
+    """Answers the inference routes.
+
+    Args:
+        repository: Where the servables are.
+        inferrer: What answers for them.
+        meter: Told of every request.
+    """
+
+    name = "infer"
+
+    def __init__(self, repository: Repository, inferrer: Inferrer, meter: Meter) -> None:
+        self._repository = repository
+        self._inferrer = inferrer
+        self._meter = meter
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is one of these routes."""
+        return path.startswith("/v2/") and _PATH.fullmatch(path) is not None
+
+    def answer_now(self, exchange: Exchange) -> Response | None:
+        """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
+        servable = None
+        try:
+            try:
+                servable = self._find(exchange.path, self._repository.current())
+            except RookeryError:
+                return None  # it may be about to appear
+            json_bytes = _json_bytes(exchange.headers)
+            answer = self._inferrer.infer_now(servable, exchange.body, json_bytes, exchange.timing)
+        except Exception as error:  # noqa: BLE001 - every error becomes a document
+            return self.refuse(exchange, error, servable)
+        if answer is None:
+            return None
+        return compressed_now(self._succeed(exchange, servable, answer), exchange.headers)
+
+    async def answer(self, exchange: Exchange) -> Response:
+        """Answer, whatever it takes."""
+        servable = None
+        try:
+            servable = await self._repository.find(partial(self._find, exchange.path))
+            json_bytes = _json_bytes(exchange.headers)
+            answer = await self._inferrer.infer(
+                servable, exchange.body, json_bytes, exchange.timing
+            )
+            return await compressed_aside(
+                self._succeed(exchange, servable, answer), exchange.headers
+            )
+        except Exception as error:  # noqa: BLE001 - likewise
+            return self.refuse(exchange, error, servable)
+
+    def refuse(
+        self, exchange: Exchange, error: Exception, servable: Servable | None = None
+    ) -> Response:
+        """Answer with ``{"error": "..."}``."""
+        status, body, headers = refuse(error)
+        exchange.timing.finish()
+        self._meter.observe(self.name, servable, status, exchange.timing)
+        further = [(n.lower().encode(), v.encode()) for n, v in headers]
+        return exchange.respond(status, _JSON, body)._replace(further=further)
+
+    def _succeed(self, exchange: Exchange, servable: Servable, answer: Answer) -> Response:
+        self._meter.observe(self.name, servable, 200, exchange.timing)
+        if answer.json_bytes is None:
+            return exchange.respond(200, _JSON, answer.body)
+        response = exchange.respond(200, _BINARY, answer.body)
+        return response._replace(further=[(_JSON_BYTES, b"%d" % answer.json_bytes)])
+
+    @staticmethod
+    def _find(path: str, snapshot: Snapshot) -> Servable:
+        match = _PATH.fullmatch(path)
+        name, version = match.groups() if match else ("", None)
+        return find_servable(snapshot, name, version)
+
+
+def _json_bytes(headers: Headers) -> int | None:
+    for name, value in headers:
+        if name == _JSON_BYTES:
+            if not (value.isdigit() and len(value) < 19):
+                raise RequestError(
+                    "the header Inference-Header-Content-Length is not a whole number"
+                )
+            return int(value)
+    return None

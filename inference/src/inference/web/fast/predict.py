@@ -1,0 +1,107 @@
+"""The predict routes: the fast path in front of FastAPI.
+
+FastAPI's request machinery costs more than most models do, so these routes pass it by: find the
+servable, predict, respond. :mod:`inference.web.openapi.document` describes them in the document.
+
+- ``POST /predict/``
+- ``POST /models/{name}/predict``
+- ``POST /models/{name}/versions/{version}/predict``
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+from inference.errors import RookeryError
+from inference.web.errors.problem import MEDIA_TYPE, encode_problem
+from inference.web.message.compression import compressed_aside, compressed_now
+from inference.web.versions import find_servable
+
+if TYPE_CHECKING:
+    from inference.model.servable import Servable
+    from inference.repository.repository import Repository
+    from inference.repository.snapshot import Snapshot
+    from inference.serving.predictor import Predictors
+    from inference.telemetry.request_latency import Meter
+    from inference.web.message.exchange import Exchange, Response
+
+_PATH = re.compile(r"(?:/models/([^/]+)(?:/versions/([^/]+))?)?/predict/?")
+_JSON = b"application/json"
+_PROBLEM = MEDIA_TYPE.encode()
+
+
+class PredictRoutes:
+    """Answers the predict routes.
+
+    Args:
+        repository: Where the servables are.
+        predictors: What answers for them.
+        meter: Told of every request.
+    """
+
+    name = "predict"
+
+    def __init__(self, repository: Repository, predictors: Predictors, meter: Meter) -> None:
+        self._repository = repository
+        self._predictors = predictors
+        self._meter = meter
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is one of these routes."""
+        return _parse(path) is not None
+
+    def answer_now(self, exchange: Exchange) -> Response | None:
+        """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
+        servable = None
+        try:
+            servable = self._find(exchange.path, self._repository.current())
+        except RookeryError:
+            return None  # it may be about to appear
+        try:
+            predictor = self._predictors.of(servable)
+            body = predictor.predict_now(servable, exchange.body, exchange.timing)
+        except Exception as error:  # noqa: BLE001 - every error becomes a problem document
+            return self.refuse(exchange, error, servable)
+        if body is None:
+            return None
+        return compressed_now(self._succeed(exchange, servable, body), exchange.headers)
+
+    async def answer(self, exchange: Exchange) -> Response:
+        """Answer, whatever it takes."""
+        servable = None
+        try:
+            servable = await self._repository.find(partial(self._find, exchange.path))
+            predictor = self._predictors.of(servable)
+            body = await predictor.predict(servable, exchange.body, exchange.timing)
+        except Exception as error:  # noqa: BLE001 - every error becomes a problem document
+            return self.refuse(exchange, error, servable)
+        return await compressed_aside(self._succeed(exchange, servable, body), exchange.headers)
+
+    def refuse(
+        self, exchange: Exchange, error: Exception, servable: Servable | None = None
+    ) -> Response:
+        """Answer with a problem document."""
+        status, body, extra = encode_problem(error)
+        exchange.timing.finish()
+        self._meter.observe(self.name, servable, status, exchange.timing)
+        return exchange.respond(status, _PROBLEM, body)._replace(further=extra)
+
+    def _succeed(self, exchange: Exchange, servable: Servable, body: bytes) -> Response:
+        self._meter.observe(self.name, servable, 200, exchange.timing)
+        return exchange.respond(200, _JSON, body)
+
+    @staticmethod
+    def _find(path: str, snapshot: Snapshot) -> Servable:
+        name, version = _parse(path) or (None, None)
+        if name is None:
+            return snapshot.selected()
+        return find_servable(snapshot, name, version)
+
+
+@lru_cache(maxsize=1024)
+def _parse(path: str) -> tuple[str | None, str | None] | None:
+    """Give the model and the version that a path names; ``None`` for other routes' paths."""
+    match = _PATH.fullmatch(path)
+    return None if match is None else (match[1], match[2])

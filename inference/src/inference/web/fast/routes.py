@@ -1,0 +1,211 @@
+"""The hot routes as pure ASGI, in front of everything else."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+
+from inference.access.authorizer import log_denied
+from inference.access.scopes import Need
+from inference.errors import ClientError, ForbiddenError, RateError, UnknownCallerError
+from inference.logs import REQUEST_ID
+from inference.runtime.threads import off_loop
+from inference.web.access_log import log_request
+from inference.web.browser_policy import BrowserPolicy
+from inference.web.fast.head_cache import Heads
+from inference.web.message.body import Bodies, ClientGoneError, read_body
+from inference.web.message.compression import MAX_RATIO, content_coding, decompress
+from inference.web.message.exchange import Exchange
+from inference.web.methods import HOT
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from inference.access.authorizer import Gate
+    from inference.telemetry.counters import Ledger
+    from inference.web.message.exchange import Response, Routes
+    from inference.web.message.headers import Headers
+    from inference.web.readiness import Readiness
+
+
+_USUAL_INFLATION = 8  # how many times larger numbers in JSON become
+_DENIALS = (UnknownCallerError, ForbiddenError, RateError)
+
+
+class HotRoutes:
+    """Answers the hot routes and hands everything else on.
+
+    Args:
+        app: What answers everything else.
+        families: The hot routes.
+        max_body_bytes: The largest request body.
+        bodies: Counts the bytes of all of them.
+        gate: Lets requests in; ``None`` lets in all.
+        browsers: Decides which requests of browsers are answered.
+        log_requests: Whether every request is logged.
+        readiness: Told when the service begins to stop; ``None`` tells nobody.
+        happened: Where refused connections are counted by status; ``None`` for nowhere.
+        prefix: What a proxy may leave in front of each path, such as ``/ml``.
+        max_inflation: How many times larger a body may become when it is decompressed.
+
+    Attributes:
+        max_body_bytes: The same.
+        prefix: The same, as bytes.
+        gate: The same.
+        browsers: The same.
+        log_requests: The same.
+        heads: Heads of requests for these routes.
+        is_stopping: Whether the service stops, so that connections are closed behind an answer.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything that stands in front of the routes
+        self,
+        app: ASGIApp,
+        families: Sequence[Routes],
+        *,
+        max_body_bytes: int,
+        bodies: Bodies | None = None,
+        gate: Gate | None = None,
+        browsers: BrowserPolicy | None = None,
+        log_requests: bool = False,
+        readiness: Readiness | None = None,
+        happened: Ledger | None = None,
+        prefix: str = "",
+        max_inflation: int = MAX_RATIO,
+    ) -> None:
+        self._app = app
+        self._families = families
+        self.max_body_bytes = max_body_bytes
+        self.prefix = prefix.encode()
+        self._decompress = partial(decompress, max_bytes=max_body_bytes, max_ratio=max_inflation)
+        self._bodies = bodies or Bodies(4 * max_body_bytes)
+        self.gate = gate
+        self.browsers = browsers or BrowserPolicy()
+        self._entrance = self.browsers.guard(self._serve)
+        self.log_requests = log_requests
+        self.heads = Heads()
+        self.is_stopping = False
+        self._readiness = readiness
+        self._happened = happened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's event stream."""
+        await self._entrance(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        family = self.family(scope["path"]) if scope["type"] == "http" else None
+        if family is None or scope["method"] == "OPTIONS":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope["path"], scope["headers"], b"")
+        REQUEST_ID.set(exchange.request_id)
+        method = scope["method"]
+        try:
+            response = await self._admit_and_answer(family, exchange, method, receive)
+        except ClientGoneError:
+            return
+        if self.log_requests:
+            timing = exchange.timing
+            log_request(method, exchange.path, response.status, timing.done - timing.started)
+        await send(
+            {"type": "http.response.start", "status": response.status, "headers": response.headers}
+        )
+        await send({"type": "http.response.body", "body": response.body})
+
+    def family(self, path: str) -> Routes | None:
+        """Find the routes that a path belongs to."""
+        for family in self._families:
+            if family.takes(path):
+                return family
+        return None
+
+    def begin_stopping(self) -> None:
+        """Become unready; requests are answered as before."""
+        self.is_stopping = True
+        if self._readiness is not None:
+            self._readiness.is_stopping = True
+
+    def count_refusal(self, status: int) -> None:
+        """Count a connection that was refused, whatever it asked for."""
+        if self._happened is not None:
+            self._happened.values[self._happened.find(("refused", str(status)))] += 1.0
+
+    def refuse_denied(self, family: Routes, exchange: Exchange) -> Response | None:
+        """Ask the gate about a whole request, and answer whom it denies; once for each request."""
+        if self.gate is None:
+            return None
+        try:
+            self.gate.admit(exchange.headers, Need.PREDICT)
+        except ClientError as error:
+            log_denied(f"POST {exchange.path}", error)
+            return family.refuse(exchange, error)
+        return None
+
+    def is_welcome(self, headers: Headers) -> bool:
+        """Tell whether it is worth while to receive the body of a request to a hot route."""
+        if any(n == b"content-length" and int(v) > self.max_body_bytes for n, v in headers):
+            return False
+        return self.gate is None or self.gate.is_welcome(headers, Need.PREDICT)
+
+    async def _admit_and_answer(
+        self, family: Routes, exchange: Exchange, method: str, receive: Receive
+    ) -> Response:
+        """Ask for the key, read the body, look at the rate, and answer, in this order."""
+        headers = exchange.headers
+        with self._bodies.hold() as hold, self._bodies.hold() as inflated:
+            try:
+                caller = None
+                if self.gate is not None:
+                    caller = self.gate.identify(headers, Need.PREDICT)
+                _check_method(method)
+                coding = content_coding(headers)
+                body = await read_body(headers, receive, max_bytes=self.max_body_bytes, hold=hold)
+                if self.gate is not None:
+                    self.gate.charge(caller, Need.PREDICT)
+                if coding is not None:
+                    size = _USUAL_INFLATION * len(body)
+                    body = await off_loop(size, self._decompress, body, coding, hold=inflated)
+            except ClientGoneError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the family says how it is told
+                if isinstance(error, _DENIALS):
+                    log_denied(f"{method} {exchange.path}", error)
+                return family.refuse(exchange, error)
+            exchange.complete(body)
+            now = family.answer_now(exchange)
+            return now or await _unless_gone(family.answer(exchange), receive)
+
+
+async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) -> Response:
+    """Wait for an answer for as long as there is somebody to wait for it.
+
+    Raises:
+        ClientGoneError: The client has left; the answer is given up.
+    """
+    answering = asyncio.current_task()
+    leaving = asyncio.ensure_future(receive())  # all has been received but the client's leave
+
+    def give_up(_: object) -> None:
+        if answering is not None:
+            answering.cancel()
+
+    leaving.add_done_callback(give_up)
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if leaving.done():
+            raise ClientGoneError from None
+        raise
+    finally:
+        leaving.remove_done_callback(give_up)
+        leaving.cancel()
+
+
+def _check_method(method: str) -> None:
+    if method != "POST":
+        raise HTTPException(405, "this route takes POST only", {"Allow": HOT})

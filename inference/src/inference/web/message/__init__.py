@@ -1,0 +1,1 @@
+"""What a request and its response carry, whichever route they belong to."""

@@ -1,0 +1,295 @@
+"""The OpenAPI document, made anew when the snapshot or the operator's choices change.
+
+FastAPI describes its own routes; this adds what only the live models can tell: the drop-down of
+``/select-model/``, and one typed entry per model with its features, units, ranges, categories and
+examples that run as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from fastapi import Request  # noqa: TC002 - FastAPI reads it
+from fastapi.openapi.utils import get_openapi
+
+from inference.errors import RookeryError
+from inference.logs import KEY_ID
+from inference.repository.snapshot import Snapshot
+from inference.web.documents import Document, DocumentResponse, Subject, encoded
+from inference.web.fragments import Pieces
+from inference.web.openapi.drop_downs import name_schemas, offer_name
+from inference.web.openapi.error_responses import PROBLEM, UNFIT, merge_alike
+from inference.web.openapi.examples import ONE
+from inference.web.openapi.identifiers import SELECTED, Identifier, identify
+from inference.web.openapi.inference import add_inference
+from inference.web.openapi.introduction import introduce
+from inference.web.openapi.model_schema import (
+    any_schemas,
+    complete,
+    describe_operation,
+    describe_predict,
+    describe_training,
+)
+from inference.web.openapi.security import add_key, add_keys
+from inference.web.openapi.servers import Servers
+from inference.web.trusted_proxies import Proxies
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.routing import APIRoute
+
+    from inference.repository.repository import Repository
+    from inference.repository.snapshot import Model
+    from inference.web.documents import Encoded
+
+Schema = dict[str, Any]
+
+# No page can show more; the models for which there is no room share one entry.
+_MODELS_BYTES = 8 * 1024 * 1024
+_EXAMPLES = 20  # models whose examples the entry for any model has
+_OF_KNOWN = ("/models/{name}", "/models/{name}/active")
+_TAGS = {
+    "models": "Which models are live, selected and active",
+    "predict": "Ask a model",
+    "health": "For probes",
+    "open inference protocol": "For KServe's and Triton's clients",
+}
+
+
+class _Piece(NamedTuple):
+    """A model's own entry, encoded.
+
+    Attributes:
+        operation: Its operation.
+        schemas: The schemas that this refers to.
+        example: A record; empty where none is known.
+    """
+
+    operation: bytes
+    schemas: dict[str, bytes]
+    example: bytes
+
+
+class OpenApiDocument:
+    """The document that ``/openapi.json`` answers with.
+
+    Args:
+        app: FastAPI's app, which describes its own routes.
+        repository: Where the live models are.
+        keyed: Whether keys are needed; who has none is told of no model.
+        proxies: Which proxies are believed.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        repository: Repository,
+        *,
+        keyed: bool = False,
+        proxies: Proxies | None = None,
+    ) -> None:
+        self._app = app
+        self._servers = Servers(proxies or Proxies())
+        self._keyed = keyed
+        self._own: Schema = {}
+        self._pieces: Pieces[_Piece | None] = Pieces(self._describe)
+        nothing = Subject(Snapshot())
+        self._public = Document(lambda: nothing, self._encode_public)
+        self._document = Document(lambda: Subject(repository.current()), self._encode)
+
+    def install(self) -> None:
+        """Answer ``/openapi.json`` in place of FastAPI, which would encode it in the loop."""
+        routes = self._app.router.routes
+        routes[:] = [r for r in routes if getattr(r, "path", None) != self._app.openapi_url]
+
+        @self._app.get(str(self._app.openapi_url), include_in_schema=False)
+        async def openapi(request: Request) -> DocumentResponse:
+            is_known = not self._keyed or KEY_ID.get() is not None
+            document = await (self._document if is_known else self._public).get()
+            return DocumentResponse(await self._servers.locate(document, request.scope))
+
+    def _encode(self, subject: Subject) -> Encoded:
+        return encoded(msgspec.json.encode(self._make(subject.thing)))
+
+    def _encode_public(self, subject: Subject) -> Encoded:
+        document = self._make(subject.thing)
+        document["info"]["description"] = introduce(None)
+        return encoded(msgspec.json.encode(document))
+
+    def _make(self, snapshot: Snapshot) -> Schema:
+        # FastAPI's part never changes, and takes fifty times as long as a copy of it.
+        app = self._app
+        self._own = self._own or get_openapi(
+            title=app.title, version=app.version, routes=app.routes
+        )
+        document: Schema = copy.deepcopy(self._own)
+        document["info"]["description"] = introduce(snapshot)
+        document["tags"] = [{"name": n, "description": d} for n, d in _TAGS.items()]
+        paths: Schema = document["paths"]
+        schemas: Schema = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= any_schemas() | name_schemas(snapshot)
+        identifiers = identify(snapshot.models)
+        pieces = self._choose_pieces(snapshot, identifiers)
+        _correct(paths)
+        _offer_names(document, snapshot)
+        examples = _examples(pieces)
+        paths["/predict/"] = {"post": _predict_selected(snapshot, identifiers, schemas, examples)}
+        # To hold the places of the models' own entries, before the entries for any model.
+        paths |= {path: {} for path in map(_path_of, pieces)}
+        paths["/models/{name}/predict"] = {
+            "post": _predict_named("predict_by_name", "Ask any model", snapshot, examples)
+        }
+        paths["/models/{name}/versions/{version}/predict"] = {
+            "post": _predict_version(snapshot, examples)
+        }
+        add_inference(document, snapshot)
+        if self._keyed:
+            add_keys(document)
+        for item in paths.values():
+            for operation in item.values():
+                merge_alike(operation)
+        _leave_out(schemas, "HTTPValidationError", "ValidationError")
+        for name, piece in pieces.items():
+            paths[_path_of(name)] = {"post": msgspec.Raw(piece.operation)}
+            schemas |= {key: msgspec.Raw(schema) for key, schema in piece.schemas.items()}
+        return document
+
+    def _choose_pieces(
+        self, snapshot: Snapshot, identifiers: dict[str, Identifier]
+    ) -> dict[str, _Piece]:
+        """Choose the models that have entries of their own: all, as far as there is room."""
+        room, chosen = _MODELS_BYTES, {}
+        for model, piece in self._pieces.of(snapshot, identifiers):
+            if piece is None:
+                continue
+            room -= len(piece.operation) + sum(map(len, piece.schemas.values()))
+            if room >= 0:
+                chosen[model.name] = piece
+        return chosen
+
+    def _describe(self, model: Model, identifier: Identifier) -> _Piece | None:
+        active = model.active
+        if active is None or not active.features:
+            return None
+        schemas: Schema = {}
+        operation = describe_predict(active, identifier, schemas)
+        if self._keyed:
+            add_key(operation, "post", _path_of(model.name))
+        merge_alike(operation)
+        encode = msgspec.json.encode
+        examples = operation["requestBody"]["content"]["application/json"].get("examples", {})
+        example = encode(examples[ONE]["value"]) if ONE in examples else b""
+        encoded_schemas = {key: encode(schema) for key, schema in schemas.items()}
+        return _Piece(encode(operation), encoded_schemas, example)
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name one of FastAPI's routes as a programmer would call it."""
+    return f"{route.name}_version" if "{model_version}" in route.path else route.name
+
+
+def _offer_names(document: Schema, snapshot: Snapshot) -> None:
+    """Turn the parameters that name models into drop-downs, and choose the first of each."""
+    known = list(snapshot.models)
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] in ("model", "name", "model_name"):
+                    is_known = path in _OF_KNOWN or path.startswith("/v2/repository")
+                    offer_name(
+                        parameter, known if is_known else snapshot.ready_names, is_known=is_known
+                    )
+
+
+def _correct(paths: Schema) -> None:
+    """Say of our own routes that errors are problem documents, FastAPI's validation included."""
+    for path, operations in paths.items():
+        for operation in operations.values():
+            # FastAPI spells an optional parameter "integer or null", which Swagger shows clumsily.
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] == "version":
+                    parameter["schema"] = {"type": "integer", "minimum": 1}
+            if path.startswith(("/v2", "/readyz")):
+                continue
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    response["content"] = PROBLEM if status != "422" else UNFIT
+                    if status == "422":
+                        response["description"] = "The request does not fit the route"
+
+
+def _examples(pieces: dict[str, _Piece]) -> dict[str, Schema]:
+    """Give a record of each of the first models."""
+    found = {name: piece.example for name, piece in pieces.items() if piece.example}
+    return {name: {"value": msgspec.Raw(found[name])} for name in list(found)[:_EXAMPLES]}
+
+
+def _predict_selected(
+    snapshot: Snapshot,
+    identifiers: dict[str, Identifier],
+    schemas: Schema,
+    examples: dict[str, Schema],
+) -> Schema:
+    try:
+        selected = snapshot.selected()
+    except RookeryError as error:
+        told = f"Nothing to ask yet: {error}"
+        operation = describe_operation("predict", "Ask the selected model", told)
+        return _with_examples(operation, examples)
+    training = describe_training(selected)
+    told = f"Selected is **{selected.name}**, version {selected.version}. {training}"
+    operation = describe_operation("predict", "Ask the selected model", told)
+    if not selected.features:
+        return operation
+    is_active = selected is snapshot.models[selected.name].active
+    identifier = identifiers[selected.name] if is_active else SELECTED
+    own: Schema = {}
+    complete(operation, selected, identifier, own)
+    schemas |= own
+    return operation
+
+
+def _predict_named(
+    operation_id: str, summary: str, snapshot: Snapshot, examples: dict[str, Schema]
+) -> Schema:
+    """Describe the route that takes a model's name."""
+    told = "The body is a record of that model; the examples are named after the models."
+    operation = describe_operation(operation_id, summary, told)
+    name: Schema = {"name": "name", "in": "path", "required": True}
+    offer_name(name, list(examples) or snapshot.ready_names, is_known=False)
+    operation["parameters"] = [name]
+    return _with_examples(operation, examples)
+
+
+def _with_examples(operation: Schema, examples: dict[str, Schema]) -> Schema:
+    if examples:
+        operation["requestBody"]["content"]["application/json"]["examples"] = examples
+    return operation
+
+
+def _predict_version(snapshot: Snapshot, examples: dict[str, Schema]) -> Schema:
+    summary = "Ask one version of a model"
+    operation = _predict_named("predict_by_version", summary, snapshot, examples)
+    first = next((snapshot.models[name].active for name in examples), None)
+    operation["parameters"].append(
+        {
+            "name": "version",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 1},
+            "description": "A version that is kept loaded.",
+            **({"example": first.version} if first is not None else {}),
+        }
+    )
+    return operation
+
+
+def _leave_out(schemas: Schema, *names: str) -> None:
+    for name in names:
+        schemas.pop(name, None)
+
+
+def _path_of(name: str) -> str:
+    return f"/models/{name}/predict"

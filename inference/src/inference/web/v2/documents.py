@@ -1,0 +1,165 @@
+"""What the protocol's routes say of models: metadata, configuration, numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from fastapi import APIRouter, Response
+
+from inference.errors import NotReadyError
+from inference.oip import descriptions as describe
+from inference.telemetry.statistics import collect_statistics
+from inference.web.documents import Document, DocumentResponse, Documents, Subject, encoded
+from inference.web.v2.schemas import ErrorView, ModelConfig, ModelMetadata, StatisticsView
+from inference.web.versions import read_version
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from inference.model.servable import Servable
+    from inference.repository.repository import Repository
+    from inference.repository.snapshot import Model
+    from inference.telemetry.recorder import Book
+    from inference.telemetry.statistics import ModelStatistics
+    from inference.web.documents import Encoded
+
+    Numbers = dict[tuple[str, int], ModelStatistics]
+
+MODEL = "/models/{model_name}"
+VERSION = MODEL + "/versions/{model_version}"
+_TOLD: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorView, "description": "The request is not what the protocol takes"},
+    404: {"model": ErrorView, "description": "No such model or version"},
+    413: {"model": ErrorView, "description": "Over the limit on bytes or rows"},
+    415: {"model": ErrorView, "description": "A compressed body, which this route does not take"},
+    500: {"model": ErrorView, "description": "The model, or the service, failed"},
+    503: {"model": ErrorView, "description": "It is there and does not answer, or cannot be kept"},
+}
+
+
+def pick(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Give the responses of these statuses."""
+    return {status: _TOLD[status] for status in statuses}
+
+
+def encode_names(subject: Subject) -> Encoded:
+    """Name every model that answers."""
+    return encoded(msgspec.json.encode({"models": subject.thing.ready_names}))
+
+
+def _describe_whole(model: Model, servable: Servable) -> dict[str, Any]:
+    return describe.describe_metadata(model, servable, whole=True)
+
+
+def _describe_one(model: Model, servable: Servable) -> dict[str, Any]:
+    return describe.describe_metadata(model, servable, whole=False)
+
+
+def add_descriptions(
+    router: APIRouter,
+    repository: Repository,
+    find: Callable[[str, str | None], Awaitable[Servable]],
+) -> None:
+    """Add metadata and configuration."""
+    documents: Documents[Encoded] = Documents()
+
+    async def document(
+        describe_it: Callable[[Model, Servable], dict[str, Any]], name: str, version: str | None
+    ) -> DocumentResponse:
+        number = (await find(name, version)).version
+
+        def make(subject: Subject) -> Encoded:
+            model: Model = subject.thing
+            known = model.active if version is None else model.versions[number].servable
+            if known is None:
+                raise NotReadyError(f"model '{name}' is being replaced; try again")
+            return encoded(msgspec.json.encode(describe_it(model, known)))
+
+        def current() -> Subject:
+            return Subject(repository.current().model(name))
+
+        key = (describe_it, name, None if version is None else number)
+        return DocumentResponse(await documents.of(key, current, make).get())
+
+    @router.get(
+        VERSION,
+        summary="What one version takes and gives",
+        response_model=ModelMetadata,
+        responses=pick(404, 503),
+    )
+    @router.get(
+        MODEL,
+        summary="What a model takes and gives",
+        response_model=ModelMetadata,
+        responses=pick(404, 503),
+    )
+    async def get_model_metadata(
+        model_name: str, model_version: str | None = None
+    ) -> DocumentResponse:
+        """Describe inputs, outputs and contract."""
+        describe_it = _describe_whole if model_version is None else _describe_one
+        return await document(describe_it, model_name, model_version)
+
+    @router.get(
+        VERSION + "/config",
+        summary="One version's configuration",
+        response_model=ModelConfig,
+        responses=pick(404, 503),
+    )
+    @router.get(
+        MODEL + "/config",
+        summary="A model's configuration",
+        response_model=ModelConfig,
+        responses=pick(404, 503),
+    )
+    async def get_model_config(
+        model_name: str, model_version: str | None = None
+    ) -> DocumentResponse:
+        """Describe a model in the words of Triton's configuration."""
+        return await document(describe.describe_config, model_name, model_version)
+
+
+def add_statistics(router: APIRouter, repository: Repository, book: Book) -> None:
+    """Add numbers of all models, of one, and of one version."""
+
+    def now() -> Subject:
+        book.meter.fold()
+        return Subject(None, repository.current())
+
+    def collect(_: Subject) -> Numbers:
+        return collect_statistics(book.requests.items(), book.runs.items())
+
+    def encode_all(subject: Subject) -> bytes:
+        asked = describe.ready_versions(subject.choice, None, None)
+        return msgspec.json.encode(
+            {"model_stats": describe.describe_statistics(asked, collect(subject))}
+        )
+
+    numbers, everything = Document(now, collect), Document(now, encode_all)
+
+    @router.get("/models/stats", summary="Every model's numbers", response_model=StatisticsView)
+    async def get_all_statistics() -> Response:
+        """Tell how many requests there were, and what they spent where."""
+        return DocumentResponse(encoded(await everything.get()))
+
+    @router.get(
+        VERSION + "/stats",
+        summary="One version's numbers",
+        response_model=StatisticsView,
+        responses=pick(404, 503),
+    )
+    @router.get(
+        MODEL + "/stats",
+        summary="A model's numbers",
+        response_model=StatisticsView,
+        responses=pick(404, 503),
+    )
+    async def get_model_statistics(model_name: str, model_version: str | None = None) -> Response:
+        """Tell how many requests there were, and what they spent where."""
+        version = None if model_version is None else read_version(model_version)
+        asked = list(describe.ready_versions(repository.current(), model_name, version))
+        described = describe.describe_statistics(asked, await numbers.get())
+        return Response(
+            msgspec.json.encode({"model_stats": described}), media_type="application/json"
+        )

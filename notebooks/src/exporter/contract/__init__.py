@@ -1,0 +1,1 @@
+"""What the ONNX file says about itself: features, samples, provenance, capabilities."""

@@ -1,0 +1,144 @@
+"""Writing the contract: everything the ONNX file will say about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from exporter.contract import provenance
+from exporter.contract.capabilities import Prober
+from exporter.contract.features import describe
+from exporter.contract.samples import choose_rows, make_samples, ordinary_row, probe_rows
+from exporter.data.table import Table
+from exporter.errors import OptionError
+from inference.model.contract import CONTRACT_VERSION, Contract
+from inference.runtime.suggestions import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from exporter.conversion.converter import Conversion
+    from exporter.conversion.parity import Comparison
+    from exporter.data.dataset import Evidence
+    from exporter.data.estimator import Answers, Original
+    from inference.model.contract import Feature
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What a person says about the model; see :func:`exporter.publish.publish`."""
+
+    description: str | None
+    units: Mapping[str, str]
+    descriptions: Mapping[str, str]
+    target_names: Sequence[str] | None
+
+    def check(self, original: Original, data: Evidence) -> None:
+        """Check that it speaks of this model.
+
+        Raises:
+            OptionError: It names a feature or a number of targets that the model does not have.
+        """
+        if self.description is not None and not isinstance(self.description, str):
+            raise OptionError("description has to be a string")
+        names = data.given.table.names
+        for what, given in (("units", self.units), ("feature_descriptions", self.descriptions)):
+            if not hasattr(given, "items"):
+                raise OptionError(f"{what} has to be a dict by feature: {{{names[0]!r}: '...'}}")
+            for name, text in given.items():
+                if name not in names:
+                    raise OptionError(
+                        f"{what} names {name!r}, which is not a feature.{nearest(name, names)}"
+                    )
+                if not isinstance(text, str):
+                    raise OptionError(f"{what}[{name!r}] has to be a string")
+        labels = data.given.answers.labels
+        count = labels.shape[1] if original.task == "regression" and labels.ndim > 1 else 1
+        if self.target_names is not None and (count == 1 or len(self.target_names) != count):
+            raise OptionError(
+                f"target_names names the {count} values of a regression on several targets"
+                if count > 1
+                else "target_names is for regressions on several targets: leave it out"
+            )
+
+    def targets(self, answers: Answers, task: str) -> list[str] | None:
+        """Name the values of a regression on several targets."""
+        if task != "regression" or answers.labels.ndim == 1:
+            return None
+        count = answers.labels.shape[1]
+        return [str(n) for n in self.target_names or [f"y{i}" for i in range(count)]]
+
+
+def write_contract(
+    original: Original, data: Evidence, conversion: Conversion, comparison: Comparison, notes: Notes
+) -> Contract:
+    """Write the contract, asking the original and the ONNX file where they have to be asked.
+
+    Args:
+        original: The model.
+        data: The rows.
+        conversion: The ONNX file to be.
+        comparison: How it compared with the original.
+        notes: What a person says about it.
+    """
+    table, answers = data.given.table, data.given.answers
+    golden = choose_rows(table, answers, original, comparison.ties[: len(table)])
+    kept = _kept_columns(conversion)
+    features = _describe_features(original, data, conversion, (golden, comparison.tolerance), notes)
+    samples = make_samples(_only(table, kept), answers, original, golden)
+    return Contract(
+        contract_version=CONTRACT_VERSION,
+        task=original.task,
+        features=features,
+        outputs=conversion.outputs,
+        training=provenance.record(original, table, notes.description, data.held_out),
+        parity=comparison.to_contract(conversion.layout.precision),
+        samples=samples,
+        classes=original.classes,
+        targets=notes.targets(answers, original.task),
+        unused=_unused_columns(table, conversion),
+    )
+
+
+def _describe_features(
+    original: Original,
+    data: Evidence,
+    conversion: Conversion,
+    basis: tuple[list[int], float],
+    notes: Notes,
+) -> list[Feature]:
+    golden, tolerance = basis
+    table = data.given.table
+    prober = Prober(original, conversion, table.take(probe_rows(table, golden)), tolerance)
+    kept = _kept_columns(conversion)
+    manners = prober.probe({i: table.columns[i] for i in kept})
+    nullable = [i for i in kept if manners[i].nullable]
+    if len(nullable) > 1 and not prober.takes_nulls_together(nullable):
+        # Singly yes, together no: allow what X itself shows, for that has been compared.
+        seen = {i for i in nullable if table.columns[i].missing.any()}
+        manners = {i: replace(m, nullable=m.nullable and i in seen) for i, m in manners.items()}
+    example = table.take([ordinary_row(table, golden)]).rows()[0]
+    return [
+        describe(
+            table.columns[i],
+            manners[i],
+            str(conversion.inputs[i]),
+            example[i],
+            (notes.units.get(table.names[i]), notes.descriptions.get(table.names[i])),
+        )
+        for i in kept
+    ]
+
+
+def _kept_columns(conversion: Conversion) -> list[int]:
+    # A column that the pipeline drops has no input left: callers need not send it.
+    return [i for i, name in enumerate(conversion.inputs) if name is not None]
+
+
+def _unused_columns(table: Table, conversion: Conversion) -> list[str] | None:
+    names = zip(table.names, conversion.inputs, strict=True)
+    return [column for column, fed in names if fed is None] or None
+
+
+def _only(table: Table, kept: list[int]) -> Table:
+    return Table(tuple(table.columns[i] for i in kept), table.native)

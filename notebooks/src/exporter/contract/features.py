@@ -1,0 +1,98 @@
+"""What was seen of each feature: range, distribution, categories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from inference.model.contract import Feature, Histogram
+
+if TYPE_CHECKING:
+    from exporter.contract.capabilities import Manners
+    from exporter.data.table import Array, Column
+    from inference.model.contract import Scalar
+
+_BINS = 10
+_MAX_OPEN_CATEGORIES = 1000
+
+
+def describe(
+    column: Column,
+    manners: Manners,
+    onnx_input: str,
+    example: Scalar,
+    notes: tuple[str | None, str | None],
+) -> Feature:
+    """Describe one feature for the contract.
+
+    Args:
+        column: All its values.
+        manners: What it takes, as found by asking.
+        onnx_input: The input it feeds.
+        example: A value of it that the model takes.
+        notes: Its unit and its description.
+    """
+    unit, description = notes
+    kind = _kind(column, manners)
+    numbers = column.kind in ("number", "integer") and len(column.present) > 0
+    counted = numbers and kind != "category"
+    return Feature(
+        name=column.name,
+        kind=kind,
+        input=onnx_input,
+        example=int(example) if kind == "category" and isinstance(example, float) else example,
+        unit=unit,
+        description=description,
+        minimum=float(column.present.min()) if counted else None,
+        maximum=float(column.present.max()) if counted else None,
+        histogram=summarise(column.present) if counted else None,
+        categories=_categories(column, manners) if kind == "category" else None,
+        open_categories=kind == "category" and not manners.closed,
+        nullable=manners.nullable,
+        warn_unseen=kind == "category" and not manners.closed and _recurs(column),
+    )
+
+
+def summarise(values: Array) -> Histogram:
+    """Count values in bins that hold about equally many.
+
+    Args:
+        values: Numbers, none missing; shape ``[rows]``, at least one.
+
+    Returns:
+        Up to ten bins between quantiles; fewer where quantiles coincide.
+    """
+    edges = np.unique(np.quantile(values.astype(np.float64), np.linspace(0, 1, _BINS + 1)))
+    if len(edges) == 1:
+        return Histogram(edges=[float(edges[0])] * 2, counts=[len(values)])
+    counts, _ = np.histogram(values, bins=edges)
+    return Histogram(edges=edges.tolist(), counts=counts.tolist())
+
+
+def _kind(column: Column, manners: Manners) -> Literal["number", "integer", "category", "boolean"]:
+    if column.kind == "text" or (column.kind in ("number", "integer") and manners.closed):
+        return "category"
+    if column.kind == "boolean":
+        return "boolean"
+    return "integer" if column.kind == "integer" else "number"
+
+
+def _categories(column: Column, manners: Manners) -> list[str | int]:
+    if column.kind != "text":
+        return [
+            int(v) for v in np.union1d(column.present, np.array(manners.also or column.present[:0]))
+        ]
+    counts: dict[str, int] = {}
+    for value in column.present.tolist():
+        counts[value] = counts.get(value, 0) + 1
+    if not manners.closed and len(counts) > _MAX_OPEN_CATEGORIES:
+        # Free text: the most frequent ones are enough to show what is meant.
+        counts = dict(sorted(counts.items(), key=lambda c: -c[1])[:_MAX_OPEN_CATEGORIES])
+    return sorted({*counts, *map(str, manners.also)})
+
+
+def _recurs(column: Column) -> bool:
+    """Tell categories, which come again and again, from texts."""
+    distinct = len(set(column.present.tolist()))
+    return distinct <= min(_MAX_OPEN_CATEGORIES, len(column.present) / 2)

@@ -1,0 +1,139 @@
+"""Choosing rows: golden samples for the contract, and ordinary rows to probe with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inference.model.contract import Sample
+
+if TYPE_CHECKING:
+    from exporter.data.estimator import Answers, Original
+    from exporter.data.table import Array, Table
+    from inference.model.contract import Label
+
+MAX_SAMPLES = 32
+_EXTREME_SHARE = 3  # at most a third of the samples are extremes of features
+_MIN_MARGIN = 1e-3
+_PROBED_VALUES = 8192
+_WIDE = 64
+_WIDE_ROWS = 8
+
+
+def choose_rows(
+    table: Table, answers: Answers, original: Original, avoided: Array | None = None
+) -> list[int]:
+    """Choose up to 32 rows: some of each class, extremes of features, and missing values.
+
+    Rows where two classes are all but tied are left out while there are others: another processor's
+    rounding could turn them.
+
+    Args:
+        table: The rows.
+        answers: The original's.
+        original: The model.
+        avoided: Which rows the file answers otherwise, and right, too; as booleans.
+
+    Returns:
+        Indices, ascending; the same for the same data.
+    """
+    firm = _firm_rows(answers)
+    if avoided is not None:
+        firm = firm[~avoided[firm]] if not avoided[firm].all() else np.flatnonzero(~avoided)
+    chosen: list[int] = []
+    for row in [*_with_missing(table), *_extremes(table, firm)]:
+        if avoided is not None and avoided[row]:
+            continue
+        if row not in chosen and len(chosen) < MAX_SAMPLES // _EXTREME_SHARE:
+            chosen.append(row)
+    for row in _interleave(_strata(answers, original, firm)):
+        if len(chosen) >= MAX_SAMPLES:
+            break
+        if row not in chosen:
+            chosen.append(row)
+    return sorted(chosen)
+
+
+def ordinary_row(table: Table, rows: list[int]) -> int:
+    """Find a row with no missing value, or with the fewest."""
+    missing = np.sum([c.missing[rows] for c in table.columns], axis=0)
+    return rows[int(np.argmin(missing))]
+
+
+def probe_rows(table: Table, golden: list[int]) -> list[int]:
+    """Choose rows to ask odd questions about: the golden ones and others, fewer for wide tables."""
+    count = min(max(_PROBED_VALUES // len(table.columns), len(golden)), 256, len(table))
+    spread = np.linspace(0, len(table) - 1, count).round().astype(int).tolist()
+    return sorted({*golden, *spread}) if len(table.columns) <= _WIDE else golden[:_WIDE_ROWS]
+
+
+def make_samples(
+    table: Table, answers: Answers, original: Original, rows: list[int]
+) -> list[Sample]:
+    """Write rows down with the original's answers."""
+    values = table.take(rows).rows()
+    return [
+        Sample(
+            row=row,
+            label=_label(original, answers, index),
+            probabilities=None
+            if answers.probabilities is None
+            else answers.probabilities[index].tolist(),
+        )
+        for index, row in zip(rows, values, strict=True)
+    ]
+
+
+def _label(original: Original, answers: Answers, row: int) -> Label | list[float]:
+    if original.classes is not None:
+        return original.classes[int(answers.labels[row])]
+    value: Label | list[float] = answers.labels[row].tolist()
+    return value
+
+
+def _firm_rows(answers: Answers) -> Array:
+    table = answers.probabilities
+    if table is None or table.shape[1] < 2:
+        return np.arange(len(answers.labels))
+    top = np.partition(table, -2, axis=1)[:, -2:]
+    firm = np.flatnonzero(top[:, 1] - top[:, 0] > _MIN_MARGIN)
+    return firm if len(firm) else np.arange(len(answers.labels))
+
+
+def _with_missing(table: Table) -> list[int]:
+    rows = [np.flatnonzero(column.missing)[:1] for column in table.columns]
+    return [int(r[0]) for r in rows if len(r)]
+
+
+def _extremes(table: Table, firm: Array) -> list[int]:
+    rows: list[int] = []
+    for column in table.columns:
+        if column.kind not in ("number", "integer"):
+            continue
+        values = column.values[firm]
+        present = firm[~column.missing[firm]]
+        if len(present):
+            kept = values[~column.missing[firm]]
+            rows += [int(present[kept.argmin()]), int(present[kept.argmax()])]
+    return rows
+
+
+def _strata(answers: Answers, original: Original, firm: Array) -> list[list[int]]:
+    if original.classes is not None:
+        labels = answers.labels[firm]
+        groups = [firm[labels == i] for i in range(len(original.classes))]
+    else:
+        first = answers.labels if answers.labels.ndim == 1 else answers.labels[:, 0]
+        groups = np.array_split(firm[np.argsort(first[firm], kind="stable")], 8)
+    return [_spread(group) for group in groups if len(group)]
+
+
+def _spread(rows: Array) -> list[int]:
+    picked = np.linspace(0, len(rows) - 1, min(len(rows), MAX_SAMPLES)).round().astype(int)
+    return [int(r) for r in rows[picked]]
+
+
+def _interleave(groups: list[list[int]]) -> list[int]:
+    longest = max((len(g) for g in groups), default=0)
+    return [g[i] for i in range(longest) for g in groups if i < len(g)]

@@ -1,0 +1,131 @@
+"""The evidence: the rows a caller gave, with the original's answers and its metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from exporter.conversion.search import Rows
+from exporter.data import metrics
+from exporter.data.estimator import Answers, answer_all, reads_column
+from exporter.data.reader import read_table
+from exporter.errors import DataError, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.data.estimator import Original
+    from exporter.data.table import Table
+    from inference.model.contract import Metrics
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was given.
+
+    Attributes:
+        given: The rows in X.
+        all: Those, with the held-out rows behind them: what is compared.
+        held_out: Metrics on the held-out rows, ``None`` without any.
+        fit: Metrics on the rows in X, ``None`` without y.
+    """
+
+    given: Rows
+    all: Rows
+    held_out: Metrics | None
+    fit: Metrics | None
+
+
+def gather(
+    original: Original,
+    x: Any,
+    y: Any,
+    evaluate: tuple[Any, Any] | None,
+    names: Sequence[str] | None,
+) -> Evidence:
+    """Read the rows and ask the original about them.
+
+    Args:
+        original: The model.
+        x: The rows it was fitted on.
+        y: Their true answers, or ``None``.
+        evaluate: Held-out rows and their true answers, or ``None``.
+        names: Names for the columns of an array.
+
+    Raises:
+        DataError: Rows are not what the model takes.
+        TargetError: True answers do not fit the rows or the model.
+    """
+    if evaluate is None:
+        table = read_table(x, original, names)
+        answers = _answer(original, table)
+        rows = Rows(table, answers)
+        return Evidence(rows, rows, None, _fit(original, rows, y))
+    if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
+        raise TargetError("evaluate has to be a pair: evaluate=(X_test, y_test)")
+    given = read_table(x, original, names)
+    held_out_count = len(_read_held_out(evaluate[0], original, names))
+    target = metrics.read_target(evaluate[1], held_out_count, original, "evaluate's y")
+    # Read as one, so that a column has one kind in both parts.
+    table = read_table(_stack(x, evaluate[0]), original, names)
+    count = len(given)
+    answers = _answer_both(original, table, count)
+    held = Rows(table.take(range(count, len(table))), _part(answers, slice(count, None)))
+    kept = Rows(table.take(range(count)), _part(answers, slice(0, count)))
+    metrics.warn_unless_held_out(kept.table, held.table)
+    score = metrics.score(original, held.answers, target)
+    return Evidence(kept, Rows(table, answers), score, _fit(original, kept, y))
+
+
+def _read_held_out(data: Any, original: Original, names: Sequence[str] | None) -> Table:
+    try:
+        return read_table(data, original, names)
+    except DataError as error:
+        raise DataError(f"evaluate's X is not like X: {error}") from None
+
+
+def _answer_both(original: Original, table: Table, count: int) -> Answers:
+    """Ask about X and the held-out rows at once, and blame those of the two that are refused."""
+    try:
+        return _answer(original, table)
+    except DataError:
+        _answer(original, table.take(range(count)))
+        _answer(original, table.take(range(count, len(table))), "evaluate's X")
+        raise
+
+
+def _answer(original: Original, table: Table, what: str = "X") -> Answers:
+    try:
+        return answer_all(original, table.native, what)
+    except DataError as error:
+        for index, column in enumerate(table.columns):
+            if column.problem and reads_column(original, table.native, index):
+                raise DataError(f"{column.problem}. {error}") from error
+        raise
+
+
+def _fit(original: Original, rows: Rows, y: Any) -> Metrics | None:
+    if y is None:
+        return None
+    return metrics.score(original, rows.answers, metrics.read_target(y, len(rows.table), original))
+
+
+def _stack(first: Any, second: Any) -> Any:
+    frames = [isinstance(part, pd.DataFrame) for part in (first, second)]
+    if all(frames):
+        return pd.concat([first, second], ignore_index=True)
+    if isinstance(first, pd.Series) and isinstance(second, pd.Series):
+        return pd.concat([first, second], ignore_index=True)
+    if any(frames):
+        raise DataError(
+            "X and evaluate's X differ in form: pass both as DataFrames or both as arrays"
+        )
+    return np.concatenate([np.asarray(first), np.asarray(second)])
+
+
+def _part(answers: Answers, rows: slice) -> Answers:
+    table = answers.probabilities
+    return Answers(answers.labels[rows], None if table is None else table[rows])

@@ -1,0 +1,94 @@
+"""The file to be published: graph, contract and seal; and whether it is what is there already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from google.protobuf.message import DecodeError
+from onnx import ModelProto
+
+from exporter.delivery.staging import FILE_NAME, placed_versions
+from inference.errors import ContractError
+from inference.model.contract import METADATA_KEY, Contract, decode_contract, encode_contract
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.delivery.signing import Signer
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file to be published.
+
+    Attributes:
+        name: The model's name.
+        graph: The ONNX file without contract.
+        contract: What the file will say about itself.
+        signer: Signs it; ``None`` where it is not signed.
+    """
+
+    name: str
+    graph: bytes
+    contract: Contract
+    signer: Signer | None = None
+
+    def to_bytes(self, contract: Contract | None = None) -> bytes:
+        """Write the file, with another contract where one is given."""
+        contract = contract or self.contract
+        rest = ModelProto(
+            producer_name="rookery-exporter", doc_string=contract.training.description or ""
+        )
+        entry = rest.metadata_props.add()
+        entry.key, entry.value = METADATA_KEY, encode_contract(contract)
+        # Serialized messages one behind the other are one message; a graph may have gigabytes.
+        file = self.graph + rest.SerializeToString()
+        return file if self.signer is None else self.signer.seal(file, self.name)
+
+    def find_same(self, models_dir: Path) -> tuple[int, Contract] | None:
+        """Find out whether the newest version is this file, but for what time has changed.
+
+        Returns:
+            That version, and its contract; ``None`` where this file is news.
+        """
+        versions = placed_versions(models_dir, self.name)
+        if not versions:
+            return None
+        path = models_dir / self.name / str(versions[0]) / FILE_NAME
+        try:
+            placed = path.read_bytes()
+        except OSError:
+            return None
+        contract = self._contract_of(placed)
+        if contract is None:
+            return None
+        is_same = self.to_bytes(_as_then(self.contract, contract)) == placed
+        return (versions[0], contract) if is_same else None
+
+    def _contract_of(self, placed: bytes) -> Contract | None:
+        """Give the contract of a file with the same graph; ``None`` of any other."""
+        if not placed.startswith(self.graph):
+            return None
+        try:
+            rest = ModelProto.FromString(placed[len(self.graph) :])
+            entries = {entry.key: entry.value for entry in rest.metadata_props}
+            return decode_contract(entries[METADATA_KEY])
+        except (DecodeError, KeyError, ContractError):
+            return None
+
+
+def _as_then(contract: Contract, then: Contract) -> Contract:
+    """Give a contract the time of another, and what its parity found.
+
+    How many rows are generated to be compared depends on how long that takes; where the graph, the
+    rows and the tolerance are the same, what was found is no difference between the models.
+    """
+    replace = msgspec.structs.replace
+    ours = contract.parity
+    parity = replace(
+        then.parity, rows=ours.rows, tolerance=ours.tolerance, precision=ours.precision
+    )
+    training = replace(contract.training, time=then.training.time)
+    return replace(contract, training=training, parity=parity)

@@ -1,0 +1,87 @@
+"""Signing: private keys in files, and the seal that goes under what they sign.
+
+The format of the seal is the service's, :mod:`inference.model.signing`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from exporter.errors import OptionError
+from inference.model.signing import Seal, append_seal, key_id, signed_message, split_seal
+
+
+class Signer:
+    """Signs with a private key.
+
+    Args:
+        key: Ed25519.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self._public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def seal(self, data: bytes, name: str) -> bytes:
+        """Sign an artefact as a model's; a seal that it has is replaced."""
+        content, _ = split_seal(data)
+        signature = self._key.sign(signed_message(content, name))
+        return append_seal(content, Seal(key_id(self._public), signature))
+
+    def trusted_line(self, name: str) -> str:
+        """Give the public key's line for the service's file of trusted keys."""
+        return f"{name} ed25519:{base64.b64encode(self._public).decode()}"
+
+
+def make_key(path: Path) -> Signer:
+    """Make a key pair, and write the private key to a new file that only its owner can read.
+
+    Raises:
+        OptionError: There is such a file, or it cannot be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    spelt = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OptionError(f"{path} cannot be written: {error.strerror}") from None
+    with open(file, "wb") as opened:  # noqa: PTH123 - the descriptor has the right mode already
+        opened.write(spelt)
+    return Signer(key)
+
+
+def resolve_signer(sign_with: str | os.PathLike[str] | None) -> Signer | None:
+    """Find the key to sign with: the argument, or ``EXPORTER_SIGN_WITH``.
+
+    Returns:
+        What signs; ``None`` where neither is given.
+
+    Raises:
+        OptionError: It is no file with an Ed25519 key.
+    """
+    chosen = sign_with or os.environ.get("EXPORTER_SIGN_WITH")
+    if not chosen:
+        return None
+    path = Path(chosen).expanduser()
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise OptionError(f"sign_with: {path} cannot be read: {error.strerror}") from None
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"sign_with: {path} is not an unencrypted private key: 'exporter keygen' makes one"
+        ) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise OptionError(f"sign_with: {path} is not an Ed25519 key: 'exporter keygen' makes one")
+    return Signer(key)

@@ -1,0 +1,1 @@
+"""What a person sees: the card of a publication, its progress, its timings."""

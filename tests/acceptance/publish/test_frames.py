@@ -1,0 +1,121 @@
+"""Data frames as people have them: with columns that the model does not read, and gaps."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from exporter import publish
+from exporter.errors import ConversionError, DataError, ServiceError
+from support.service.process import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = 120
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("service")) as service:
+        yield service.start()
+        service.stop()
+
+
+@pytest.fixture(scope="module")
+def people() -> pd.DataFrame:
+    chance = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "joined": pd.date_range("2024-01-01", periods=ROWS),
+            "age": chance.normal(40, 10, ROWS).round(1),
+            "tags": [["a", "b"], []] * (ROWS // 2),
+            "city": chance.choice(["Rome", "Oslo"], ROWS),
+            "nothing": [None] * ROWS,
+            "ratio": np.where(chance.random(ROWS) > 0.5, np.inf, 1.0),
+            "note": [1, "one"] * (ROWS // 2),
+        }
+    )
+
+
+def _fit(people: pd.DataFrame, encoder: OneHotEncoder) -> Any:
+    columns = make_column_transformer((StandardScaler(), ["age"]), (encoder, ["city"]))
+    return make_pipeline(columns, LogisticRegression()).fit(people, people["age"] > 40)
+
+
+def test_columns_that_the_model_drops_are_accepted_and_ignored(
+    service: Service, people: pd.DataFrame
+) -> None:
+    model = _fit(people, OneHotEncoder(handle_unknown="ignore"))
+    published = publish(
+        model, "people", people, models_dir=service.models, url=str(service.client.base_url)
+    ).wait()
+    assert published.contract.unused == ["joined", "tags", "nothing", "ratio", "note"]
+
+    answer = published.predict(people.head())
+
+    assert [p["label"] for p in answer["predictions"]] == model.predict(people.head()).tolist()
+    assert "warnings" not in answer
+    carried = json.loads(people.head().to_json(orient="records", date_format="iso"))
+    assert service.client.post("/models/people/predict", json=carried).json() == {
+        key: value for key, value in answer.items() if key != "warnings"
+    }
+    with pytest.raises(ServiceError, match="'joinde': the model has no such feature"):
+        published.predict(people.head().rename(columns={"joined": "joinde"}))
+    document = service.client.get("/openapi.json").json()
+    assert "tags" in document["components"]["schemas"]["PeopleRecord"]["properties"]
+
+
+def test_categories_that_only_the_encoder_knows_are_taken(
+    service: Service, people: pd.DataFrame
+) -> None:
+    model = _fit(people, OneHotEncoder(categories=[["Bern", "Oslo", "Rome"]]))
+    published = publish(
+        model, "cities", people, models_dir=service.models, url=str(service.client.base_url)
+    ).wait()
+    asked = people.head().assign(city="Bern")
+    answer = published.predict(asked)
+    assert [p["label"] for p in answer["predictions"]] == model.predict(asked).tolist()
+    with pytest.raises(ServiceError, match="unknown category 'Paris'"):
+        published.predict(people.head().assign(city="Paris"))
+
+
+def test_unseen_category_that_the_model_ignores_is_warned_of(
+    service: Service, people: pd.DataFrame
+) -> None:
+    model = _fit(people, OneHotEncoder(handle_unknown="ignore"))
+    published = publish(
+        model, "open", people, models_dir=service.models, url=str(service.client.base_url)
+    ).wait()
+    answer = published.predict([{"age": 41.0, "city": "Paris"}, {"age": 41.0, "city": "Rome"}])
+    (warning,) = answer["warnings"]
+    assert warning == {"row": 0, "feature": "city", "reason": "'Paris' was not seen in training"}
+
+
+def test_column_that_cannot_be_sent_is_named_where_the_model_reads_it(
+    people: pd.DataFrame, tmp_path: Any
+) -> None:
+    used = make_column_transformer((OneHotEncoder(), ["joined"]), ("drop", ["age"]))
+    model = make_pipeline(used, LogisticRegression()).fit(people, people["age"] > 40)
+    with pytest.raises((ConversionError, DataError), match="'joined' is of type datetime"):
+        publish(model, "bad", people, models_dir=tmp_path)
+
+
+def test_row_that_the_model_refuses_is_named(people: pd.DataFrame, tmp_path: Any) -> None:
+    model = _fit(people, OneHotEncoder())
+    good = people[["joined", "age", "tags", "city", "nothing", "ratio", "note"]]
+    bad = good.copy()
+    bad.loc[7, "city"] = "Paris"
+    labels = people["age"] > 40
+    with pytest.raises(DataError, match=r"cannot predict on evaluate's X, row 7: .*Paris"):
+        publish(model, "bad", good, evaluate=(bad, labels), models_dir=tmp_path)
+    with pytest.raises(DataError, match=r"cannot predict on X, row 7: .*Paris"):
+        publish(model, "bad", bad, evaluate=(good, labels), models_dir=tmp_path)

@@ -1,0 +1,103 @@
+"""nginx in front of a service; as installed it speaks HTTP/1.0 and opens a connection a request."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.service.process import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CONFIGURATION = """\
+daemon off;
+pid {root}/pid;
+error_log {root}/error.log;
+worker_rlimit_nofile 4096;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    client_max_body_size 0;
+    client_body_temp_path {root}/body;
+    proxy_temp_path {root}/proxy;
+    fastcgi_temp_path {root}/fastcgi;
+    uwsgi_temp_path {root}/uwsgi;
+    scgi_temp_path {root}/scgi;
+    upstream service {{
+        server {server};
+        {keeping}
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location {location} {{
+            proxy_pass http://service{path};
+            {further}
+        }}
+    }}
+}}
+"""
+# What nginx's manual asks for, so that it reuses connections to the service.
+KEPT = 'proxy_http_version 1.1; proxy_set_header Connection "";'
+
+
+@contextlib.contextmanager
+def nginx(
+    root: Path,
+    upstream: str,
+    *,
+    location: str = "/",
+    path: str = "",
+    keep: int = 0,
+    further: str = "",
+) -> Iterator[str]:
+    """Run nginx in a folder, and give its address; skips the test where it is not installed.
+
+    Args:
+        root: The folder.
+        upstream: The service's URL, or ``unix:/its/socket``.
+        location: Which paths are the service's.
+        path: What stands there in their place.
+        keep: How many idle connections to the service are kept.
+        further: Directives of the location.
+    """
+    program = shutil.which("nginx")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file = root / "nginx.conf"
+    file.write_text(
+        _CONFIGURATION.format(
+            root=root,
+            port=port,
+            server=upstream.removeprefix("http://").rstrip("/"),
+            keeping=f"keepalive {keep};" if keep else "",
+            location=location,
+            path=path,
+            further=(KEPT if keep else "") + further,
+        )
+    )
+    # As one process, so that it needs no other user's rights on the folder.
+    arguments = [program, "-p", str(root), "-c", str(file), "-g", "master_process off;"]
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        eventually(lambda: _answers(port), what="nginx listens")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False

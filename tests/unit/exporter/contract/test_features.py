@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from exporter.contract.capabilities import Manners
+from exporter.contract.features import describe, summarise
+from exporter.data.table import Column
+
+OPEN, CLOSED = Manners(), Manners(closed=True)
+
+
+def _texts(*values: str | None) -> Column:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return Column("c", "text", array)
+
+
+def test_counts_about_equally_many_rows_per_bin() -> None:
+    """Bins lie between quantiles, and hold every row."""
+    histogram = summarise(np.arange(1000.0))
+    assert len(histogram.edges) == 11
+    assert sum(histogram.counts) == 1000
+    assert max(histogram.counts) - min(histogram.counts) <= 2
+    assert histogram.edges == sorted(histogram.edges)
+
+
+@pytest.mark.parametrize("values", [[5.0], [5.0, 5.0], [0.0, 0.0, 0.0, 1.0], [1.0, 2.0]])
+def test_copes_with_few_different_values(values: list[float]) -> None:
+    """Quantiles that coincide are one edge; a constant is one bin."""
+    histogram = summarise(np.array(values))
+    assert sum(histogram.counts) == len(values)
+    assert len(histogram.edges) == len(histogram.counts) + 1
+
+
+def test_leaves_missing_values_out_of_the_range() -> None:
+    """The range is that of the values that are there."""
+    feature = describe(
+        Column("c", "number", np.array([2.0, np.nan, 1.0])), OPEN, "X", 2.0, (None,) * 2
+    )
+    assert (feature.minimum, feature.maximum) == (1.0, 2.0)
+    assert feature.histogram is not None
+    assert sum(feature.histogram.counts) == 2
+
+
+def test_lists_the_categories_of_texts() -> None:
+    """Sorted, each once, missing values left out."""
+    feature = describe(_texts("b", None, "a", "b"), CLOSED, "c", "b", ("kg", "what it is"))
+    assert feature.categories == ["a", "b"]
+    assert not feature.open_categories
+    assert (feature.unit, feature.description) == ("kg", "what it is")
+
+
+def test_keeps_a_thousand_categories_of_free_text() -> None:
+    """A column of sentences does not blow up the file; it is open, so nothing is refused."""
+    feature = describe(
+        _texts(*(str(i) for i in range(5000)), "often", "often"), OPEN, "c", "1", (None,) * 2
+    )
+    assert feature.open_categories
+    assert feature.categories is not None
+    assert len(feature.categories) == 1000
+    assert "often" in feature.categories
+
+
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_calls_numbers_a_category_where_others_make_the_original_fail(kind: str) -> None:
+    """Categories are integers then, whatever type the column had."""
+    column = Column("c", kind, np.array([3, 1, 3], dtype=float if kind == "number" else int))  # type: ignore[arg-type]
+    feature = describe(column, CLOSED, "X", column.to_scalars()[0], (None,) * 2)
+    assert feature.kind == "category"
+    assert feature.categories == [1, 3]
+    assert feature.example == 3
+    assert type(feature.example) is int
+    assert feature.histogram is None

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from exporter.data.estimator import Original, answer_all
+from exporter.errors import DataError, ModelError
+
+X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+
+
+def _fit(labels: Any) -> Original:
+    return Original(LogisticRegression().fit(X, np.array(labels)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "encoded"),
+    [
+        (["b", "a", "b", "a"], ["a", "b"], None),
+        ([5, 1, 5, 1], [1, 5], None),
+        ([True, False, True, False], [False, True], [0, 1]),
+        ([1.0, 0.0, 1.0, 0.0], [0.0, 1.0], [0, 1]),
+    ],
+)
+def test_gives_classes_their_python_types(
+    labels: list[Any], classes: list[Any], encoded: list[int] | None
+) -> None:
+    """What ONNX cannot hold is encoded as integers."""
+    original = _fit(labels)
+    assert original.classes == classes
+    assert [type(c) for c in original.classes or []] == [type(c) for c in classes]
+    assert original.encoded_classes == encoded
+
+
+def test_answers_with_what_predict_says() -> None:
+    """Labels come from predict(), also where probabilities would say otherwise."""
+    original = _fit(["b", "a", "b", "a"])
+    answers = original.answer(X)
+    classes = np.array(original.classes)
+    assert classes[answers.labels].tolist() == original.model.predict(X).tolist()
+    assert answers.probabilities is not None
+    assert answers.probabilities.shape == (4, 2)
+
+
+def test_has_no_probabilities_where_the_model_has_none() -> None:
+    """Decision values are not sold as probabilities."""
+    original = Original(RidgeClassifier().fit(X, [0, 1, 0, 1]))
+    assert original.answer(X).probabilities is None
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        (LogisticRegression(), "not fitted yet: call model.fit"),
+        (make_pipeline(StandardScaler(), LogisticRegression()), "Pipeline is not fitted yet"),
+        (LogisticRegression, "the class LogisticRegression, not a fitted instance"),
+        (StandardScaler().fit(X), r"no fit\(\) and predict\(\)"),
+        (make_pipeline(StandardScaler()).fit(X), r"fit\(\) and predict\(\)"),
+        (KMeans(2, n_init=1, random_state=0).fit(X), "neither a classifier nor a regressor"),
+        (IsolationForest(n_estimators=2).fit(X), "neither a classifier nor a regressor"),
+        ("model.pkl", "model is a str"),
+        (None, "model is a NoneType"),
+        (
+            RandomForestClassifier(2).fit(X, [[0, 1], [1, 0], [0, 1], [1, 0]]),
+            "several outputs.*one classifier per output",
+        ),
+        (
+            MultiOutputClassifier(LogisticRegression()).fit(X, [[0, 1], [1, 0], [0, 1], [1, 0]]),
+            "several outputs",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_the_model(model: Any, complaint: str) -> None:
+    """Each kind of wrong model has an error that says what to pass."""
+    with pytest.raises(ModelError, match=complaint):
+        Original(model)
+
+
+def test_refuses_several_labels_per_row() -> None:
+    """A multi-label network has plain classes, and shows only when it predicts."""
+    network = MLPClassifier((2,), max_iter=1, solver="lbfgs", random_state=0)
+    with pytest.warns(match="Maximum number|failed to converge"):
+        network.fit(X, [[0, 1], [1, 0], [0, 1], [1, 1]])
+    with pytest.raises(ModelError, match="several labels per row"):
+        Original(network).answer(X)
+
+
+def test_passes_on_what_the_model_says_about_rows_it_does_not_take() -> None:
+    """NaN in a model without imputer: the model's own words, and what to do."""
+    original = _fit([0, 1, 0, 1])
+    with pytest.raises(
+        DataError, match=r"cannot predict on X: Input X contains NaN.*as you pass it"
+    ):
+        answer_all(original, np.full((1, 2), np.nan))
+
+
+def test_answers_with_values_for_a_regression() -> None:
+    """One target is one value per row, several are a row of them."""
+    single = Original(LinearRegression().fit(X, [[1.0], [2.0], [3.0], [4.0]]))
+    assert single.answer(X).labels.shape == (4,)
+    double = Original(LinearRegression().fit(X, X))
+    assert double.answer(X).labels.shape == (4, 2)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from exporter.data.estimator import Answers, Original
+from exporter.data.metrics import read_target, score, warn_unless_held_out
+from exporter.data.table import Column, Table
+from exporter.errors import NotHeldOutWarning, TargetError
+
+CLASSES = ["a", "b", "c"]
+
+
+def _classifier() -> Original:
+    known = {c: i for i, c in enumerate(CLASSES)}
+    return cast(
+        "Original",
+        SimpleNamespace(
+            task="classification",
+            classes=CLASSES,
+            to_indices=lambda y: np.array([known.get(v, -1) for v in np.asarray(y).tolist()]),
+        ),
+    )
+
+
+REGRESSOR = cast("Original", SimpleNamespace(task="regression", classes=None))
+
+
+def _table(*values: float) -> Table:
+    array = np.array(values)
+    return Table((Column("x", "number", array),), array.reshape(-1, 1))
+
+
+def test_scores_as_scikit_learn_does() -> None:
+    """Accuracy, macro F1, log loss and the confusion matrix, the classes in the model's order."""
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 3, 200)
+    table = rng.dirichlet([1, 1, 1], 200)
+    found = score(_classifier(), Answers(table.argmax(axis=1), table), target)
+    labels = table.argmax(axis=1)
+    assert found.rows == 200
+    assert found.accuracy == pytest.approx(sk.accuracy_score(target, labels))
+    assert found.macro_f1 == pytest.approx(sk.f1_score(target, labels, average="macro"))
+    assert found.log_loss == pytest.approx(sk.log_loss(target, table))
+    assert found.confusion_matrix == sk.confusion_matrix(target, labels).tolist()
+
+
+def test_scores_held_out_rows_that_lack_a_class() -> None:
+    """A class that does not occur keeps its row and column, and does not spoil the mean."""
+    found = score(_classifier(), Answers(np.array([0, 1])), np.array([0, 1]))
+    assert found.macro_f1 == 1.0
+    assert found.log_loss is None
+    assert found.confusion_matrix == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_scores_a_certain_error_as_a_finite_loss() -> None:
+    """A probability of zero for the truth is a large loss, and no infinity."""
+    table = np.array([[1.0, 0.0, 0.0]])
+    found = score(_classifier(), Answers(np.array([0]), table), np.array([1]))
+    assert found.log_loss == pytest.approx(36.04, abs=0.01)
+
+
+def test_scores_a_regression() -> None:
+    """Errors are in the target's unit."""
+    found = score(REGRESSOR, Answers(np.array([1.0, 3.0])), np.array([2.0, 3.0]))
+    assert (found.mean_absolute_error, found.root_mean_squared_error) == (
+        0.5,
+        pytest.approx(0.5**0.5),
+    )
+    assert found.r2 == pytest.approx(-1.0)
+    assert found.accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("y", "complaint"),
+    [
+        (["a"], "y has 1 values for 2 rows"),
+        (3, "y has no values"),
+        (["a", "z"], "label 'z', which the model does not know; its classes are 'a', 'b', 'c'"),
+        ([["a", "b"], ["a", "b"]], "2 dimensions"),
+    ],
+)
+def test_says_what_is_wrong_with_y(y: Any, complaint: str) -> None:
+    """Too few, unknown or several labels."""
+    with pytest.raises(TargetError, match=complaint):
+        read_target(y, 2, _classifier())
+
+
+@pytest.mark.parametrize(
+    ("y", "complaint"), [(["a", "b"], "has to be numbers"), ([1, np.nan], "missing")]
+)
+def test_says_what_is_wrong_with_the_values_of_a_regression(y: Any, complaint: str) -> None:
+    """Texts and missing values."""
+    with pytest.raises(TargetError, match=complaint):
+        read_target(y, 2, REGRESSOR)
+
+
+def test_warns_when_nothing_is_held_out() -> None:
+    """The rows themselves, passed again as evaluate, are no held-out rows."""
+    with pytest.warns(NotHeldOutWarning, match="every row in evaluate= is also in X"):
+        warn_unless_held_out(_table(1, 2, 3), _table(2, 3))
+    warn_unless_held_out(_table(1, 2, 3), _table(2, 4))

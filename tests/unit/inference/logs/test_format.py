@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inference.logs import KEY_ID, REQUEST_ID, JsonFormatter, LineLimit, TextFormatter, fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def written() -> Iterator[Callable[[logging.Formatter, str], tuple[logging.Logger, io.StringIO]]]:
+    """Give a logger of a name that writes with a formatter, and what it has written."""
+    made: list[tuple[logging.Logger, logging.Handler]] = []
+
+    def make(formatter: logging.Formatter, name: str) -> tuple[logging.Logger, io.StringIO]:
+        stream = io.StringIO()
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(formatter)
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        made.append((logger, handler))
+        return logger, stream
+
+    yield make
+    for logger, handler in made:
+        logger.removeHandler(handler)
+
+
+@pytest.fixture
+def _in_a_request() -> Iterator[None]:
+    request, key = REQUEST_ID.set(b"r-1"), KEY_ID.set("ops")
+    yield
+    REQUEST_ID.reset(request)
+    KEY_ID.reset(key)
+
+
+@pytest.mark.usefixtures("_in_a_request")
+def test_a_line_names_request_and_key(written: Any) -> None:
+    logger, stream = written(TextFormatter(worker="1"), "inference.test")
+    logger.info("it happened")
+    assert stream.getvalue().endswith("INFO    [1] it happened (request r-1, key ops)\n")
+
+
+@pytest.mark.usefixtures("_in_a_request")
+def test_an_event_is_one_object_with_its_fields(written: Any) -> None:
+    logger, stream = written(JsonFormatter(worker="1"), "inference.test")
+    logger.warning("model %s\nis gone", "é", extra=fields("swap", model="é", version=2))
+    [line] = stream.getvalue().splitlines()
+    told = json.loads(line)
+    assert told.pop("time").endswith("Z")
+    assert told == {
+        "level": "warning", "logger": "inference.test", "message": "model é\nis gone",
+        "worker": 1, "request": "r-1", "key": "ops",
+        "event": "swap", "model": "é", "version": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
+def test_the_message_of_an_unexpected_failure_is_left_out_unless_asked_for(
+    written: Any, formatter: Any
+) -> None:
+    def fail(values: bool, name: str) -> str:
+        logger, stream = written(formatter(values=values), name)
+        try:
+            int("SECRET")
+        except ValueError as error:
+            logger.error("failed", exc_info=error)  # noqa: TRY400
+        return str(stream.getvalue())
+
+    hidden = fail(values=False, name="inference.serving.test")
+    assert "SECRET" not in hidden
+    assert "ValueError" in hidden
+    assert "test_format.py:" in hidden
+    assert "SECRET" in fail(values=True, name="inference.web.test")
+    assert "SECRET" in fail(values=False, name="inference.repository.test")
+
+
+def test_no_message_makes_a_second_line(written: Any) -> None:
+    logger, stream = written(TextFormatter(), "inference.test")
+    logger.info("path %s", "/a\nFORGED\x1b[2J\u2028")
+    assert stream.getvalue().count("\n") == 1
+    assert "\x1b" not in stream.getvalue()
+
+
+class Clock:
+    """Time that a test moves on, and what is to be called later."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.due: list[tuple[float, Callable[[], None]]] = []
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        self.due.append((self.now + seconds, call))
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += seconds
+        due = [call for when, call in self.due if when <= self.now]
+        self.due = [(when, call) for when, call in self.due if when > self.now]
+        for call in due:
+            call()
+
+
+def _limited(written: Any, name: str, clock: Clock) -> tuple[logging.Logger, io.StringIO]:
+    logger, stream = written(TextFormatter(), name)
+    limit = LineLimit(10, clock=lambda: clock.now, later=clock.later)
+    logger.handlers[0].addFilter(limit)
+    return logger, stream
+
+
+def _deny(logger: logging.Logger, times: int, event: str = "denied") -> None:
+    for _ in range(times):
+        logger.warning("denied", extra=fields(event))
+
+
+@pytest.mark.parametrize(("asked", "told"), [(9, 9), (10, 10), (11, 10), (5000, 10)])
+def test_a_caller_causes_some_lines_a_second_and_the_rest_is_counted(
+    written: Any, asked: int, told: int
+) -> None:
+    clock = Clock()
+    logger, stream = _limited(written, "inference.web.test", clock)
+    _deny(logger, asked)
+    assert stream.getvalue().count(" denied") == told
+    clock.pass_seconds(1)
+    counted = f"{asked - told} more lines of test_format.py:"
+    assert (counted in stream.getvalue()) == (asked > told)
+    _deny(logger, 3)
+    assert stream.getvalue().count(" denied") == told + 3
+    clock.pass_seconds(1)
+    assert stream.getvalue().count("were left out") == (asked > told)
+
+
+def test_what_is_left_out_is_told_once_a_second(written: Any) -> None:
+    clock = Clock()
+    logger, stream = _limited(written, "inference.web.test", clock)
+    for _ in range(100):
+        _deny(logger, 100)
+        clock.pass_seconds(0.1)
+    assert 100 <= stream.getvalue().count(" denied") <= 111
+    assert 9 <= stream.getvalue().count("were left out") <= 10
+
+
+def test_one_kind_of_line_does_not_silence_another(written: Any) -> None:
+    logger, stream = _limited(written, "inference.web.test", Clock())
+    _deny(logger, 100)
+    logger.info("another")
+    assert "another" in stream.getvalue()
+
+
+def test_requests_that_the_operator_wants_logged_are_all_logged(written: Any) -> None:
+    logger, stream = _limited(written, "inference.request", Clock())
+    _deny(logger, 100, event="request")
+    assert stream.getvalue().count(" denied") == 100
+
+
+def test_a_folder_of_many_files_may_log_a_burst(written: Any) -> None:
+    logger, stream = _limited(written, "inference.repository.test", Clock())
+    _deny(logger, 1001, event="quarantine")
+    assert stream.getvalue().count(" denied") == 1000
+
+
+@pytest.mark.parametrize("length", [199, 200, 201, 1_000_000])
+@pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
+def test_no_field_of_a_caller_is_longer_than_200_characters(
+    written: Any, formatter: Any, length: int
+) -> None:
+    logger, stream = written(formatter(), "inference.web.test")
+    path = "x" * length
+    logger.warning(
+        "denied: %s: %s in %d", path, ValueError(path), 3, extra=fields("denied", what=path)
+    )
+    shown = stream.getvalue()
+    fields_shown = 3 if formatter is JsonFormatter else 2
+    assert shown.count("x" * min(length, 200)) == fields_shown
+    assert "x" * 201 not in shown
+    assert (f"... ({length:,} characters)" in shown) == (length > 200)
+
+
+def test_a_reason_about_a_file_is_shown_whole_but_no_book(written: Any) -> None:
+    logger, stream = written(TextFormatter(), "inference.repository.test")
+    logger.warning("quarantined: %s", "x" * 600)
+    logger.warning("quarantined: %s", "y" * 6000)
+    assert "x" * 600 in stream.getvalue()
+    assert "y" * 1001 not in stream.getvalue()
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
+def test_a_traceback_is_bounded(written: Any, formatter: Any) -> None:
+    logger, stream = written(formatter(values=True), "inference.web.test")
+    logger.error("failed", exc_info=ValueError("x" * 1_000_000))
+    assert "ValueError" in stream.getvalue()
+    assert len(stream.getvalue()) < 11_000

@@ -1,0 +1,146 @@
+"""What every worker sees is logged by one of them, each time that it happens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.logs import ONCE_BYTES, Once, fields
+from inference.runtime.shared_memory import SharedMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make(clock: Clock) -> Callable[[], Once]:
+    """Make the filter of one more worker."""
+    memory = SharedMemory({"logged": ONCE_BYTES}, {})
+    return lambda: Once(memory.section("logged"), clock=clock)
+
+
+def record(event: str = "swap", **more: object) -> logging.LogRecord:
+    return logging.makeLogRecord(fields(event, **more))
+
+
+def test_an_event_is_logged_by_the_worker_that_sees_it_first(make: Callable[[], Once]) -> None:
+    one, two, three = make(), make(), make()
+    assert [w.filter(record(model="m")) for w in (two, one, three)] == [True, False, False]
+
+
+def test_an_event_that_happens_again_is_logged_again(make: Callable[[], Once]) -> None:
+    """Whoever sees it first each time, and whichever worker lags."""
+    workers = [make() for _ in range(3)]
+    chance = random.Random(1)
+    for _ in range(50):
+        chance.shuffle(workers)
+        assert [w.filter(record(model="m", digest="a")) for w in workers] == [True, False, False]
+
+
+def test_events_of_other_kinds_and_with_other_fields_are_told_apart(
+    make: Callable[[], Once],
+) -> None:
+    one, two = make(), make()
+    for told in (
+        record(model="m", version=1),
+        record(model="m", version=2),
+        record("quarantine", model="m", version=2, reason="empty"),
+        record("quarantine", model="m", version=2, reason="torn"),
+    ):
+        assert one.filter(told)
+        assert not two.filter(told)
+    # The one was faster, but both have loaded the same.
+    assert one.filter(record("load", model="m", ms=1.5))
+    assert not two.filter(record("load", model="m", ms=2.5))
+
+
+def test_what_is_one_workers_own_affair_is_logged_by_each(make: Callable[[], Once]) -> None:
+    for told in (record("denied", status=401), record("request"), logging.makeLogRecord({})):
+        assert make().filter(told)
+        assert make().filter(told)
+
+
+def test_a_successor_repeats_nothing_and_then_logs_news(make: Callable[[], Once]) -> None:
+    one, two = make(), make()
+    assert one.filter(record(model="m"))
+    assert not two.filter(record(model="m"))
+    successor = make()
+    assert not successor.filter(record(model="m")), "it has loaded what was live before"
+    assert successor.filter(record(model="m"))
+    assert not two.filter(record(model="m"))
+
+
+def test_news_is_logged_when_all_workers_have_been_replaced(
+    make: Callable[[], Once], clock: Clock
+) -> None:
+    """What their predecessors logged is no reason to keep silent later."""
+    assert make().filter(record(model="m"))
+    clock.now += 5
+    successors = [make(), make()]
+    clock.now += 31
+    assert [w.filter(record(model="m")) for w in successors] == [True, False]
+    assert [w.filter(record(model="m")) for w in reversed(successors)] == [True, False]
+
+
+def test_a_line_of_long_ago_is_not_the_same_event(make: Callable[[], Once], clock: Clock) -> None:
+    one, two = make(), make()
+    assert one.filter(record(model="m"))
+    clock.now += 601
+    assert two.filter(record(model="m"))
+
+
+def test_processes_that_come_at_the_same_moment_log_one_line(make: Callable[[], Once]) -> None:
+    once = make()
+    for number in range(200):
+        told = record(model="m", version=number)
+        reading, writing = os.pipe()
+        children = []
+        for _ in range(2):
+            pid = os.fork()
+            if pid == 0:
+                os.write(writing, b"1" if once.filter(told) else b"0")
+                os._exit(0)
+            children.append(pid)
+        for pid in children:
+            os.waitpid(pid, 0)
+        seen = sorted(os.read(reading, 2))
+        os.close(reading)
+        os.close(writing)
+        assert seen == sorted(b"01")
+
+
+def test_a_worker_that_is_stopped_with_the_lock_holds_nobody_up(make: Callable[[], Once]) -> None:
+    once = make()
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with once._locked():
+            os.write(writing, b"!")
+            signal.pause()
+        os._exit(0)
+    try:
+        assert os.read(reading, 1) == b"!"
+        assert once.filter(record(model="m"))
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(reading)
+        os.close(writing)

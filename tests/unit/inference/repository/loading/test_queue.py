@@ -1,0 +1,183 @@
+"""Junk in the folder, however much of it, keeps no good model waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inference.repository.entry import Slot
+from inference.repository.loading.live_names import LiveNames
+from inference.repository.loading.queue import Kind, Turns
+from support.amount import amount
+from support.models.artifacts import message
+from support.repository_harness import Bench, live, note, scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.repository.folder.scan import Key
+
+JUNK = amount("JUNK", 300)
+
+
+def slot() -> Slot:
+    return Slot(None)  # type: ignore[arg-type] - turns do not look at it
+
+
+def record(begun: list[Key], may_end: asyncio.Event) -> Any:
+    async def work(key: Key, _: Slot) -> None:
+        begun.append(key)
+        await may_end.wait()
+
+    return work
+
+
+async def turn_over() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def until(begun: list[Key], count: int) -> None:
+    while len(begun) < count:  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(0)
+
+
+@scenario
+async def test_so_many_are_worked_on_at_once() -> None:
+    for at_once in (1, 2, 3):
+        begun: list[Key] = []
+        may_end = asyncio.Event()
+        turns = Turns(at_once, 1, record(begun, may_end))
+        for number in range(3):
+            turns.offer(("m", number), slot(), Kind.NEW)
+            turns.offer(("long", number), slot(), Kind.LONG)
+        await turn_over()
+        assert len([key for key in begun if key[0] == "m"]) == at_once
+        assert len([key for key in begun if key[0] == "long"]) == 1
+        may_end.set()
+        await until(begun, 6)
+        await turns.close()
+
+
+@scenario
+async def test_the_newest_and_each_kind_have_their_turn_soon() -> None:
+    begun: list[Key] = []
+    may_end = asyncio.Event()
+    turns = Turns(1, 1, record(begun, may_end))
+    turns.offer(("first", 1), slot(), Kind.NEW)
+    for number in range(1000):
+        turns.offer((f"junk-{number}", 1), slot(), Kind.NEW)
+        turns.offer((f"spoilt-{number}", 1), slot(), Kind.AGAIN)
+    turns.offer(("good", 1), slot(), Kind.NEW)
+    turns.offer(("mended", 1), slot(), Kind.AGAIN)
+    turns.offer(("live", 1), slot(), Kind.LIVE)
+    may_end.set()
+    await until(begun, 9)
+    await turns.close()
+    assert {"good", "mended", "live", "junk-0"} <= {name for name, _ in begun[:9]}
+
+
+@scenario
+async def test_an_offer_is_taken_back_and_keeps_its_place_when_it_is_repeated() -> None:
+    begun: list[Key] = []
+    may_end = asyncio.Event()
+    turns = Turns(1, 1, record(begun, may_end))
+    turns.offer(("first", 1), slot(), Kind.NEW)
+    gone = slot()
+    turns.offer(("gone", 1), gone, Kind.NEW)
+    turns.offer(("gone", 1), gone, Kind.NEW)
+    turns.offer(("gone", 1), gone, Kind.AGAIN)
+    turns.discard(("gone", 1))
+    turns.discard(("gone", 1))
+    turns.offer(("last", 1), slot(), Kind.NEW)
+    may_end.set()
+    await until(begun, 2)
+    await turn_over()
+    assert begun == [("first", 1), ("last", 1)]
+
+
+@scenario
+async def test_nothing_is_begun_any_more_once_it_is_closed() -> None:
+    begun: list[Key] = []
+    turns = Turns(1, 1, record(begun, asyncio.Event()))
+    turns.offer(("first", 1), slot(), Kind.NEW)
+    turns.offer(("second", 1), slot(), Kind.NEW)
+    await turn_over()
+    await turns.close()
+    await turn_over()
+    assert begun == [("first", 1)]
+
+
+@scenario
+async def test_a_model_published_among_junk_is_live_before_the_junk_is_examined(
+    tmp_path: Path,
+) -> None:
+    """Also among such junk as looks like a model from the outside."""
+    bench = Bench(tmp_path)
+    for number in range(JUNK):
+        content = message((1, 8), (7, b"%d" % number))
+        bench.put(f"junk-{number}.onnx", content)
+        bench.put(f"text-{number}/1/model.onnx", b"text %d" % number)
+        bench.examiner.refuses[content] = "junk"
+    held = asyncio.Event()
+    async with live(bench):
+        await bench.until(lambda s: len(s.models) == 2 * JUNK)
+        bench.examiner.holds = {note(1): held}
+        seen = len(bench.examiner.seen)
+        bench.put("good.onnx", note(1))
+        begin = time.monotonic()
+        await bench.until(lambda _: note(1) in bench.examiner.seen)
+        between = bench.examiner.seen[seen:].index(note(1))
+        held.set()
+        await bench.until(lambda s: "good" in s.ready_names)
+        assert between < JUNK - 1 or time.monotonic() - begin < 2
+        await bench.until(lambda s: all(m.state != "loading" for m in s.models.values()))
+        assert len(bench.examiner.seen) == JUNK + 1  # texts are not examined
+
+
+@scenario
+async def test_reconciling_what_has_not_changed_makes_no_snapshot(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.version(1)
+    bench.put("text.onnx", b"text")
+    async with live(bench):
+        before = await bench.until(lambda s: s.complete and s.models["text"].state != "loading")
+        for _ in range(3):
+            await bench.repository.rescan()
+        assert bench.repository.current() is before
+        kept = before.models["m"]
+        bench.put("other.onnx", note(2))
+        after = await bench.until(lambda s: "other" in s.ready_names)
+        assert after.models["m"] is kept
+
+
+@scenario
+async def test_after_a_restart_what_was_live_comes_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.put("good.onnx", note(1), age=500)
+    async with live(bench):
+        await bench.until(lambda s: s.complete and "good" in s.ready_names)
+        await bench.until(lambda _: LiveNames(tmp_path / "state").before == {"good"})
+    for number in range(60):  # half of them older, half of them newer
+        junk = message((1, 8), (7, b"%d" % number))
+        bench.put(f"junk-{number}.onnx", junk, age=470 + number)
+    again = Bench(tmp_path)
+    shutil.rmtree(tmp_path / "state" / "reports")  # so that all is examined again
+    async with live(again):
+        await again.until(lambda s: "good" in s.ready_names)
+        assert again.examiner.seen.index(note(1)) < 10
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{}", b"\xff", b'["../../etc"]'])
+def test_a_damaged_list_of_live_models_does_no_harm(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "live.json").write_bytes(content)
+    names = LiveNames(tmp_path)
+    assert names.before <= {"../../etc"}
+    names.keep(["a", "b"])
+    assert LiveNames(tmp_path).before == {"a", "b"}
+    assert LiveNames(tmp_path / "live.json").before == frozenset()
+    LiveNames(tmp_path / "live.json").keep(["a"])

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference.errors import RequestError, RowsError, TooLargeError
+from inference.model.contract import Feature
+from inference.model.servable import Servable
+from inference.serving.rows.reader import RowReader
+from inference.serving.rows.row_errors import MAX_FAULTS
+from support.models.artifacts import (
+    MEASUREMENTS,
+    SPECIES,
+    classifier_graph,
+    contract,
+    graph,
+    mixed,
+    node,
+    penguins,
+    value,
+    with_contract,
+)
+
+MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
+NAMES = list(MIXED)
+PENGUIN = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
+
+
+@pytest.fixture(scope="module")
+def of_penguins() -> RowReader:
+    return RowReader(Servable("penguins", 1, penguins()), max_rows=5)
+
+
+@pytest.fixture(scope="module")
+def of_mixed() -> RowReader:
+    return RowReader(Servable("mixed", 1, mixed()), max_rows=100_000)
+
+
+def faults(reader: RowReader, document: Any) -> list[tuple[int, str | None, str]]:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    with pytest.raises(RowsError) as caught:
+        reader.read(body)
+    assert caught.value.total >= len(caught.value.faults)
+    return [(fault.row, fault.feature, fault.reason) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("document", "rows", "single"),
+    [
+        (PENGUIN, 1, True),
+        ([PENGUIN], 1, False),
+        ([PENGUIN, PENGUIN], 2, False),
+        (list(PENGUIN.values()), 1, True),
+        ([list(PENGUIN.values())] * 3, 3, False),
+        (dict(reversed(PENGUIN.items())), 1, True),
+        ([list(PENGUIN.values()), PENGUIN], 2, False),
+    ],
+)
+def test_reads_records_and_rows_alike(
+    of_penguins: RowReader, document: Any, rows: int, single: bool
+) -> None:
+    batch = of_penguins.read(json.dumps(document, indent=1).encode())
+    assert batch.single is single
+    expected = np.array([list(PENGUIN.values())] * rows, dtype=np.float32)
+    np.testing.assert_array_equal(batch.feeds["X"], expected)
+
+
+def test_a_row_of_mixed_values_reaches_each_input_with_its_type(of_mixed: RowReader) -> None:
+    feeds = of_mixed.read(json.dumps(MIXED).encode()).feeds
+    assert {name: array.shape for name, array in feeds.items()} == dict.fromkeys(NAMES, (1, 1))
+    assert [str(feeds[name].dtype) for name in NAMES[:3]] == ["float32", "int32", "bool"]
+    assert feeds["island"].tolist() == [["Dream"]]
+
+
+@pytest.mark.parametrize("document", [MIXED | {"mass": None}, MIXED | {"mass": None, "age": 4.0}])
+def test_null_becomes_nan_where_it_is_allowed(of_mixed: RowReader, document: Any) -> None:
+    assert np.isnan(of_mixed.read(json.dumps(document).encode()).feeds["mass"]).all()
+
+
+def test_null_becomes_the_empty_string_in_a_category(of_mixed: RowReader) -> None:
+    body = json.dumps(MIXED | {"sex": None}).encode()
+    assert of_mixed.read(body).feeds["sex"].tolist() == [[""]]
+
+
+def test_an_open_category_takes_values_unseen_in_training(of_mixed: RowReader) -> None:
+    body = json.dumps(MIXED | {"sex": "a\x00b"}).encode()
+    assert of_mixed.read(body).feeds["sex"].tolist() == [["a\x00b"]]
+
+
+def test_an_integer_may_be_spelt_with_a_point(of_mixed: RowReader) -> None:
+    batch = of_mixed.read(json.dumps([MIXED, MIXED | {"age": 7.0}]).encode())
+    assert batch.feeds["age"].tolist() == [[4], [7]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"  ",
+        b"not json",
+        b'{"wrong": 1, ',
+        b'{"bill_length_mm": 1',
+        b"[1, 2, 3, 4] x",
+        b"[1, 2, 3, 4",
+        b"\xff\xfe",
+        b'["\xff", 1, 1, 1]',
+        b"{'bill_length_mm': 1}",
+        b"[1,2,3,4,]",
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_json_is_a_bad_request(of_penguins: RowReader, body: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        of_penguins.read(body)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"null", "the body is null"),
+        (b'"x"', "the string 'x'"),
+        (b"3", "the number 3"),
+        (b"true", "the boolean true"),
+        (b"[]", "empty"),
+        (b"[" * 100_000 + b"]" * 100_000, "too deep"),
+    ],
+)
+def test_what_is_json_but_no_rows_is_told_as_such(
+    of_penguins: RowReader, body: bytes, said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        of_penguins.read(body)
+
+
+def test_more_rows_than_the_limit_are_too_large(of_penguins: RowReader) -> None:
+    for item in (PENGUIN, list(PENGUIN.values()), ["x"]):
+        with pytest.raises(TooLargeError, match=r"6 rows, the limit is 5"):
+            of_penguins.read(json.dumps([item] * 6).encode())
+
+
+@pytest.mark.parametrize(
+    ("changed", "feature", "reason"),
+    [
+        ({"mass": "3.5"}, "mass", "expected a number, got the string '3.5'"),
+        ({"mass": True}, "mass", "expected a number, got the boolean true"),
+        ({"mass": [3.5]}, "mass", "expected a number, got a list"),
+        ({"mass": {}}, "mass", "expected a number, got an object"),
+        ({"mass": float("nan")}, "mass", "NaN is not a finite number; send null"),
+        ({"mass": float("-inf")}, "mass", "-Infinity is not a finite number"),
+        ({"mass": 1e39}, "mass", "1e+39 is out of the range of float32"),
+        ({"mass": 10**39}, "mass", "out of the range of float32"),
+        ({"mass": 10**400}, "mass", "not a finite number"),
+        ({"age": 4.5}, "age", "expected an integer, got the number 4.5"),
+        ({"age": "4"}, "age", "expected an integer, got the string '4'"),
+        ({"age": False}, "age", "expected an integer, got the boolean false"),
+        ({"age": 2**31}, "age", "out of the range of int32"),
+        ({"age": -(2**70)}, "age", "out of the range of int32"),
+        ({"age": 10**40}, "age", "out of the range of int32"),
+        ({"age": 1e300}, "age", "out of the range of int32"),
+        ({"age": None}, "age", "null is not allowed"),
+        ({"wild": 1}, "wild", "expected true or false, got the number 1"),
+        ({"wild": "true"}, "wild", "expected true or false, got the string 'true'"),
+        ({"wild": None}, "wild", "null is not allowed"),
+        ({"island": "dream"}, "island", "unknown category 'dream'. Did you mean 'Dream'?"),
+        ({"island": "x" * 999}, "island", "unknown category 'xxx"),
+        ({"island": 5}, "island", "expected a string, got the number 5"),
+        ({"island": None}, "island", "null is not allowed"),
+        ({"island": "\ud800"}, "island", "not Unicode text"),
+        ({"sex": "\udfff"}, "sex", "not Unicode text"),
+        ({"sex": 3}, "sex", "expected a string, got the number 3"),
+        ({"sex": 10**400}, "sex", "not a finite number"),
+    ],
+)
+def test_a_bad_value_is_named_by_row_and_feature(
+    of_mixed: RowReader, changed: dict[str, Any], feature: str, reason: str
+) -> None:
+    record = MIXED | changed
+    for bad in (record, list(record.values())):
+        [(row, named, said)] = faults(of_mixed, [MIXED, bad])
+        assert (row, named) == (1, feature)
+        assert reason in said
+
+
+def test_missing_extra_and_misspelt_features_are_named(of_penguins: RowReader) -> None:
+    record = {"bill_lenght_mm" if k == "bill_length_mm" else k: v for k, v in PENGUIN.items()}
+    assert faults(of_penguins, record | {"colour": 1}) == [
+        (0, "bill_length_mm", "it is missing"),
+        (
+            0,
+            "bill_lenght_mm",
+            "the model has no such feature. Did you mean 'bill_length_mm'?",
+        ),
+        (
+            0,
+            "colour",
+            (
+                "the model has no such feature. The features are: 'bill_length_mm', "
+                "'bill_depth_mm', 'flipper_length_mm', 'body_mass_g'"
+            ),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("row", [[], [1, 2, 3], [1, 2, 3, 4, 5]])
+def test_a_row_of_wrong_length_is_told_the_order(of_penguins: RowReader, row: list[int]) -> None:
+    [(index, feature, reason)] = faults(of_penguins, [[1, 2, 3, 4], row])
+    assert (index, feature) == (1, None)
+    assert f"has {len(row)} values, the model takes 4 values in the order 'bill_length" in reason
+
+
+def test_an_item_that_is_no_row_is_told_what_it_is(of_penguins: RowReader) -> None:
+    found = faults(of_penguins, [[1, 2, 3, 4], 5, "x", None])
+    assert [(row, feature) for row, feature, _ in found] == [(1, None), (2, None), (3, None)]
+
+
+def test_every_wrong_row_is_listed(of_mixed: RowReader) -> None:
+    bad = MIXED | {"age": "x", "mass": "y"}
+    found = faults(of_mixed, [MIXED, bad, MIXED, bad])
+    assert [(r, f) for r, f, _ in found] == [(1, "mass"), (1, "age"), (3, "mass"), (3, "age")]
+
+
+def test_of_many_faults_the_first_hundred_are_listed_and_all_are_counted(
+    of_mixed: RowReader,
+) -> None:
+    with pytest.raises(RowsError) as caught:
+        of_mixed.read(json.dumps([MIXED | {"age": "x"}] * 500).encode())
+    assert len(caught.value.faults) == MAX_FAULTS
+    assert caught.value.total == 500
+
+
+def test_a_name_that_is_no_text_can_be_told(of_penguins: RowReader) -> None:
+    """A name with half of a surrogate pair must not break the answer, which is UTF-8."""
+    for _, feature, reason in faults(of_penguins, PENGUIN | {"\ud800": 1, "y" * 5000: 2}):
+        assert feature is not None
+        assert len(f"{feature}{reason}".encode()) < 1000
+
+
+def test_a_feature_may_have_any_name(of_penguins: RowReader) -> None:
+    """JSON spells these with a backslash; what is wrong is still told by name."""
+    names = ['bill "length"', "bill\\depth", "flipper\nlength", "\x00"]
+    features = [Feature(name, "number", "X") for name in names]
+    spelt = classifier_graph(SPECIES)
+    reader = RowReader(
+        Servable("m", 1, with_contract(spelt, contract(features, SPECIES))), max_rows=5
+    )
+    values = list(PENGUIN.values())
+    record = dict(zip(names, values, strict=True))
+    expected = of_penguins.read(json.dumps(values).encode()).feeds["X"]
+    for document in (record, [record], values, [values]):
+        batch = reader.read(json.dumps(document).encode())
+        np.testing.assert_array_equal(batch.feeds["X"], expected)
+    assert faults(reader, record | {names[0]: "long"}) == [
+        (0, names[0], "expected a number, got the string 'long'")
+    ]
+
+
+def test_many_misspelt_features_cost_little() -> None:
+    """Suggesting names is quadratic, and the request says how many names there are."""
+    features = [Feature(f"feature_{i}", "number", "X", example=1.0) for i in range(400)]
+    spelt = graph(
+        [node("Identity", ["X"], ["label"])],
+        [value("X", 1, "n", 400)],
+        [value("label", 1, "n", 400)],
+    )
+    reader = RowReader(Servable("wide", 1, with_contract(spelt, contract(features, None))),
+                       max_rows=1000)  # fmt: skip
+    record = {f"featur_{i}": 1 for i in range(400)}
+    begin = time.perf_counter()
+    found = faults(reader, [record] * 100)
+    assert time.perf_counter() - begin < 10
+    assert len(found) == MAX_FAULTS
+
+
+def test_a_large_integer_category_is_out_of_range() -> None:
+    features = [Feature("c", "category", "X", example=1, categories=[1, 2], open_categories=True)]
+    spelt = graph(
+        [node("Identity", ["X"], ["label"])], [value("X", 7, "n", 1)], [value("label", 7, "n", 1)]
+    )
+    reader = RowReader(Servable("c", 1, with_contract(spelt, contract(features, None))), max_rows=9)
+    assert reader.read(b'{"c": 77}').feeds["X"].tolist() == [[77]]
+    [(_, feature, reason)] = faults(reader, {"c": 2**64})
+    assert feature == "c"
+    assert "out of the range of int64" in reason
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_comes_is_read_or_refused(of_mixed: RowReader, seed: int) -> None:
+    """Bodies mutated at random never raise anything but an error of ours."""
+    chance = np.random.default_rng(seed)
+    whole = json.dumps([MIXED, list(MIXED.values())]).encode()
+    for _ in range(200):
+        body = bytearray(whole)
+        for _ in range(chance.integers(1, 6)):
+            place = int(chance.integers(len(body)))
+            body[place : place + int(chance.integers(3))] = chance.choice(
+                [b"", b'"', b"[", b"{", b",", b"NaN", b"\xff", b"1e999", b"\\ud800", b"null", b"-"]
+            )
+        with contextlib.suppress(RequestError, RowsError):
+            of_mixed.read(bytes(body))
+
+
+def _reader_with_unused(*unused: str) -> RowReader:
+    features = [
+        Feature("mass", "number", "X", example=1.0, nullable=True),
+        Feature("age", "number", "X", example=1.0),
+    ]
+    spelt = graph(
+        [node("Identity", ["X"], ["label"])], [value("X", 1, "n", 2)], [value("label", 1, "n", 2)]
+    )
+    described = contract(features, None, targets=["a", "b"], unused=list(unused))
+    return RowReader(Servable("m", 1, with_contract(spelt, described)), max_rows=5)
+
+
+@pytest.mark.parametrize(
+    "unused", [("when", "tags"), ("when", 'quo"ted')], ids=["typed", "careful"]
+)
+@pytest.mark.parametrize("extra", ["2024-01-01", 1, None, [1, {"a": 2}], {"b": []}, 1e400])
+def test_columns_that_the_model_does_not_read_are_ignored(
+    unused: tuple[str, str], extra: Any
+) -> None:
+    reader = _reader_with_unused(*unused)
+    for carried in ({unused[0]: extra}, {unused[1]: extra}, dict.fromkeys(unused, extra), {}):
+        record = {**carried, "age": 2.0, "mass": 1.0}
+        for document in (record, [record, record], [record, [1.0, 2.0]]):
+            feeds = reader.read(json.dumps(document).replace("Infinity", "1e400").encode()).feeds
+            assert feeds["X"].tolist() == [[1.0, 2.0]] * len(feeds["X"])
+
+
+def test_unknown_columns_are_refused_beside_unused_ones() -> None:
+    reader = _reader_with_unused("when")
+    record = {"when": "2024", "agee": 2.0, "mass": 1.0}
+    assert faults(reader, record) == [
+        (0, "age", "it is missing"),
+        (0, "agee", "the model has no such feature. Did you mean 'age'?"),
+    ]
+    assert faults(reader, {"age": 1.0, "zzz": 2.0}) == [
+        (0, "zzz", "the model has no such feature. The features are: 'mass', 'age'")
+    ]
+    assert faults(reader, [1.0, 2.0, "2024"])[0][1] is None
+
+
+def test_a_feature_that_may_be_null_may_be_left_out() -> None:
+    reader = _reader_with_unused()
+    for document in ({"age": 2.0}, [{"age": 2.0}], [{"age": 2.0}, [None, 2]]):
+        feeds = reader.read(json.dumps(document).encode()).feeds
+        assert np.isnan(feeds["X"][:, 0]).all()
+        assert (feeds["X"][:, 1] == 2.0).all()
+    assert faults(reader, {"mass": 1.0}) == [(0, "age", "it is missing")]

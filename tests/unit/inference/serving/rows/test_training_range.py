@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference.model.contract import Feature
+from inference.serving.rows.training_range import MAX_WARNINGS, TrainingRange
+
+FEATURES = [
+    Feature("mass", "number", "a", minimum=2.0, maximum=7.5, nullable=True),
+    Feature("sex", "category", "b", categories=["female", "male"]),
+    Feature("age", "integer", "c", minimum=0, maximum=30),
+    Feature("unknown", "number", "d"),
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "warned"),
+    [
+        ((2.0, "male", 0, 1e9), []),
+        ((7.5, "male", 30, -1e9), []),
+        ((None, "new", 1, 0.0), []),
+        ((1.99, "male", 1, 0.0), [("mass", "1.99 is below 2, the smallest value seen")]),
+        (
+            (7.6, "male", 31, 0.0),
+            [("mass", "7.6 is above 7.5"), ("age", "31 is above")],
+        ),
+        ((-1e300, "male", -(2**60), 0.0), [("mass", "below"), ("age", "below")]),
+    ],
+)
+def test_a_number_outside_the_training_range_is_warned_of(
+    row: tuple[Any, ...], warned: list[tuple[str, str]]
+) -> None:
+    found = TrainingRange(FEATURES).warnings([(3.0, "male", 3, 0.0), row])
+    assert [(w["row"], w["feature"]) for w in found] == [(1, feature) for feature, _ in warned]
+    for warning, (_, said) in zip(found, warned, strict=True):
+        assert said in warning["reason"]
+
+
+def test_a_category_has_no_range_whatever_its_contract_says() -> None:
+    words = Feature("sex", "category", "b", minimum=0.0, maximum=1.0, categories=["female"])
+    assert TrainingRange([words]).warnings([("female",)]) == []
+
+
+def test_a_bound_beyond_the_inputs_type_is_none() -> None:
+    known = TrainingRange([Feature("mass", "number", "a", minimum=-1e300, maximum=1e300)])
+    assert known.covers_matrix(np.array([[3e38]], dtype=np.float32))
+    assert not known.covers_matrix(np.array([[np.inf]], dtype=np.float32))
+    assert not known.covers_matrix(np.array([[-np.inf]], dtype=np.float32))
+    assert not known.covers_matrix(np.array([[np.nan]], dtype=np.float32))
+
+
+def test_the_warnings_of_one_answer_are_bounded() -> None:
+    assert len(TrainingRange(FEATURES).warnings([(99.0, "male", 99, 0.0)] * 500)) == MAX_WARNINGS
+
+
+def test_an_unseen_category_is_warned_of_where_the_contract_says_so() -> None:
+    known = TrainingRange(
+        [
+            Feature("sex", "category", "b", categories=["f", "m"], open_categories=True,
+                    nullable=True, warn_unseen=True),
+            Feature("text", "category", "t", categories=["a b"], open_categories=True),
+            Feature("mass", "number", "a", minimum=2.0, maximum=7.5),
+        ]
+    )  # fmt: skip
+    assert known.covers_row(("f", "new text", 3.0))
+    assert known.covers_row((None, "new text", 3.0))
+    assert not known.covers_row(("x", "new text", 3.0))
+    found = known.warnings([("f", "", 3.0), ("x" * 100, "", 9.0), (None, "", 3.0)])
+    assert [(w["row"], w["feature"]) for w in found] == [(1, "sex"), (1, "mass")]
+    assert found[0]["reason"] == f"'{'x' * 60}...' was not seen in training"
+    assert len(known.warnings([("x", "", 3.0)] * 500)) == MAX_WARNINGS

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from inference.errors import InferenceError, RequestError
+from inference.model.plan import Plan
+from inference.model.servable import Servable
+from inference.serving.dispatcher import Dispatcher
+from inference.serving.inferrer import Inferrer
+from inference.settings import Settings
+from inference.telemetry.counters import Ledger
+from inference.telemetry.timing import Timing
+from support.models import artifacts as artefacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = 100_000
+
+
+@pytest.fixture
+def inferrer() -> Iterator[Inferrer]:
+    dispatcher = Dispatcher(Settings(), Ledger("waiting", 1))
+    yield Inferrer(dispatcher, max_rows=ROWS)
+    dispatcher.close()
+
+
+@pytest.fixture(scope="module")
+def penguins() -> Servable:
+    return Servable("penguins", 1, artefacts.penguins(), plan=Plan("inline", inline_rows=128))
+
+
+def request(rows: int) -> bytes:
+    array = np.random.default_rng(0).normal(size=(rows, 4)).astype(np.float32)
+    data = array.reshape(-1).tolist()
+    given = {"name": "X", "shape": [rows, 4], "datatype": "FP32", "data": data}
+    return json.dumps({"inputs": [given]}).encode()
+
+
+def test_a_large_batch_leaves_the_loop_to_others(inferrer: Inferrer, penguins: Servable) -> None:
+    """What the loop's own thread computes is measured, which no busy machine can spoil."""
+    large, small = request(ROWS), request(1)
+
+    async def ask() -> tuple[float, float, int, bytes]:
+        answered = 0
+        began, on_loop = time.process_time(), time.thread_time()
+        task = asyncio.create_task(inferrer.infer(penguins, large, None, Timing()))
+        while not task.done():
+            assert inferrer.infer_now(penguins, small, None, Timing()) is not None
+            answered += 1
+            await asyncio.wait([task], timeout=0.005)
+        spent = time.process_time() - began, time.thread_time() - on_loop
+        return *spent, answered, (await task).body
+
+    everything, on_loop, answered, body = asyncio.run(ask())
+    assert len(json.loads(body)["outputs"][0]["data"]) == ROWS
+    assert answered > 3
+    assert on_loop < everything / 3
+
+
+def test_what_is_small_is_answered_at_once(inferrer: Inferrer, penguins: Servable) -> None:
+    assert inferrer.infer_now(penguins, request(1), None, Timing()) is not None
+
+
+def test_what_is_large_has_to_wait(inferrer: Inferrer, penguins: Servable) -> None:
+    assert inferrer.infer_now(penguins, request(2000), None, Timing()) is None
+
+
+def test_a_model_without_plan_has_to_wait(inferrer: Inferrer) -> None:
+    servable = Servable("penguins", 1, artefacts.penguins())
+    assert inferrer.infer_now(servable, request(1), None, Timing()) is None
+
+
+def test_both_ways_answer_alike(inferrer: Inferrer, penguins: Servable) -> None:
+    now = inferrer.infer_now(penguins, request(3), None, Timing())
+    later = asyncio.run(inferrer.infer(penguins, request(3), None, Timing()))
+    assert now == later
+
+
+def test_a_failed_run_is_the_callers_mistake_only_without_contract(inferrer: Inferrer) -> None:
+    """Dimensions with one name must agree, which only the graph knows."""
+    spelt = artefacts.graph(
+        [artefacts.node("Add", ["a", "b"], ["c"])],
+        [artefacts.value(name, artefacts.FLOAT, "n") for name in "ab"],
+        [artefacts.value("c", artefacts.FLOAT, "n")],
+    )
+    servable = Servable("sum", 1, artefacts.model(spelt))
+    inputs = [
+        {"name": name, "shape": [n], "datatype": "FP32", "data": [1.0] * n}
+        for name, n in (("a", 2), ("b", 3))
+    ]
+    body = json.dumps({"inputs": inputs}).encode()
+    with pytest.raises(RequestError, match="'sum' cannot be run on these inputs"):
+        asyncio.run(inferrer.infer(servable, body, None, Timing()))
+
+    class Contracted(Servable):
+        contract = object()  # type: ignore[assignment]
+
+    servable.__class__ = Contracted
+    del servable.__dict__["contract"]
+    with pytest.raises(InferenceError):
+        asyncio.run(inferrer.infer(servable, body, None, Timing()))

@@ -1,0 +1,340 @@
+"""Known heads: they may save time, and change nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from inference.errors import UnknownCallerError
+from inference.web.fast.head_cache import Head, Heads
+from inference.web.fast.routes import HotRoutes
+from inference.web.transport.bounded_protocol import bounded
+from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.fast_path import DirectProtocol
+from inference.web.transport.plain_protocol import PlainProtocol
+from support.fake_transport import FakeTransport
+
+if TYPE_CHECKING:
+    from inference.web.message.exchange import Exchange, Response
+    from inference.web.transport.protocol import Protocol
+
+HEAD = b"POST /hot HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n"
+KNOWN: Any = Head(family=None, path="/hot", headers=[], body_bytes=4, scope={})  # type: ignore[arg-type]
+
+
+class Echo:
+    """Answers with all that it was asked, to a body of ``wait`` only after a while."""
+
+    def takes(self, path: str) -> bool:
+        return path == "/hot"
+
+    def answer_now(self, exchange: Exchange) -> Response | None:
+        if exchange.body == b"wait":
+            return None
+        told = repr((exchange.path, exchange.headers, exchange.body)).encode()
+        return exchange.respond(200, b"text/plain", told)
+
+    async def answer(self, exchange: Exchange) -> Response:
+        return exchange.respond(200, b"text/plain", b"waited")
+
+    def refuse(self, exchange: Exchange, error: Exception) -> Response:
+        return exchange.respond(getattr(error, "status", 500), b"text/plain", str(error).encode())
+
+
+class Gate:
+    """Lets in who shows the key of the day, and counts who was asked."""
+
+    def __init__(self) -> None:
+        self.key = b"monday"
+        self.asked = 0
+
+    def admit(self, headers: list[tuple[bytes, bytes]], _: object) -> None:
+        self.asked += 1
+        if (b"x-api-key", self.key) not in headers:
+            raise UnknownCallerError("no")
+
+    identify = admit
+
+    def charge(self, caller: None, _: object) -> None:
+        pass
+
+    def is_welcome(self, headers: list[tuple[bytes, bytes]], _: object) -> bool:
+        return (b"x-api-key", self.key) in headers
+
+
+class Connection:
+    """One connection to :class:`Echo`; made within a running loop.
+
+    Args:
+        heads: ``None`` for none that is ever known.
+        gate: As of :class:`HotRoutes`.
+        keep_alive: Seconds after which it is closed.
+        protocol: The protocol.
+    """
+
+    def __init__(
+        self,
+        heads: Heads | None,
+        gate: Any = None,
+        keep_alive: Any = 60,
+        protocol: type[Protocol] = DirectProtocol,
+    ) -> None:
+        async def nothing(*_: Any) -> None:
+            pytest.fail("a route that is not hot")
+
+        hot = HotRoutes(nothing, [Echo()], max_body_bytes=1000, gate=gate)
+        hot.heads = heads or NoHeads()
+        config = uvicorn.Config(
+            hot, log_config=None, proxy_headers=False, timeout_keep_alive=keep_alive
+        )
+        self.transport = FakeTransport()
+        self.protocol = bounded(protocol, Bounds())(config, ServerState(), {})
+        self.protocol.connection_made(self.transport)
+
+    def send(self, data: bytes) -> None:
+        if not (self.transport.closed or self.transport.ended):
+            self.protocol.data_received(data)
+
+    @property
+    def answers(self) -> bytes:
+        """What was written, without what differs from time to time."""
+        return re.sub(rb"(x-request-id|server-timing): [^\r]*", rb"\1", self.transport.written)
+
+
+class NoHeads(Heads):
+    def find(self, message: bytes) -> None:  # noqa: ARG002 - nothing is ever known
+        return None
+
+
+class CountingHeads(Heads):
+    found = 0
+
+    def find(self, message: bytes) -> Any:
+        found = super().find(message)
+        self.found += found is not None
+        return found
+
+
+async def settle(*connections: Connection) -> None:
+    """Let every task that is ready run to its end, and what waits for its turn have it."""
+    quiet = 0
+    for _ in range(100_000):
+        waits = any(one.protocol.is_held_back and not one.transport.ended for one in connections)
+        quiet = 0 if waits else quiet + 1
+        if quiet == 20:
+            break
+        await asyncio.sleep(0)
+
+
+def test_only_one_whole_message_is_found() -> None:
+    heads = Heads()
+    heads.note(HEAD + b"body", KNOWN)
+    assert heads.find(HEAD + b"soul") == (KNOWN, b"soul")
+    for other in (HEAD, HEAD + b"sou", HEAD + b"souls", b"\r\n" + HEAD + b"soul", b"", b"soul"):
+        assert heads.find(other) is None, other
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"\r\n" + HEAD + b"body" + b"\r\n",
+        HEAD + b"body" + HEAD + b"body",
+        HEAD + b"body and more",
+        HEAD[:-2] + b"X-Long: " + b"x" * 3000 + b"\r\n\r\nbody",
+        b"no head at all",
+        b"\r\n" * 4,
+    ],
+)
+def test_what_is_not_one_message_is_not_noted(packet: bytes) -> None:
+    heads = Heads()
+    heads.note(packet, KNOWN)
+    assert heads.find(packet) is None
+    assert heads.find(HEAD + b"body") is None
+
+
+def test_a_head_that_will_not_come_again_is_not_noted() -> None:
+    heads = Heads()
+    heads.note(HEAD + b"body", KNOWN._replace(headers=[(b"x-request-id", b"1")]))
+    assert heads.find(HEAD + b"body") is None
+
+
+def test_they_do_not_pile_up() -> None:
+    heads = Heads()
+    for number in range(1000):
+        head = b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\n" % number
+        heads.note(head + b"body", KNOWN)
+        assert heads.find(head + b"body")
+    assert len(heads._known) <= 256
+
+
+@pytest.mark.parametrize(("others", "is_known"), [(254, True), (255, True), (256, False)])
+def test_oldest_head_is_forgotten_first(others: int, is_known: bool) -> None:
+    heads = Heads()
+    heads.note(HEAD + b"body", KNOWN)
+    for number in range(others):
+        heads.note(b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\nbody" % number, KNOWN)
+    assert (heads.find(HEAD + b"body") is not None) == is_known
+
+
+# Parts of requests; some make no request at all, some belong to the message before or behind.
+LINES = [b"POST /hot HTTP/1.1", b"POST /hot?a=b HTTP/1.1", b"POST /h%6ft HTTP/1.1"]
+FIELDS = [
+    b"X-A: POST /hot HTTP/1.1",
+    b"X-A:b",
+    b"Connection: keep-alive",
+    b"Expect: 100-continue",
+    b"Upgrade: h2c\r\nConnection: Upgrade",
+    b"X-Request-ID: given",
+]
+RARE = [
+    b"Connection: close",
+    b" folded",
+    b"no colon",
+    b"Content-Length: 7",
+    b"Host: twice",
+    b"Transfer-Encoding: gzip, chunked",
+]
+BODIES = [b"", b"body", b"wait", b"POST /hot HTTP/1.1\r\nHost: h\r\n\r\n", b"\r\n\r\n", b"{}"]
+
+
+def make_stream(chance: random.Random) -> list[bytes]:
+    """Make some requests, cut into packets at their ends or anywhere."""
+    messages = []
+    for _ in range(chance.randint(2, 5)):
+        body = chance.choice(BODIES)
+        fields = [b"Host: h"] if chance.random() < 0.97 else []
+        fields += chance.choices(FIELDS, k=chance.randint(0, 2))
+        if chance.random() < 0.05:
+            fields.append(chance.choice(RARE))
+        if chance.random() < 0.2:
+            fields.append(b"Transfer-Encoding: chunked")
+            body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
+        elif body or chance.random() < 0.5:
+            fields.append(b"Content-Length: %d" % len(body))
+        head = b"\r\n".join([chance.choice(LINES), *fields, b"", b""])
+        messages.append(chance.choice([b"", b"", b"", b"\r\n"]) + head + body)
+        if chance.random() < 0.1:
+            messages.append(b"\r\n" * chance.randint(1, 6))
+    if chance.random() < 0.6:
+        return messages
+    whole = b"".join(messages)
+    cuts = sorted(chance.sample(range(len(whole)), chance.randint(0, 4)))
+    return [whole[a:b] for a, b in itertools.pairwise([0, *cuts, len(whole)])]
+
+
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_what_is_known_changes_no_answer(protocol: type[Protocol]) -> None:
+    """Two services are sent the same streams; one of them never knows a head."""
+    chance = random.Random(7)
+    heads = CountingHeads()
+
+    async def compare(packets: list[bytes]) -> None:
+        knowing, ignorant = (Connection(h, protocol=protocol) for h in (heads, None))
+        for packet in packets:
+            knowing.send(packet)
+            ignorant.send(packet)
+            await settle(knowing, ignorant)
+        assert knowing.answers == ignorant.answers, packets
+        assert knowing.transport.closed == ignorant.transport.closed, packets
+        assert knowing.transport.ended == ignorant.transport.ended, packets
+        for connection in (knowing, ignorant):
+            connection.transport.close()
+            connection.protocol.connection_lost(None)
+
+    async def compare_all() -> None:
+        for _ in range(2000):
+            await compare(make_stream(chance))
+
+    asyncio.run(compare_all())
+    assert heads.found > 500, "the streams do not test what they are for"
+
+
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_a_head_cut_out_of_another_is_not_believed(protocol: type[Protocol]) -> None:
+    """The second packet looks like a request, and is the end of a header and more."""
+
+    async def run() -> None:
+        heads = Heads()
+        connection = Connection(heads, protocol=protocol)
+        connection.send(b"POST /hot HTTP/1.1\r\nX-Api-Key: mine\r\nX: ")
+        connection.send(HEAD + b"body")
+        await settle()
+        assert b"mine" in connection.transport.written
+        assert heads.find(HEAD + b"body") is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("lines", range(1, 9))
+def test_blank_lines_are_no_head(protocol: type[Protocol], lines: int) -> None:
+    async def run() -> None:
+        heads = Heads()
+        connection = Connection(heads, protocol=protocol)
+        for packet in (HEAD + b"body", b"\r\n" * lines, HEAD + b"body"):
+            connection.send(packet)
+            await settle()
+        assert list(heads._known) == [HEAD]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_the_gate_is_asked_once_for_each_request(protocol: type[Protocol]) -> None:
+    async def run() -> None:
+        gate, heads = Gate(), CountingHeads()
+        connection = Connection(heads, gate, protocol=protocol)
+        keyed = HEAD.replace(b"Host", b"X-Api-Key: monday\r\nHost")
+        for count, body in enumerate([b"body", b"soul", b"wait", b"soul"], 1):
+            connection.send(keyed + body)
+            await settle()
+            assert connection.transport.written.count(b"HTTP/1.1 200 OK") == count
+            assert gate.asked == count
+        assert heads.found == 3
+        gate.key = b"tuesday"
+        connection.send(keyed + b"body")
+        await settle()
+        assert connection.transport.written.count(b"HTTP/1.1 401 ") == 1
+        assert gate.asked == 5
+
+    asyncio.run(run())
+
+
+def test_a_connection_is_closed_when_it_has_been_quiet_since_a_known_head() -> None:
+    async def run() -> None:
+        heads = Heads()
+        Connection(heads).send(HEAD + b"body")
+        connection = Connection(heads, keep_alive=0.05)
+        connection.send(HEAD + b"body")
+        assert not connection.protocol._timer.is_on
+        armed = connection.protocol.timeout_keep_alive_task
+        connection.send(HEAD + b"soul")
+        assert connection.protocol.timeout_keep_alive_task is armed
+        await asyncio.wait_for(connection.transport.gone.wait(), 10)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+def test_a_known_head_is_answered_at_the_end_and_the_connection_closed(
+    protocol: type[Protocol],
+) -> None:
+    async def run() -> None:
+        connection = Connection(Heads(), protocol=protocol)
+        connection.send(HEAD + b"body")
+        await settle()
+        connection.protocol.shutdown()
+        connection.send(HEAD + b"body")
+        await settle()
+        assert connection.transport.written.count(b"HTTP/1.1 200 OK") == 2
+        assert b"connection: close" in connection.transport.written
+        assert connection.transport.closed
+
+    asyncio.run(run())

@@ -1,0 +1,241 @@
+"""What a GET answers with is made off the loop, once for all who ask at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+import pytest
+from fastapi import FastAPI
+
+from inference.repository.snapshot import Model, Snapshot, Version
+from inference.telemetry.recorder import Book
+from inference.web.api.metrics import metrics_router
+from inference.web.api.model_documents import ModelsDocument, encode_model
+from inference.web.api.models import models_router
+from inference.web.api.schemas import ModelDetail, ModelsView
+from inference.web.documents import Document, DocumentResponse, Documents, Subject, encoded
+from inference.web.openapi.document import OpenApiDocument
+from inference.web.readiness import Readiness
+from inference.web.v2.router import oip_router
+from support.amount import amount
+from support.repository_harness import Bench, live, note, scenario
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+MODELS = amount("DOCUMENT_MODELS", 25)
+ROUTES = (
+    "/openapi.json",
+    "/models",
+    "/models/model-1",
+    "/v2/models",
+    "/v2/models/model-1",
+    "/v2/models/model-1/config",
+    "/v2/models/model-1/stats",
+    "/v2/models/stats",
+    "/metrics",
+)
+KEPT = ROUTES[:6]
+
+
+class Thing:
+    """What a document is made of."""
+
+
+@contextlib.asynccontextmanager
+async def asking(bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
+    app, book = FastAPI(openapi_url="/openapi.json"), Book()
+    OpenApiDocument(app, bench.repository).install()
+    app.include_router(models_router(bench.repository, bench.state_file))
+    app.include_router(metrics_router(book, bench.repository, aliases=True))
+    app.include_router(
+        oip_router(
+            bench.repository, bench.state_file, book, bench.settings, Readiness(bench.repository)
+        )
+    )
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def heart() -> AsyncIterator[list[float]]:
+    """Note how long the loop was held each time, in seconds."""
+    gaps: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            gaps.append(time.perf_counter() - before)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield gaps
+    finally:
+        beating.cancel()
+
+
+def many_models(root: Path) -> Bench:
+    bench = Bench(root)
+    for number in range(MODELS):
+        bench.put(f"model-{number}/1/model.onnx", note(number))
+    return bench
+
+
+@scenario
+async def test_no_document_holds_the_loop(tmp_path: Path) -> None:
+    async with live(many_models(tmp_path)) as bench, asking(bench) as client:
+        await bench.until(lambda s: len(s.ready_names) == MODELS)
+        await client.get("/openapi.json")  # FastAPI's own part is made once
+        for route in ROUTES:
+            bench.choose(unloaded=["model-0"])  # so that nothing is known yet
+            bench.choose(unloaded=[])
+            async with heart() as gaps:
+                answers = await asyncio.gather(*(client.get(route) for _ in range(20)))
+            assert {answer.status_code for answer in answers} == {200}
+            assert max(gaps) < 0.5, route
+
+
+@scenario
+async def test_documents_fit_what_the_description_of_routes_says(tmp_path: Path) -> None:
+    async with live(many_models(tmp_path)) as bench, asking(bench) as client:
+        await bench.until(lambda s: len(s.ready_names) == MODELS)
+        bench.choose(selection={"model": "model-1"})
+        listed = ModelsView.model_validate_json((await client.get("/models")).content)
+        assert [m.name for m in listed.models if m.selected] == ["model-1"]
+        assert len(listed.models) == MODELS
+        one = ModelDetail.model_validate_json((await client.get("/models/model-1")).content)
+        assert one.selected
+        assert one.contract is not None
+
+
+@scenario
+async def test_who_has_a_document_is_not_sent_it_again(tmp_path: Path) -> None:
+    async with live(many_models(tmp_path)) as bench, asking(bench) as client:
+        await bench.until(lambda s: len(s.ready_names) == MODELS)
+        for route in KEPT:
+            first = await client.get(route)
+            etag = first.headers["etag"]
+            for known in (etag, f'"other", W/{etag}', "*"):
+                again = await client.get(route, headers={"if-none-match": known})
+                assert (again.status_code, again.content) == (304, b"")
+                assert again.headers["etag"] == etag
+            other = await client.get(route, headers={"if-none-match": '"other"'})
+            assert other.content == first.content
+        before = (await client.get("/models")).headers["etag"]
+        bench.put("new.onnx", note(1000))
+        await bench.until(lambda s: "new" in s.ready_names)
+        answer = await client.get("/models", headers={"if-none-match": before})
+        assert answer.status_code == 200
+        assert "new" in answer.text
+
+
+@scenario
+async def test_a_document_is_current_when_it_is_asked_for(tmp_path: Path) -> None:
+    async with live(many_models(tmp_path)) as bench, asking(bench) as client:
+        await bench.until(lambda s: len(s.ready_names) == MODELS)
+        for name in ("model-3", "model-4", "model-5"):
+            bench.choose(unloaded=[name])
+            answers = await asyncio.gather(*(client.get("/v2/models") for _ in range(5)))
+            assert all(name not in answer.json()["models"] for answer in answers)
+
+
+@scenario
+async def test_many_askers_share_one_document() -> None:
+    made, may_end = [], threading.Event()
+    things = [Thing()]
+
+    def make(subject: Subject) -> int:
+        made.append(subject.thing)
+        may_end.wait(10)
+        return len(made)
+
+    document = Document(lambda: Subject(things[-1]), make)
+    first = [asyncio.create_task(document.get()) for _ in range(50)]
+    await asyncio.sleep(0)
+    first[0].cancel()  # who leaves ends nothing for the others
+    things.append(Thing())  # the first is made of what has gone meanwhile
+    second = [asyncio.create_task(document.get()) for _ in range(50)]
+    await asyncio.sleep(0)
+    may_end.set()
+    assert await asyncio.gather(*first[1:]) == [1] * 49
+    assert await asyncio.gather(*second) == [2] * 50
+    assert await document.get() == 2
+    assert made == things
+
+
+@scenario
+async def test_what_changes_all_the_time_is_made_anew_for_each_who_asks_later() -> None:
+    made = []
+    document = Document(lambda: Subject(None), lambda _: made.append(1) or len(made))
+    assert [await document.get(), await document.get()] == [1, 2]
+
+
+@scenario
+async def test_a_document_that_cannot_be_made_fails_for_who_asked_only() -> None:
+    fails = [True]
+
+    def make(_: Subject) -> str:
+        if fails.pop() if fails else False:
+            raise ZeroDivisionError
+        return "made"
+
+    document = Document(lambda: Subject(None), make)
+    with pytest.raises(ZeroDivisionError):
+        await document.get()
+    assert await document.get() == "made"
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(15, 15), (16, 16), (17, 16)])
+def test_so_many_documents_about_single_models_are_kept(asked: int, kept: int) -> None:
+    documents: Documents[int] = Documents()
+    for number in range(asked):
+        documents.of(number, lambda: Subject(None), lambda _: 1)
+    assert len(documents._kept) == kept
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 1_000_000])
+@scenario
+async def test_a_document_is_written_in_pieces(size: int) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    body = bytes(range(256)) * (size // 256 + 1)
+    response = DocumentResponse(encoded(body[:size]))
+    await response({"type": "http", "headers": []}, receive, send)
+    headers = dict(sent[0]["headers"])
+    assert int(headers[b"content-length"]) == size
+    pieces = [message["body"] for message in sent[1:]]
+    assert b"".join(pieces) == body[:size]
+    assert max(map(len, pieces)) <= 64 * 1024
+    assert [message.get("more_body", False) for message in sent[1:]] == [True] * (
+        len(pieces) - 1
+    ) + [False]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(50, 50), (51, 51), (1000, 50)])
+def test_a_model_takes_so_much_of_the_list(count: int, shown: int) -> None:
+    """What is left out of it is told by the model's own document."""
+    refused = {v: Version(v, "quarantined", "x" * 400, quarantined=True) for v in range(1, count)}
+    model = Model("m", MappingProxyType(refused | {count: Version(count, "loading")}))
+    snapshot = Snapshot(MappingProxyType({"m": model}))
+    listed = ModelsDocument().encode(Subject(snapshot))
+    assert len(listed.body) < 70_000
+    [described] = msgspec.json.decode(listed.body)["models"]
+    assert [v["version"] for v in described["versions"]] == [*refused, count][-shown:]
+    whole = msgspec.json.decode(encode_model(Subject(model)).body)
+    assert len(whole["versions"]) == count

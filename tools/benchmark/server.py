@@ -1,0 +1,153 @@
+"""Server processes, each pinned to cores and listening on a port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmark.wrk import Request
+
+PEERS = Path(__file__).parent / "peers"
+_START_SECONDS = 60
+_PAUSE = threading.Event()  # never set
+
+
+class Server:
+    """One server, running within the ``with`` block.
+
+    Args:
+        command: What follows the interpreter; ``{port}`` stands for the port.
+        cores: Where it runs.
+        environment: Added to this process's.
+        log: Where its output goes.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        cores: Sequence[int],
+        environment: Mapping[str, str],
+        log: Path,
+    ) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("INFERENCE_")}
+        self._environment = (
+            kept
+            | {"ORT_DISABLE_TELEMETRY": "1", "INFERENCE_PORT": str(self.port)}
+            | dict(environment)
+        )
+        self._command = [
+            *("taskset", "--cpu-list", ",".join(map(str, cores)), sys.executable),
+            *(part.format(port=self.port) for part in command),
+        ]
+        self._log = log
+        self._client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._log.parent,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._client.close()
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that serves: ours is a child of its supervisor.
+
+        Other servers are the process that taskset has become.
+        """
+        assert self._process is not None
+        first = self._process.pid
+        here = Path(f"/proc/{first}/task/{first}/children")
+        children = here.read_text().split() if "inference.cli" in self._command else []
+        return int(children[0]) if children else first
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time that the process has taken so far, in all its threads."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    def answered(self, model: str) -> float:
+        """Count what our service has answered for a model."""
+        text = self._client.get("/metrics").text
+        line = rf'^inference_requests_total{{model="{re.escape(model)}",.*status="200".*}} (\S+)$'
+        return sum(float(number) for number in re.findall(line, text, re.MULTILINE))
+
+    def ask(self, request: Request) -> httpx.Response | None:
+        """Ask once; ``None`` when it does not listen yet."""
+        headers = {"Content-Type": "application/json"} | dict(request.headers)
+        with contextlib.suppress(httpx.TransportError):
+            return self._client.post(request.path, content=request.body, headers=headers)
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the server ended: {self._log.read_text(errors='replace')[-2000:]}")
+        return None
+
+    def wait_for(self, *requests: Request, pause_seconds: float = 0.02) -> float:
+        """Wait until each request is answered 200.
+
+        Returns:
+            Seconds since this call.
+        """
+        begin = time.perf_counter()
+        for request in requests:
+            while (answer := self.ask(request)) is None or answer.status_code != 200:
+                if time.perf_counter() - begin > _START_SECONDS:
+                    raise RuntimeError(f"{request.path}: {answer.text if answer else 'no answer'}")
+                _PAUSE.wait(pause_seconds)
+        return time.perf_counter() - begin
+
+
+def service(cores: Sequence[int], folder: Path, models: Path, **settings: object) -> Server:
+    """Make our service; servers made with one folder share its state, and so their plans."""
+    named = {f"INFERENCE_{name.upper()}": str(value) for name, value in settings.items()}
+    environment = {
+        "INFERENCE_MODELS_DIR": str(models),
+        "INFERENCE_STATE_DIR": str(folder / "state"),
+        "INFERENCE_LOG_LEVEL": "warning",
+    }
+    command = ["-m", "inference.cli", "serve"]
+    return Server(command, cores, environment | named, folder / "service.log")
+
+
+def peer(name: str, cores: Sequence[int], folder: Path, models: Path) -> Server:
+    """Make a peer, on the same uvicorn with the same parser and loop."""
+    command = [
+        *("-m", "uvicorn", "--app-dir", str(PEERS), f"{name}:app", "--port", "{port}"),
+        *("--http", "httptools", "--loop", "uvloop", "--log-level", "warning"),
+        *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--lifespan", "off"),
+    ]
+    return Server(command, cores, {"PEER_MODELS": str(models)}, folder / f"{name}.log")
