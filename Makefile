@@ -88,7 +88,7 @@ test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
 
 # Runs in full what `make test` samples. Set any of these numbers on the command line.
 test-all: export CORPUS ?= 1000
-test-all: export NEIGHBOURS ?= 1000
+test-all: export ATTACKERS ?= 1000
 test-all: export JUNK ?= 1900
 test-all: export REPUBLISHED ?= 5
 test-all: export STOP_RUNS ?= 30

@@ -211,7 +211,7 @@ def _errors() -> str:
     statuses: dict[int, list[str]] = {}
     for name, error in vars(errors).items():
         if isinstance(error, type) and issubclass(error, errors.RookeryError):
-            if issubclass(error, (errors.ArtefactError, errors.SettingError)):
+            if issubclass(error, (errors.ArtifactError, errors.SettingError)):
                 continue  # a quarantine's reason, or the start's; no answer
             if error not in (errors.RookeryError, errors.ClientError, errors.ServerError):
                 statuses.setdefault(error.status, []).append(name)

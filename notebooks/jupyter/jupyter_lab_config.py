@@ -16,7 +16,7 @@ c.ContentsManager.hide_globs = [
     "src",
 ]
 
-# JupyterLab asks for news, for updates and for a catalogue of extensions; nothing may leave.
+# JupyterLab asks for news, for updates and for a catalog of extensions; nothing may leave.
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"

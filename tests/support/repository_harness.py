@@ -115,7 +115,7 @@ class Bench:
 
 
 def note(number: int) -> bytes:
-    """Make a good artefact that differs from those of other numbers."""
+    """Make a good artifact that differs from those of other numbers."""
     return penguins(note=f"number {number}")
 
 

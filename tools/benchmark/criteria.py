@@ -106,7 +106,7 @@ def _throughput() -> Iterator[Criterion]:
         yield Criterion(group, what, "at least", bound, "", values)
     yield Criterion(
         "Batching: times the throughput without it",
-        "k-nearest-neighbours as skl2onnx converts it by default, one row, 64 connections",
+        "k-nearest-neighbors as skl2onnx converts it by default, one row, 64 connections",
         "at least",
         8,
         "",
@@ -121,7 +121,7 @@ def _throughput() -> Iterator[Criterion]:
 def _latency() -> Iterator[Criterion]:
     group = "A cheap model beside a costly one under full load: times its p99 alone"
     for place, where in _PLACES.items():
-        for other in ("forest-1000-rows", "neighbours"):
+        for other in ("forest-1000-rows", "neighbors"):
             for connections in _COUNTS[place]:
                 name = f"beside/{place}/{connections}"
                 values = _ratio(f"{name}/{other}", f"{name}/alone", "p99_ms")
@@ -165,7 +165,7 @@ _SAID = {
     "fastapi_onnx": "FastAPI, pydantic and onnxruntime",
     "fastapi_joblib": "FastAPI, joblib and scikit-learn",
     "forest-1000-rows": "beside 1,000 rows to the forest",
-    "neighbours": "beside one row to k-nearest-neighbours by scan",
+    "neighbors": "beside one row to k-nearest-neighbors by scan",
     "warm": "the files examined before",
     "cold": "the files never examined",
 }

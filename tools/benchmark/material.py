@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmark.names import NEIGHBOURS, SCAN, WIDE
+from benchmark.names import NEIGHBORS, SCAN, WIDE
 from benchmark.wrk import Request
 from exporter import publish
 from support.project import ROOT
@@ -102,7 +102,7 @@ class Material:
         """One row of 200 features, to a peer."""
         return Request(f"/predict-wide/{WIDE}", _encode({"features": self._wide_row}))
 
-    def artefact(self, model: str) -> Path:
+    def artifact(self, model: str) -> Path:
         """A published file."""
         return self.models / model / "1" / "model.onnx"
 
@@ -114,7 +114,7 @@ class Material:
         """Name of a model's one input."""
         from inference.model.servable import Servable  # noqa: PLC0415 - onnxruntime, only here
 
-        (spec,) = Servable(model, 1, self.artefact(model).read_bytes()).signature.inputs
+        (spec,) = Servable(model, 1, self.artifact(model).read_bytes()).signature.inputs
         return spec.name
 
     def _train_penguins(self) -> tuple[list[str], list[list[float]]]:
@@ -139,11 +139,11 @@ class Material:
         return row
 
     def _convert_by_scan(self) -> None:
-        """Convert the nearest neighbours without options, under the published one's contract."""
-        classifier = joblib.load(self.pickles / f"{NEIGHBOURS}.joblib")
+        """Convert the nearest neighbors without options, under the published one's contract."""
+        classifier = joblib.load(self.pickles / f"{NEIGHBORS}.joblib")
         sample = np.array(self._rows[:1], dtype=np.float32)
         model = to_onnx(classifier, sample, options={"zipmap": False})
-        model.metadata_props.extend(onnx.load(self.artefact(NEIGHBOURS)).metadata_props)
+        model.metadata_props.extend(onnx.load(self.artifact(NEIGHBORS)).metadata_props)
         target = self.crowd / SCAN / "1" / "model.onnx"
         target.parent.mkdir(parents=True)
         target.write_bytes(model.SerializeToString())

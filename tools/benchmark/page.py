@@ -31,7 +31,7 @@ _SCENARIOS = {
     "batch": "Many records as JSON in one request, 1 connection",
     "thousand": "1,000 rows in each form, 1 connection",
     "wide": "One row of 200 features",
-    "batching": "k-nearest-neighbours, one row, 64 connections",
+    "batching": "k-nearest-neighbors, one row, 64 connections",
     "beside": "Logistic regression beside a costly model under full load",
     "republishing": "Logistic regression while it is republished as soon as it is live",
     "workers": "Workers on all cores, 64 connections; the generator needs its part of them",

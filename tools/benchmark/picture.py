@@ -35,7 +35,7 @@ def draw(results: Results, file: Path) -> bool:
     with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9}):
         figure = Figure(figsize=(9, 5.2), layout="constrained", dpi=150)
         axes = figure.add_subplot()
-        for place, (contender, (label, colour)) in enumerate(_CONTENDERS.items()):
+        for place, (contender, (label, color)) in enumerate(_CONTENDERS.items()):
             spreads = [
                 spread(column(results, f"single/{model}/16/{contender}", "rate"))
                 for model in PENGUINS
@@ -46,7 +46,7 @@ def draw(results: Results, file: Path) -> bool:
                 medians,
                 height=_HEIGHT,
                 label=label,
-                color=colour,
+                color=color,
                 xerr=[
                     [s.median - s.low for s in spreads],
                     [s.high - s.median for s in spreads],

@@ -62,7 +62,7 @@ class Expected:
 
 @functools.lru_cache(maxsize=64)
 def probabilities(seed: int, block: str) -> NDArray[np.float64]:
-    """Compute what ``artefacts.penguins(seed)`` answers, without the service and its runtime."""
+    """Compute what ``artifacts.penguins(seed)`` answers, without the service and its runtime."""
     weights = np.random.default_rng(seed).normal(size=(len(SPECIES), 4)) / [45, 17, 200, 4200]
     scores = np.exp(np.array(BLOCKS[block]) @ weights.T)
     shares: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)

@@ -43,9 +43,9 @@ def draw(run: Run, file: Path) -> None:
         above.legend(frameon=False, loc="upper left", ncols=2)
         for fault in run.faults:
             row = kinds.index(fault.kind)
-            colour = "#a23b4a" if fault.failure or fault.kind == "kill" else "#1b6b93"
+            color = "#a23b4a" if fault.failure or fault.kind == "kill" else "#1b6b93"
             end = fault.at + max(fault.seconds, run.seconds / 300)  # so that the short ones show
-            below.plot([fault.at, end], [row, row], color=colour, linewidth=4)
+            below.plot([fault.at, end], [row, row], color=color, linewidth=4)
         below.set_yticks(range(len(kinds)), kinds, fontsize=7)
         below.set_ylim(len(kinds) - 0.4, -0.6)
         below.set_xlabel("seconds")

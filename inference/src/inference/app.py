@@ -80,8 +80,8 @@ def create_app(
     Args:
         settings: What the operator can choose.
         place: Where the workers' numbers are; by default a memory of its own.
-        reader: Reads artefacts.
-        examiner: Says whether an artefact may be served.
+        reader: Reads artifacts.
+        examiner: Says whether an artifact may be served.
         retire: Called with the reason when this process has to be replaced.
 
     Raises:

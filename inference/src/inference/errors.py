@@ -1,6 +1,6 @@
 """Every error this service raises on purpose, and which side has to act on it.
 
-A request passes decode -> look-up -> run -> encode; an artefact passes read -> examine -> load.
+A request passes decode -> look-up -> run -> encode; an artifact passes read -> examine -> load.
 Each step raises its own error. Only :mod:`inference.web.errors` turns one into a response, so this
 module knows no HTTP beyond the status that each branch stands for::
 
@@ -21,7 +21,7 @@ module knows no HTTP beyond the status that each branch stands for::
     │   └── HeadersError      431   over the limit on the size of the headers
     └── ServerError                 the operator or the model's author must act
         ├── SettingError            the settings do not go together; stops the start
-        ├── ArtefactError           this file cannot be served; becomes a quarantine's reason
+        ├── ArtifactError           this file cannot be served; becomes a quarantine's reason
         │   ├── ContractError       its metadata is not a contract
         │   └── SealError           it is not signed as the operator asks
         ├── InferenceError    500   an admitted model failed on an admissible input
@@ -198,15 +198,15 @@ class SettingError(ServerError):
     title = "Wrong settings"
 
 
-class ArtefactError(ServerError):
+class ArtifactError(ServerError):
     """This file cannot be served; the message becomes the quarantine's reason."""
 
 
-class ContractError(ArtefactError):
+class ContractError(ArtifactError):
     """The file's metadata is not a contract."""
 
 
-class SealError(ArtefactError):
+class SealError(ArtifactError):
     """The file is not signed as the operator asks."""
 
 

@@ -16,7 +16,7 @@ from exporter.conversion.parity import choose_tolerance
 from exporter.conversion.search import find_conversion
 from exporter.data.dataset import gather
 from exporter.data.estimator import Original
-from exporter.delivery.artifact import Artefact
+from exporter.delivery.artifact import Artifact
 from exporter.delivery.client import Service
 from exporter.delivery.model_name import check_name
 from exporter.delivery.pruning import NotPrunedError, prune
@@ -129,10 +129,10 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         contract = write_contract(original, data, conversion, comparison, notes)
         steps.begin("timing")
         timings = speed.measure(original, conversion, data.given.table)
-        artefact = Artefact(name, conversion.file, contract, signer)
+        artifact = Artifact(name, conversion.file, contract, signer)
         del conversion  # its session holds all of a large model
         steps.begin("admission", "the service's own examination")
-        placed = _deliver(artefact, folder, limits)
+        placed = _deliver(artifact, folder, limits)
         removed = [] if kept is None else _prune(folder.absolute(), name, kept, Service(service))
         what = "was already published: nothing has changed" if placed.unchanged else "is published"
         steps.done(f"{name} version {placed.version} {what}")
@@ -160,18 +160,18 @@ class _Placed(NamedTuple):
     unchanged: bool
 
 
-def _deliver(artefact: Artefact, folder: Path, limits: Limits) -> _Placed:
+def _deliver(artifact: Artifact, folder: Path, limits: Limits) -> _Placed:
     """Have a file admitted and placed, unless it is there already."""
-    same = artefact.find_same(folder)
+    same = artifact.find_same(folder)
     if same is not None:
         version, contract = same
-        report = _admit(folder / artefact.name / str(version) / FILE_NAME, limits)
+        report = _admit(folder / artifact.name / str(version) / FILE_NAME, limits)
         return _Placed(version, contract, report, unchanged=True)
     with Stage(folder) as stage:
-        stage.write(artefact.to_bytes())
+        stage.write(artifact.to_bytes())
         report = _admit(stage.file, limits)
-        version = stage.place(artefact.name)
-    return _Placed(version, artefact.contract, report, unchanged=False)
+        version = stage.place(artifact.name)
+    return _Placed(version, artifact.contract, report, unchanged=False)
 
 
 def _prune(folder: Path, name: str, keep: int, service: Service) -> list[int]:

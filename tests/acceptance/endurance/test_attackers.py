@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 P99_MS = 50.0
 PEAK_MIB = 1400  # docs/security.md: what one worker may take
-_STEP = max(1, len(ATTACKS) // amount("NEIGHBOURS", 4))
+_STEP = max(1, len(ATTACKS) // amount("ATTACKERS", 4))
 
 
 def _complaints(seen: Figures) -> list[str]:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from support.amount import amount
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.models.mutation import Mutator
 from support.models.oip_models import identity, several
 from support.openapi_answers import statuses
@@ -61,7 +61,7 @@ class Asked(NamedTuple):
     framed: bool
 
 
-_PENGUIN = dict(zip(artefacts.MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
+_PENGUIN = dict(zip(artifacts.MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 _MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
 _NUMBERS = {"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [39.1, 18.7, 181, 3750]}
 _WORDS = {"name": "x", "shape": [1, 2], "datatype": "BYTES", "data": ["a", "b"]}
@@ -222,13 +222,13 @@ def service(
     """Serve every kind of model; who announces more than he sends is soon refused."""
     folder = tmp_path_factory.mktemp("requests")
     with Service(folder, direct=request.param, body_seconds=0.3) as made:
-        made.put("penguins/1/model.onnx", artefacts.penguins(1))
-        made.put("penguins/2/model.onnx", artefacts.penguins(2))
-        made.put("spare/1/model.onnx", artefacts.penguins(3))
-        made.put("mixed.onnx", artefacts.mixed())
+        made.put("penguins/1/model.onnx", artifacts.penguins(1))
+        made.put("penguins/2/model.onnx", artifacts.penguins(2))
+        made.put("spare/1/model.onnx", artifacts.penguins(3))
+        made.put("mixed.onnx", artifacts.mixed())
         made.put("several.onnx", several())
         made.put(
-            "zipmap.onnx", artefacts.model(artefacts.classifier_graph(("a", "b"), zipmap=True))
+            "zipmap.onnx", artifacts.model(artifacts.classifier_graph(("a", "b"), zipmap=True))
         )
         for datatype in ("FP32", "FP16", "BYTES"):
             made.put(f"id-{datatype.lower()}.onnx", identity(datatype))

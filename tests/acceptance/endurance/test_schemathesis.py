@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.amount import amount
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.models.oip_models import identity, several
 from support.service.process import Service
 
@@ -38,9 +38,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 8 * EXAMPLES)]
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Serve models that all answer, since a model that does not is a 503, which is no fault."""
     made = Service(tmp_path_factory.mktemp("schemathesis"))
-    made.put("penguins/1/model.onnx", artefacts.penguins(1))
-    made.put("penguins/2/model.onnx", artefacts.penguins(2))
-    made.put("mixed.onnx", artefacts.mixed())
+    made.put("penguins/1/model.onnx", artifacts.penguins(1))
+    made.put("penguins/2/model.onnx", artifacts.penguins(2))
+    made.put("mixed.onnx", artifacts.mixed())
     made.put("id-fp32.onnx", identity("FP32"))
     made.put("several.onnx", several())
     try:

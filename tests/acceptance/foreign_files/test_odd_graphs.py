@@ -44,7 +44,7 @@ ESTIMATORS = {
     "isolation": IsolationForest(n_estimators=3),
     "linear-svc": LinearSVC(),
     "ridge": MultiOutputRegressor(Ridge()),
-    "neighbours": KNeighborsClassifier(2),
+    "neighbors": KNeighborsClassifier(2),
     "pca": PCA(1),
     "scaled": make_pipeline(StandardScaler(), LogisticRegression()),
     "binned": KBinsDiscretizer(2, encode="onehot-dense", quantile_method="averaged_inverted_cdf"),

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from onnx import ModelProto, TensorProto
 
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 from inference.model.graph.onnx_file import _FIELDS, read_metadata
 
 if TYPE_CHECKING:
@@ -117,5 +117,5 @@ def test_external_data_is_refused_on_every_path(path: list[FieldDescriptor]) -> 
     assert isinstance(inner, ModelProto)
     inner.ir_version = 10
     inner.graph.name = "g"
-    with pytest.raises(ArtefactError, match="'stolen' keeps its data in another file"):
+    with pytest.raises(ArtifactError, match="'stolen' keeps its data in another file"):
         read_metadata(inner.SerializeToString())

@@ -111,7 +111,7 @@ def test_a_damaged_newest_version_is_not_the_same(folder: Path, damage: bytes | 
 
 
 def test_the_penguins_are_not_published_twice(tmp_path: Path) -> None:
-    """Forests, neighbours, calibrated machines and boosting come out the same each time."""
+    """Forests, neighbors, calibrated machines and boosting come out the same each time."""
     script = runpy.run_path(str(ROOT / "notebooks" / "penguins.py"))
     penguins = script["load_penguins"]().dropna().sample(150, random_state=0)
     rows = penguins[list(script["UNITS"])]

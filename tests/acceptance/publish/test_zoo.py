@@ -118,9 +118,9 @@ CASES: dict[str, Case] = {
         lambda: AdaBoostClassifier(n_estimators=5, random_state=0), "female"
     ),
     "bagging": Case(lambda: BaggingClassifier(n_estimators=5, random_state=0), precision="float64"),
-    "neighbours": Case(lambda: _scaled(KNeighborsClassifier())),
-    "neighbours-narrow-integers": Case(lambda: _scaled(KNeighborsClassifier()), ("code", "int8")),
-    "neighbours-by-distance": Case(
+    "neighbors": Case(lambda: _scaled(KNeighborsClassifier())),
+    "neighbors-narrow-integers": Case(lambda: _scaled(KNeighborsClassifier()), ("code", "int8")),
+    "neighbors-by-distance": Case(
         lambda: _scaled(KNeighborsClassifier(weights="distance")), precision="float64"
     ),
     "support-vectors": Case(lambda: _scaled(SVC())),
@@ -189,7 +189,7 @@ CASES: dict[str, Case] = {
         precision="float64",
     ),
     "support-vector-regression": Case(lambda: _scaled(SVR(C=100)), "body_mass_g", LENGTHS),
-    "neighbours-regression": Case(
+    "neighbors-regression": Case(
         lambda: _scaled(KNeighborsRegressor()), "body_mass_g", LENGTHS, precision="float64"
     ),
     "gaussian-process-regression": Case(

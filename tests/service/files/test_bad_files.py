@@ -86,7 +86,7 @@ def test_a_huge_file_is_quarantined_unread(service: Service) -> None:
         ("\\xff.onnx", "a model's name has a-z"),
     ],
 )
-def test_what_is_no_artefact_is_ignored_with_a_reason(
+def test_what_is_no_artifact_is_ignored_with_a_reason(
     service: Service, path: str, said: str
 ) -> None:
     def ignored() -> dict[str, str]:

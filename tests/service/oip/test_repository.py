@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.service.process import Service
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ ROW = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, 
 def own(tmp_path: Path) -> Iterator[Service]:
     """Serve penguins in two versions, and a file that is refused."""
     service = Service(tmp_path)
-    service.put("penguins/1/model.onnx", artefacts.penguins(1))
-    service.put("penguins/2/model.onnx", artefacts.penguins(2))
+    service.put("penguins/1/model.onnx", artifacts.penguins(1))
+    service.put("penguins/2/model.onnx", artifacts.penguins(2))
     service.put("bad.onnx", b"this is no model")
     try:
         yield service.start(within=120)
@@ -113,7 +113,7 @@ def test_holds_when_many_ask_at_once(own: Service) -> None:
 
 
 def test_finds_a_file_that_was_placed_just_before(own: Service) -> None:
-    own.put("fresh/1/model.onnx", artefacts.integers())
+    own.put("fresh/1/model.onnx", artifacts.integers())
     post(own, "/models/fresh/load")
     assert own.client.get("/v2/models/fresh/ready").status_code == 200
 
@@ -131,7 +131,7 @@ def test_says_that_there_is_no_such_model(own: Service, verb: str) -> None:
 
 def test_what_one_worker_answered_holds_in_all(tmp_path: Path) -> None:
     service = Service(tmp_path, workers=2)
-    service.put("penguins/1/model.onnx", artefacts.penguins(1))
+    service.put("penguins/1/model.onnx", artifacts.penguins(1))
     try:
         service.start(within=120)
         service.client.post("/select-model/", params={"model": "penguins"}).raise_for_status()

@@ -1,4 +1,4 @@
-"""Artefacts for the tests, written without the ``onnx`` package.
+"""Artifacts for the tests, written without the ``onnx`` package.
 
 ONNX is protobuf, and a test needs little of it: this spells the messages by hand, so that the lean
 suite can make any file it needs, the malicious ones included. Field numbers are onnx.proto's.

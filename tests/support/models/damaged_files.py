@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from inference.model.contract import METADATA_KEY
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.models.mutation import Mutator
 from support.project import FIXTURES
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ORIGINALS: list[bytes] = [
-    artefacts.penguins(),
-    artefacts.mixed(),
-    artefacts.regressor(["a", "b"]),
+    artifacts.penguins(),
+    artifacts.mixed(),
+    artifacts.regressor(["a", "b"]),
     *((FIXTURES / f"{name}.onnx").read_bytes() for name in
       ("penguins-logistic", "mixed-columns", "zipmap", "regressor", "foreign")),
 ]  # fmt: skip
@@ -46,7 +46,7 @@ def make_mutant(number: int) -> tuple[str, bytes]:
     if kind == "truncation":
         return kind, content
     # A content that was examined once is not examined again.
-    return kind, content + artefacts.message((14, artefacts.message((1, "n"), (2, str(number)))))
+    return kind, content + artifacts.message((14, artifacts.message((1, "n"), (2, str(number)))))
 
 
 def _as_bytes(*changes: Callable[[Mutator, bytes], bytes]) -> Callable[..., bytes]:
@@ -129,9 +129,9 @@ def _nested(chance: random.Random, model: Any) -> None:
 def _very_nested(chance: random.Random, content: bytes) -> bytes:
     inner = b""
     for _ in range(chance.choice((50, 98, 500, 3000))):
-        inner = artefacts.graph([artefacts.message((4, "If"), (5, artefacts.attribute(
+        inner = artifacts.graph([artifacts.message((4, "If"), (5, artifacts.attribute(
             "then_branch", ("graph", inner))))], [], [])  # fmt: skip
-    return content + artefacts.message((7, inner))
+    return content + artifacts.message((7, inner))
 
 
 def _external(chance: random.Random, model: Any) -> None:
@@ -166,11 +166,11 @@ def _metadata(chance: random.Random, model: Any) -> None:
 
 
 def _greedy(*_: object) -> bytes:
-    return artefacts.greedy()
+    return artifacts.greedy()
 
 
 def _endless(*_: object) -> bytes:
-    return artefacts.endless()
+    return artifacts.endless()
 
 
 _KINDS: dict[str, Callable[..., bytes]] = {

@@ -1,4 +1,4 @@
-"""Artefacts and services for the tests of the Open Inference Protocol."""
+"""Artifacts and services for the tests of the Open Inference Protocol."""
 
 from __future__ import annotations
 

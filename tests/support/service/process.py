@@ -118,7 +118,7 @@ class Service:
         return self.log_file.read_text(errors="replace")
 
     def put(self, place: str, data: bytes) -> Path:
-        """Place an artefact as ``publish()`` does: under a dot-name, then renamed."""
+        """Place an artifact as ``publish()`` does: under a dot-name, then renamed."""
         target = self.models / place
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{target.name}.tmp"

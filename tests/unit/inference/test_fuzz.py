@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from inference.errors import ArtefactError, ClientError, ContractError
+from inference.errors import ArtifactError, ClientError, ContractError
 from inference.model.contract import METADATA_KEY, decode_contract, encode_contract
 from inference.model.features import check_against
 from inference.model.graph.onnx_file import read_metadata
@@ -31,7 +31,7 @@ from inference.serving.tensors.request import read_request
 from inference.web.message.body import Bodies
 from inference.web.message.compression import decompress
 from support.amount import amount
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.models.mutation import Mutator
 
 if TYPE_CHECKING:
@@ -109,13 +109,13 @@ def tell(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
 
 # -- rows ------------------------------------------------------------------------------------------
 
-_PENGUIN = dict(zip(artefacts.MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
+_PENGUIN = dict(zip(artifacts.MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 _MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
 
 
 @pytest.mark.parametrize(
     ("content", "record"),
-    [(artefacts.penguins(), _PENGUIN), (artefacts.mixed(), _MIXED)],
+    [(artifacts.penguins(), _PENGUIN), (artifacts.mixed(), _MIXED)],
     ids=["matrix", "columns"],
 )
 def test_rows_become_arrays_of_the_right_type_or_are_refused(
@@ -296,18 +296,18 @@ def _callers_rows(contract: Contract) -> list[Any]:
 
 def test_contracts_are_consistent_or_refused(tell: Callable[[str], None]) -> None:
     """What is taken is written as it was read, and rows for it are read or refused."""
-    contents = (artefacts.penguins(), artefacts.mixed(), artefacts.regressor(["a", "b"]))
+    contents = (artifacts.penguins(), artifacts.mixed(), artifacts.regressor(["a", "b"]))
     servables = [Servable("m", 1, content) for content in contents]
     signatures = [servable.signature for servable in servables[:2]]
     corpus = [encode_contract(s.contract).encode() for s in servables if s.contract]
-    corpus.append(read_metadata(artefacts.booleans())[METADATA_KEY].encode())
+    corpus.append(read_metadata(artifacts.booleans())[METADATA_KEY].encode())
     spoken_of = [0] * len(signatures)
 
     def decode(data: bytes) -> object:
         contract = decode_contract(data)
         assert decode_contract(encode_contract(contract)) == contract
         for index, signature in enumerate(signatures):
-            with contextlib.suppress(ArtefactError):
+            with contextlib.suppress(ArtifactError):
                 described = _Described(contract, signature)
                 described.read(_callers_rows(contract))
                 spoken_of[index] += 1
@@ -320,10 +320,10 @@ def test_contracts_are_consistent_or_refused(tell: Callable[[str], None]) -> Non
 
 def test_files_are_models_or_refused(tell: Callable[[str], None]) -> None:
     corpus = [
-        artefacts.penguins(),
-        artefacts.mixed(),
-        artefacts.endless(),
-        artefacts.model(artefacts.graph([], [], [], [artefacts.tensor("t", [1.0])]), {"a": "b"}),
+        artifacts.penguins(),
+        artifacts.mixed(),
+        artifacts.endless(),
+        artifacts.model(artifacts.graph([], [], [], [artifacts.tensor("t", [1.0])]), {"a": "b"}),
     ]
 
     def decode(data: bytes) -> object:
@@ -331,7 +331,7 @@ def test_files_are_models_or_refused(tell: Callable[[str], None]) -> None:
         msgspec.json.encode(metadata)
         return metadata
 
-    tell(fuzz(decode, corpus, ArtefactError, [artefacts.external_tensor("t"), b"\x7a", b"\x3a"]))
+    tell(fuzz(decode, corpus, ArtifactError, [artifacts.external_tensor("t"), b"\x7a", b"\x3a"]))
 
 
 def test_no_end_of_a_file_passes_for_a_seal_but_a_seal(tell: Callable[[str], None]) -> None:
@@ -346,4 +346,4 @@ def test_no_end_of_a_file_passes_for_a_seal_but_a_seal(tell: Callable[[str], Non
             assert append_seal(content, seal) == data
         return seal
 
-    tell(fuzz(decode, [whole, b"content"], ArtefactError))
+    tell(fuzz(decode, [whole, b"content"], ArtifactError))

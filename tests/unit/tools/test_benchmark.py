@@ -43,8 +43,8 @@ def test_ratios_are_taken_within_each_round() -> None:
 @pytest.mark.parametrize(("on", "holds"), [(90.0, "yes"), (79.0, "**no**")])
 def test_a_criterion_is_held_against_the_median(on: float, holds: str) -> None:
     results = {
-        "batching/neighbours-by-scan/on": [{"rate": on}] * 3,
-        "batching/neighbours-by-scan/off": [{"rate": 10.0}] * 3,
+        "batching/neighbors-by-scan/on": [{"rate": on}] * 3,
+        "batching/neighbors-by-scan/off": [{"rate": 10.0}] * 3,
     }
 
     (line,) = [line for line in render_verdicts(results).splitlines() if "converts it" in line]

@@ -39,7 +39,7 @@ def beside(stage: Stage) -> Iterator[dict[str, Measure]]:
     cheap = material.one(LOGISTIC)
     costly = {
         "forest-1000-rows": (FOREST, material.many(FOREST, 1000), 4),
-        "neighbours": (SCAN, material.one(SCAN), 64),
+        "neighbors": (SCAN, material.one(SCAN), 64),
     }
     asked = [cheap, *(request for _, request, _ in costly.values())]
     folder = stage.new_folder("beside")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.names import FOREST, LOGISTIC, NEIGHBOURS, PENGUINS, SCAN, WIDE
+from benchmark.names import FOREST, LOGISTIC, NEIGHBORS, PENGUINS, SCAN, WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,8 +124,8 @@ def wide(stage: Stage) -> Iterator[dict[str, Measure]]:
 
 @contextlib.contextmanager
 def batching(stage: Stage) -> Iterator[dict[str, Measure]]:
-    """One row of k-nearest-neighbours over 64 connections, with requests sharing runs and not."""
-    requests = {model: stage.material.one(model) for model in (SCAN, NEIGHBOURS)}
+    """One row of k-nearest-neighbors over 64 connections, with requests sharing runs and not."""
+    requests = {model: stage.material.one(model) for model in (SCAN, NEIGHBORS)}
     folder, models = stage.new_folder("batching"), stage.material.crowd
     asked = requests.values()
     with (
@@ -142,7 +142,7 @@ def batching(stage: Stage) -> Iterator[dict[str, Measure]]:
 @contextlib.contextmanager
 def workers(stage: Stage) -> Iterator[dict[str, Measure]]:
     """One and two workers on all cores, which they share with the generator."""
-    requests = {model: stage.material.one(model) for model in (LOGISTIC, FOREST, NEIGHBOURS)}
+    requests = {model: stage.material.one(model) for model in (LOGISTIC, FOREST, NEIGHBORS)}
     folder = stage.new_folder("workers")
     with contextlib.ExitStack() as stack:
         measures: dict[str, Measure] = {}
@@ -166,7 +166,7 @@ def _run_alone(stage: Stage, model: str, feeds: Path) -> Figures:
     done = subprocess.run(
         [
             *("taskset", "--cpu-list", str(stage.core), sys.executable, str(script)),
-            *(str(stage.material.artefact(model)), str(feeds), str(stage.seconds)),
+            *(str(stage.material.artifact(model)), str(feeds), str(stage.seconds)),
         ],
         capture_output=True,
         check=True,

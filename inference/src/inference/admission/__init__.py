@@ -1,1 +1,1 @@
-"""Admission: may this artefact be served?"""
+"""Admission: may this artifact be served?"""

@@ -1,4 +1,4 @@
-"""Admission: may this artefact be served?
+"""Admission: may this artifact be served?
 
 The examination runs in a child process with limits on time and memory, so that a file that crashes
 onnxruntime, loops or eats memory cannot hurt the process that asks. The server and the exporter ask
@@ -21,7 +21,7 @@ import msgspec
 
 from inference.admission.files.contents import ChangedError, Contents, read_contents
 from inference.admission.report import Report, decode_report
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 from inference.runtime.memory import MIB, granted_bytes
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ Examiner = Callable[[Contents, Limits], Awaitable[Report]]
 
 
 def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
-    """Read one artefact, and try it in a child process; blocks until it is done.
+    """Read one artifact, and try it in a child process; blocks until it is done.
 
     Guaranteed to return within about ``limits.seconds``, whatever is in the file.
 
@@ -85,7 +85,7 @@ def examine(path: Path, limits: Limits = _DEFAULT) -> Report:
         return Report(admitted=False, reason=f"the file cannot be read: {error.strerror}")
     except ChangedError:
         return Report(admitted=False, reason="it is not a regular file, or it changed meanwhile")
-    except ArtefactError as error:
+    except ArtifactError as error:
         return Report(admitted=False, reason=str(error))
 
 
@@ -106,12 +106,12 @@ def _examine(contents: Contents, limits: Limits) -> Report:
 
 
 async def read_aside(path: Path, limits: Limits = _DEFAULT) -> Contents:
-    """Read an artefact in a thread; raises what :func:`read_contents` does."""
+    """Read an artifact in a thread; raises what :func:`read_contents` does."""
     return await asyncio.to_thread(read_contents, path, limits.file_bytes)
 
 
 async def examine_aside(contents: Contents, limits: Limits = _DEFAULT) -> Report:
-    """Try an artefact in a child process, and leave the loop free; cancelled, it ends the child.
+    """Try an artifact in a child process, and leave the loop free; canceled, it ends the child.
 
     Raises:
         NoProcessError: There is no process to be had.

@@ -1,6 +1,6 @@
-"""The child process that tries one artefact; :mod:`inference.serving.trial_process` begins it.
+"""The child process that tries one artifact; :mod:`inference.serving.trial_process` begins it.
 
-It is given a descriptor of the artefact's bytes, and no name. It may crash, loop or run out of
+It is given a descriptor of the artifact's bytes, and no name. It may crash, loop or run out of
 memory: that is what it is for. It limits itself, asks to be ended first when memory is short,
 leaves the network, and gives up opening anything before it looks into the bytes: then it
 refuses external data, loads the file, replays the golden samples, times it, asks it as routes do,
@@ -24,7 +24,7 @@ import msgspec
 from inference.admission.files.contents import read_all
 from inference.admission.files.file_format import HEAD_BYTES, explain
 from inference.admission.report import Report
-from inference.errors import ArtefactError, RookeryError, RunTimeoutError
+from inference.errors import ArtifactError, RookeryError, RunTimeoutError
 from inference.runtime.locales import load_locales
 from inference.runtime.memory import be_first_to_go, give_back, watch_peak
 
@@ -110,10 +110,10 @@ def examine_here(
     seconds: float = _SECONDS,
     load_trial: LoadTrial | None = None,
 ) -> Report:
-    """Examine one artefact in this process; see :func:`inference.admission.admission.examine`.
+    """Examine one artifact in this process; see :func:`inference.admission.admission.examine`.
 
     Args:
-        data: The artefact, whole.
+        data: The artifact, whole.
         confine: Called when all is imported and nothing of the file has been looked at.
         seconds: How long it may take.
         load_trial: Imports what asks it as routes do; ``None`` leaves that out.
@@ -180,16 +180,16 @@ def _try(
         cost = measure_cost(servable, step_seconds)
         inline_text = measure_text(servable, cost, step_seconds) if fixed_sizes else ANY_TEXT
         quick = max(cost) == max(ROW_COUNTS) and max(cost.values()) < step_seconds * 1e6
-        # Who asks for much would have his neighbours wait, in a run that they share.
+        # Who asks for much would have his neighbors wait, in a run that they share.
         batchable = fixed_sizes and quick and is_batch_exact(servable)
-    except (ArtefactError, RunTimeoutError):
+    except (ArtifactError, RunTimeoutError):
         raise
     except (RookeryError, ValueError) as error:
         # Somebody else's graph may take no zeros, or no batch; that is no reason to refuse it.
         if any(sign in str(error) for sign in _OUT_OF_MEMORY):
-            raise ArtefactError(f"it needs more memory than examination allows: {error}") from None
+            raise ArtifactError(f"it needs more memory than examination allows: {error}") from None
         if contract is not None:
-            raise ArtefactError(f"it cannot be timed: {error}") from None
+            raise ArtifactError(f"it cannot be timed: {error}") from None
         warnings.append(f"it could not be tried: {error}")
     is_quick = cost.get(1, 0.0) * _TRIAL_RUNS < step_seconds * 1e6
     row_outputs = _ask(servable, trial, step_seconds) if trial is not None and is_quick else None
@@ -223,8 +223,8 @@ def _load_parser() -> Callable[[bytes], bool]:
     def has_fixed(data: bytes) -> bool:
         try:
             return has_fixed_sizes(parse(data))
-        except ArtefactError as error:
-            raise ArtefactError(explain(str(error), data[:HEAD_BYTES])) from None
+        except ArtifactError as error:
+            raise ArtifactError(explain(str(error), data[:HEAD_BYTES])) from None
 
     return has_fixed
 
@@ -246,7 +246,7 @@ def _try_threads(
     """Measure whether more threads are worth it.
 
     Args:
-        load: Loads the artefact, with a plan.
+        load: Loads the artifact, with a plan.
         contract: What it says about itself.
         alone: The cost curve of one thread; empty where it could not be measured.
         granted: The most threads.

@@ -68,10 +68,10 @@ _decode_job = msgspec.msgpack.Decoder(_Job).decode
 
 
 class ForkServer:
-    """Reads and examines artefacts; to be made before there are threads or keys.
+    """Reads and examines artifacts; to be made before there are threads or keys.
 
     Args:
-        load_trial: What asks each artefact as routes do.
+        load_trial: What asks each artifact as routes do.
     """
 
     def __init__(self, load_trial: LoadTrial | None = None) -> None:
@@ -82,10 +82,10 @@ class ForkServer:
             self.pid = _fork(lambda: _attend(theirs, load_trial))
 
     async def read(self, path: Path, limits: Limits) -> Contents:
-        """Read an artefact, whatever stands there and however long its file system takes.
+        """Read an artifact, whatever stands there and however long its file system takes.
 
         Raises:
-            ArtefactError: It is too large.
+            ArtifactError: It is too large.
             ChangedError: It changed meanwhile, or is no regular file.
             OSError: It cannot be read.
             TimeoutError: It was not read in time.

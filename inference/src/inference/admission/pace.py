@@ -23,7 +23,7 @@ class MakesWayError(Exception):
 
 
 class Pace:
-    """Places for artefacts that are taken in.
+    """Places for artifacts that are taken in.
 
     Args:
         at_once: Places; one of them is never anybody's for long.

@@ -9,14 +9,14 @@ from inference.model.plan import ANY_TEXT
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the examination of one artefact found.
+    """What the examination of one artifact found.
 
     Attributes:
         admitted: Whether it may be served.
         reason: Why not; empty when admitted.
         digest: SHA-256 of the content examined, lower-case hexadecimal.
         size_bytes: Size of that content.
-        has_contract: Whether the artefact describes itself.
+        has_contract: Whether the artifact describes itself.
         samples: Golden samples replayed.
         max_difference: Largest difference from the original's answers to them.
         memory_bytes: Memory that its examination took.

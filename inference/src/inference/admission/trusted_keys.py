@@ -68,7 +68,7 @@ class Trust:
         return before != self._trusted
 
     def check(self, data: bytes | memoryview, name: str) -> str:
-        """Check that an artefact is signed by somebody who is trusted.
+        """Check that an artifact is signed by somebody who is trusted.
 
         Args:
             data: The whole file.

@@ -148,7 +148,7 @@ class Calls:
     async def stop(self, shut: Callable[[], Awaitable[None]], seconds: float) -> None:
         """Let what has come be answered for so long, and end what is left.
 
-        A call that reaches gRPC after it was shut is cancelled there, which clients take for an
+        A call that reaches gRPC after it was shut is canceled there, which clients take for an
         error. So answers are held back for a moment: who waits for one sends nothing else, and
         learns with the answer that this connection is not for further calls.
 

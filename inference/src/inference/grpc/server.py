@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MARGIN_SECONDS = 2  # after which gRPC itself ends what is left, as cancelled
+_MARGIN_SECONDS = 2  # after which gRPC itself ends what is left, as canceled
 _STREAMS_PER_CONNECTION = 128
 _OPEN_BYTES = 4096
 _STATES = health_pb2.HealthCheckResponse

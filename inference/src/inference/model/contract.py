@@ -1,4 +1,4 @@
-"""The contract: what an artefact says about itself, one JSON document in its ONNX metadata.
+"""The contract: what an artifact says about itself, one JSON document in its ONNX metadata.
 
 The exporter writes it, the service reads it, and nothing else travels beside the ONNX file. This
 module owns the schema and its checks; it knows neither onnxruntime nor scikit-learn.
@@ -163,7 +163,7 @@ class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
         precision: Floating-point type of the graph.
         generated: Rows compared beside those, between and around them; 0 in files written before
             there were any.
-        ties: Rows among them that have several right answers, since neighbours are equally near,
+        ties: Rows among them that have several right answers, since neighbors are equally near,
             and that the file answers with another one than the original.
     """
 
@@ -205,7 +205,7 @@ class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an artefact says about itself.
+    """What an artifact says about itself.
 
     Attributes:
         contract_version: Version of this schema.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 from inference.model.contract import MAX_FEATURES, Contract, Feature
 
 if TYPE_CHECKING:
@@ -69,17 +69,17 @@ def check_kinds(signature: Signature) -> None:
     """Check that requests can carry what a graph takes, and answers something that it gives.
 
     Raises:
-        ArtefactError: They cannot.
+        ArtifactError: They cannot.
     """
     for spec in signature.inputs:
         if spec.dtype is None:
-            raise ArtefactError(
+            raise ArtifactError(
                 f"input '{spec.name}' is {spec.onnx_type}, which no request can carry: take a "
                 "tensor of numbers, booleans or strings"
             )
     if signature.outputs and not any(spec.has_known_elements for spec in signature.outputs):
         first = signature.outputs[0]
-        raise ArtefactError(
+        raise ArtifactError(
             f"output '{first.name}' is {first.onnx_type}, which no answer can carry: give numbers "
             "as float, double or a whole number of 8 bits or more"
         )
@@ -89,11 +89,11 @@ def check_count(signature: Signature) -> None:
     """Check that a graph has no more inputs and outputs than can be described.
 
     Raises:
-        ArtefactError: It has.
+        ArtifactError: It has.
     """
     count = len(signature.inputs) + len(signature.outputs)
     if count > MAX_TENSORS:
-        raise ArtefactError(
+        raise ArtifactError(
             f"the graph has {count:,} inputs and outputs, the limit is {MAX_TENSORS:,}: join them"
         )
 
@@ -102,23 +102,23 @@ def check_against(contract: Contract, signature: Signature) -> None:
     """Check that a contract speaks of the graph it travels in.
 
     Raises:
-        ArtefactError: An input or output is not there, not fed, or of another width or type.
+        ArtifactError: An input or output is not there, not fed, or of another width or type.
     """
     fed: dict[str, int] = {}
     for feature in contract.features:
         fed[feature.input] = fed.get(feature.input, 0) + 1
     present = {spec.name for spec in signature.inputs}
     if set(fed) != present:
-        raise ArtefactError(
+        raise ArtifactError(
             f"the contract feeds the inputs {sorted(fed)}, the graph has {sorted(present)}"
         )
     for spec in signature.inputs:
         width = fed[spec.name]
         if spec.dtype is None or len(spec.shape) not in _ROW_RANKS:
-            raise ArtefactError(f"input '{spec.name}' is not rows of columns: {spec.onnx_type}")
+            raise ArtifactError(f"input '{spec.name}' is not rows of columns: {spec.onnx_type}")
         columns = spec.shape[1] if len(spec.shape) > 1 else 1
         if columns not in (-1, width):
-            raise ArtefactError(
+            raise ArtifactError(
                 f"the contract has {width} features for input '{spec.name}', "
                 f"which has {columns} columns"
             )
@@ -128,7 +128,7 @@ def check_against(contract: Contract, signature: Signature) -> None:
     named = [contract.outputs.label, contract.outputs.probabilities]
     for name in filter(None, named):
         if signature.output(name) is None:
-            raise ArtefactError(f"the contract names the output '{name}', which the graph lacks")
+            raise ArtifactError(f"the contract names the output '{name}', which the graph lacks")
 
 
 def _check_feature(feature: Feature, kind: str) -> None:
@@ -140,11 +140,11 @@ def _check_feature(feature: Feature, kind: str) -> None:
     else:
         fed = _FED_BY_CODES
     if kind not in fed:
-        raise ArtefactError(
+        raise ArtifactError(
             f"feature '{feature.name}' is a {feature.kind}, which input '{feature.input}' "
             "cannot hold"
         )
     if feature.nullable and kind not in "fO":
-        raise ArtefactError(
+        raise ArtifactError(
             f"feature '{feature.name}' may be null, but input '{feature.input}' holds no null"
         )

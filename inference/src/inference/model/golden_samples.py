@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 from inference.model.run_cost import LONGEST_RUN, ROW_COUNTS, ended_after
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def replay_samples(servable: Servable, seconds: float) -> tuple[int, float]:
     """Run the golden samples, one by one and as a batch, and compare with the original's answers.
 
     Args:
-        servable: The artefact, loaded.
+        servable: The artifact, loaded.
         seconds: How long it should take: of a slow model only the first samples are replayed. A
             single run may last ``LONGEST_RUN`` times as long.
 
@@ -34,7 +34,7 @@ def replay_samples(servable: Servable, seconds: float) -> tuple[int, float]:
         (classification) or of a value (regression, relative to values above 1).
 
     Raises:
-        ArtefactError: A label differs, or a difference is beyond the recorded tolerance; names the
+        ArtifactError: A label differs, or a difference is beyond the recorded tolerance; names the
             sample.
         InferenceError: The graph fails on a sample.
         RunTimeoutError: One run takes longer than that.
@@ -97,11 +97,11 @@ def _answers(
     try:
         feeds = servable.to_feeds(rows)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ArtefactError(f"the golden samples do not fit the model's inputs: {error}") from None
+        raise ArtifactError(f"the golden samples do not fit the model's inputs: {error}") from None
     results = servable.run(names, feeds, stop)
     for name, result in zip(names, results, strict=True):
         if len(result) != len(rows):
-            raise ArtefactError(f"output '{name}' has {len(result)} rows for {len(rows)} samples")
+            raise ArtifactError(f"output '{name}' has {len(result)} rows for {len(rows)} samples")
     labels = np.asarray(results[0])
     if labels.ndim > 1 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -116,14 +116,14 @@ def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, 
         return _compare_values(index, sample.label, label, tolerance)
     decoded = _decode(contract, label)
     if decoded != sample.label:
-        raise ArtefactError(
+        raise ArtifactError(
             f"golden sample {index} is answered {decoded!r}, the original answered {sample.label!r}"
         )
     if sample.probabilities is None or probabilities is None:
         return 0.0
     given = np.asarray(probabilities, dtype=np.float64)
     if given.shape != (len(sample.probabilities),):
-        raise ArtefactError(
+        raise ArtifactError(
             f"golden sample {index} is answered with probabilities of shape {given.shape}, "
             f"the contract has {len(sample.probabilities)} classes"
         )
@@ -134,14 +134,14 @@ def _compare_values(index: int, expected: Any, given: Any, tolerance: float) -> 
     wanted = np.atleast_1d(np.asarray(expected, dtype=np.float64))
     got = np.atleast_1d(np.asarray(given, dtype=np.float64))
     if wanted.shape != got.shape:
-        raise ArtefactError(f"golden sample {index} is answered with {got.size} values")
+        raise ArtifactError(f"golden sample {index} is answered with {got.size} values")
     difference = np.abs(got - wanted) / np.maximum(1.0, np.abs(wanted))
     return _bounded(index, float(difference.max()), tolerance)
 
 
 def _bounded(index: int, difference: float, tolerance: float) -> float:
     if math.isnan(difference) or difference > tolerance:
-        raise ArtefactError(
+        raise ArtifactError(
             f"golden sample {index} differs by {difference:.3g} from the original's answer, "
             f"the recorded tolerance is {tolerance:.3g}"
         )

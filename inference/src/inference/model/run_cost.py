@@ -39,7 +39,7 @@ def measure_cost(servable: Servable, seconds: float) -> dict[int, float]:
     """Time the graph at 1, 8, 32 and 128 rows, as far as time goes.
 
     Args:
-        servable: The artefact, loaded.
+        servable: The artifact, loaded.
         seconds: How long it should take; a single run may last ``LONGEST_RUN`` times as long.
 
     Returns:
@@ -78,7 +78,7 @@ def measure_text(servable: Servable, costs: dict[int, float], seconds: float) ->
     words, for all rows. So what counts is the length of the longest text times the number of rows.
 
     Args:
-        servable: The artefact, loaded.
+        servable: The artifact, loaded.
         costs: What runs of short texts cost.
         seconds: How long it should take.
 

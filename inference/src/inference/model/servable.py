@@ -44,13 +44,13 @@ class Servable:
     Args:
         name: The model's name.
         version: Its version.
-        data: The artefact, whole, or the path of a file that cannot change.
+        data: The artifact, whole, or the path of a file that cannot change.
         plan: How it is to be run.
         memory_bytes: See :class:`inference.model.session.Session`.
 
     Attributes:
-        digest: SHA-256 of the artefact, lower-case hexadecimal; of a path the caller sets it.
-        contract: What the artefact says about itself; ``None`` for somebody else's file.
+        digest: SHA-256 of the artifact, lower-case hexadecimal; of a path the caller sets it.
+        contract: What the artifact says about itself; ``None`` for somebody else's file.
         signature: Inputs and outputs of the graph.
         features: The contract's, or positional ones; ``None`` when the inputs are not rows.
         text_inputs: Names of the inputs that take text.
@@ -59,7 +59,7 @@ class Servable:
         row_outputs: Names of the outputs that give a value for each row; ``None`` for all.
 
     Raises:
-        ArtefactError: It cannot be loaded, or the contract does not fit the graph.
+        ArtifactError: It cannot be loaded, or the contract does not fit the graph.
     """
 
     def __init__(

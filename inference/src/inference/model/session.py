@@ -18,7 +18,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
 
-from inference.errors import ArtefactError, InferenceError, RunTimeoutError, TooLargeError
+from inference.errors import ArtifactError, InferenceError, RunTimeoutError, TooLargeError
 from inference.model.io_binding import RowBinding
 from inference.model.signature import Signature, TensorSpec
 
@@ -75,7 +75,7 @@ class Session:
         signature: Its inputs and outputs.
 
     Raises:
-        ArtefactError: onnxruntime cannot load it; says why.
+        ArtifactError: onnxruntime cannot load it; says why.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class Session:
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
             missing = _NO_LOCALE.search(str(error))
             if missing is not None:
-                raise ArtefactError(_explain_locale(missing[1])) from None
-            raise ArtefactError(f"onnxruntime cannot load it: {_explain(error)}") from None
+                raise ArtifactError(_explain_locale(missing[1])) from None
+            raise ArtifactError(f"onnxruntime cannot load it: {_explain(error)}") from None
         # The binding itself, where it is to be had: the wrapper around it checks what the binding
         # checks again, and costs a small model a fifth of its run.
         self._run = getattr(self._session, "_sess", self._session).run

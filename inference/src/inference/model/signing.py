@@ -1,4 +1,4 @@
-"""The seal: an Ed25519 signature at the very end of an artefact.
+"""The seal: an Ed25519 signature at the very end of an artifact.
 
 A sealed file is the content followed by one metadata entry of a fixed length, whose value names the
 key and holds the signature of all before it. Protobuf reads a message with a field appended like
@@ -57,7 +57,7 @@ def signed_message(content: bytes | memoryview, name: str) -> bytes:
     """Give what is to be signed.
 
     Args:
-        content: The artefact without a seal.
+        content: The artifact without a seal.
         name: The model's name.
     """
     return _CONTEXT + name.encode() + b"\0" + hashlib.sha256(content).digest()

@@ -30,8 +30,8 @@ class Slot:
     """One version of a model.
 
     Attributes:
-        candidate: The artefact on disk as last seen.
-        stage: How far that artefact has come.
+        candidate: The artifact on disk as last seen.
+        stage: How far that artifact has come.
         judged: The content that ``stage`` speaks of; when the file on disk is another, it is new.
         reason: Why it was quarantined, or what keeps it loading.
         tries: How often that content was quarantined.

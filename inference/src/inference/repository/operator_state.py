@@ -146,7 +146,7 @@ class StateFile:
         """Change the state on disk from the event loop, which does not wait for the disk.
 
         Args and Raises are those of :meth:`update`. A change that has begun is completed even if
-        the caller is cancelled.
+        the caller is canceled.
         """
         return await asyncio.shield(asyncio.ensure_future(self._change(change)))
 

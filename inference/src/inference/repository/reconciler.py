@@ -51,7 +51,7 @@ class Reconciler:
     Args:
         settings: Folder, versions to keep, limits.
         state_file: The operator's choices.
-        intake: Takes artefacts in.
+        intake: Takes artifacts in.
         registry: What is known of each version.
         events: Told of what happens.
 

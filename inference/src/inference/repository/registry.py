@@ -52,7 +52,7 @@ class Registry:
         return ((name, version) for name, slots in self._slots.items() for version in slots)
 
     def put(self, candidate: Candidate) -> Slot:
-        """Note an artefact that is new, or has changed."""
+        """Note an artifact that is new, or has changed."""
         slots = self._slots.setdefault(candidate.name, {})
         slot = slots.setdefault(candidate.version, Slot(candidate))
         slot.candidate = candidate

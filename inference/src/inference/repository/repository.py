@@ -30,8 +30,8 @@ class Repository:
     Args:
         settings: Folder, versions to keep, limits.
         state_file: The operator's choices.
-        reader: Reads artefacts.
-        examiner: Says whether an artefact may be served; replaced in tests.
+        reader: Reads artifacts.
+        examiner: Says whether an artifact may be served; replaced in tests.
         events: Told of what happens.
     """
 

@@ -116,7 +116,7 @@ class Snapshot:
     Attributes:
         models: By name, ascending.
         state: The operator's choices that it was made for.
-        ignored: What lies in the folder and is no artefact.
+        ignored: What lies in the folder and is no artifact.
         complete: Whether everything found by the first scan has been examined.
         caught_up: Whether all that is known of earlier examinations answers: what is left to do
             may take as long as examinations do.

@@ -114,7 +114,7 @@ class Lane:
             if len(batch) == 1:
                 _fail(first, error)
                 return
-            # Side by side: who takes long has its neighbours wait no longer.
+            # Side by side: who takes long has its neighbors wait no longer.
             alone = [self._run([waiting]) for waiting in batch if not waiting.result.done()]
             await asyncio.gather(*alone)
             return

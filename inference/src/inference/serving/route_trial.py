@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from inference.errors import ArtefactError, ClientError, InferenceError
+from inference.errors import ArtifactError, ClientError, InferenceError
 from inference.model.outputs import row_values
 from inference.model.run_cost import fill
 from inference.serving.predictions import AnswerBuilder
@@ -41,7 +41,7 @@ def try_routes(servable: Servable, stop: Stop) -> list[str] | None:
     A graph that fails on what it is tried with may take other values: that is left to requests.
 
     Args:
-        servable: The artefact, loaded.
+        servable: The artifact, loaded.
         stop: Ends its runs.
 
     Returns:
@@ -49,7 +49,7 @@ def try_routes(servable: Servable, stop: Stop) -> list[str] | None:
         answered; ``None`` where the contract says which they are, or where it cannot be found out.
 
     Raises:
-        ArtefactError: A route cannot read what it describes, or cannot write what it gives.
+        ArtifactError: A route cannot read what it describes, or cannot write what it gives.
     """
     kept = None
     if servable.contract is None and servable.features:
@@ -62,7 +62,7 @@ def try_routes(servable: Servable, stop: Stop) -> list[str] | None:
         _answer_samples(servable, stop)
         _answer_tensors(servable, stop)
     except _UNFIT as error:
-        raise ArtefactError(f"requests to it cannot be answered: {error}") from None
+        raise ArtifactError(f"requests to it cannot be answered: {error}") from None
     return kept
 
 

@@ -1,4 +1,4 @@
-"""The child process that tries one artefact, its answers on every route included.
+"""The child process that tries one artifact, its answers on every route included.
 
 ``python -m inference.serving.trial_process FD MEMORY_BYTES SECONDS``; see
 :mod:`inference.admission.examiner`.

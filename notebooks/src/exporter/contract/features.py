@@ -46,7 +46,7 @@ def describe(
         description=description,
         minimum=float(column.present.min()) if counted else None,
         maximum=float(column.present.max()) if counted else None,
-        histogram=summarise(column.present) if counted else None,
+        histogram=summarize(column.present) if counted else None,
         categories=_categories(column, manners) if kind == "category" else None,
         open_categories=kind == "category" and not manners.closed,
         nullable=manners.nullable,
@@ -54,7 +54,7 @@ def describe(
     )
 
 
-def summarise(values: Array) -> Histogram:
+def summarize(values: Array) -> Histogram:
     """Count values in bins that hold about equally many.
 
     Args:

@@ -16,7 +16,7 @@ from exporter.conversion.payload import serialize
 from exporter.conversion.precision import needs_doubles
 from exporter.data.estimator import reads_column
 from exporter.errors import ConversionError, DataError
-from inference.errors import ArtefactError, InferenceError
+from inference.errors import ArtifactError, InferenceError
 from inference.model.contract import Outputs
 from inference.model.plan import granted_cpus
 from inference.model.session import Session
@@ -133,13 +133,13 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
         session = Session(file, threads=granted_cpus() if len(file) > _LARGE_BYTES else 1)
         give_back()  # what loading took
         session.run(names, layout.to_feeds(probe, inputs))
-    except (ArtefactError, InferenceError) as error:
+    except (ArtifactError, InferenceError) as error:
         raise ConversionError(_explain_runtime(str(error), layout)) from error
     return Conversion(file, layout, inputs, outputs, session)
 
 
 def read_choices(model: Any, layout: Layout, rows: Table) -> list[tuple[Any, Any]]:
-    """Ask the graph which neighbours it chooses.
+    """Ask the graph which neighbors it chooses.
 
     Args:
         model: The fitted model.

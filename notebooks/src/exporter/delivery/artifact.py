@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Artefact:
+class Artifact:
     """A file to be published.
 
     Attributes:

@@ -34,7 +34,7 @@ class Signer:
         self._public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def seal(self, data: bytes, name: str) -> bytes:
-        """Sign an artefact as a model's; a seal that it has is replaced."""
+        """Sign an artifact as a model's; a seal that it has is replaced."""
         content, _ = split_seal(data)
         signature = self._key.sign(signed_message(content, name))
         return append_seal(content, Seal(key_id(self._public), signature))

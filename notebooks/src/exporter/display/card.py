@@ -1,6 +1,6 @@
 """The publication for the eye: a card in Jupyter, lines in a terminal.
 
-The card takes its colours from JupyterLab's theme, and falls back to the text's own colour
+The card takes its colors from JupyterLab's theme, and falls back to the text's own color
 elsewhere, so that it reads well on light and on dark. It has no script and loads nothing.
 """
 
@@ -160,7 +160,7 @@ def _ties(count: int) -> str:
     if not count:
         return ""
     return (
-        f"; {count:,} compared rows with equally near neighbours have several right answers, and "
+        f"; {count:,} compared rows with equally near neighbors have several right answers, and "
         "get another one than the original's"
     )
 
@@ -239,10 +239,10 @@ def _matrix(publication: Publication) -> str:
 
 
 def _cell(count: int, share: float, *, right: bool) -> str:
-    # Transparent tints keep the theme's text colour readable on light and on dark.
-    colour = "42,157,143" if right else "231,111,81"
+    # Transparent tints keep the theme's text color readable on light and on dark.
+    color = "42,157,143" if right else "231,111,81"
     tint = 0.12 + 0.55 * share if count else 0.04
-    style = f"background:rgba({colour},{tint:.2f})"
+    style = f"background:rgba({color},{tint:.2f})"
     return f"<td style='{style}' title='{share:.0%} of the row'>{count}</td>"
 
 

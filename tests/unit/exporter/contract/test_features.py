@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from exporter.contract.capabilities import Manners
-from exporter.contract.features import describe, summarise
+from exporter.contract.features import describe, summarize
 from exporter.data.table import Column
 
 OPEN, CLOSED = Manners(), Manners(closed=True)
@@ -18,7 +18,7 @@ def _texts(*values: str | None) -> Column:
 
 def test_counts_about_equally_many_rows_per_bin() -> None:
     """Bins lie between quantiles, and hold every row."""
-    histogram = summarise(np.arange(1000.0))
+    histogram = summarize(np.arange(1000.0))
     assert len(histogram.edges) == 11
     assert sum(histogram.counts) == 1000
     assert max(histogram.counts) - min(histogram.counts) <= 2
@@ -28,7 +28,7 @@ def test_counts_about_equally_many_rows_per_bin() -> None:
 @pytest.mark.parametrize("values", [[5.0], [5.0, 5.0], [0.0, 0.0, 0.0, 1.0], [1.0, 2.0]])
 def test_copes_with_few_different_values(values: list[float]) -> None:
     """Quantiles that coincide are one edge; a constant is one bin."""
-    histogram = summarise(np.array(values))
+    histogram = summarize(np.array(values))
     assert sum(histogram.counts) == len(values)
     assert len(histogram.edges) == len(histogram.counts) + 1
 

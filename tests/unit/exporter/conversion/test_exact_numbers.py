@@ -111,7 +111,7 @@ def test_narrow_numbers_behind_a_scaler_are_published(dtype: str, tmp_path: Path
     "last", [KNeighborsClassifier(3), KNeighborsClassifier(3, weights="distance"), SVC()]
 )
 def test_what_was_learnt_from_sparse_rows_is_written(last: Any, tmp_path: Path) -> None:
-    """Neighbours and support vectors are sparse there."""
+    """Neighbors and support vectors are sparse there."""
     model = make_pipeline(CountVectorizer(), last).fit(TEXTS, [0, 1, 0, 1, 1, 0] * 5)
     path = publish(model, "m", TEXTS, models_dir=tmp_path, progress=False).path
     servable = Servable("m", 1, path.read_bytes())
@@ -140,7 +140,7 @@ def test_patterns_of_whole_runs_are_written(pattern: str, tmp_path: Path) -> Non
     ids=str,
 )
 def test_projections_and_functions_are_written_in_double(step: Any, tmp_path: Path) -> None:
-    """Neighbours need them so."""
+    """Neighbors need them so."""
     x = RNG.uniform(1, 3, (120, 3))
     y = (x[:, 0] > 2).astype(int) + (x[:, 1] > 2.5)
     model = make_pipeline(step, KNeighborsClassifier(3)).fit(x, y)

@@ -60,7 +60,7 @@ TREES = {
 
 
 def _jumps(model: Any, rows: Any) -> Any:
-    """Find neighbouring doubles between which the first column's values jump over thresholds."""
+    """Find neighboring doubles between which the first column's values jump over thresholds."""
     trees = model[-1]
     at = trees.tree_.threshold[(trees.tree_.children_left >= 0) & (trees.tree_.feature == 0)]
     found = []
@@ -93,7 +93,7 @@ def test_trees_behind_a_function_answer_like_the_original(function: str, tree: s
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_neighbouring_doubles_fall_to_either_side_of_each_jump(function: str) -> None:
+def test_neighboring_doubles_fall_to_either_side_of_each_jump(function: str) -> None:
     """Where the last bit of the function's value decides."""
     model = make_pipeline(FUNCTIONS[function], DecisionTreeRegressor(max_depth=4)).fit(X, VALUE)
     asked = _jumps(model, X)

@@ -44,7 +44,7 @@ def test_numbers_lie_between_at_beside_and_beyond() -> None:
     assert np.isfinite(made).all()
 
 
-def test_the_values_beside_a_threshold_are_neighbours_in_either_precision() -> None:
+def test_the_values_beside_a_threshold_are_neighbors_in_either_precision() -> None:
     made = around(np.array([0.1]))
     single = np.float32(0.1)
     assert float(np.nextafter(single, np.float32(1))) in made

@@ -1,4 +1,4 @@
-"""Nearest neighbours: exact where they are determined, and any right answer where they are not."""
+"""Nearest neighbors: exact where they are determined, and any right answer where they are not."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_whole_iris_is_published_and_its_ties_are_counted(
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.parametrize("width", [1, 2, 13, 40])
-def test_determined_neighbours_are_exactly_the_originals(
+def test_determined_neighbors_are_exactly_the_originals(
     weights: str, width: int, tmp_path: Path
 ) -> None:
     """Also rows of the training data, at distance 0, and far from the origin.
@@ -114,7 +114,7 @@ def test_public_data_sets_are_published(data: Any, tmp_path: Path) -> None:
 
 
 def _accepted(model: Any, data: Any, given: Answers, chosen: Any, monkeypatch: Any) -> Any:
-    """Compare answers of a file that has chosen these neighbours."""
+    """Compare answers of a file that has chosen these neighbors."""
     monkeypatch.setattr(ties, "read_choices", lambda *_: [(model, np.array(chosen))])
     original = Original(model)
     rows = read_table(data, original), original.answer(data)
@@ -203,7 +203,7 @@ REGRESSORS = [
 
 
 @pytest.mark.parametrize("model", AROUND, ids=lambda m: type(m).__name__)
-def test_ties_are_recognised_wherever_neighbours_stand(model: Any) -> None:
+def test_ties_are_recognized_wherever_neighbors_stand(model: Any) -> None:
     """Also in rows between those of X, where the file is asked."""
     labels = COUNTS.sum(axis=1) > 10
     ask, comparison = _convert(model.fit(COUNTS, labels), COUNTS)
@@ -218,7 +218,7 @@ def test_ties_are_recognised_wherever_neighbours_stand(model: Any) -> None:
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
-def test_ties_of_values_are_recognised_wherever_neighbours_stand(model: Any) -> None:
+def test_ties_of_values_are_recognized_wherever_neighbors_stand(model: Any) -> None:
     values = COUNTS.sum(axis=1) + COUNTS[:, 0] ** 2.0
     if isinstance(model, MultiOutputRegressor):
         values = np.column_stack([values, values**2])
@@ -270,7 +270,7 @@ def test_gaps_are_filled_from_the_nearest_rows(weights: str, indicator: bool) ->
     assert np.abs(given.probabilities - model.predict_proba(asked)).max() < 1e-9
 
 
-def test_ties_of_donors_are_recognised(tmp_path: Path) -> None:
+def test_ties_of_donors_are_recognized(tmp_path: Path) -> None:
     """Whole iris has many rows at the same distance from one with a gap."""
     gaps = IRIS[0].copy()
     gaps[np.random.default_rng(0).random(gaps.shape) < 0.1] = np.nan

@@ -11,7 +11,7 @@ import pytest
 
 from inference.admission.admission import Limits, examine, examine_aside, explain, read_aside
 from inference.admission.files.contents import read_contents
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.project import FIXTURES
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inference.admission.report import Report
 
-_GRAPH = artefacts.classifier_graph([0, 1])
+_GRAPH = artifacts.classifier_graph([0, 1])
 _FIXTURES = sorted(FIXTURES.glob("*.onnx"))
 
 
@@ -33,8 +33,8 @@ def report_of(path: Path, content: bytes, limits: Limits | None = None) -> Repor
     return examine(path, limits or Limits())
 
 
-def test_a_good_artefact_is_replayed_and_timed(path: Path) -> None:
-    content = artefacts.penguins()
+def test_a_good_artifact_is_replayed_and_timed(path: Path) -> None:
+    content = artifacts.penguins()
     report = report_of(path, content)
     assert report.admitted
     assert report.digest == hashlib.sha256(content).hexdigest()
@@ -46,8 +46,8 @@ def test_a_good_artefact_is_replayed_and_timed(path: Path) -> None:
 
 
 def test_a_file_without_contract_is_admitted_with_a_warning(path: Path) -> None:
-    graph = artefacts.classifier_graph(artefacts.SPECIES, zipmap=True)
-    report = report_of(path, artefacts.model(graph))
+    graph = artifacts.classifier_graph(artifacts.SPECIES, zipmap=True)
+    report = report_of(path, artifacts.model(graph))
     assert (report.admitted, report.has_contract) == (True, False)
     assert "no contract" in report.warnings[0]
 
@@ -64,18 +64,18 @@ def test_what_scikit_learns_converter_writes_is_admitted(fixture: Path) -> None:
         (b"", "the file is empty"),
         (b"hello, this is no model\n" * 9, "not an ONNX model"),
         (bytes(range(256)) * 20, "not an ONNX model"),
-        (artefacts.penguins()[:-100], "truncated"),
-        (artefacts.penguins(wrong=True), "golden sample 0 is answered"),
-        (artefacts.with_external_data(), "external data is refused"),
+        (artifacts.penguins()[:-100], "truncated"),
+        (artifacts.penguins(wrong=True), "golden sample 0 is answered"),
+        (artifacts.with_external_data(), "external data is refused"),
         (
-            artefacts.model(artefacts.classifier_graph([0, 1]), {"rookery.contract": "{"}),
+            artifacts.model(artifacts.classifier_graph([0, 1]), {"rookery.contract": "{"}),
             "contract",
         ),
-        (artefacts.model(artefacts.message((2, "g"))), "onnxruntime cannot load it"),
+        (artifacts.model(artifacts.message((2, "g"))), "onnxruntime cannot load it"),
     ],
     ids=["empty", "text", "bytes", "truncated", "wrong", "external", "contract", "no nodes"],
 )
-def test_a_bad_artefact_is_refused_with_a_reason(path: Path, content: bytes, reason: str) -> None:
+def test_a_bad_artifact_is_refused_with_a_reason(path: Path, content: bytes, reason: str) -> None:
     report = report_of(path, content)
     assert not report.admitted
     assert reason in report.reason
@@ -87,24 +87,24 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert "cannot be read: Is a directory" in examine(tmp_path).reason
 
 
-def test_an_artefact_that_never_ends_is_refused_in_time(path: Path) -> None:
+def test_an_artifact_that_never_ends_is_refused_in_time(path: Path) -> None:
     begin = time.monotonic()
-    report = report_of(path, artefacts.endless(), Limits(seconds=2))
+    report = report_of(path, artifacts.endless(), Limits(seconds=2))
     assert time.monotonic() - begin < 10
     assert not report.admitted
     assert "INFERENCE_ADMISSION_TIMEOUT_SECONDS" in report.reason
     assert report.was_cut_short
 
 
-def test_an_artefact_that_eats_memory_is_refused(path: Path) -> None:
+def test_an_artifact_that_eats_memory_is_refused(path: Path) -> None:
     """The processes that serve have no limit of their own, so it must not reach them."""
-    report = report_of(path, artefacts.greedy())
+    report = report_of(path, artifacts.greedy())
     assert not report.admitted
     assert "memory" in report.reason
 
 
 def test_a_cancelled_examination_ends_its_child(path: Path) -> None:
-    path.write_bytes(artefacts.endless())
+    path.write_bytes(artifacts.endless())
 
     async def cancel() -> float:
         contents = await read_aside(path)
@@ -120,7 +120,7 @@ def test_a_cancelled_examination_ends_its_child(path: Path) -> None:
 
 
 def test_an_examination_aside_is_bounded_in_time(path: Path) -> None:
-    path.write_bytes(artefacts.endless())
+    path.write_bytes(artifacts.endless())
     with read_contents(path, 10_000) as contents:
         report = asyncio.run(examine_aside(contents, Limits(seconds=1)))
     assert "INFERENCE_ADMISSION_TIMEOUT_SECONDS" in report.reason
@@ -163,8 +163,8 @@ print(explain(1, b'', b'MemoryError', Limits()).reason)
 def test_a_limit_on_address_space_bounds_examinations_and_is_named(tmp_path: Path) -> None:
     """A hard ``ulimit -v`` below what an examination may take is no model's fault."""
     good, greedy = tmp_path / "good.onnx", tmp_path / "greedy.onnx"
-    good.write_bytes(artefacts.penguins())
-    greedy.write_bytes(artefacts.greedy())
+    good.write_bytes(artifacts.penguins())
+    greedy.write_bytes(artifacts.greedy())
     done = subprocess.run(
         [sys.executable, "-c", _UNDER_A_LIMIT, str(good), str(greedy)],
         capture_output=True,

@@ -20,7 +20,7 @@ from inference.admission.files import reader
 from inference.admission.files.contents import fill
 from inference.admission.fork_server import ForkServer
 from inference.serving.trial_process import load_trial
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.models.artifacts import penguins
 from support.project import FIXTURES
 from support.service.process import eventually
@@ -100,10 +100,10 @@ def test_it_reports_what_a_fresh_process_does(forks: ForkServer, file: Path) -> 
         (b"no model", Limits(), "not an ONNX model"),
         (penguins()[:800], Limits(), "truncated"),
         (penguins(wrong=True), Limits(), "golden sample"),
-        (artefacts.with_external_data(), Limits(), "external data"),
-        (artefacts.greedy(), Limits(), "memory"),
-        (artefacts.endless(), Limits(seconds=1), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
-        (artefacts.endless(), Limits(seconds=0.3), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
+        (artifacts.with_external_data(), Limits(), "external data"),
+        (artifacts.greedy(), Limits(), "memory"),
+        (artifacts.endless(), Limits(seconds=1), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
+        (artifacts.endless(), Limits(seconds=0.3), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
     ],
 )
 def test_it_refuses_with_the_reason(
@@ -129,7 +129,7 @@ def test_examinations_run_side_by_side(forks: ForkServer, tmp_path: Path) -> Non
         (tmp_path / f"{number}.onnx").write_bytes(penguins(number))
 
     async def ask_all() -> list[Report]:
-        (tmp_path / "endless.onnx").write_bytes(artefacts.endless())
+        (tmp_path / "endless.onnx").write_bytes(artifacts.endless())
         files = [tmp_path / "endless.onnx", *(tmp_path / f"{n}.onnx" for n in range(4))]
         limits = Limits(seconds=5)
         return await asyncio.gather(*(read_and_examine(forks, f, limits) for f in files))
@@ -141,7 +141,7 @@ def test_examinations_run_side_by_side(forks: ForkServer, tmp_path: Path) -> Non
 
 
 def test_a_cancelled_examination_ends_its_processes(forks: ForkServer, path: Path) -> None:
-    path.write_bytes(artefacts.endless())
+    path.write_bytes(artifacts.endless())
 
     async def cancel() -> None:
         task = asyncio.create_task(read_and_examine(forks, path, Limits(seconds=60)))
@@ -158,7 +158,7 @@ def test_a_cancelled_examination_ends_its_processes(forks: ForkServer, path: Pat
 def test_a_killed_process_costs_one_examination_at_most(
     forks: ForkServer, path: Path, whom: str
 ) -> None:
-    path.write_bytes(artefacts.endless())
+    path.write_bytes(artifacts.endless())
 
     async def kill() -> Report:
         task = asyncio.create_task(read_and_examine(forks, path, Limits(seconds=3)))
@@ -284,7 +284,7 @@ def test_a_process_that_cannot_be_begun_costs_the_fork_server_nothing(
 
 
 def test_a_stopped_keeper_is_ended_when_its_time_is_over(forks: ForkServer, path: Path) -> None:
-    path.write_bytes(artefacts.endless())
+    path.write_bytes(artifacts.endless())
 
     async def stop() -> Report:
         with await forks.read(path, Limits()) as contents:
@@ -300,7 +300,7 @@ def test_a_stopped_keeper_is_ended_when_its_time_is_over(forks: ForkServer, path
 
 
 def test_whatever_it_has_begun_ends_with_it(path: Path) -> None:
-    path.write_bytes(artefacts.endless())
+    path.write_bytes(artifacts.endless())
     server = ForkServer(load_trial)
 
     async def close() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from inference.errors import ArtefactError, ContractError
+from inference.errors import ArtifactError, ContractError
 from inference.model.contract import (
     METADATA_KEY,
     Feature,
@@ -124,14 +124,14 @@ def test_a_contract_that_speaks_of_another_graph_is_refused(
     changes: dict[str, Any], complaint: str
 ) -> None:
     described = msgspec.structs.replace(contract(measurements(), SPECIES), **changes)
-    with pytest.raises(ArtefactError, match=complaint):
+    with pytest.raises(ArtifactError, match=complaint):
         Servable("m", 1, with_contract(classifier_graph(SPECIES), described))
 
 
 def test_null_is_refused_for_an_input_that_holds_none() -> None:
     features = [msgspec.structs.replace(f, nullable=True) if f.name == "age" else f for f in MIXED]
     described = contract(features, ["big", "small"])
-    with pytest.raises(ArtefactError, match="feature 'age' may be null, but input 'age'"):
+    with pytest.raises(ArtifactError, match="feature 'age' may be null, but input 'age'"):
         Servable("m", 1, _described(mixed(), encode_contract(described)))
 
 
@@ -147,12 +147,12 @@ def test_null_is_refused_for_an_input_that_holds_none() -> None:
 )
 def test_a_feature_is_refused_where_its_input_cannot_hold_it(wrong: Feature) -> None:
     described = contract([wrong if f.name == wrong.name else f for f in MIXED], ["big", "small"])
-    with pytest.raises(ArtefactError, match=f"which input '{wrong.name}' cannot hold"):
+    with pytest.raises(ArtifactError, match=f"which input '{wrong.name}' cannot hold"):
         Servable("m", 1, _described(mixed(), encode_contract(described)))
 
 
 def _described(content: bytes, document: str) -> bytes:
-    """Replace the contract of an artefact made here, which ends with it."""
+    """Replace the contract of an artifact made here, which ends with it."""
     begin = content.index(METADATA_KEY.encode())
     head = content[:begin]
     return head[: head.rindex(b"\x72")] + message((14, message((1, METADATA_KEY), (2, document))))

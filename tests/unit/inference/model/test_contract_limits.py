@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from inference.errors import ArtefactError, ContractError
+from inference.errors import ArtifactError, ContractError
 from inference.model.contract import (
     MAX_BYTES,
     MAX_FEATURES,
@@ -75,5 +75,5 @@ def test_a_graph_has_so_many_inputs_and_outputs(more: int, good: bool) -> None:
     if good:
         check_count(signature)
         return
-    with pytest.raises(ArtefactError, match="inputs and outputs, the limit is 10,000"):
+    with pytest.raises(ArtifactError, match="inputs and outputs, the limit is 10,000"):
         check_count(signature)

@@ -25,7 +25,7 @@ from support.models.memory_file import contents_of
 
 CHEAP = {1: 6.0, 8: 7.0, 32: 10.0, 128: 25.0}
 GROWING = {1: 50.0, 8: 150.0, 32: 500.0, 128: 2000.0}
-NEIGHBOURS = {1: 460.0, 8: 500.0, 32: 635.0, 128: 1200.0}
+NEIGHBORS = {1: 460.0, 8: 500.0, 32: 635.0, 128: 1200.0}
 LINEAR = {1: 400.0, 8: 3200.0, 32: 12_800.0, 128: 51_200.0}
 
 
@@ -37,8 +37,8 @@ LINEAR = {1: 400.0, 8: 3200.0, 32: 12_800.0, 128: 51_200.0}
         (GROWING, True, "inline", 8, 1),
         ({1: 199.9}, True, "inline", 1, 1),
         ({1: 200.0}, True, "thread", 0, 1),
-        (NEIGHBOURS, True, "thread", 0, 128),
-        (NEIGHBOURS, False, "thread", 0, 1),
+        (NEIGHBORS, True, "thread", 0, 128),
+        (NEIGHBORS, False, "thread", 0, 1),
         (LINEAR, True, "thread", 0, 1),
         ({}, True, "thread", 0, 1),
     ],

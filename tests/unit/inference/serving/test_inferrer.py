@@ -16,7 +16,7 @@ from inference.serving.inferrer import Inferrer
 from inference.settings import Settings
 from inference.telemetry.counters import Ledger
 from inference.telemetry.timing import Timing
-from support.models import artifacts as artefacts
+from support.models import artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def inferrer() -> Iterator[Inferrer]:
 
 @pytest.fixture(scope="module")
 def penguins() -> Servable:
-    return Servable("penguins", 1, artefacts.penguins(), plan=Plan("inline", inline_rows=128))
+    return Servable("penguins", 1, artifacts.penguins(), plan=Plan("inline", inline_rows=128))
 
 
 def request(rows: int) -> bytes:
@@ -73,7 +73,7 @@ def test_what_is_large_has_to_wait(inferrer: Inferrer, penguins: Servable) -> No
 
 
 def test_a_model_without_plan_has_to_wait(inferrer: Inferrer) -> None:
-    servable = Servable("penguins", 1, artefacts.penguins())
+    servable = Servable("penguins", 1, artifacts.penguins())
     assert inferrer.infer_now(servable, request(1), None, Timing()) is None
 
 
@@ -85,12 +85,12 @@ def test_both_ways_answer_alike(inferrer: Inferrer, penguins: Servable) -> None:
 
 def test_a_failed_run_is_the_callers_mistake_only_without_contract(inferrer: Inferrer) -> None:
     """Dimensions with one name must agree, which only the graph knows."""
-    spelt = artefacts.graph(
-        [artefacts.node("Add", ["a", "b"], ["c"])],
-        [artefacts.value(name, artefacts.FLOAT, "n") for name in "ab"],
-        [artefacts.value("c", artefacts.FLOAT, "n")],
+    spelt = artifacts.graph(
+        [artifacts.node("Add", ["a", "b"], ["c"])],
+        [artifacts.value(name, artifacts.FLOAT, "n") for name in "ab"],
+        [artifacts.value("c", artifacts.FLOAT, "n")],
     )
-    servable = Servable("sum", 1, artefacts.model(spelt))
+    servable = Servable("sum", 1, artifacts.model(spelt))
     inputs = [
         {"name": name, "shape": [n], "datatype": "FP32", "data": [1.0] * n}
         for name, n in (("a", 2), ("b", 3))

@@ -168,15 +168,15 @@ def test_network_that_decides_by_its_own_softmax_has_probabilities() -> None:
 
 
 def test_distances_are_scores() -> None:
-    """As of a clustering: the label is the number of the nearest centre."""
+    """As of a clustering: the label is the number of the nearest center."""
     spelt = graph(
         [
-            node("CDist", ["X", "centres"], ["distances"], "com.microsoft", metric="euclidean"),
+            node("CDist", ["X", "centers"], ["distances"], "com.microsoft", metric="euclidean"),
             node("ArgMin", ["distances"], ["label"], axis=1, keepdims=0),
         ],
         [value("X", FLOAT, "n", 4)],
         [value("label", INT64, "n"), value("distances", FLOAT, "n", 2)],
-        [tensor("centres", [[0, 0, 0, 0], [9, 9, 9, 9]])],
+        [tensor("centers", [[0, 0, 0, 0], [9, 9, 9, 9]])],
     )
     [prediction] = predictions(model(spelt), [[0.0, 0.0, 0.0, 1.0]])
     assert prediction == {"label": 0, "scores": {"0": 1.0, "1": pytest.approx(18.0, abs=1)}}

@@ -14,7 +14,7 @@ from inference.errors import ClientError
 from inference.model.servable import Servable
 from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
-from support.models import artifacts as artefacts
+from support.models import artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def _infer(data: str, shape: list[int], name: str = "X", datatype: str = "FP32")
     ids=range(11),
 )
 def test_refused_inference_request_is_freed(body: bytes) -> None:
-    servable = Servable("m", 1, artefacts.penguins())
+    servable = Servable("m", 1, artifacts.penguins())
 
     _refuse(lambda body: read_request(servable.signature, body, None, max_rows=50), body)
 
@@ -81,7 +81,7 @@ def test_refused_inference_request_is_freed(body: bytes) -> None:
     ],
     ids=range(9),
 )
-@pytest.mark.parametrize("content", [artefacts.penguins(), artefacts.mixed()], ids=["one", "many"])
+@pytest.mark.parametrize("content", [artifacts.penguins(), artifacts.mixed()], ids=["one", "many"])
 def test_refused_rows_are_freed(content: bytes, body: bytes) -> None:
     reader = RowReader(Servable("m", 1, content), max_rows=50)
 

@@ -65,7 +65,7 @@ def load(data: bytes, **plan: Any) -> Servable:
 
 
 @scenario
-async def test_a_run_without_end_is_ended_and_its_neighbours_are_not() -> None:
+async def test_a_run_without_end_is_ended_and_its_neighbors_are_not() -> None:
     """Of the same model at the same time: each run is ended by itself."""
     bench, loop = Bench(run_seconds=0.5), load(LOOP)
     threads = threading.active_count()

@@ -1,4 +1,4 @@
-"""What an artefact held when it was read: the very bytes that are examined, verified and served.
+"""What an artifact held when it was read: the very bytes that are examined, verified and served.
 
 A file can be replaced, cut, extended, or swapped for a pipe or a device between any two looks at
 it, and its file system may never answer. So it is opened once, and read once, no further than it
@@ -18,7 +18,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,14 +114,14 @@ class Contents:
 
 def make_memory() -> int:
     """Make memory for :func:`fill`; gives its descriptor."""
-    return os.memfd_create("artefact", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    return os.memfd_create("artifact", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
 
 
 def read_contents(path: Path, most_bytes: int) -> Contents:
     """Read a file in this process; blocks as long as its file system does.
 
     Raises:
-        ArtefactError: It is too large.
+        ArtifactError: It is too large.
         ChangedError: It changed meanwhile, or is no regular file.
         OSError: It cannot be read.
     """
@@ -145,7 +145,7 @@ def fill(
         between: Called before each piece.
 
     Raises:
-        ArtefactError: It is larger; none of it was read.
+        ArtifactError: It is larger; none of it was read.
         ChangedError: It changed meanwhile, or is no regular file.
         OSError: It cannot be read.
     """
@@ -153,7 +153,7 @@ def fill(
     try:
         begun = Fingerprint.of(os.fstat(file))
         if begun.size > most_bytes:
-            raise ArtefactError(too_large(begun.size, most_bytes))
+            raise ArtifactError(too_large(begun.size, most_bytes))
         digest = _copy(file, memory, begun.size, between)
         if Fingerprint.of(os.fstat(file)) != begun:
             raise ChangedError

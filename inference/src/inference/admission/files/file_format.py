@@ -65,7 +65,7 @@ _TEXTS = (
 )
 
 
-def recognise(head: bytes) -> str:
+def recognize(head: bytes) -> str:
     """Say what a file is, and what to do about it.
 
     Args:
@@ -96,7 +96,7 @@ def explain(reason: str, head: bytes) -> str:
         reason: Why it is no model.
         head: Its first bytes.
     """
-    what = recognise(head)
+    what = recognize(head)
     return f"the file is not an ONNX model, it is {what}" if what else reason
 
 

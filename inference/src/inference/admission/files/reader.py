@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.admission.files.contents import ChangedError, Reading, fill, is_sealed
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 from inference.runtime.memory import be_first_to_go
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def read_for(
         )
     except ChangedError:
         answer = _Answer()
-    except ArtefactError as error:
+    except ArtifactError as error:
         answer = _Answer(refused=str(error))
     except OSError as error:
         answer = _Answer(errno=error.errno or errno.EIO)
@@ -73,7 +73,7 @@ def check_answer(told: bytes, memory: int) -> Reading:
         memory: The descriptor of the memory.
 
     Raises:
-        ArtefactError: The file is too large.
+        ArtifactError: The file is too large.
         ChangedError: It changed meanwhile, or is no regular file.
         OSError: It cannot be read.
         TimeoutError: The reader was ended, by its timer or for want of memory.
@@ -84,7 +84,7 @@ def check_answer(told: bytes, memory: int) -> Reading:
     if answer.errno:
         raise OSError(answer.errno, os.strerror(answer.errno))
     if answer.refused:
-        raise ArtefactError(answer.refused)
+        raise ArtifactError(answer.refused)
     if answer.reading is None or not is_sealed(memory, answer.reading.fingerprint.size):
         raise ChangedError
     return answer.reading

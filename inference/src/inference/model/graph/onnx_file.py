@@ -14,7 +14,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 
 _TYPES = {
     "bytes": descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
@@ -111,17 +111,17 @@ def parse(data: bytes) -> Any:
         The model, with the fields that are declared here.
 
     Raises:
-        ArtefactError: It is empty, no ONNX file, or has external data.
+        ArtifactError: It is empty, no ONNX file, or has external data.
     """
     if not data:
-        raise ArtefactError("the file is empty")
+        raise ArtifactError("the file is empty")
     model: Any = _CLASSES["Model"]()
     try:
         model.ParseFromString(data)
     except message.DecodeError:
-        raise ArtefactError("the file is not an ONNX model, or it is truncated") from None
+        raise ArtifactError("the file is not an ONNX model, or it is truncated") from None
     if not model.HasField("graph") or not model.ir_version:
-        raise ArtefactError("the file is not an ONNX model: it has no graph")
+        raise ArtifactError("the file is not an ONNX model: it has no graph")
     _bound_metadata(model)
     _refuse_external_data(model)
     return model
@@ -143,12 +143,12 @@ def _bound_metadata(model: Any) -> None:
     # The process that serves makes a dictionary of them, and answers nobody meanwhile.
     entries = model.metadata_props
     if len(entries) > MAX_METADATA:
-        raise ArtefactError(
+        raise ArtifactError(
             f"it has {len(entries):,} entries of metadata, the limit is {MAX_METADATA:,}"
         )
     size = sum(len(entry.key) + len(entry.value) for entry in entries)
     if size > MAX_METADATA_BYTES:
-        raise ArtefactError(
+        raise ArtifactError(
             f"its metadata have {size:,} bytes, the limit is {MAX_METADATA_BYTES:,}"
         )
 
@@ -162,7 +162,7 @@ def _refuse_external_data(root: Any) -> None:
             tensor: Any = current
             if tensor.data_location != _DEFAULT or len(tensor.external_data):
                 name = tensor.name.decode("utf-8", "replace")
-                raise ArtefactError(
+                raise ArtifactError(
                     f"tensor '{name}' keeps its data in another file; external data is refused: "
                     "save the model as one file"
                 )

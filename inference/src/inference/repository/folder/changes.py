@@ -20,9 +20,9 @@ class Changes:
 
     Attributes:
         scan: The last scan for which the folder was there.
-        found: Every artefact that counts as there.
+        found: Every artifact that counts as there.
         held: Models that have vanished with most others and count as there, and until when.
-        new: Artefacts that are new or have changed, those written first first.
+        new: Artifacts that are new or have changed, those written first first.
         gone: Versions that are no longer there.
         is_away: Whether the folder itself was not there.
         warning: What the operator should know.

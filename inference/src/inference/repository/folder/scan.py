@@ -1,4 +1,4 @@
-"""The models folder: which artefacts lie there, and what is ignored and why.
+"""The models folder: which artifacts lie there, and what is ignored and why.
 
 Two shapes are read: ``NAME/VERSION/model.onnx`` and ``NAME.onnx`` (version 1 of NAME). The scan
 only lists and stats; it opens nothing.
@@ -38,7 +38,7 @@ Key = tuple[str, int]  # a model's name and version
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An artefact on disk that may become a servable."""
+    """An artifact on disk that may become a servable."""
 
     name: str
     version: int
@@ -48,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An entry of the folder that is not taken for an artefact.
+    """An entry of the folder that is not taken for an artifact.
 
     Attributes:
         path: Relative to the models folder.
@@ -101,7 +101,7 @@ def fingerprint(path: Path) -> Fingerprint | None:
 
 
 def scan_models(models_dir: Path) -> Scan:
-    """List the artefacts of a models folder, in the order of their names and versions."""
+    """List the artifacts of a models folder, in the order of their names and versions."""
     try:
         begun = models_dir.stat()
         visible, is_cut = _list(models_dir, _by_name)

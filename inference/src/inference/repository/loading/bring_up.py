@@ -1,4 +1,4 @@
-"""One artefact's way: settle, take in, and tell the slot what became of it."""
+"""One artifact's way: settle, take in, and tell the slot what became of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GRACE_SECONDS = 2.0  # a file that was refused this soon after a write may stil
 
 
 class BringUp:
-    """Brings artefacts up.
+    """Brings artifacts up.
 
     Args:
         intake: Reads, examines and loads them.
@@ -121,7 +121,7 @@ class BringUp:
         logger.info("model %s version %d %s (%s)", *key, verb, digest[:12], extra=told)
 
     def refuse(self, key: Key, slot: Slot, candidate: Candidate, refused: Report) -> None:
-        """Quarantine an artefact, or have it tried again where it may still be being written."""
+        """Quarantine an artifact, or have it tried again where it may still be being written."""
         slot.report = slot.report if slot.servable is not None else refused
         age = time.time() - candidate.fingerprint.modified_ns / 1e9
         if 0 <= age < _GRACE_SECONDS:

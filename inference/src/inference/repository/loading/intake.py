@@ -1,4 +1,4 @@
-"""The way of one artefact from disk to servable: settle, examine, load, warm up."""
+"""The way of one artifact from disk to servable: settle, examine, load, warm up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 3  # artefacts side by side; more would only fight for the processor
+AT_ONCE = 3  # artifacts side by side; more would only fight for the processor
 _GRACE_SECONDS = 5.0  # how much longer than it may take another's examination is waited for
 _LARGE_BYTES = 32 * MIB  # of those one at a time, over all workers
 _FOLDER_SECONDS = 5.0  # how long is waited for a file system that only has to look
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How far an artefact came.
+    """How far an artifact came.
 
     Attributes:
         report: What its examination found; ``None`` when the content is what is live already.
@@ -61,16 +61,16 @@ class Arrival:
 
 
 class Intake:
-    """Takes artefacts in.
+    """Takes artifacts in.
 
     Args:
         settings: Limits, settle time, plans, where reports are kept.
-        reader: Reads an artefact.
-        examiner: Says whether an artefact may be served.
+        reader: Reads an artifact.
+        examiner: Says whether an artifact may be served.
         events: Told of examinations and loads.
 
     Attributes:
-        pace: Gives the places to take artefacts in.
+        pace: Gives the places to take artifacts in.
 
     Raises:
         SettingError: The file of trusted keys is of no use.
@@ -124,10 +124,10 @@ class Intake:
         *,
         is_long: bool,
     ) -> Arrival | None:
-        """Read, examine and load an artefact, in a place that :attr:`pace` has given.
+        """Read, examine and load an artifact, in a place that :attr:`pace` has given.
 
         Args:
-            candidate: The artefact on disk.
+            candidate: The artifact on disk.
             live: What answers for the same version now.
             examining: Called when it is not known yet, so that it has to be examined.
             is_long: Whether its examination has made way before.
@@ -136,7 +136,7 @@ class Intake:
             How far it came; ``None`` when the file changed meanwhile.
 
         Raises:
-            ArtefactError: It was admitted, and cannot be loaded here all the same.
+            ArtifactError: It was admitted, and cannot be loaded here all the same.
             MakesWayError: Its examination takes long, and has made way for others.
             OSError: It cannot be read.
         """

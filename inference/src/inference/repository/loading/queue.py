@@ -1,4 +1,4 @@
-"""Whose turn it is: which of the artefacts that wait is brought up next.
+"""Whose turn it is: which of the artifacts that wait is brought up next.
 
 A folder may hold thousands of files that are refused in the end, and may get more of them every
 second. So that no good one waits for all of those, the kinds that wait take turns, and so do the
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Kind(enum.Enum):
-    """Why an artefact waits."""
+    """Why an artifact waits."""
 
     LIVE = "its model answers already, or the operator has chosen it"
     NEW = "it has not been tried"
@@ -43,10 +43,10 @@ _ORDER = (
 
 
 class Turns:
-    """Starts the work on artefacts, so many at once.
+    """Starts the work on artifacts, so many at once.
 
     Args:
-        at_once: Artefacts that are worked on at once.
+        at_once: Artifacts that are worked on at once.
         long_at_once: Further ones, of those that take long.
         work: What is done; raises nothing.
     """
@@ -60,7 +60,7 @@ class Turns:
         self._running: set[asyncio.Task[None]] = set()
 
     def offer(self, key: Key, slot: Slot, kind: Kind) -> None:
-        """Have an artefact wait, and start what there is room for.
+        """Have an artifact wait, and start what there is room for.
 
         One that waits already keeps its place, unless it waits as another kind now.
         """
@@ -73,7 +73,7 @@ class Turns:
         self.start()
 
     def discard(self, key: Key) -> None:
-        """Let an artefact wait no longer."""
+        """Let an artifact wait no longer."""
         kind = self._kinds.pop(key, None)
         if kind is not None:
             del self._waiting[kind][key]

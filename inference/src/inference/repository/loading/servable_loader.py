@@ -1,10 +1,10 @@
-"""Load an admitted artefact into this process, ready to answer."""
+"""Load an admitted artifact into this process, ready to answer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.errors import ArtefactError, RunTimeoutError, TooLargeError
+from inference.errors import ArtifactError, RunTimeoutError, TooLargeError
 from inference.model.golden_samples import replay_samples
 from inference.model.plan import granted_cpus, make_plan, override_plan
 from inference.model.run_cost import LONGEST_RUN
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 def load_servable(
     key: tuple[str, int], contents: Contents, report: Report, settings: Settings
 ) -> Servable:
-    """Load an artefact with the plan that its examination, its author and the operator want.
+    """Load an artifact with the plan that its examination, its author and the operator want.
 
     Args:
         key: Name and version.
-        contents: The artefact.
+        contents: The artifact.
         report: What its examination found.
         settings: The operator's overrides of plans.
 
     Raises:
-        ArtefactError: It is not what was examined, or cannot be loaded.
+        ArtifactError: It is not what was examined, or cannot be loaded.
     """
     name, version = key
     if contents.digest != report.digest:
-        raise ArtefactError("the report is about another file")
+        raise ArtifactError("the report is about another file")
     asked = [settings.plans[wanted] for wanted in ("*", name) if wanted in settings.plans]
     threads = next((a.threads for a in reversed(asked) if a.threads), report.threads)
     threads = min(threads, granted_cpus())  # the report may stem from a larger machine
@@ -73,4 +73,4 @@ def _warm_up(servable: Servable, run_seconds: float) -> None:
     try:
         replay_samples(servable, run_seconds / LONGEST_RUN)
     except (RunTimeoutError, TooLargeError) as error:
-        raise ArtefactError(f"its golden samples cannot be run here: {error}") from None
+        raise ArtifactError(f"its golden samples cannot be run here: {error}") from None

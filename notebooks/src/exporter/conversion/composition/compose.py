@@ -90,10 +90,10 @@ def compose(
 def compose_choices(
     model: Any, inputs: Sequence[Column], real: Real
 ) -> tuple[Any, dict[str, bytes], list[Any]]:
-    """Write which neighbours a model chooses; see :func:`compose`.
+    """Write which neighbors a model chooses; see :func:`compose`.
 
     Returns:
-        An ONNX model with one output for each choice, ``int64`` of shape ``[rows, neighbours]``,
+        An ONNX model with one output for each choice, ``int64`` of shape ``[rows, neighbors]``,
         the large attributes that it lacks, and the estimators that choose, in that order.
     """
     graph = Graph(inputs, real, one_opset=True)

@@ -166,7 +166,7 @@ class Graph:
         return self.op("ReduceSum", name, np.array([1]), keepdims=1)
 
     def pick(self, columns: Sequence[Column], places: Sequence[int]) -> list[Column]:
-        """Choose columns by their place in the table, neighbours of one tensor together."""
+        """Choose columns by their place in the table, neighbors of one tensor together."""
         homes = [(c, i) for c, column in enumerate(columns) for i in range(column.width)]
         groups: list[tuple[int, list[int]]] = []
         for place in places:

@@ -59,7 +59,7 @@ def predict_linear(graph: Graph, model: Any, columns: Sequence[Column]) -> Answe
 
 @predicts(linear.GammaRegressor, linear.PoissonRegressor, linear.TweedieRegressor)
 def predict_with_link(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Write a generalised linear model."""
+    """Write a generalized linear model."""
     raw = _product(graph, model, columns)
     link = type(model._base_loss.link).__name__  # noqa: SLF001 - "auto" is resolved only there
     if link not in ("LogLink", "IdentityLink"):
@@ -71,9 +71,9 @@ def predict_with_link(graph: Graph, model: Any, columns: Sequence[Column]) -> An
 
 @predicts(PLSRegression, PLSCanonical, CCA)
 def predict_pls(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Write partial least squares, which centres its columns first."""
-    centred = graph.op("Sub", graph.matrix(columns), model._x_mean)  # noqa: SLF001
-    product = graph.op("MatMul", centred, np.asarray(model.coef_, dtype=float).T)
+    """Write partial least squares, which centers its columns first."""
+    centered = graph.op("Sub", graph.matrix(columns), model._x_mean)  # noqa: SLF001
+    product = graph.op("MatMul", centered, np.asarray(model.coef_, dtype=float).T)
     return Answer(value=graph.op("Add", product, np.asarray(model.intercept_, dtype=float)))
 
 
@@ -136,16 +136,16 @@ def predict_quadratic(graph: Graph, model: Any, columns: Sequence[Column]) -> An
 
 @transforms(LinearDiscriminantAnalysis, FastICA)
 def transform_directions(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
-    """Project on the directions, from the centre if the model does."""
+    """Project on the directions, from the center if the model does."""
     if isinstance(model, FastICA):
-        centre = model.mean_ if model.whiten else None
+        center = model.mean_ if model.whiten else None
         directions = dense(model.components_).T
     else:
-        centre = model.xbar_ if model.solver == "svd" else None
+        center = model.xbar_ if model.solver == "svd" else None
         directions = dense(model.scalings_)[:, : model._max_components]  # noqa: SLF001
     values = graph.matrix(columns)
-    if centre is not None:
-        values = graph.op("Sub", values, dense(centre)[None, :])
+    if center is not None:
+        values = graph.op("Sub", values, dense(center)[None, :])
     return [Column(graph.op("MatMul", values, directions), "real", directions.shape[1])]
 
 

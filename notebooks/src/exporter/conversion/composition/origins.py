@@ -161,9 +161,9 @@ def _scale(scaler: Any, values: Array) -> Array:
         values = values * scaler.scale_ + scaler.min_
         return np.clip(values, *scaler.feature_range) if scaler.clip else values
     is_standard = isinstance(scaler, StandardScaler)
-    centre = scaler.mean_ if is_standard else scaler.center_
+    center = scaler.mean_ if is_standard else scaler.center_
     if scaler.with_mean if is_standard else scaler.with_centering:
-        values = values - centre
+        values = values - center
     scaled = scaler.with_std if is_standard else scaler.with_scaling
     return values / scaler.scale_ if scaled else values
 

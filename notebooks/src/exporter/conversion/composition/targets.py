@@ -79,13 +79,13 @@ def _turn_back(graph: Graph, transformer: Any, value: str) -> str:
 
 
 def _unscale(graph: Graph, scaler: Any, value: str) -> str:
-    centre = getattr(scaler, "mean_" if isinstance(scaler, StandardScaler) else "center_", None)
-    centred = getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
+    center = getattr(scaler, "mean_" if isinstance(scaler, StandardScaler) else "center_", None)
+    centered = getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
     scaled = getattr(scaler, "with_std", getattr(scaler, "with_scaling", True))
     if scaled and scaler.scale_ is not None:
         value = graph.op("Mul", value, np.asarray(scaler.scale_, dtype=np.float64))
-    if centred and centre is not None:
-        value = graph.op("Add", value, np.asarray(centre, dtype=np.float64))
+    if centered and center is not None:
+        value = graph.op("Add", value, np.asarray(center, dtype=np.float64))
     return value
 
 

@@ -54,7 +54,7 @@ class Metric(NamedTuple):
 
 
 def metric_of(model: Any) -> Metric:
-    """Read the metric off a fitted model of neighbours.
+    """Read the metric off a fitted model of neighbors.
 
     Raises:
         ConversionError: It cannot be written.

@@ -1,4 +1,4 @@
-"""Nearest neighbours, with distances as exact as scikit-learn's.
+"""Nearest neighbors, with distances as exact as scikit-learn's.
 
 For Euclidean distances a fast product of matrices chooses some more rows than are wanted; the
 distances of these are then computed from differences. So a row at distance 0 is at 0, and rows
@@ -28,23 +28,23 @@ _MARGIN = 8  # rows chosen beyond those that are wanted, since the choice rounds
 
 @predicts(KNeighborsClassifier)
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Let the neighbours vote; the lowest class wins where votes are equal, as there."""
+    """Let the neighbors vote; the lowest class wins where votes are equal, as there."""
     codes = np.asarray(model._y)  # noqa: SLF001 - indices of classes
     if codes.ndim > 1:
-        raise ConversionError("neighbours with several labels: fit one classifier per output")
+        raise ConversionError("neighbors with several labels: fit one classifier per output")
     shares = _average(graph, model, columns, np.eye(len(model.classes_))[codes])
     return Answer(index=largest(graph, shares), probabilities=shares)
 
 
 @predicts(KNeighborsRegressor)
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Average the neighbours' values."""
+    """Average the neighbors' values."""
     values = np.asarray(model._y, dtype=np.float64)  # noqa: SLF001 - has no public name
     return Answer(value=_average(graph, model, columns, values.reshape(len(values), -1)))
 
 
 def weigh(graph: Graph, distances: str) -> str:
-    """Weigh by the inverse distance; where a neighbour is at 0, only such neighbours count."""
+    """Weigh by the inverse distance; where a neighbor is at 0, only such neighbors count."""
     at_zero = graph.to_real(graph.op("Equal", distances, 0.0))
     any_zero = graph.op("ReduceMax", at_zero, np.array([1]), keepdims=1)
     inverse = graph.op("Div", 1.0, distances)
@@ -73,12 +73,12 @@ def _average(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -
     if metric.name == "euclidean":
         chosen, distances = _choose(graph, matrix, rows, 2 * model.n_neighbors + _MARGIN)
         nearest, places = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
-        neighbours = graph.op("GatherElements", chosen, places, axis=1)
+        neighbors = graph.op("GatherElements", chosen, places, axis=1)
     else:
         distances = reduced_distances(graph, matrix, rows, metric)
-        nearest, neighbours = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
-    graph.noted.append((model, neighbours))
-    found = graph.op("Gather", values, neighbours)
+        nearest, neighbors = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
+    graph.noted.append((model, neighbors))
+    found = graph.op("Gather", values, neighbors)
     if model.weights != "distance":
         return graph.op("ReduceMean", found, np.array([1]), keepdims=0)
     shares = weigh(graph, true_distances(graph, nearest, metric))

@@ -1,4 +1,4 @@
-"""Neighbours within a radius."""
+"""Neighbors within a radius."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     """
     if model.outlier_label_ is None:
         raise ConversionError(
-            "RadiusNeighborsClassifier refuses rows without neighbours, which a graph cannot: "
+            "RadiusNeighborsClassifier refuses rows without neighbors, which a graph cannot: "
             "set outlier_label='most_frequent', or use KNeighborsClassifier"
         )
     label = np.flatnonzero(np.asarray(model.classes_) == np.ravel(model.outlier_label_)[0])

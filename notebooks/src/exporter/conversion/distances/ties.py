@@ -1,10 +1,10 @@
-"""Rows with several right answers: those whose nearest neighbours are not determined.
+"""Rows with several right answers: those whose nearest neighbors are not determined.
 
-Where the k-th and the next neighbour are equally far, up to what their computation rounds,
+Where the k-th and the next neighbor are equally far, up to what their computation rounds,
 scikit-learn's choice follows from the order in which it walks through its tree, which no graph can
 repeat. Each choice among the equals is right. So the original itself is asked again, with the
-neighbours that the file has chosen in place of its own wherever those are as near: what it answers
-then is right, whatever stands around the neighbours, and no other difference is accepted.
+neighbors that the file has chosen in place of its own wherever those are as near: what it answers
+then is right, whatever stands around the neighbors, and no other difference is accepted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def compare_with_ties(
     given: Answers,
     tolerance: float,
 ) -> Comparison:
-    """Compare, and accept answers that another choice among equally near neighbours gives.
+    """Compare, and accept answers that another choice among equally near neighbors gives.
 
     Args:
         original: The model.
@@ -77,11 +77,11 @@ def compare_with_ties(
 
 
 def _substitute(model: Any, chosen: list[tuple[Any, Any]]) -> Any:
-    """Copy a model, in which estimators take the neighbours that were chosen for these rows."""
+    """Copy a model, in which estimators take the neighbors that were chosen for these rows."""
     by_estimator: dict[int, list[Any]] = defaultdict(list)
     estimators = {id(estimator): estimator for estimator, _ in chosen}
-    for estimator, neighbours in chosen:
-        by_estimator[id(estimator)].append(neighbours)
+    for estimator, neighbors in chosen:
+        by_estimator[id(estimator)].append(neighbors)
     memo = {key: _stand_in(estimator, by_estimator[key]) for key, estimator in estimators.items()}
     return copy.deepcopy(model, memo)
 
@@ -104,8 +104,8 @@ def _choose(
     return_distance: bool = True,
 ) -> Any:
     """Answer as ``kneighbors``, with the chosen rows wherever they are as near as its own."""
-    distances, neighbours = model.kneighbors(X)
-    if len(neighbours) == len(chosen):
+    distances, neighbors = model.kneighbors(X)
+    if len(neighbors) == len(chosen):
         rows, fitted = dense(X), dense(model._fit_X)  # noqa: SLF001 - has no public name
         options = metric_of(model).scipy
         theirs = np.array(
@@ -117,8 +117,8 @@ def _choose(
         size = np.maximum(np.abs(rows).max(axis=1), np.abs(fitted).max())[:, None]
         right = _are_equal(theirs, distances, (allowed, size)).all(axis=1)
         ordered = np.take_along_axis(chosen, order, axis=1)
-        neighbours = np.where(right[:, None], ordered, neighbours)
-    return (distances, neighbours) if return_distance else neighbours
+        neighbors = np.where(right[:, None], ordered, neighbors)
+    return (distances, neighbors) if return_distance else neighbors
 
 
 def _are_equal(one: Any, other: Any, bounds: tuple[Any, Any]) -> Any:

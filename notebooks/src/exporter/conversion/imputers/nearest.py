@@ -23,7 +23,7 @@ _SMALL_BEYOND = 1e30  # in float32
 
 
 @transforms(KNNImputer)
-def transform_neighbours(
+def transform_neighbors(
     graph: Graph, imputer: KNNImputer, columns: Sequence[Column]
 ) -> list[Column]:
     """Fill a gap with the mean of the nearest rows that have a value there."""

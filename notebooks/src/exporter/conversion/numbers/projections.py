@@ -61,12 +61,12 @@ def transform_hidden(graph: Graph, model: BernoulliRBM, columns: Sequence[Column
 
 
 @transforms(Birch, BisectingKMeans)
-def transform_centres(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
-    """Give the distance to each centre."""
-    centres = model.subcluster_centers_ if isinstance(model, Birch) else model.cluster_centers_
+def transform_centers(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
+    """Give the distance to each center."""
+    centers = model.subcluster_centers_ if isinstance(model, Birch) else model.cluster_centers_
     metric = Metric("euclidean")
-    squares = reduced_distances(graph, graph.matrix(columns), dense(centres), metric)
-    return [Column(true_distances(graph, squares, metric), "real", len(centres))]
+    squares = reduced_distances(graph, graph.matrix(columns), dense(centers), metric)
+    return [Column(true_distances(graph, squares, metric), "real", len(centers))]
 
 
 @transforms(SkewedChi2Sampler)

@@ -36,18 +36,18 @@ _EPS = float(np.spacing(1.0))
 
 @transforms(StandardScaler, RobustScaler, MaxAbsScaler)
 def transform_scaler(graph: Graph, scaler: Any, columns: Sequence[Column]) -> list[Column]:
-    """Subtract the centre and divide by the scale, in the order in which scikit-learn does."""
+    """Subtract the center and divide by the scale, in the order in which scikit-learn does."""
     values = graph.matrix(columns)
-    centre = getattr(scaler, "mean_" if isinstance(scaler, StandardScaler) else "center_", None)
-    centred = getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
+    center = getattr(scaler, "mean_" if isinstance(scaler, StandardScaler) else "center_", None)
+    centered = getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
     scaled = getattr(scaler, "with_std", getattr(scaler, "with_scaling", True))
-    centre = np.asarray(centre, float) if centred and centre is not None else None
+    center = np.asarray(center, float) if centered and center is not None else None
     scale = np.asarray(scaler.scale_, float) if scaled and scaler.scale_ is not None else None
-    if graph.real == "float32" and centre is not None and scale is not None:
-        offset, factor = centre.tolist(), (1 / scale).tolist()  # one step instead of two
+    if graph.real == "float32" and center is not None and scale is not None:
+        offset, factor = center.tolist(), (1 / scale).tolist()  # one step instead of two
         values = graph.op("Scaler", values, domain="ai.onnx.ml", offset=offset, scale=factor)
     else:
-        values = values if centre is None else graph.op("Sub", values, centre)
+        values = values if center is None else graph.op("Sub", values, center)
         values = values if scale is None else graph.op("Div", values, scale)
     if getattr(scaler, "clip", False):
         values = graph.op("Clip", values, -1.0, 1.0)

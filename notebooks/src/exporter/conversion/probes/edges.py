@@ -53,7 +53,7 @@ def find_jumps(
     Args:
         original: The model.
         table: Rows to begin with.
-        tolerance: A difference of answers that is a jump between neighbouring doubles.
+        tolerance: A difference of answers that is a jump between neighboring doubles.
         rng: Chooses the rows.
 
     Returns:

@@ -20,7 +20,7 @@ _LONG = 200
 
 
 def numbers(column: Column, thresholds: Array, rng: np.random.Generator) -> Array:
-    """Give middles and other points between neighbours, jitter, ends and beyond, and thresholds.
+    """Give middles and other points between neighbors, jitter, ends and beyond, and thresholds.
 
     Args:
         column: A column of numbers.
@@ -41,7 +41,7 @@ def numbers(column: Column, thresholds: Array, rng: np.random.Generator) -> Arra
 
 
 def integers(column: Column, thresholds: Array, rng: np.random.Generator) -> Array:
-    """Give whole numbers between neighbours, beside thresholds, at the ends and beyond."""
+    """Give whole numbers between neighbors, beside thresholds, at the ends and beyond."""
     seen = _some(np.unique(column.values), rng)
     if not len(seen):
         return np.zeros(0, dtype=np.int64)
@@ -82,7 +82,7 @@ def texts(column: Column, rng: np.random.Generator) -> Array:
 
 
 def around(values: Array) -> Array:
-    """Give values with their neighbours in both precisions, and the middles of single ones."""
+    """Give values with their neighbors in both precisions, and the middles of single ones."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
         above = np.nextafter(single, np.float32(np.inf)).astype(np.float64)

@@ -1,6 +1,6 @@
 """Replacing each character of a text by others, for which ONNX has no operator.
 
-A text is cut into its characters, each is looked up, and neighbours are joined pair by pair until
+A text is cut into its characters, each is looked up, and neighbors are joined pair by pair until
 one text is left.
 """
 

@@ -15,7 +15,7 @@ import pytest
 
 from inference.admission.files import contents
 from inference.admission.files.contents import ChangedError, fill, make_memory, read_contents
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,14 +52,14 @@ def test_a_file_above_the_limit_is_refused_unread(path: Path, size: int, taken: 
     if taken:
         read_contents(path, 100).close()
     else:
-        with pytest.raises(ArtefactError, match=r"it has 101 bytes, .*INFERENCE_MAX_MODEL_BYTES"):
+        with pytest.raises(ArtifactError, match=r"it has 101 bytes, .*INFERENCE_MAX_MODEL_BYTES"):
             read_contents(path, 100)
 
 
 def test_a_sparse_file_takes_no_memory_when_it_is_refused(path: Path, memory: int) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 42)
-    with pytest.raises(ArtefactError, match="4,398,046,511,104 bytes"):
+    with pytest.raises(ArtifactError, match="4,398,046,511,104 bytes"):
         fill(memory, path, 1 << 32)
     assert os.fstat(memory).st_size == 0
 
@@ -210,7 +210,7 @@ def test_no_descriptor_is_left_behind(path: Path) -> None:
     path.write_bytes(b"model")
     before = len(list(Path("/proc/self/fd").iterdir()))
     read_contents(path, 100).close()
-    with pytest.raises(ArtefactError):
+    with pytest.raises(ArtifactError):
         read_contents(path, 1)
     path.unlink()
     os.mkfifo(path)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.admission.examiner import examine_here
-from inference.admission.files.file_format import HEAD_BYTES, recognise
+from inference.admission.files.file_format import HEAD_BYTES, recognize
 from inference.admission.files.truncation import find_faults
 from inference.repository.folder.scan import fingerprint
 from support.models.artifacts import images, mixed, penguins, regressor
@@ -99,7 +99,7 @@ def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
     "content", [b"hello", b"(a remark)", b"copy me\nplease\n", b"", b"\0" * 600, b"x", b"\x80"]
 )
 def test_nothing_is_guessed_of_the_rest(content: bytes) -> None:
-    assert recognise(content) == ""
+    assert recognize(content) == ""
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_nothing_is_guessed_of_the_rest(content: bytes) -> None:
     ],
 )
 def test_a_model_is_no_other_kind(content: bytes) -> None:
-    assert recognise(content[:HEAD_BYTES]) == ""
+    assert recognize(content[:HEAD_BYTES]) == ""

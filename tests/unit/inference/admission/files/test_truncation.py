@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.admission.files.truncation import find_faults
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 from inference.model.graph.onnx_file import read_metadata
 from inference.repository.folder.scan import fingerprint
 from support.amount import amount
@@ -66,7 +66,7 @@ def test_nothing_is_refused_that_an_examination_would_read(tmp_path: Path) -> No
         content = content[: chance.choice([len(content), chance.randrange(len(content))])]
         if fault(path, bytes(content)):
             refused += 1
-            with pytest.raises(ArtefactError):
+            with pytest.raises(ArtifactError):
                 read_metadata(bytes(content))
     assert refused
 

@@ -9,7 +9,7 @@ import pytest
 from inference.model.graph.fixed_sizes import has_fixed_sizes
 from inference.model.graph.onnx_file import parse
 from inference.model.servable import Servable
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.models.artifacts import FLOAT, INT64, STRING, graph, model, node, tensor, value
 from support.models.hostile_graphs import GRAPHS, X
 from support.project import FIXTURES
@@ -37,7 +37,7 @@ def test_what_the_exporter_writes_is_of_fixed_sizes(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["penguins", "integers", "mixed", "regressor", "images"])
 def test_ordinary_graphs_are_of_fixed_sizes(name: str) -> None:
-    assert has_fixed_sizes(parse(getattr(artefacts, name)()))
+    assert has_fixed_sizes(parse(getattr(artifacts, name)()))
 
 
 @pytest.mark.parametrize("kind", GRAPHS)

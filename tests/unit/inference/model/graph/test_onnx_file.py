@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.errors import ArtefactError
+from inference.errors import ArtifactError
 from inference.model.graph.onnx_file import read_metadata
 from support.models.artifacts import (
     attribute,
@@ -54,7 +54,7 @@ def _within(*fields: tuple[int, bytes]) -> bytes:
          "algorithm"],
 )  # fmt: skip
 def test_external_data_is_refused_wherever_it_hides(content: bytes) -> None:
-    with pytest.raises(ArtefactError, match=r"'stolen' keeps its data in another file"):
+    with pytest.raises(ArtifactError, match=r"'stolen' keeps its data in another file"):
         read_metadata(content)
 
 
@@ -62,7 +62,7 @@ def test_external_data_is_found_deep_in_nested_graphs() -> None:
     nested = graph([], [], [], [STOLEN])
     for _ in range(20):
         nested = graph([message((4, "If"), (5, message((1, "a"), (6, nested))))], [], [])
-    with pytest.raises(ArtefactError, match="external data is refused"):
+    with pytest.raises(ArtifactError, match="external data is refused"):
         read_metadata(model(nested))
 
 
@@ -70,7 +70,7 @@ def test_graphs_nested_beyond_reason_are_refused() -> None:
     nested = graph([], [], [], [STOLEN])
     for _ in range(2000):
         nested = graph([message((4, "If"), (5, message((1, "a"), (6, nested))))], [], [])
-    with pytest.raises(ArtefactError):
+    with pytest.raises(ArtifactError):
         read_metadata(model(nested))
 
 
@@ -86,7 +86,7 @@ def test_graphs_nested_beyond_reason_are_refused() -> None:
     ],
 )
 def test_what_is_no_model_is_refused(content: bytes, reason: str) -> None:
-    with pytest.raises(ArtefactError, match=reason):
+    with pytest.raises(ArtifactError, match=reason):
         read_metadata(content)
 
 
@@ -106,7 +106,7 @@ def test_the_number_of_metadata_is_bounded(count: int, taken: bool) -> None:
     if taken:
         assert read_metadata(content) == {"k": "v"}
     else:
-        with pytest.raises(ArtefactError, match="10,001 entries of metadata, the limit is 10,000"):
+        with pytest.raises(ArtifactError, match="10,001 entries of metadata, the limit is 10,000"):
             read_metadata(content)
 
 
@@ -117,5 +117,5 @@ def test_the_size_of_metadata_is_bounded(more: int, taken: bool) -> None:
     if taken:
         assert read_metadata(content) == {"k": value}
     else:
-        with pytest.raises(ArtefactError, match="its metadata have 16,777,217 bytes"):
+        with pytest.raises(ArtifactError, match="its metadata have 16,777,217 bytes"):
             read_metadata(content)

@@ -189,7 +189,7 @@ def test_a_bad_value_is_named_by_row_and_feature(
 
 def test_missing_extra_and_misspelt_features_are_named(of_penguins: RowReader) -> None:
     record = {"bill_lenght_mm" if k == "bill_length_mm" else k: v for k, v in PENGUIN.items()}
-    assert faults(of_penguins, record | {"colour": 1}) == [
+    assert faults(of_penguins, record | {"color": 1}) == [
         (0, "bill_length_mm", "it is missing"),
         (
             0,
@@ -198,7 +198,7 @@ def test_missing_extra_and_misspelt_features_are_named(of_penguins: RowReader) -
         ),
         (
             0,
-            "colour",
+            "color",
             (
                 "the model has no such feature. The features are: 'bill_length_mm', "
                 "'bill_depth_mm', 'flipper_length_mm', 'body_mass_g'"

@@ -14,7 +14,7 @@ from inference.serving.tensors.one_input import UsualInference
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import pick_results, write_response
 from support.amount import amount
-from support.models import artifacts as artefacts
+from support.models import artifacts
 from support.models.mutation import Mutator
 from support.models.oip_models import identity, sample, several
 
@@ -60,7 +60,7 @@ def _check(servable: Servable, body: bytes) -> bool:
 
 @pytest.fixture(scope="module")
 def penguins() -> Servable:
-    return Servable("m", 1, artefacts.penguins())
+    return Servable("m", 1, artifacts.penguins())
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_datatypes_without_numbers_in_json_are_left_to_the_ordinary_way(datatype
 
 
 def test_requests_of_more_dimensions_are_answered_alike() -> None:
-    servable = Servable("m", 1, artefacts.images())
+    servable = Servable("m", 1, artifacts.images())
     values = np.arange(2 * 3 * 8 * 8).reshape(2, 3, 8, 8)
     shape = list(values.shape)
     for data in (values.tolist(), values.reshape(-1).tolist()):
@@ -158,7 +158,7 @@ def test_requests_of_more_dimensions_are_answered_alike() -> None:
     assert usual.read(_request([2, 8, 8, 3], values.tolist(), name="image")) is None
 
 
-@pytest.mark.parametrize("content", [several(), artefacts.mixed()])
+@pytest.mark.parametrize("content", [several(), artifacts.mixed()])
 def test_other_models_are_left_to_the_ordinary_way(content: bytes) -> None:
     with pytest.raises(ValueError, match="input"):
         UsualInference(Servable("m", 1, content), MAX_ROWS)
