@@ -138,7 +138,7 @@ def test_predict_takes_records_from_everywhere(
         (["predict", "m", "--data", "[[1], [2]]"], 1, "answers 422: row 0"),
         (["predict", "m", "--file", "absent.json"], 2, "absent.json cannot be read: No such file"),
         (["predict", "--version", "1", "--data", "{}"], 2, "--version needs MODEL"),
-        (["models", "--url", "ftp://x"], 2, "--url ftp://x: it has to be a URL such as http"),
+        (["models", "--url", "ftp://x"], 2, "--url ftp://x: it must be a URL such as http"),
         (["models", "--url", "http://127.0.0.1:1"], 1, "start it with 'inference serve'"),
     ],
 )
@@ -218,9 +218,9 @@ def test_a_key_is_needed_and_has_to_be_allowed(service: Service, keys: dict[str,
     url = str(service.client.base_url)
     done = run("models", url=url)
     assert done.returncode == 1
-    assert "answers 401 (INFERENCE_API_KEY has to hold a key)" in done.stderr
+    assert "answers 401 (set INFERENCE_API_KEY to an API key)" in done.stderr
     done = run("unload", "m", url=url, api_key=keys["shop"])
-    assert "answers 403 (INFERENCE_API_KEY has to hold a key that may do this)" in done.stderr
+    assert "answers 403 (set INFERENCE_API_KEY to a key with the required scope)" in done.stderr
     assert keys["shop"] not in done.stderr
 
 

@@ -200,5 +200,5 @@ def test_a_bad_setting_stops_the_start(make_service: Callable[..., Service]) -> 
     service = make_service(keep_versions="none", log_level="loud")
     assert service.run().wait(30) == 2
     first, second = service.log.splitlines()
-    assert first.startswith("inference: INFERENCE_KEEP_VERSIONS=none is wrong: it has to be a")
+    assert first.startswith("inference: INFERENCE_KEEP_VERSIONS=none is wrong: it must be a")
     assert second.startswith("inference: INFERENCE_LOG_LEVEL=loud is wrong")

@@ -122,8 +122,8 @@ def quoted(name: str) -> str:
 
 def _hint(status: int) -> str:
     if status == 401:
-        return " (INFERENCE_API_KEY has to hold a key)"
-    return " (INFERENCE_API_KEY has to hold a key that may do this)" if status == 403 else ""
+        return " (set INFERENCE_API_KEY to an API key)"
+    return " (set INFERENCE_API_KEY to a key with the required scope)" if status == 403 else ""
 
 
 def _faults(problem: dict[str, Any]) -> list[str]:

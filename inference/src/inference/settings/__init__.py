@@ -1,8 +1,8 @@
 """The service's settings, all from environment variables that begin with ``INFERENCE_``.
 
-Every field is one setting; its description is the reference (docs/reference/settings.md is made
-from it). A bad value stops the start: nothing is skipped or guessed. The fields stand in modules by
-area, :mod:`inference.settings.explanation` says what is wrong with a value.
+Each field is a setting. It is declared as ``Annotated[TYPE, Field(limits, description)] = default``
+in the module of its area. docs/reference/settings.md is generated from the descriptions. An invalid
+value stops the start; :mod:`inference.settings.explanation` explains what is wrong with it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,6 @@ AREAS = (Folder, Listening, Proxies, Access, Requests, Runs, Observation)
 
 
 class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation, BaseSettings):
-    """What the operator can choose. Immutable once read."""
+    """All settings of the service; immutable."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")

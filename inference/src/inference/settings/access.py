@@ -1,4 +1,4 @@
-"""Who may ask: keys, rates, browsers, signatures."""
+"""Settings of access: API keys, rates, browsers, signatures."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from inference.settings.comma_list import COMMA_LIST
+
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_.-]+|\[?[0-9a-f:.]+\]?")
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+")
 
 
 def check_url(url: str) -> str:
-    """Check the address of a service, and give it without a slash at its end.
+    """Return the address of a service without a trailing slash.
 
     Raises:
-        ValueError: It is not an HTTP URL.
+        ValueError: ``url`` is not an HTTP URL.
     """
     try:
         parts = urlsplit(url)
@@ -26,7 +28,7 @@ def check_url(url: str) -> str:
     except ValueError:
         is_right = False
     if not is_right or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("it has to be a URL such as http://127.0.0.1:8000")
+        raise ValueError("it must be a URL such as http://127.0.0.1:8000")
     return url.rstrip("/")
 
 
@@ -36,33 +38,35 @@ class Access(BaseModel):
     api_keys_file: Annotated[
         Path | None,
         Field(
-            description="The file of API keys, read again when it changes; 'inference key NAME' "
-            "makes one. Without it authentication is disabled."
+            description="The file of API keys; 'inference key NAME' creates a key. Changes "
+            "take effect without a restart. If unset, authentication is disabled."
         ),
     ] = None
     allow_anonymous: Annotated[
         bool,
         Field(
-            description="Accept that there are no API keys although other machines reach the "
-            "address to listen on."
+            description="Allow a start without API keys on an address that other machines can "
+            "reach."
         ),
     ] = False
     allowed_hosts: Annotated[
         tuple[str, ...] | None,
         NoDecode,
+        COMMA_LIST,
         Field(
-            description="Names that requests may give in `Host`, separated by commas, beside "
-            "addresses, localhost and names without a dot: `models.example.com`, "
-            "`*.example.com`, `*`. Unset, every name is answered, except without keys on a "
+            description="Names accepted in `Host`, separated by commas: `models.example.com`, "
+            "`*.example.com`, `*`. Addresses, localhost and names without a dot are always "
+            "accepted. If unset, every name is accepted, except without API keys on a "
             "loopback address."
         ),
     ] = None
     cors_origins: Annotated[
         tuple[str, ...],
         NoDecode,
+        COMMA_LIST,
         Field(
-            description="Origins whose web pages may ask and read answers, separated by commas: "
-            "`https://app.example.com`, or `*` for all."
+            description="Origins whose web pages may send requests and read answers, "
+            "separated by commas: `https://app.example.com`, or `*` for all."
         ),
     ] = ()
     rate_limit: Annotated[
@@ -70,39 +74,36 @@ class Access(BaseModel):
         Field(
             ge=0,
             le=1_000_000,
-            description="Requests per second that one API key may make, over all workers; 0 sets "
-            "no limit.",
+            description="Requests per second allowed for each API key, over all workers. 0 "
+            "disables the limit.",
         ),
     ] = 0
     rate_burst: Annotated[
-        int, Field(ge=1, description="Requests that a key may make at once before its rate counts.")
+        int,
+        Field(
+            ge=1,
+            description="Number of requests that a key may send at once before the rate applies.",
+        ),
     ] = 100
     trusted_keys_file: Annotated[
         Path | None,
         Field(
-            description="The file of public keys, one of which must have signed a model, read "
-            "again when it changes; 'exporter keygen' makes them. Needs the extra "
-            "inference[signing]."
+            description="The file of trusted public keys; 'exporter keygen' creates a key "
+            "pair. Only models signed with one of them are served. Changes take effect "
+            "without a restart. Requires the extra inference[signing]."
         ),
     ] = None
     url: Annotated[
         str | None,
         Field(
-            description="Where the commands find the running service, with a path prefix where a "
-            "proxy adds one. Unset: INFERENCE_HOST and INFERENCE_PORT."
+            description="The address of the running service for the commands, including a "
+            "proxy's path prefix. If unset, INFERENCE_HOST and INFERENCE_PORT are used."
         ),
     ] = None
     api_key: Annotated[
         SecretStr | None,
-        Field(description="The key that the commands send to the running service."),
+        Field(description="The API key that the commands send to the running service."),
     ] = None
-
-    @field_validator("allowed_hosts", "cors_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.lower().split(",") if part.strip())
-        return value
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -110,7 +111,7 @@ class Access(BaseModel):
         for host in hosts or ():
             if not _HOST.fullmatch(host):
                 raise ValueError(
-                    f"'{host}' is not a host name: give names like models.example.com, no port"
+                    f"'{host}' is not a host name: use one such as models.example.com, without port"
                 )
         return hosts
 
@@ -125,7 +126,7 @@ class Access(BaseModel):
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(
-                    f"'{origin}' is not an origin: give scheme, host and port like "
+                    f"'{origin}' is not an origin: use scheme, host and port, such as "
                     "https://app.example.com:8443, without a path"
                 )
         return origins

@@ -1,4 +1,4 @@
-"""What is wrong with the value of a setting, in plain words, and what would be right."""
+"""Explain what is wrong with the value of a setting, and what would be right."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN = 60  # characters of a value
 
 
 def explain(error: ValidationError) -> list[str]:
-    """Say what is wrong with each setting, by name, one sentence each; none shows a secret."""
+    """Return one sentence for each invalid setting, sorted by name; none contains a secret."""
     return sorted(_sentence(wrong) for wrong in error.errors())
 
 
@@ -34,33 +34,33 @@ def _sentence(wrong: ErrorDetails) -> str:
     if inner:
         return f"{setting}: {_within_plans([str(part) for part in inner], wrong)}"
     if _kind(field) is SecretStr:
-        return f"{setting} is wrong: {reason or 'it has to be text'}"
+        return f"{setting} is wrong: {reason or 'it must be text'}"
     return f"{setting}={_shown(wrong['input'])} is wrong: {reason or right_values(field)}"
 
 
 def right_values(field: FieldInfo) -> str:
-    """Say what a setting takes, with an example.
+    """Describe the values of a setting, with an example.
 
     >>> right_values(Settings.model_fields["port"])
-    'it has to be a whole number from 0 to 65535, such as 8000'
+    'it must be a whole number from 0 to 65535, such as 8000'
     """
     kind = _kind(field)
     if kind is bool:
-        return "it has to be true or false"
+        return "it must be true or false"
     if get_origin(kind) is Literal:
         *most, last = get_args(kind)
-        return f"it has to be {', '.join(most)} or {last}"
+        return f"it must be {', '.join(most)} or {last}"
     if get_origin(kind) is dict:
-        return f"it has to be a JSON object such as {PLANS_EXAMPLE}"
+        return f"it must be a JSON object such as {PLANS_EXAMPLE}"
     example = "" if field.default is None else f", such as {field.default}"
     if kind in (int, float):
         what = "a whole number" if kind is int else "a number"
-        return f"it has to be {what}{_limits(field)}{example}"
-    return f"it has to be text{example}"
+        return f"it must be {what}{_limits(field)}{example}"
+    return f"it must be text{example}"
 
 
 def _kind(field: FieldInfo) -> Any:
-    """Give the type of a field's values that are set."""
+    """Return the type of a field without ``None``."""
     kind = field.annotation
     if get_origin(kind) in (Union, types.UnionType):
         (kind,) = [one for one in get_args(kind) if one is not type(None)]
@@ -84,12 +84,12 @@ def _limits(field: FieldInfo) -> str:
 
 
 def _within_plans(inner: list[str], wrong: ErrorDetails) -> str:
-    """Say what is wrong inside of INFERENCE_PLANS."""
+    """Explain what is wrong within INFERENCE_PLANS."""
     model, *keys = inner
     value = _shown(wrong["input"])
     if not keys:
         example = json.dumps({model: {"mode": "thread"}}, ensure_ascii=False)
-        return f"the plan of '{model}' is {value}: it has to be an object, as in {example}"
+        return f"the plan of '{model}' is {value}: it must be an object, as in {example}"
     known: dict[str, FieldInfo] = PlanSetting.model_fields
     field = known.get(keys[0])
     if field is None:
@@ -99,7 +99,7 @@ def _within_plans(inner: list[str], wrong: ErrorDetails) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Show a value as a shell takes it."""
+    """Format a value as in a shell, shortened and without control characters."""
     if isinstance(value, BaseModel):
         value = value.model_dump()
     text = value if isinstance(value, str) else json.dumps(value, default=str)

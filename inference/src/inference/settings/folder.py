@@ -1,4 +1,4 @@
-"""The models folder: where it is, when it is scanned, what the examination of a file may take."""
+"""Settings of the models folder: its path, scans, and limits on the examination of a file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from inference.settings.units import MIB
 class Folder(BaseModel):
     """Models, versions and examinations."""
 
-    models_dir: Annotated[Path, Field(description="The models folder; read, never written.")] = (
-        Path("models")
-    )
+    models_dir: Annotated[
+        Path, Field(description="The models folder. The service reads it and never writes to it.")
+    ] = Path("models")
     state_dir: Annotated[
-        Path, Field(description="Where selection, pins and unloads are kept; created when missing.")
+        Path,
+        Field(
+            description="The folder that stores selection, pins and unloaded models. It is "
+            "created if it does not exist."
+        ),
     ] = Path(".state")
     keep_versions: Annotated[
         int,
         Field(
-            ge=1, description="Versions kept loaded per model, the highest first; a pin adds one."
+            ge=1,
+            description="How many versions of each model stay loaded, highest first. A pinned "
+            "version stays loaded in addition.",
         ),
     ] = 2
     rescan_seconds: Annotated[
@@ -30,13 +36,14 @@ class Folder(BaseModel):
         Field(
             ge=0.05,
             le=86_400,
-            description="How often the folder is scanned even when no event came.",
+            description="The interval of folder scans without a file event.",
         ),
     ] = 5
     force_polling: Annotated[
         bool,
         Field(
-            description="Poll for changes: for folders without file events (NFS, Docker Desktop)."
+            description="Poll the folder for changes, for file systems without file events "
+            "(NFS, Docker Desktop)."
         ),
     ] = False
     vanished_seconds: Annotated[
@@ -44,29 +51,30 @@ class Folder(BaseModel):
         Field(
             ge=0,
             le=86_400,
-            description="How long models go on answering whose files vanish all at once: more than "
-            "half of the folder's models, and two or more. 0 ends them at once.",
+            description="How long models keep answering after their files disappear all at "
+            "once: more than half of the models in the folder, and at least two. 0 removes "
+            "them immediately.",
         ),
     ] = 60
     settle_ms: Annotated[
         int,
-        Field(
-            ge=0, description="How long a file must have stayed unchanged before it is examined."
-        ),
+        Field(ge=0, description="How long a file must be unchanged before it is examined."),
     ] = 200
     admission_timeout_seconds: Annotated[
         float,
-        Field(gt=0, le=86_400, description="How long the examination of one file may take."),
+        Field(gt=0, le=86_400, description="Time limit for the examination of one file."),
     ] = 30
     admission_memory_bytes: Annotated[
         int,
-        Field(ge=256 * MIB, description="Address space that the examination of one file may take."),
+        Field(
+            ge=256 * MIB, description="Limit on the address space of the examination of one file."
+        ),
     ] = 4096 * MIB
     max_model_bytes: Annotated[
         int,
         Field(
             ge=0,
-            description="The largest model file; 0: a quarter of the memory granted to the "
-            "service, at most 2 GiB.",
+            description="Maximum size of a model file. 0 means a quarter of the memory that "
+            "the service may use, at most 2 GiB.",
         ),
     ] = 0

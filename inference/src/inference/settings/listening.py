@@ -1,4 +1,4 @@
-"""Where the service listens, and how its processes start, live and stop."""
+"""Settings of addresses and processes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from inference.settings.units import MIB
 
 _GRPC = ("grpc", "grpc_health", "grpc_reflection")
-# What Kubernetes puts into INFERENCE_PORT where a Service is called "inference".
+# The value that Kubernetes gives INFERENCE_PORT for a Service with the name "inference".
 SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 
 
 class Listening(BaseModel):
-    """Addresses, processes, their start and their end."""
+    """Addresses and processes."""
 
     host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[
-        int, Field(ge=0, le=65535, description="The port to listen on; 0 takes any.")
+        int, Field(ge=0, le=65535, description="The port to listen on. 0 selects a free port.")
     ] = 8000
     unix_socket: Annotated[
         Path | None,
         Field(
-            description="The path of a Unix socket to listen on for HTTP, in place of address and "
-            "port. Whoever may enter its folder may connect."
+            description="Path of a Unix socket to listen on for HTTP, instead of address and "
+            "port. Every user who can enter its folder can connect."
         ),
     ] = None
     grpc_port: Annotated[
@@ -36,27 +36,29 @@ class Listening(BaseModel):
         Field(
             ge=0,
             le=65535,
-            description="The port of the Open Inference Protocol over gRPC, 0 takes any; unset for "
-            "none. Needs the extra inference[grpc].",
+            description="The port of the Open Inference Protocol over gRPC. 0 selects a free "
+            "port. If unset, gRPC is disabled. Requires the extra inference[grpc].",
         ),
     ] = None
     grpc_max_calls: Annotated[
-        int, Field(ge=1, description="Most gRPC calls at a time, in each worker process.")
+        int,
+        Field(ge=1, description="Maximum number of simultaneous gRPC calls, per worker process."),
     ] = 1024
     grpc_max_streams: Annotated[
         int,
         Field(
             ge=1,
-            description="Most gRPC streams, and messages that take over 0.1 s to come, at a time "
-            "in each worker process; each may hold INFERENCE_GRPC_MAX_MESSAGE_BYTES.",
+            description="Maximum number of simultaneous gRPC streams and of messages that "
+            "take longer than 0.1 s to arrive, per worker process. Each can hold "
+            "INFERENCE_GRPC_MAX_MESSAGE_BYTES.",
         ),
     ] = 16
     grpc_max_message_bytes: Annotated[
         int,
         Field(
             ge=64 * 1024,
-            description="The largest message over gRPC, which copies each as a whole on the event "
-            "loop: 8 MiB take some 15 ms. No more than INFERENCE_MAX_BODY_BYTES.",
+            description="Maximum size of a gRPC message, not above INFERENCE_MAX_BODY_BYTES. "
+            "gRPC copies each message on the event loop, which takes about 15 ms for 8 MiB.",
         ),
     ] = 8 * MIB
     workers: Annotated[
@@ -64,23 +66,26 @@ class Listening(BaseModel):
         Field(
             ge=0,
             le=256,
-            description="Worker processes on one port; 0: one per processor granted, at most 8.",
+            description="Number of worker processes that share the port. 0 means one per "
+            "available processor, at most 8.",
         ),
     ] = 1
     direct: Annotated[
-        bool, Field(description="Answer small requests straight from the HTTP parser.")
+        bool,
+        Field(description="Answer small requests directly from the HTTP parser, without ASGI."),
     ] = True
     shutdown_seconds: Annotated[
         float,
-        Field(gt=0, le=3600, description="How long a shutdown waits for requests under way."),
+        Field(gt=0, le=3600, description="How long a shutdown waits for running requests."),
     ] = 10
     drain_seconds: Annotated[
         float,
         Field(
             ge=0,
             le=3600,
-            description="How long the service goes on accepting connections after the signal to "
-            "stop, already unready: as long as balancers take to notice, on Kubernetes 5 or so.",
+            description="How long the service accepts connections after the stop signal while "
+            "it reports not ready. Set it to the time that a load balancer needs to notice, "
+            "about 5 on Kubernetes.",
         ),
     ] = 0
     heartbeat_seconds: Annotated[
@@ -88,8 +93,8 @@ class Listening(BaseModel):
         Field(
             ge=0,
             le=86_400,
-            description="How long a worker's event loop may show no sign of life before the worker "
-            "is killed and replaced; 0 never does, for debuggers.",
+            description="How long a worker's event loop may be unresponsive before the worker "
+            "is killed and replaced. 0 disables the check, for debuggers.",
         ),
     ] = 10
 
@@ -104,7 +109,7 @@ class Listening(BaseModel):
     @classmethod
     def _need_grpc(cls, port: int | None) -> int | None:
         if port is not None and not all(map(find_spec, _GRPC)):
-            raise ValueError("it needs the extra: install inference[grpc]")
+            raise ValueError("it requires the extra inference[grpc]")
         return port
 
     @field_validator("host")
@@ -114,18 +119,18 @@ class Listening(BaseModel):
 
     @property
     def bracketed_host(self) -> str:
-        """The address to listen on, as it stands before a colon and a port."""
+        """The address to listen on, as written in front of a colon and a port."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def url_host(self) -> str:
-        """The address to call, and to show, for the address to listen on."""
+        """The address for URLs that reach the address to listen on."""
         every = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
         return every.get(self.host, self.bracketed_host)
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches the address to listen on."""
+        """Whether only this machine can reach the address to listen on."""
         if self.unix_socket is not None and self.grpc_port is None:
             return True
         try:

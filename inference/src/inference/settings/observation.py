@@ -1,4 +1,4 @@
-"""What the service says about itself: log and metrics."""
+"""Settings of log and metrics."""
 
 from __future__ import annotations
 
@@ -12,32 +12,36 @@ class Observation(BaseModel):
 
     metric_aliases: Annotated[
         bool,
-        Field(description="Give metrics under the names of Triton's and KServe's dashboards, too."),
+        Field(
+            description="Also export metrics under the names that Triton's and KServe's "
+            "dashboards use."
+        ),
     ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Field(description="debug, info, warning or error: the least that is logged."),
+        Field(description="The minimum level that is logged: debug, info, warning or error."),
     ] = "info"
     log_format: Annotated[
         Literal["text", "json"],
-        Field(description="text for people, json for machines: one object a line."),
+        Field(description="text for people, json for programs (one object per line)."),
     ] = "text"
     log_requests: Annotated[
-        bool, Field(description="Log every request, not only what is denied or fails.")
+        bool, Field(description="Log every request, not only those that are denied or fail.")
     ] = False
     log_lines_per_second: Annotated[
         float,
         Field(
             ge=0,
             le=1_000_000,
-            description="Lines of the same kind that each process logs per second, such as refused "
-            "requests; how many were left out is logged. 0 sets no limit.",
+            description="Maximum rate of log lines of the same kind, such as refused "
+            "requests, per process. The number of omitted lines is logged. 0 disables the "
+            "limit.",
         ),
     ] = 10
     log_values: Annotated[
         bool,
         Field(
-            description="Log the messages of unexpected failures, too, which may hold features' "
-            "values."
+            description="Also log the messages of unexpected exceptions, which can contain "
+            "feature values."
         ),
     ] = False

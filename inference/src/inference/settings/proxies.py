@@ -1,4 +1,4 @@
-"""Proxies in front of the service, and the address that clients know it by."""
+"""Settings for proxies in front of the service."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ from typing import Annotated
 from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
+from inference.settings.comma_list import COMMA_LIST
+
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 LONGEST_PREFIX = 200
-# Behind such a prefix a path could be understood in two ways.
+# A prefix that begins like one of the service's routes would make paths ambiguous.
 _OWN = frozenset({"models", "predict", "select-model", "docs", "metrics", "v1", "v2"})
 
 
 class Proxies(BaseModel):
-    """What stands in front."""
+    """Proxies in front of the service."""
 
     root_path: Annotated[
         str,
         Field(
-            description="The path under which a proxy offers the service, such as `/ml`; whether "
-            "the proxy takes it away or not. A trusted proxy's `X-Forwarded-Prefix` goes first."
+            description="The path under which a proxy serves the service, such as `/ml`, "
+            "whether or not the proxy removes it. `X-Forwarded-Prefix` from a trusted proxy "
+            "takes precedence."
         ),
     ] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
         NoDecode,
+        COMMA_LIST,
         Field(
-            description="Addresses or networks of proxies whose `X-Forwarded-Prefix`, `-Host`, "
-            "`-Port` and `-Proto` are believed, separated by commas; `*` for all. Who connects by "
-            "Unix socket is believed, too."
+            description="Addresses or networks of proxies whose `X-Forwarded-Prefix`, "
+            "`-Host`, `-Port` and `-Proto` are trusted, separated by commas; `*` for all. "
+            "Clients of the Unix socket are always trusted."
         ),
     ] = ("127.0.0.1", "::1")
 
@@ -40,17 +44,10 @@ class Proxies(BaseModel):
     def _need_root_path(cls, path: str) -> str:
         path = path.rstrip("/")
         if path and (not PREFIX.fullmatch(path) or len(path) > LONGEST_PREFIX):
-            raise ValueError("it has to be a path of letters, digits and '-._~', such as /ml")
+            raise ValueError("it must be a path of letters, digits and '-._~', such as /ml")
         if path.split("/")[1:2] and path.split("/")[1] in _OWN:
-            raise ValueError("the service has paths of its own that begin so: choose another")
+            raise ValueError("the service has routes that begin like this: choose another path")
         return path
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _split_proxies(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -61,6 +58,6 @@ class Proxies(BaseModel):
                     ip_network(proxy, strict=False)
             except ValueError:
                 raise ValueError(
-                    f"'{proxy}' is not an address: give it like 10.0.0.7, 10.0.0.0/8 or *"
+                    f"'{proxy}' is not an address: use one such as 10.0.0.7, 10.0.0.0/8 or *"
                 ) from None
         return proxies

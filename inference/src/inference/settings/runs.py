@@ -1,4 +1,4 @@
-"""How models are run: queues, deadlines, limits and plans."""
+"""Settings of runs: queues, limits and plans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLANS_EXAMPLE = '{"penguins": {"mode": "thread", "max_batch_rows": 64}}'
 
 
 class PlanSetting(BaseModel):
-    """What the operator wants instead of the measured plan; ``None`` keeps the measured value."""
+    """The operator's changes to a measured plan; ``None`` keeps the measured value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,47 +24,53 @@ class PlanSetting(BaseModel):
 
 
 class Runs(BaseModel):
-    """Queues, deadlines, limits and plans."""
+    """Queues, limits and plans."""
 
     max_queued: Annotated[
-        int, Field(ge=1, description="Most requests that wait for a costly run, over all models.")
+        int,
+        Field(ge=1, description="Maximum number of requests that wait for a run, over all models."),
     ] = 1024
     max_queued_per_model: Annotated[
-        int, Field(ge=1, description="Most requests that wait for a costly run of one model.")
+        int, Field(ge=1, description="Maximum number of requests that wait for a run of one model.")
     ] = 256
     deadline_seconds: Annotated[
-        float, Field(gt=0, description="How long one request may wait for its run, run included.")
+        float,
+        Field(
+            gt=0,
+            description="Time limit for a request, from its arrival in the queue to the end "
+            "of its run.",
+        ),
     ] = 30
     run_seconds: Annotated[
         float,
         Field(
             gt=0,
             le=86_400,
-            description="How long one run of a model may take before it is ended.",
+            description="Time limit for one run of a model.",
         ),
     ] = 30
     run_memory_bytes: Annotated[
         int,
         Field(
             ge=MIB,
-            description="Memory that the runs of one version may take for tensors, beside its "
-            "weights.",
+            description="Limit on the memory that the runs of one version may use for "
+            "tensors, in addition to the model's weights.",
         ),
     ] = 1024 * MIB
     max_output_bytes: Annotated[
         int,
         Field(
             ge=1024,
-            description="The largest outputs of one run, as tensors; as JSON they take some three "
-            "times as much.",
+            description="Maximum size of the outputs of one run, as tensors. JSON takes about "
+            "three times as much.",
         ),
     ] = 32 * MIB
     plans: Annotated[
         dict[str, PlanSetting],
         NoDecode,
         Field(
-            description="Overrides of measured plans, as JSON by model, '*' for all: "
-            '{"NAME": {"mode": "inline" or "thread", "max_batch_rows": N, "threads": N}}.'
+            description="Changes to measured plans, as JSON by model name; `*` stands for all "
+            'models: `{"NAME": {"mode": "inline" or "thread", "max_batch_rows": N, "threads": N}}`.'
         ),
     ] = {}
 
@@ -76,4 +82,4 @@ class Runs(BaseModel):
         try:
             return json.loads(plans)
         except (ValueError, RecursionError):
-            raise ValueError(f"it has to be JSON such as {PLANS_EXAMPLE}") from None
+            raise ValueError(f"it must be JSON such as {PLANS_EXAMPLE}") from None

@@ -1,3 +1,3 @@
-"""Units that limits are counted in."""
+"""Units of limits."""
 
 MIB = 1024 * 1024

@@ -52,7 +52,7 @@ def test_a_bad_value_stops_the_start_and_is_named(
     assert main([command]) == 2
     [line] = capsys.readouterr().err.splitlines()
     shown = value or "''"
-    assert line.startswith(f"inference: INFERENCE_{name}={shown} is wrong: it has to be ")
+    assert line.startswith(f"inference: INFERENCE_{name}={shown} is wrong: it must be ")
 
 
 def test_every_bad_value_is_named_at_once(
@@ -67,28 +67,28 @@ def test_every_bad_value_is_named_at_once(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("PORT", "65536", "=65536 is wrong: it has to be a whole number from 0 to 65535, such as"),
-        ("KEEP_VERSIONS", "0", "=0 is wrong: it has to be a whole number of at least 1, such as 2"),
-        ("RUN_SECONDS", "0", "=0 is wrong: it has to be a number above 0 and at most 86400, such"),
-        ("DEADLINE_SECONDS", "-1", "=-1 is wrong: it has to be a number above 0, such as 30"),
-        ("FORCE_POLLING", "may be", "='may be' is wrong: it has to be true or false"),
-        ("LOG_FORMAT", "xml", "=xml is wrong: it has to be text or json"),
-        ("LOG_LEVEL", "x" * 999, f"={'x' * 60}... is wrong: it has to be debug, info, warning or"),
-        ("HEAD_SECONDS", "\x1b[31m", "=?[31m is wrong: it has to be a number"),
-        ("MAX_BODIES_BYTES", "0", "=0 is wrong: it has to be a whole number of at least 1"),
-        ("MAX_BODIES_BYTES", "1", ": INFERENCE_MAX_BODIES_BYTES has to be at least twice"),
+        ("PORT", "65536", "=65536 is wrong: it must be a whole number from 0 to 65535, such as"),
+        ("KEEP_VERSIONS", "0", "=0 is wrong: it must be a whole number of at least 1, such as 2"),
+        ("RUN_SECONDS", "0", "=0 is wrong: it must be a number above 0 and at most 86400, such"),
+        ("DEADLINE_SECONDS", "-1", "=-1 is wrong: it must be a number above 0, such as 30"),
+        ("FORCE_POLLING", "may be", "='may be' is wrong: it must be true or false"),
+        ("LOG_FORMAT", "xml", "=xml is wrong: it must be text or json"),
+        ("LOG_LEVEL", "x" * 999, f"={'x' * 60}... is wrong: it must be debug, info, warning or"),
+        ("HEAD_SECONDS", "\x1b[31m", "=?[31m is wrong: it must be a number"),
+        ("MAX_BODIES_BYTES", "0", "=0 is wrong: it must be a whole number of at least 1"),
+        ("MAX_BODIES_BYTES", "1", ": INFERENCE_MAX_BODIES_BYTES must be at least twice"),
         ("ALLOWED_HOSTS", "http://x", "=http://x is wrong: 'http://x' is not a host name"),
-        ("CORS_ORIGINS", "x", "=x is wrong: 'x' is not an origin: give scheme, host and port"),
-        ("URL", "127.0.0.1:8000", "=127.0.0.1:8000 is wrong: it has to be a URL such as http"),
-        ("URL", "http://me:secret@host", " is wrong: it has to be a URL such as http"),
-        ("URL", "http://[", "=http://[ is wrong: it has to be a URL such as http"),
-        ("PLANS", "xx", "=xx is wrong: it has to be JSON such as {"),
-        ("PLANS", "[" * 9999, "... is wrong: it has to be JSON such as {"),
-        ("PLANS", "[]", "=[] is wrong: it has to be a JSON object such as {"),
-        ("PLANS", '{"m": 1}', ": the plan of 'm' is 1: it has to be an object, as in {"),
-        ("PLANS", '{"*": {"mode": 1}}', ": mode of '*' is 1: it has to be inline or thread"),
+        ("CORS_ORIGINS", "x", "=x is wrong: 'x' is not an origin: use scheme, host and port"),
+        ("URL", "127.0.0.1:8000", "=127.0.0.1:8000 is wrong: it must be a URL such as http"),
+        ("URL", "http://me:secret@host", " is wrong: it must be a URL such as http"),
+        ("URL", "http://[", "=http://[ is wrong: it must be a URL such as http"),
+        ("PLANS", "xx", "=xx is wrong: it must be JSON such as {"),
+        ("PLANS", "[" * 9999, "... is wrong: it must be JSON such as {"),
+        ("PLANS", "[]", "=[] is wrong: it must be a JSON object such as {"),
+        ("PLANS", '{"m": 1}', ": the plan of 'm' is 1: it must be an object, as in {"),
+        ("PLANS", '{"*": {"mode": 1}}', ": mode of '*' is 1: it must be inline or thread"),
         ("PLANS", '{"m": {"mod": 1}}', ": the plan of 'm' has no 'mod', only mode, max_batch_rows"),
-        ("PLANS", '{"m": {"threads": 0}}', ": threads of 'm' is 0: it has to be a whole number of"),
+        ("PLANS", '{"m": {"threads": 0}}', ": threads of 'm' is 0: it must be a whole number of"),
     ],
 )
 def test_a_bad_value_is_told_in_plain_words(
@@ -109,7 +109,7 @@ def test_a_bad_value_is_told_in_plain_words(
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_every_setting_says_what_it_takes(field: str) -> None:
     said = right_values(Settings.model_fields[field])
-    assert said.startswith("it has to be ")
+    assert said.startswith("it must be ")
     assert not any(part in said for part in ("None", "<", "typing", "Pydantic"))
 
 
