@@ -25,7 +25,7 @@ from inference.runtime.shared_memory import Place, SharedMemory
 from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
-from inference.telemetry.recorder import LEDGER_BYTES, Book
+from inference.telemetry.recorder import SECTION_BYTES, Recorder
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
@@ -64,7 +64,7 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
         SettingError: The system does not grant so much.
     """
     common = {"changes": _CHANGES_BYTES, "rates": RATE_BYTES, "logged": ONCE_BYTES}
-    return SharedMemory(common, LEDGER_BYTES | {"heartbeat": HEARTBEAT_BYTES}, workers)
+    return SharedMemory(common, SECTION_BYTES | {"heartbeat": HEARTBEAT_BYTES}, workers)
 
 
 def create_app(
@@ -88,16 +88,16 @@ def create_app(
         SettingError: The file of keys is of no use.
     """
     place = place or Place(reserve_memory())
-    book = Book(place, _later)
+    recorder = Recorder(place, _later)
     changes = place.memory.section("changes").cast("d")
-    state_file = StateFile(settings.state_dir, book.events, changes)
+    state_file = StateFile(settings.state_dir, recorder.events, changes)
     repository = Repository(
-        settings, state_file, reader=reader, examiner=examiner, events=book.events
+        settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
-    gate = build_gate(settings, book, place)
+    gate = build_gate(settings, recorder, place)
     bodies = Bodies(settings.bodies_bytes)
-    dispatcher = Dispatcher(settings, book.waiting, retire)
-    meter = book.meter
+    dispatcher = Dispatcher(settings, recorder.waiting, retire)
+    latency = recorder.latency
     inferrer = Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings)
 
     @contextlib.asynccontextmanager
@@ -116,7 +116,7 @@ def create_app(
                     repository,
                     state_file,
                     inferrer=inferrer,
-                    book=book,
+                    recorder=recorder,
                     max_control_bytes=settings.max_control_bytes,
                     readiness=readiness,
                 )
@@ -143,16 +143,16 @@ def create_app(
     app.include_router(models_router(repository, state_file))
     readiness = Readiness(repository)
     app.include_router(health_router(repository, readiness))
-    app.include_router(metrics_router(book, repository, aliases=settings.metric_aliases))
-    app.include_router(oip_router(repository, state_file, book, settings, readiness))
+    app.include_router(metrics_router(recorder, repository, aliases=settings.metric_aliases))
+    app.include_router(oip_router(repository, state_file, recorder, settings, readiness))
     problem.install(app)
 
     @app.get("/", include_in_schema=False)
     async def root(request: Request) -> RedirectResponse:
         return RedirectResponse(f"{proxies.prefix(request.scope)}/docs")
 
-    predict = PredictRoutes(repository, Predictors(settings, dispatcher), meter)
-    infer = InferRoutes(repository, inferrer, meter)
+    predict = PredictRoutes(repository, Predictors(settings, dispatcher), latency)
+    infer = InferRoutes(repository, inferrer, latency)
     guard = Guard(
         Methods(app, app, lambda path: predict.takes(path) or infer.takes(path)),
         gate,
@@ -168,7 +168,7 @@ def create_app(
         browsers=browser_policy(settings, proxies),
         log_requests=settings.log_requests,
         readiness=readiness,
-        happened=book.happened,
+        event_counts=recorder.event_counts,
         prefix=settings.root_path,
         max_inflation=settings.max_inflation,
     )

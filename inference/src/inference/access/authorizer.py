@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.access.api_key import Caller
     from inference.access.key_store import Keyring
     from inference.access.rate_limit import Rates
-    from inference.telemetry.counters import Ledger
+    from inference.telemetry.counters import Counters
 
     Headers = Iterable[tuple[bytes, bytes]]
 
@@ -30,13 +30,13 @@ class Gate:
     Args:
         keyring: The keys.
         rates: How often each may ask; ``None`` for no limit.
-        ledger: Where requests are counted by key and outcome.
+        counters: Where requests are counted by key and outcome.
     """
 
-    def __init__(self, keyring: Keyring, rates: Rates | None, ledger: Ledger) -> None:
+    def __init__(self, keyring: Keyring, rates: Rates | None, counters: Counters) -> None:
         self._keyring = keyring
         self._rates = rates
-        self._ledger = ledger
+        self._counters = counters
 
     def admit(self, headers: Headers, need: Need) -> Caller | None:
         """Let a request in: :meth:`identify` and :meth:`charge` in one.
@@ -108,7 +108,7 @@ class Gate:
         return caller is not None and need.value in caller.scopes
 
     def _count(self, name: str, outcome: str) -> None:
-        self._ledger.values[self._ledger.find((name, outcome))] += 1.0
+        self._counters.values[self._counters.find((name, outcome))] += 1.0
 
 
 def log_denied(what: str, error: ClientError) -> None:

@@ -12,10 +12,10 @@ from inference.errors import SettingError
 if TYPE_CHECKING:
     from inference.runtime.shared_memory import Place
     from inference.settings import Settings
-    from inference.telemetry.recorder import Book
+    from inference.telemetry.recorder import Recorder
 
 
-def build_gate(settings: Settings, book: Book, place: Place) -> Gate | None:
+def build_gate(settings: Settings, recorder: Recorder, place: Place) -> Gate | None:
     """Make the gate; ``None`` where no keys are asked for.
 
     Raises:
@@ -26,7 +26,7 @@ def build_gate(settings: Settings, book: Book, place: Place) -> Gate | None:
     rates = None
     if settings.rate_limit:
         rates = Rates(settings.rate_limit, settings.rate_burst, place.memory.section("rates"))
-    return Gate(Keyring(settings.api_keys_file), rates, book.callers)
+    return Gate(Keyring(settings.api_keys_file), rates, recorder.callers)
 
 
 def check_exposure(settings: Settings) -> None:

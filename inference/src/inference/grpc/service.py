@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from inference.repository.repository import Repository
     from inference.serving.inferrer import Inferrer
     from inference.serving.tensors.query import Query
-    from inference.telemetry.recorder import Book
+    from inference.telemetry.recorder import Recorder
     from inference.telemetry.statistics import ModelStatistics
     from inference.web.readiness import Readiness
 
@@ -62,7 +62,7 @@ class InferenceService:
         repository: Where the models are.
         state_file: Where unloaded models are noted.
         inferrer: What answers for them.
-        book: Told of every inference, and adds up the numbers of every version.
+        recorder: Told of every inference, and adds up the numbers of every version.
         max_control_bytes: The longest message of a call that is not for an inference.
         readiness: Whether traffic may be sent here.
     """
@@ -73,7 +73,7 @@ class InferenceService:
         state_file: StateFile,
         *,
         inferrer: Inferrer,
-        book: Book,
+        recorder: Recorder,
         max_control_bytes: int,
         readiness: Readiness,
     ) -> None:
@@ -81,8 +81,8 @@ class InferenceService:
         self._readiness = readiness
         self._state_file = state_file
         self._inferrer = inferrer
-        self._book = book
-        self._meter = book.meter
+        self._recorder = recorder
+        self._latency = recorder.latency
         self._max_control_bytes = max_control_bytes
         self._numbers = Document(self._now, self._collect)
         self._indexes = {ready: self._index(ready=ready) for ready in (False, True)}
@@ -211,10 +211,10 @@ class InferenceService:
             response = await self._infer(servable, asked, timing)
         except Exception as error:
             timing.finish()
-            self._meter.observe(_ROUTE, servable, describe_error(error)[0], timing)
+            self._latency.observe(_ROUTE, servable, describe_error(error)[0], timing)
             raise
         timing.finish()
-        self._meter.observe(_ROUTE, servable, 200, timing)
+        self._latency.observe(_ROUTE, servable, 200, timing)
         return response
 
     async def _infer(
@@ -251,11 +251,11 @@ class InferenceService:
         return answer
 
     def _now(self) -> Subject:
-        self._meter.fold()
+        self._latency.flush()
         return Subject(None)
 
     def _collect(self, _: Subject) -> Numbers:
-        return collect_statistics(self._book.requests.items(), self._book.runs.items())
+        return collect_statistics(self._recorder.requests.items(), self._recorder.runs.items())
 
     def _index(self, *, ready: bool) -> Document[pb.RepositoryIndexResponse]:
         def make(subject: Subject) -> pb.RepositoryIndexResponse:

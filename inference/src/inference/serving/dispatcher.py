@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.model.session import Stop
     from inference.settings import Settings
-    from inference.telemetry.counters import Ledger
+    from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
 
 # To encode as many takes longer than a thread hop.
@@ -48,7 +48,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, settings: Settings, waiting: Ledger, retire: Callable[[str], None] = _ignore
+        self, settings: Settings, waiting: Counters, retire: Callable[[str], None] = _ignore
     ) -> None:
         self._max_queued = settings.max_queued
         self._max_queued_per_model = settings.max_queued_per_model

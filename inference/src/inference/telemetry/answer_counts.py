@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inference.model.servable import Servable
-    from inference.telemetry.counters import Ledger
+    from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
 
 SHOWN_LABELS = 20
@@ -28,18 +28,18 @@ LABEL, RANGE = "label", "range"  # what a series counts, the first part of its k
 _LONGEST = 80  # bytes of a name in a series' key
 
 
-class Answers:
+class AnswerCounts:
     """Counts predicted classes and out-of-range values.
 
     Args:
-        ledger: Where the numbers are; of stride 1. A key is what is counted, model, version, name.
+        counters: Of stride 1; a key is what is counted, model, version, name.
 
     Attributes:
-        ledger: The same.
+        counters: The same.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
         self._known: WeakKeyDictionary[Servable, _Places] = WeakKeyDictionary()
 
     def count(self, servable: Servable, timings: Iterable[Timing]) -> None:
@@ -57,8 +57,8 @@ class Answers:
             return
         places = self._known.get(servable)
         if places is None:
-            places = self._known[servable] = _Places(servable, self.ledger)
-        values = self.ledger.values
+            places = self._known[servable] = _Places(servable, self.counters)
+        values = self.counters.values
         for label, count in labels.items():
             values[places.of_label(label)] += count
         for feature, count in features.items():
@@ -68,8 +68,8 @@ class Answers:
 class _Places:
     """Where the numbers of one servable are; does not hold it."""
 
-    def __init__(self, servable: Servable, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, servable: Servable, counters: Counters) -> None:
+        self._counters = counters
         self._start = servable.name, str(servable.version)
         keys = servable.class_keys
         self._classes = None if keys is None else frozenset(keys[:SHOWN_LABELS])
@@ -94,7 +94,7 @@ class _Places:
         return self._find(RANGE, name if name in self._features else OTHER)
 
     def _find(self, what: str, name: str) -> int:
-        return self._ledger.find((what, *self._start, _cut(name)))
+        return self._counters.find((what, *self._start, _cut(name)))
 
 
 def _cut(name: str) -> str:

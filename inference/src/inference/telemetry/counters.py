@@ -1,6 +1,6 @@
 """Where processes keep their numbers: series of doubles, each with its key.
 
-Every worker has a section of shared memory for each ledger. Whichever worker is asked for metrics
+Every worker has a section of shared memory for each counters. Whichever worker is asked for metrics
 reads those of all, and a worker that died is succeeded by one that goes on in the same section, so
 that no count is lost and nothing is left over (prometheus client_python#275, #568).
 """
@@ -27,16 +27,16 @@ Key = tuple[str, ...]
 Series = tuple[Key, "Sequence[float]"]
 
 
-def ledger_bytes(stride: int, series: int = _SERIES) -> int:
+def counters_bytes(stride: int, series: int = _SERIES) -> int:
     """Tell how much memory so many series take."""
     return series * (_KEY_DOUBLES + stride) * _DOUBLE
 
 
-class Ledger:
+class Counters:
     """One process's numbers of one kind.
 
     Args:
-        kind: Tells ledgers of one process apart; the name of its section.
+        kind: Tells counters of one process apart; the name of its section.
         stride: Doubles of one series.
         place: Where all processes' numbers are; ``None`` keeps them to this one.
         volatile: Whether the numbers end with the process, as a queue's length does.
@@ -52,7 +52,7 @@ class Ledger:
         self.on_read: Callable[[], None] = _nothing
         self._stride = stride
         if place is None:
-            place = Place(SharedMemory({}, {kind: ledger_bytes(stride)}))
+            place = Place(SharedMemory({}, {kind: counters_bytes(stride)}))
         self._sections = place.memory.sections(kind)
         self._own = self._sections[place.worker]
         self.values = self._own.cast("d")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
-from inference.telemetry.answer_counts import Answers
-from inference.telemetry.counters import Ledger, ledger_bytes
-from inference.telemetry.request_latency import SIZE, Meter
-from inference.telemetry.statistics import STRIDE, Runs
+from inference.telemetry.answer_counts import AnswerCounts
+from inference.telemetry.counters import Counters, counters_bytes
+from inference.telemetry.latency_histogram import SIZE
+from inference.telemetry.request_latency import RequestLatency
+from inference.telemetry.statistics import STRIDE, RunCounts
 
 if TYPE_CHECKING:
     from inference.runtime.shared_memory import Place
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 EVENT_STRIDE = 2  # how often, and how many seconds in all
 _MANY = 16384  # series where each model has several: sizes of runs, kinds of events, classes
 
-# What each worker's ledgers take, by name.
-LEDGER_BYTES = {
-    "requests": ledger_bytes(SIZE),
-    "runs": ledger_bytes(STRIDE, _MANY),
-    "happened": ledger_bytes(EVENT_STRIDE, _MANY),
-    "waiting": ledger_bytes(1),
-    "callers": ledger_bytes(1),
-    "answers": ledger_bytes(1, _MANY),
+# What each worker's counters take, by name.
+SECTION_BYTES = {
+    "requests": counters_bytes(SIZE),
+    "runs": counters_bytes(STRIDE, _MANY),
+    "event_counts": counters_bytes(EVENT_STRIDE, _MANY),
+    "waiting": counters_bytes(1),
+    "callers": counters_bytes(1),
+    "answers": counters_bytes(1, _MANY),
 }
 
 
@@ -32,11 +33,11 @@ class CountedEvents(Events):
     """Counts what happens in the repository.
 
     Args:
-        ledger: Where the numbers are; of stride :data:`EVENT_STRIDE`.
+        counters: Where the numbers are; of stride :data:`EVENT_STRIDE`.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
 
     def examined(self, seconds: float, *, admitted: bool) -> None:
         """Count an examination."""
@@ -59,38 +60,40 @@ class CountedEvents(Events):
         self._count(("chosen", choice))
 
     def _count(self, key: tuple[str, ...], seconds: float = 0.0) -> None:
-        place = self._ledger.find(key)
-        self._ledger.values[place] += 1.0
-        self._ledger.values[place + 1] += seconds
+        place = self._counters.find(key)
+        self._counters.values[place] += 1.0
+        self._counters.values[place + 1] += seconds
 
 
-class Book:
-    """The ledgers of one process, which read those of all.
+class Recorder:
+    """The counters of one process, which read those of all.
 
     Args:
-        place: Where the workers' ledgers are; ``None`` for the only process.
+        place: Where the workers' counters are; ``None`` for the only process.
         later: Calls a function after so many seconds, see
-            :class:`inference.telemetry.request_latency.Meter`.
+            :class:`inference.telemetry.request_latency.RequestLatency`.
 
     Attributes:
         requests: By route, model, version and status, see
             :mod:`inference.telemetry.request_latency`.
         runs: By model, version and size, see :mod:`inference.telemetry.statistics`.
-        happened: Events of the repository.
+        event_counts: Events of the repository.
         waiting: Requests that wait now, by model.
         callers: Requests by key and outcome: ``admitted``, or the status they were denied with.
         answers: Predicted classes and values out of range, see
             :mod:`inference.telemetry.answer_counts`.
-        meter: Counts requests and runs.
+        latency: Counts requests and runs.
         events: Counts events.
     """
 
     def __init__(self, place: Place | None = None, later: Later | None = None) -> None:
-        self.requests = Ledger("requests", SIZE, place)
-        self.runs = Ledger("runs", STRIDE, place)
-        self.happened = Ledger("happened", EVENT_STRIDE, place)
-        self.waiting = Ledger("waiting", 1, place, volatile=True)
-        self.callers = Ledger("callers", 1, place)
-        self.answers = Ledger("answers", 1, place)
-        self.meter = Meter(self.requests, Runs(self.runs), Answers(self.answers), later)
-        self.events = CountedEvents(self.happened)
+        self.requests = Counters("requests", SIZE, place)
+        self.runs = Counters("runs", STRIDE, place)
+        self.event_counts = Counters("event_counts", EVENT_STRIDE, place)
+        self.waiting = Counters("waiting", 1, place, volatile=True)
+        self.callers = Counters("callers", 1, place)
+        self.answers = Counters("answers", 1, place)
+        self.latency = RequestLatency(
+            self.requests, RunCounts(self.runs), AnswerCounts(self.answers), later
+        )
+        self.events = CountedEvents(self.event_counts)

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING
 
-from inference.telemetry.request_latency import SUM
+from inference.telemetry.latency_histogram import SUM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from inference.model.servable import Servable
-    from inference.telemetry.counters import Ledger
+    from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
 
     Series = Iterable[tuple[tuple[str, ...], Sequence[float]]]
@@ -28,22 +28,22 @@ STRIDE = 4  # runs, their seconds, rows, when the last one ended (seconds since 
 _EXACT_SIZES = 128  # larger batches are counted under the next power of two, callers choose them
 
 
-class Runs:
+class RunCounts:
     """Counts the runs of servables.
 
     Args:
-        ledger: Where the numbers are; of stride :data:`STRIDE`.
+        counters: Where the numbers are; of stride :data:`STRIDE`.
 
     Attributes:
-        ledger: The same.
+        counters: The same.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
 
     def count(self, servable: Servable, timings: Iterable[Timing]) -> None:
         """Count each of some requests' part of the run that answered it."""
-        values = self.ledger.values
+        values = self.counters.values
         alike: dict[tuple[int, int], list[float]] = {}
         for timing in timings:
             lasted = timing.ended - timing.began
@@ -51,7 +51,7 @@ class Runs:
         for (rows, run_rows), seconds in alike.items():
             most = max(rows, run_rows)
             size = most if most <= _EXACT_SIZES else 1 << (most - 1).bit_length()
-            place = self.ledger.find((servable.name, str(servable.version), str(size)))
+            place = self.counters.find((servable.name, str(servable.version), str(size)))
             share = rows / most if most else 1.0
             values[place] += share * len(seconds)
             values[place + 1] += share * sum(seconds)
@@ -61,7 +61,7 @@ class Runs:
 
 @dataclass(slots=True)
 class Duration:
-    """How often something happened and how long that took in all.
+    """How often something happened, and how long that took in total.
 
     Attributes:
         count: Times.
@@ -109,8 +109,8 @@ def collect_statistics(requests: Series, runs: Series) -> dict[tuple[str, int], 
     """Add up what meters and runs have counted, over all routes and processes.
 
     Args:
-        requests: Series of :class:`inference.telemetry.request_latency.Meter`.
-        runs: Series of :class:`Runs`.
+        requests: Series of :class:`inference.telemetry.request_latency.RequestLatency`.
+        runs: Series of :class:`RunCounts`.
 
     Returns:
         The numbers by name and version; of every version that was ever asked.

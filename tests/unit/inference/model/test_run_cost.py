@@ -16,7 +16,7 @@ from inference.model.servable import Servable
 from inference.model.signature import Signature, TensorSpec
 from inference.serving.dispatcher import Dispatcher
 from inference.settings import Settings
-from inference.telemetry.counters import Ledger
+from inference.telemetry.counters import Counters
 from support.amount import amount
 from support.models.artifacts import FLOAT, STRING, graph, model, node, tensor, value
 from support.models.hostile_graphs import GRAPHS
@@ -154,7 +154,7 @@ def test_short_texts_run_on_the_loop_and_long_ones_do_not(path: Path) -> None:
     assert 100 < report.inline_text < 128 * 16 * 1024
     plan = make_plan(report.cost_us, batchable=False, inline_text=report.inline_text)
     servable = Servable("m", 1, words(), plan=plan)
-    dispatcher = Dispatcher(Settings(), Ledger("waiting", 1))
+    dispatcher = Dispatcher(Settings(), Counters("waiting", 1))
 
     def is_inline(rows: int, characters: int) -> bool:
         texts = np.full((rows, 1), "a", dtype=np.object_)

@@ -15,7 +15,7 @@ from inference.model.plan import Plan
 from inference.model.servable import Servable
 from inference.serving.dispatcher import Dispatcher
 from inference.settings import Settings
-from inference.telemetry.counters import Ledger
+from inference.telemetry.counters import Counters
 from inference.telemetry.timing import Timing
 from support.fake_servable import POISON, FakeServable, feeds
 from support.project import FIXTURES
@@ -41,7 +41,7 @@ class Bench:
     """A dispatcher, a servable, and those who ask it."""
 
     def __init__(self, plan: Plan = BATCHED, **settings: Any) -> None:
-        self.waiting = Ledger("waiting", 1)
+        self.waiting = Counters("waiting", 1)
         self.dispatcher = Dispatcher(Settings(**settings), self.waiting)
         self.servable = FakeServable(plan)
 
@@ -67,7 +67,7 @@ class Bench:
 
     async def queue(self, count: int) -> None:
         """Wait until so many requests of the model wait or run."""
-        while self.count() != count:  # noqa: ASYNC110 - a number in a ledger has no event
+        while self.count() != count:  # noqa: ASYNC110 - a counter has no event
             await asyncio.sleep(0)
 
     def count(self, model: str = "fake") -> float:

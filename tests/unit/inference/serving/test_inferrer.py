@@ -14,7 +14,7 @@ from inference.model.servable import Servable
 from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.settings import Settings
-from inference.telemetry.counters import Ledger
+from inference.telemetry.counters import Counters
 from inference.telemetry.timing import Timing
 from support.models import artifacts
 
@@ -26,7 +26,7 @@ ROWS = 100_000
 
 @pytest.fixture
 def inferrer() -> Iterator[Inferrer]:
-    dispatcher = Dispatcher(Settings(), Ledger("waiting", 1))
+    dispatcher = Dispatcher(Settings(), Counters("waiting", 1))
     yield Inferrer(dispatcher, max_rows=ROWS)
     dispatcher.close()
 

@@ -14,7 +14,7 @@ from inference.serving.dispatcher import Dispatcher, is_small
 from inference.serving.predictor import Predictor
 from inference.serving.rows.reader import Batch
 from inference.settings import Settings
-from inference.telemetry.counters import Ledger
+from inference.telemetry.counters import Counters
 from inference.telemetry.timing import Timing
 from support.project import FIXTURES
 
@@ -23,7 +23,7 @@ from support.project import FIXTURES
 @pytest.mark.parametrize("rows", [1, 2, 2048, 2049, 8192, 8193, 30_000])
 def test_pieces_change_no_byte(name: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     servable = Servable("m", 1, (FIXTURES / f"{name}.onnx").read_bytes())
-    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), Settings())
+    predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
     features = servable.features or ()
     row = servable.contract.samples[0].row if servable.contract else [1.0] * len(features)
     feeds = servable.to_feeds([row] * rows)

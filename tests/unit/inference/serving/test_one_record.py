@@ -19,7 +19,7 @@ from inference.serving.dispatcher import Dispatcher
 from inference.serving.one_record import UsualRequest
 from inference.serving.predictor import Predictor
 from inference.settings import Settings
-from inference.telemetry.counters import Ledger
+from inference.telemetry.counters import Counters
 from inference.telemetry.timing import Timing
 from support.models.artifacts import (
     FLOAT,
@@ -51,7 +51,7 @@ def record(*values: Any) -> bytes:
 
 
 def ordinary(servable: Servable) -> Predictor:
-    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), Settings())
+    predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
     predictor._usual = None
     return predictor
 
@@ -156,7 +156,7 @@ def test_classes_that_cannot_be_fields_are_answered_all_the_same(classes: tuple[
     sample = Sample(list(ROW), classes[int(np.argmax(shares))], shares)
     described = contract(measurements(), classes, [sample])
     servable = servable_of(with_contract(classifier_graph(classes), described))
-    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), Settings())
+    predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
     answer = predictor.predict_now(servable, record(*ROW), Timing())
     assert tuple(json.loads(answer or b"")["probabilities"]) == classes
 
@@ -210,7 +210,7 @@ def test_whatever_fails_in_preparation_leaves_the_ordinary_way(
         monkeypatch.setattr(servable, "bind_row", fail)
     else:
         monkeypatch.setattr(UsualRequest, "_spell", lambda *_: b"{}")
-    predictor = Predictor(servable, Dispatcher(Settings(), Ledger("waiting", 1)), Settings())
+    predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
     answer = predictor.predict_now(servable, record(*ROW), Timing())
     assert answer == ordinary(servable).predict_now(servable, record(*ROW), Timing())
     assert "without the fast way" in caplog.text

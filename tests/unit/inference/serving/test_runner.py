@@ -17,7 +17,7 @@ from inference.model.servable import Servable
 from inference.serving import runner as runner_module
 from inference.serving.dispatcher import Dispatcher, longest
 from inference.settings import MIB, Settings
-from inference.telemetry.counters import Ledger
+from inference.telemetry.counters import Counters
 from inference.telemetry.timing import Timing
 from support.fake_servable import FakeServable
 from support.models.hostile_graphs import LOOP, ZEROS
@@ -47,7 +47,7 @@ class Bench:
         self.reasons: list[str] = []
         self.retired = asyncio.Event()
         chosen = Settings(**SETTINGS | settings)
-        self.dispatcher = Dispatcher(chosen, Ledger("waiting", 1), self._retire)
+        self.dispatcher = Dispatcher(chosen, Counters("waiting", 1), self._retire)
 
     def _retire(self, reason: str) -> None:
         self.reasons.append(reason)

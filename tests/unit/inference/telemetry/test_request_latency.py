@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.model.contract import Feature
-from inference.telemetry.answer_counts import OTHER, SHOWN_LABELS, Answers
-from inference.telemetry.counters import Ledger
-from inference.telemetry.request_latency import BOUNDS, SIZE, SUM, Meter
-from inference.telemetry.statistics import STRIDE, Runs
+from inference.telemetry.answer_counts import OTHER, SHOWN_LABELS, AnswerCounts
+from inference.telemetry.counters import Counters
+from inference.telemetry.latency_histogram import BOUNDS, SIZE, SUM
+from inference.telemetry.request_latency import RequestLatency
+from inference.telemetry.statistics import STRIDE, RunCounts
 from inference.telemetry.timing import Timing
 from support.fake_servable import FakeServable
 
@@ -31,16 +32,16 @@ def timing_of(*phases: float, rows: int = 1, run_rows: int = 0) -> Timing:
 
 
 class Bench:
-    """A meter whose clock is the test."""
+    """A recorder of latencies whose clock is the test."""
 
     def __init__(self) -> None:
         self.due: list[Callable[[], Any]] = []
-        self.requests, self.runs = Ledger("requests", SIZE), Ledger("runs", STRIDE)
-        self.answers = Ledger("answers", 1)
-        self.meter = Meter(
+        self.requests, self.runs = Counters("requests", SIZE), Counters("runs", STRIDE)
+        self.answers = Counters("answers", 1)
+        self.latency = RequestLatency(
             self.requests,
-            Runs(self.runs),
-            Answers(self.answers),
+            RunCounts(self.runs),
+            AnswerCounts(self.answers),
             lambda _, call: self.due.append(call),
         )
 
@@ -51,7 +52,7 @@ def test_every_bucket_and_sum_is_that_of_counting_one_by_one() -> None:
     expected = [0.0] * SIZE
     for _ in range(700):
         timing = timing_of(*(10 ** chance.uniform(-6, 1.5) for _ in range(4)))
-        bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+        bench.latency.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
         expected[bisect_left(BOUNDS, sum(timing.seconds))] += 1
         for place, seconds in enumerate((sum(timing.seconds), *timing.seconds), SUM):
             expected[place] += seconds
@@ -62,7 +63,7 @@ def test_every_bucket_and_sum_is_that_of_counting_one_by_one() -> None:
 
 def test_a_duration_on_a_bound_is_below_it() -> None:
     bench = Bench()
-    bench.meter.observe("predict", None, 404, timing_of(BOUNDS[3], 0, 0, 0))
+    bench.latency.observe("predict", None, 404, timing_of(BOUNDS[3], 0, 0, 0))
     bench.due.pop()()
     ((key, values),) = bench.requests.items()
     assert key == ("predict", "", "", "404")
@@ -74,8 +75,8 @@ def test_runs_are_shared_out() -> None:
     bench, servable = Bench(), FakeServable()
     for rows in (1, 3):
         timing = timing_of(0, 0, 0.5, 0, rows=rows, run_rows=4)
-        bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
-    bench.meter.observe("predict", servable, 500, timing_of(0, 0, 9, 0))  # type: ignore[arg-type]
+        bench.latency.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+    bench.latency.observe("predict", servable, 500, timing_of(0, 0, 9, 0))  # type: ignore[arg-type]
     ((key, (count, seconds, rows, last)),) = bench.runs.items()
     assert key == ("fake", "1", "4")
     assert (count, seconds, rows) == pytest.approx((1, 0.5, 4))
@@ -85,7 +86,7 @@ def test_runs_are_shared_out() -> None:
 def test_it_is_counted_when_the_time_has_come_and_at_the_latest_when_there_is_much() -> None:
     bench = Bench()
     for _ in range(1000):
-        bench.meter.observe("predict", None, 404, Timing())
+        bench.latency.observe("predict", None, 404, Timing())
     place = bench.requests.find(("predict", "", "", "404"))
     counted = sum(bench.requests.values[place : place + SUM])
     assert 700 < counted < 1000
@@ -98,9 +99,11 @@ def test_it_is_counted_when_the_time_has_come_and_at_the_latest_when_there_is_mu
 
 
 def test_without_a_clock_everything_is_counted_at_once() -> None:
-    requests = Ledger("requests", SIZE)
-    meter = Meter(requests, Runs(Ledger("runs", STRIDE)), Answers(Ledger("answers", 1)))
-    meter.observe("infer", None, 400, Timing())
+    requests = Counters("requests", SIZE)
+    latency = RequestLatency(
+        requests, RunCounts(Counters("runs", STRIDE)), AnswerCounts(Counters("answers", 1))
+    )
+    latency.observe("infer", None, 400, Timing())
     ((_, values),) = requests.items()
     assert sum(values[:SUM]) == 1
 
@@ -113,10 +116,10 @@ def test_predicted_classes_and_values_out_of_range_are_counted_together() -> Non
         timing = timing_of(0, 0, 0, 0)
         timing.labels = labels
         timing.warnings = [{"row": 0, "feature": "length", "reason": "far"}] * 2
-        bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+        bench.latency.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
     refused = timing_of(0, 0, 0, 0)
     refused.labels = {"a": 9}
-    bench.meter.observe("predict", servable, 500, refused)  # type: ignore[arg-type]
+    bench.latency.observe("predict", servable, 500, refused)  # type: ignore[arg-type]
     counted = {key: values[0] for key, values in bench.answers.items()}
     start = ("fake", "1")
     assert counted == {
@@ -136,7 +139,7 @@ def test_however_many_classes_there_are_the_series_are_few(count: int, known: bo
     timing = timing_of(0, 0, 0, 0)
     timing.labels = {f"class {n}": 2 for n in range(count)}
     timing.warnings = [{"row": 0, "feature": f"f{n}", "reason": ""} for n in range(99)]
-    bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+    bench.latency.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
     counted = {key: values[0] for key, values in bench.answers.items() if key[0] == "label"}
     assert len(counted) == min(count, SHOWN_LABELS + 1)
     assert sum(counted.values()) == 2 * count
@@ -159,7 +162,7 @@ def _key_of(label: str) -> tuple[str, ...]:
     servable.name, servable.version = "n" * 64, 10**17
     timing = timing_of(0, 0, 0, 0)
     timing.labels = {label: 1}
-    bench.meter.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
+    bench.latency.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
     ((key, values),) = bench.answers.items()
     assert key[:3] == ("label", "n" * 64, str(10**17))
     assert values == [1]

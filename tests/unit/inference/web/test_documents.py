@@ -15,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from inference.repository.snapshot import Model, Snapshot, Version
-from inference.telemetry.recorder import Book
+from inference.telemetry.recorder import Recorder
 from inference.web.api.metrics import metrics_router
 from inference.web.api.model_documents import ModelsDocument, encode_model
 from inference.web.api.models import models_router
@@ -52,13 +52,17 @@ class Thing:
 
 @contextlib.asynccontextmanager
 async def asking(bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
-    app, book = FastAPI(openapi_url="/openapi.json"), Book()
+    app, recorder = FastAPI(openapi_url="/openapi.json"), Recorder()
     OpenApiDocument(app, bench.repository).install()
     app.include_router(models_router(bench.repository, bench.state_file))
-    app.include_router(metrics_router(book, bench.repository, aliases=True))
+    app.include_router(metrics_router(recorder, bench.repository, aliases=True))
     app.include_router(
         oip_router(
-            bench.repository, bench.state_file, book, bench.settings, Readiness(bench.repository)
+            bench.repository,
+            bench.state_file,
+            recorder,
+            bench.settings,
+            Readiness(bench.repository),
         )
     )
     transport = httpx.ASGITransport(app)

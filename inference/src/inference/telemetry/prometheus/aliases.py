@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import HistogramMetricFamily, Metric, UnknownMetricFamily
 
-from inference.telemetry.prometheus.histogram import cumulate
-from inference.telemetry.request_latency import SUM
+from inference.telemetry.latency_histogram import SUM, cumulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

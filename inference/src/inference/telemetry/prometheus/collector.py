@@ -1,4 +1,4 @@
-"""What the ledgers of all workers hold, as Prometheus' families."""
+"""The counters of all workers as Prometheus metric families."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from prometheus_client.registry import Collector
 
 from inference.repository.snapshot import Snapshot
 from inference.telemetry import answer_counts as answers
+from inference.telemetry.latency_histogram import SUM, cumulate
 from inference.telemetry.prometheus import families as family
 from inference.telemetry.prometheus.aliases import kserve, triton
-from inference.telemetry.prometheus.histogram import cumulate
-from inference.telemetry.prometheus.version_limit import fold_versions
-from inference.telemetry.request_latency import SUM
+from inference.telemetry.prometheus.version_limit import limit_versions
 from inference.telemetry.timing import PHASES
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from inference.telemetry.counters import Key, Ledger
-    from inference.telemetry.recorder import Book
+    from inference.telemetry.counters import Counters, Key
+    from inference.telemetry.recorder import Recorder
 
     Numbers = dict[Key, list[float]]
 
@@ -35,38 +34,38 @@ class ServiceCollector(Collector):
     """Gives everything counted.
 
     Args:
-        book: The ledgers.
+        recorder: The counters.
         aliases: Whether other servers' names are given, too.
 
     Attributes:
         snapshot: The models that there are; whoever collects sets it before.
     """
 
-    def __init__(self, book: Book, *, aliases: bool = False) -> None:
-        self._book = book
+    def __init__(self, recorder: Recorder, *, aliases: bool = False) -> None:
+        self._recorder = recorder
         self.snapshot = Snapshot()
         self._aliases = aliases
 
     def collect(self) -> Iterator[Metric]:
         """Give every family; one without series is there all the same."""
-        requests = fold_versions(_add_up(self._book.requests), 1)
-        runs = fold_versions(_add_up(self._book.runs), 0)
+        requests = limit_versions(_add_up(self._recorder.requests), 1)
+        runs = limit_versions(_add_up(self._recorder.runs), 0)
         yield _build()
         yield from _requests(requests)
         yield _batches(runs)
-        yield from _answers(fold_versions(_add_up(self._book.answers), 1))
+        yield from _answers(limit_versions(_add_up(self._recorder.answers), 1))
         yield from _models(self.snapshot)
-        yield from _happened(_add_up(self._book.happened))
-        yield _plain(family.WAITING, _add_up(self._book.waiting))
-        yield _plain(family.CALLERS, _add_up(self._book.callers))
+        yield from _events(_add_up(self._recorder.event_counts))
+        yield _plain(family.WAITING, _add_up(self._recorder.waiting))
+        yield _plain(family.CALLERS, _add_up(self._recorder.callers))
         if self._aliases:
             yield from triton(requests, runs)
             yield kserve(requests)
 
 
-def _add_up(ledger: Ledger) -> Numbers:
+def _add_up(counters: Counters) -> Numbers:
     total: Numbers = {}
-    for key, values in ledger.items():
+    for key, values in counters.items():
         before = total.get(key)
         total[key] = [a + b for a, b in zip(before, values, strict=True)] if before else [*values]
     return total
@@ -141,7 +140,7 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
     yield _plain(family.ACTIVE, active)
 
 
-def _happened(happened: Numbers) -> Iterator[Metric]:
+def _events(counted: Numbers) -> Iterator[Metric]:
     kinds = {
         "examined": family.ADMISSIONS,
         "loaded": family.LOADS,
@@ -151,7 +150,7 @@ def _happened(happened: Numbers) -> Iterator[Metric]:
         "chosen": family.CHOICES,
     }
     made = {event: kind.make() for event, kind in kinds.items()}
-    for (event, label), (count, seconds) in happened.items():
+    for (event, label), (count, seconds) in counted.items():
         if kinds[event].kind == "summary":
             made[event].add_metric([label], int(count), seconds)
         else:

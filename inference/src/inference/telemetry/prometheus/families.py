@@ -16,8 +16,8 @@ from prometheus_client.core import (
 )
 
 from inference.telemetry.answer_counts import OTHER, SHOWN_FEATURES, SHOWN_LABELS
+from inference.telemetry.latency_histogram import BOUNDS
 from inference.telemetry.prometheus.version_limit import OLDER, SHOWN
-from inference.telemetry.request_latency import BOUNDS
 
 _KINDS: dict[str, Any] = {
     "counter": CounterMetricFamily,

@@ -12,7 +12,7 @@ SHOWN = 16  # versions of a model with series of their own, the highest
 OLDER = "older"
 
 
-def fold_versions(series: dict[Key, list[float]], model: int) -> dict[Key, list[float]]:
+def limit_versions(series: dict[Key, list[float]], model: int) -> dict[Key, list[float]]:
     """Count all but the highest versions of each model together, as the version ``older``.
 
     Every worker comes to the same from the same series, and a version that has once been folded

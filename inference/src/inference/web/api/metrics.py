@@ -13,25 +13,25 @@ from inference.web.documents import Document, DocumentResponse, Subject, encoded
 
 if TYPE_CHECKING:
     from inference.repository.repository import Repository
-    from inference.telemetry.recorder import Book
+    from inference.telemetry.recorder import Recorder
 
 
-def metrics_router(book: Book, repository: Repository, *, aliases: bool) -> APIRouter:
+def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool) -> APIRouter:
     """Make the route.
 
     Args:
-        book: What has been counted.
+        recorder: What has been counted.
         repository: Which models there are.
         aliases: Whether the names that Triton's and KServe's dashboards know are given, too.
     """
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry(auto_describe=False)
-    collector = ServiceCollector(book, aliases=aliases)
+    collector = ServiceCollector(recorder, aliases=aliases)
     registry.register(collector)
     ProcessCollector(registry=registry)
 
     def now() -> Subject:
-        book.meter.fold()
+        recorder.latency.flush()
         collector.snapshot = repository.current()  # which is the loop's, and not for other threads
         return Subject(None)
 

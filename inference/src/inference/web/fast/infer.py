@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inference.repository.snapshot import Snapshot
     from inference.serving.inferrer import Inferrer
     from inference.serving.tensors.response import Response as Answer
-    from inference.telemetry.request_latency import Meter
+    from inference.telemetry.request_latency import RequestLatency
     from inference.web.message.exchange import Exchange, Response
     from inference.web.message.headers import Headers
 
@@ -33,15 +33,15 @@ class InferRoutes:
     Args:
         repository: Where the servables are.
         inferrer: What answers for them.
-        meter: Told of every request.
+        latency: Told of every request.
     """
 
     name = "infer"
 
-    def __init__(self, repository: Repository, inferrer: Inferrer, meter: Meter) -> None:
+    def __init__(self, repository: Repository, inferrer: Inferrer, latency: RequestLatency) -> None:
         self._repository = repository
         self._inferrer = inferrer
-        self._meter = meter
+        self._latency = latency
 
     def takes(self, path: str) -> bool:
         """Tell whether a path is one of these routes."""
@@ -84,12 +84,12 @@ class InferRoutes:
         """Answer with ``{"error": "..."}``."""
         status, body, headers = refuse(error)
         exchange.timing.finish()
-        self._meter.observe(self.name, servable, status, exchange.timing)
+        self._latency.observe(self.name, servable, status, exchange.timing)
         further = [(n.lower().encode(), v.encode()) for n, v in headers]
         return exchange.respond(status, _JSON, body)._replace(further=further)
 
     def _succeed(self, exchange: Exchange, servable: Servable, answer: Answer) -> Response:
-        self._meter.observe(self.name, servable, 200, exchange.timing)
+        self._latency.observe(self.name, servable, 200, exchange.timing)
         if answer.json_bytes is None:
             return exchange.respond(200, _JSON, answer.body)
         response = exchange.respond(200, _BINARY, answer.body)

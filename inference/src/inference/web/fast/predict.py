@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inference.repository.repository import Repository
     from inference.repository.snapshot import Snapshot
     from inference.serving.predictor import Predictors
-    from inference.telemetry.request_latency import Meter
+    from inference.telemetry.request_latency import RequestLatency
     from inference.web.message.exchange import Exchange, Response
 
 _PATH = re.compile(r"(?:/models/([^/]+)(?:/versions/([^/]+))?)?/predict/?")
@@ -38,15 +38,17 @@ class PredictRoutes:
     Args:
         repository: Where the servables are.
         predictors: What answers for them.
-        meter: Told of every request.
+        latency: Told of every request.
     """
 
     name = "predict"
 
-    def __init__(self, repository: Repository, predictors: Predictors, meter: Meter) -> None:
+    def __init__(
+        self, repository: Repository, predictors: Predictors, latency: RequestLatency
+    ) -> None:
         self._repository = repository
         self._predictors = predictors
-        self._meter = meter
+        self._latency = latency
 
     def takes(self, path: str) -> bool:
         """Tell whether a path is one of these routes."""
@@ -85,11 +87,11 @@ class PredictRoutes:
         """Answer with a problem document."""
         status, body, extra = encode_problem(error)
         exchange.timing.finish()
-        self._meter.observe(self.name, servable, status, exchange.timing)
+        self._latency.observe(self.name, servable, status, exchange.timing)
         return exchange.respond(status, _PROBLEM, body)._replace(further=extra)
 
     def _succeed(self, exchange: Exchange, servable: Servable, body: bytes) -> Response:
-        self._meter.observe(self.name, servable, 200, exchange.timing)
+        self._latency.observe(self.name, servable, 200, exchange.timing)
         return exchange.respond(200, _JSON, body)
 
     @staticmethod

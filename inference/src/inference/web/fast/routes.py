@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from inference.access.authorizer import Gate
-    from inference.telemetry.counters import Ledger
+    from inference.telemetry.counters import Counters
     from inference.web.message.exchange import Response, Routes
     from inference.web.message.headers import Headers
     from inference.web.readiness import Readiness
@@ -49,7 +49,7 @@ class HotRoutes:
         browsers: Decides which requests of browsers are answered.
         log_requests: Whether every request is logged.
         readiness: Told when the service begins to stop; ``None`` tells nobody.
-        happened: Where refused connections are counted by status; ``None`` for nowhere.
+        event_counts: Where refused connections are counted by status; ``None`` for nowhere.
         prefix: What a proxy may leave in front of each path, such as ``/ml``.
         max_inflation: How many times larger a body may become when it is decompressed.
 
@@ -74,7 +74,7 @@ class HotRoutes:
         browsers: BrowserPolicy | None = None,
         log_requests: bool = False,
         readiness: Readiness | None = None,
-        happened: Ledger | None = None,
+        event_counts: Counters | None = None,
         prefix: str = "",
         max_inflation: int = MAX_RATIO,
     ) -> None:
@@ -91,7 +91,7 @@ class HotRoutes:
         self.heads = Heads()
         self.is_stopping = False
         self._readiness = readiness
-        self._happened = happened
+        self._event_counts = event_counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -132,8 +132,8 @@ class HotRoutes:
 
     def count_refusal(self, status: int) -> None:
         """Count a connection that was refused, whatever it asked for."""
-        if self._happened is not None:
-            self._happened.values[self._happened.find(("refused", str(status)))] += 1.0
+        if self._event_counts is not None:
+            self._event_counts.values[self._event_counts.find(("refused", str(status)))] += 1.0
 
     def refuse_denied(self, family: Routes, exchange: Exchange) -> Response | None:
         """Ask the gate about a whole request, and answer whom it denies; once for each request."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
     from inference.repository.snapshot import Model
-    from inference.telemetry.recorder import Book
+    from inference.telemetry.recorder import Recorder
     from inference.telemetry.statistics import ModelStatistics
     from inference.web.documents import Encoded
 
@@ -120,15 +120,15 @@ def add_descriptions(
         return await document(describe.describe_config, model_name, model_version)
 
 
-def add_statistics(router: APIRouter, repository: Repository, book: Book) -> None:
+def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder) -> None:
     """Add numbers of all models, of one, and of one version."""
 
     def now() -> Subject:
-        book.meter.fold()
+        recorder.latency.flush()
         return Subject(None, repository.current())
 
     def collect(_: Subject) -> Numbers:
-        return collect_statistics(book.requests.items(), book.runs.items())
+        return collect_statistics(recorder.requests.items(), recorder.runs.items())
 
     def encode_all(subject: Subject) -> bytes:
         asked = describe.ready_versions(subject.choice, None, None)

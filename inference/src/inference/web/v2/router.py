@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from inference.repository.operator_state import StateFile
     from inference.repository.repository import Repository
     from inference.settings import Settings
-    from inference.telemetry.recorder import Book
+    from inference.telemetry.recorder import Recorder
     from inference.telemetry.statistics import ModelStatistics
     from inference.web.documents import Encoded
     from inference.web.readiness import Readiness
@@ -64,7 +64,7 @@ class _Parameters(msgspec.Struct):
 def oip_router(
     repository: Repository,
     state_file: StateFile,
-    book: Book,
+    recorder: Recorder,
     settings: Settings,
     readiness: Readiness,
 ) -> APIRouter:
@@ -73,13 +73,13 @@ def oip_router(
     Args:
         repository: Where the models are.
         state_file: Where unloaded models are noted.
-        book: Adds up the numbers of every version.
+        recorder: Adds up the numbers of every version.
         settings: The limit on bodies.
         readiness: Whether traffic may be sent here.
     """
     router = APIRouter(prefix="/v2", tags=["open inference protocol"])
     _add_server(router, readiness)
-    add_statistics(router, repository, book)  # before "stats" is taken for a model's name
+    add_statistics(router, repository, recorder)  # before "stats" is taken for a model's name
     _add_models(router, repository)
     _add_repository(router, repository, state_file, settings.max_body_bytes)
     return router

@@ -10,11 +10,11 @@ import pytest
 from inference.repository.snapshot import Model, Snapshot
 from inference.telemetry.prometheus.collector import ServiceCollector
 from inference.telemetry.prometheus.families import FAMILIES, SHOWN_MODELS
-from inference.telemetry.recorder import Book
+from inference.telemetry.recorder import Recorder
 
 
 def families_of(snapshot: Snapshot) -> dict[str, Any]:
-    collector = ServiceCollector(Book())
+    collector = ServiceCollector(Recorder())
     collector.snapshot = snapshot
     return {family.name: family for family in collector.collect()}
 
