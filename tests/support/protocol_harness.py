@@ -9,9 +9,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from inference.web.fast.routes import HotRoutes
+from inference.web.fast.routes import FastRoutes
 from inference.web.transport.bounded_protocol import bounded
-from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.connection_limits import ConnectionLimits
 from inference.web.transport.fast_path import DirectProtocol
 from support.fake_transport import FakeTransport
 from support.service.raw_http import request
@@ -70,10 +70,10 @@ class Bench:
         self,
         protocol: type[Protocol] = DirectProtocol,
         keep_alive: float = 60,
-        bounds: Bounds = Bounds(),  # noqa: B008 - it cannot be changed
+        bounds: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - it cannot be changed
     ) -> None:
         self.routes = Routes()
-        hot = HotRoutes(nothing, [self.routes], max_body_bytes=1000)
+        hot = FastRoutes(nothing, [self.routes], max_body_bytes=1000)
         # The second is less than an int may say, which is what a test needs.
         seconds: Any = keep_alive
         config = uvicorn.Config(

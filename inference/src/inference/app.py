@@ -34,7 +34,7 @@ from inference.web.browser_policy import browser_policy
 from inference.web.errors import problem
 from inference.web.fast.infer import InferRoutes
 from inference.web.fast.predict import PredictRoutes
-from inference.web.fast.routes import HotRoutes
+from inference.web.fast.routes import FastRoutes
 from inference.web.message.body import Bodies
 from inference.web.methods import Methods
 from inference.web.middleware import Guard
@@ -159,7 +159,7 @@ def create_app(
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         log_requests=settings.log_requests,
     )
-    return HotRoutes(
+    return FastRoutes(
         TrailingSlash(guard),
         [predict, infer],
         max_body_bytes=settings.max_body_bytes,

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 
 from inference.logs import Once, fields
 from inference.process.forked_worker import become_worker
-from inference.process.worker_table import Crew
+from inference.process.worker_table import WorkerTable
 from inference.runtime.heartbeat import REPLACE_STATUS
 from inference.runtime.shared_memory import Place
 
 if TYPE_CHECKING:
     import socket
 
-    from inference.process.worker_table import Member
+    from inference.process.worker_table import Worker
     from inference.runtime.shared_memory import SharedMemory
     from inference.settings import Settings
 
@@ -57,7 +57,7 @@ class Supervisor:
         self._memory = memory
         # Its end tells the workers that nobody looks after them any more.
         self._lifeline = os.pipe()
-        self._crew = Crew(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
+        self._workers = WorkerTable(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
         self._once = Once(memory.section("logged")) if len(sockets) > 1 else None
         self._is_serving = False
         self._kill_at: float | None = None  # set once it stops
@@ -71,9 +71,9 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.freeze()  # what workers share stays shared
         looked = time.monotonic()
-        while self._kill_at is None or self._crew.alive:
-            for member in self._crew.due(time.monotonic()) if self._kill_at is None else ():
-                self._start(member)
+        while self._kill_at is None or self._workers.alive:
+            for worker in self._workers.due(time.monotonic()) if self._kill_at is None else ():
+                self._start(worker)
             received = signal.sigtimedwait(_SIGNALS, _STEP_SECONDS)
             if received is not None and received.si_signo in _STOPS:
                 self._stop()
@@ -83,17 +83,17 @@ class Supervisor:
             self._watch(now - looked)
             looked = now
             if self._kill_at is not None and now > self._kill_at:
-                self._crew.signal(signal.SIGKILL)
-        return not self._crew.is_hopeless
+                self._workers.signal(signal.SIGKILL)
+        return not self._workers.is_hopeless
 
-    def _start(self, member: Member) -> None:
-        member.heartbeat.reset()
+    def _start(self, worker: Worker) -> None:
+        worker.heartbeat.reset()
         try:
             pid = os.fork()
         except OSError as error:
-            pause = member.failed(time.monotonic())
-            said = (member.index, error.strerror, pause)
-            told = fields("worker-not-started", worker=member.index, reason=error.strerror)
+            pause = worker.failed(time.monotonic())
+            said = (worker.index, error.strerror, pause)
+            told = fields("worker-not-started", worker=worker.index, reason=error.strerror)
             logger.error(  # noqa: TRY400 - the message says it all
                 "worker %d cannot be started: %s (a limit on processes or memory?); it is tried "
                 "again in %g s",
@@ -105,15 +105,15 @@ class Supervisor:
         if pid == 0:
             become_worker(
                 self._settings,
-                Place(self._memory, member.index),
+                Place(self._memory, worker.index),
                 sockets=self._sockets,
                 lifeline=self._lifeline,
                 once=self._once,
             )
-        member.started(pid, time.monotonic())
+        worker.started(pid, time.monotonic())
 
     def _say_when_serving(self) -> None:
-        if not self._is_serving and self._crew.has_served:
+        if not self._is_serving and self._workers.has_served:
             self._is_serving = True
             logger.info("serving", extra=fields("serving", workers=len(self._sockets)))
 
@@ -126,41 +126,41 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            member = self._crew.by_pid(pid)
-            if member is not None:
-                self._replace(member, os.waitstatus_to_exitcode(status))
+            worker = self._workers.by_pid(pid)
+            if worker is not None:
+                self._replace(worker, os.waitstatus_to_exitcode(status))
 
-    def _replace(self, member: Member, status: int) -> None:
-        pid, why = member.pid, member.killed_for or _ending(status)
+    def _replace(self, worker: Worker, status: int) -> None:
+        pid, why = worker.pid, worker.killed_for or _ending(status)
         asked = status == REPLACE_STATUS
-        pause = member.ended(time.monotonic(), asked=asked)
+        pause = worker.ended(time.monotonic(), asked=asked)
         if self._kill_at is not None or self._give_up_if_hopeless():
             return
         when = f" in {pause:g} s" if pause else ""
         why = "asked to be replaced" if asked else why
-        told = fields("worker-replaced", worker=member.index, pid=pid, status=status, reason=why)
-        said = (member.index, pid, why, when)
+        told = fields("worker-replaced", worker=worker.index, pid=pid, status=status, reason=why)
+        said = (worker.index, pid, why, when)
         logger.warning("worker %d (process %d) %s; it is replaced%s", *said, extra=told)
 
     def _watch(self, passed_seconds: float) -> None:
         """Kill the workers whose loop has stopped."""
         most = self._settings.heartbeat_seconds
-        for member in self._crew.silent(passed_seconds, most) if most else ():
-            member.killed_for = (
+        for worker in self._workers.silent(passed_seconds, most) if most else ():
+            worker.killed_for = (
                 f"gave no sign of life for {most:g} s (INFERENCE_HEARTBEAT_SECONDS) and was killed"
             )
             logger.error(
                 "worker %d (process %d) has given no sign of life for %g s: it is stopped, or its "
                 "loop is blocked; it is killed",
-                member.index,
-                member.pid,
+                worker.index,
+                worker.pid,
                 most,
-                extra=fields("worker-silent", worker=member.index, pid=member.pid),
+                extra=fields("worker-silent", worker=worker.index, pid=worker.pid),
             )
-            member.signal(signal.SIGKILL)
+            worker.signal(signal.SIGKILL)
 
     def _give_up_if_hopeless(self) -> bool:
-        if not self._crew.is_hopeless:
+        if not self._workers.is_hopeless:
             return False
         if self._kill_at is None:
             logger.error("the workers die as soon as they start; giving up")
@@ -176,7 +176,7 @@ class Supervisor:
             self._kill_at = time.monotonic() + granted + _GRACE_SECONDS
             for listening in self._sockets:
                 listening.close()  # or else clients would go on connecting to nobody
-        self._crew.signal(signal.SIGTERM)
+        self._workers.signal(signal.SIGTERM)
 
 
 def _ending(status: int) -> str:

@@ -18,7 +18,7 @@ from inference.logs import fields
 from inference.process.retirement import Retirement
 from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
 from inference.web.transport.bounded_protocol import bounded
-from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.connection_limits import ConnectionLimits
 from inference.web.transport.draining_server import DrainingServer
 from inference.web.transport.fast_path import DirectProtocol
 from inference.web.transport.keep_alive import KEEP_ALIVE_GRACE_SECONDS
@@ -127,11 +127,11 @@ def _leave(*_: object) -> None:
     raise SystemExit
 
 
-def _bounds(settings: Settings) -> Bounds:
+def _bounds(settings: Settings) -> ConnectionLimits:
     """Give the limits, and make room for as many connections as they allow."""
     connections = _make_room(settings.max_connections)
     per_address = settings.max_connections_per_address
-    return Bounds(
+    return ConnectionLimits(
         settings.max_header_bytes,
         settings.max_header_lines,
         settings.head_seconds,

@@ -26,7 +26,7 @@ _FREE_DEATHS = 2
 _LONGEST_PAUSE_SECONDS = 30.0
 
 
-class Member:
+class Worker:
     """One worker's place, and the process that fills it now.
 
     Args:
@@ -100,7 +100,7 @@ class Member:
         return min(_LONGEST_PAUSE_SECONDS, 2.0 ** (self._short_lives - _FREE_DEATHS - 1))
 
 
-class Crew:
+class WorkerTable:
     """All workers.
 
     Args:
@@ -110,46 +110,46 @@ class Crew:
     """
 
     def __init__(self, memory: SharedMemory, size: int, *, longest_step_seconds: float) -> None:
-        self._members = [
-            Member(index, Heartbeat(memory.section("heartbeat", index)), longest_step_seconds)
+        self._workers = [
+            Worker(index, Heartbeat(memory.section("heartbeat", index)), longest_step_seconds)
             for index in range(size)
         ]
         self._has_served = False
 
     @property
-    def alive(self) -> list[Member]:
+    def alive(self) -> list[Worker]:
         """The workers that have a process."""
-        return [member for member in self._members if member.pid]
+        return [worker for worker in self._workers if worker.pid]
 
     @property
     def has_served(self) -> bool:
         """Whether any worker has served since the start."""
-        self._has_served |= any(member.heartbeat.has_served for member in self._members)
+        self._has_served |= any(worker.heartbeat.has_served for worker in self._workers)
         return self._has_served
 
     @property
     def is_hopeless(self) -> bool:
         """Whether every worker has failed again and again, and none has ever served."""
-        failures = min(member.failures for member in self._members)
+        failures = min(worker.failures for worker in self._workers)
         return failures >= _HOPELESS_FAILURES and not self.has_served
 
-    def by_pid(self, pid: int) -> Member | None:
+    def by_pid(self, pid: int) -> Worker | None:
         """Find whose process that is."""
-        return next((member for member in self._members if member.pid == pid), None)
+        return next((worker for worker in self._workers if worker.pid == pid), None)
 
-    def due(self, now: float) -> Iterator[Member]:
+    def due(self, now: float) -> Iterator[Worker]:
         """Give the workers that are to be started now."""
-        return (m for m in self._members if m.due is not None and m.due <= now)
+        return (m for m in self._workers if m.due is not None and m.due <= now)
 
-    def silent(self, passed_seconds: float, most_seconds: float) -> list[Member]:
+    def silent(self, passed_seconds: float, most_seconds: float) -> list[Worker]:
         """Look at every heartbeat; give the workers that were silent for longer than that.
 
         One that has been killed is not given again.
         """
-        silences = [(member, member.silent(passed_seconds)) for member in self._members]
+        silences = [(worker, worker.silent(passed_seconds)) for worker in self._workers]
         return [m for m, seconds in silences if seconds > most_seconds and not m.killed_for]
 
     def signal(self, number: int) -> None:
         """Send every process a signal."""
-        for member in self._members:
-            member.signal(number)
+        for worker in self._workers:
+            worker.signal(number)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.app import reserve_memory
-from inference.process.worker_table import Crew, Member
+from inference.process.worker_table import Worker, WorkerTable
 from inference.runtime import heartbeat as heartbeat_module
 from inference.runtime.heartbeat import BEAT_SECONDS, HEARTBEAT_BYTES, Heartbeat, Watch
 
@@ -23,61 +23,61 @@ def heartbeat() -> Heartbeat:
 
 
 @pytest.fixture
-def crew() -> Crew:
-    return Crew(reserve_memory(2), 2, longest_step_seconds=0.5)
+def workers() -> WorkerTable:
+    return WorkerTable(reserve_memory(2), 2, longest_step_seconds=0.5)
 
 
-def live(member: Member, seconds: float, *, served: bool = True, asked: bool = False) -> float:
+def live(worker: Worker, seconds: float, *, served: bool = True, asked: bool = False) -> float:
     """Let a process of this worker live for so long; give the pause before the next."""
-    member.heartbeat.reset()
-    member.started(os.getpid(), 1000.0)
+    worker.heartbeat.reset()
+    worker.started(os.getpid(), 1000.0)
     if served:
-        member.heartbeat.serve()
-    return member.ended(1000.0 + seconds, asked=asked)
+        worker.heartbeat.serve()
+    return worker.ended(1000.0 + seconds, asked=asked)
 
 
 def test_a_worker_that_dies_again_and_again_is_started_after_ever_longer_pauses(
-    crew: Crew,
+    workers: WorkerTable,
 ) -> None:
-    first, second = crew.due(0.0)
+    first, second = workers.due(0.0)
     assert [live(first, 5) for _ in range(9)] == [0, 0, 1, 2, 4, 8, 16, 30, 30]
     assert live(second, 5) == 0, "the other one is without fault"
     assert live(first, 60) == 0, "a long life clears the record"
     assert live(first, 5) == 0
 
 
-def test_a_worker_that_asks_for_a_successor_has_one_at_once(crew: Crew) -> None:
-    first, _ = crew.due(0.0)
+def test_a_worker_that_asks_for_a_successor_has_one_at_once(workers: WorkerTable) -> None:
+    first, _ = workers.due(0.0)
     assert [live(first, 1, asked=True) for _ in range(9)] == [0] * 9
     assert [live(first, 5) for _ in range(3)] == [0, 0, 1], "nothing of that was counted"
     failed = [live(first, 1, asked=True, served=False) for _ in range(3)]
     assert failed == [2, 4, 8], "one that cannot even start does not go on at full speed"
 
 
-def test_there_is_hope_while_any_worker_serves_or_has_served(crew: Crew) -> None:
-    first, second = crew.due(0.0)
+def test_there_is_hope_while_any_worker_serves_or_has_served(workers: WorkerTable) -> None:
+    first, second = workers.due(0.0)
     second.started(os.getpid(), 0.0)
     for _ in range(20):
         live(first, 0.1, served=False)
-    assert not crew.is_hopeless, "the other one may still come to serve"
+    assert not workers.is_hopeless, "the other one may still come to serve"
     second.heartbeat.serve()
-    assert crew.has_served
+    assert workers.has_served
     for _ in range(20):
         live(second, 0.1, served=False)
-    assert not crew.is_hopeless, "it has served once, so it is no wrong setting"
+    assert not workers.is_hopeless, "it has served once, so it is no wrong setting"
 
 
 @pytest.mark.parametrize(("failures", "hopeless"), [(4, False), (5, True), (6, True)])
 def test_there_is_none_once_every_worker_has_failed_five_times(
-    crew: Crew, failures: int, *, hopeless: bool
+    workers: WorkerTable, failures: int, *, hopeless: bool
 ) -> None:
-    first, second = crew.due(0.0)
+    first, second = workers.due(0.0)
     for _ in range(9):
         live(first, 0.1, served=False)
     for _ in range(failures):
         second.failed(0.0)
-    assert crew.is_hopeless is hopeless
-    assert not crew.has_served
+    assert workers.is_hopeless is hopeless
+    assert not workers.has_served
 
 
 # -- heartbeats ------------------------------------------------------------------------------------

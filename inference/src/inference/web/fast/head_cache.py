@@ -19,7 +19,7 @@ LARGEST_KEPT = 2048  # bytes of a head
 _MOST = 256
 
 
-class Head(NamedTuple):
+class ParsedHead(NamedTuple):
     """What one head says.
 
     Attributes:
@@ -37,13 +37,13 @@ class Head(NamedTuple):
     scope: dict[str, Any] | None = None
 
 
-class Heads:
+class HeadCache:
     """The heads that are known; when there are too many, the oldest is forgotten."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Head] = OrderedDict()
+        self._known: OrderedDict[bytes, ParsedHead] = OrderedDict()
 
-    def find(self, message: bytes) -> tuple[Head, bytes] | None:
+    def find(self, message: bytes) -> tuple[ParsedHead, bytes] | None:
         """Find the head of a message, and its body.
 
         Args:
@@ -58,7 +58,7 @@ class Heads:
             return None
         return head, message[end:]
 
-    def note(self, message: bytes, head: Head) -> None:
+    def note(self, message: bytes, head: ParsedHead) -> None:
         """Remember a head.
 
         Args:
@@ -75,7 +75,7 @@ class Heads:
             return  # it will not come again
         self.keep(message[:end], head)
 
-    def keep(self, text: bytes, head: Head) -> None:
+    def keep(self, text: bytes, head: ParsedHead) -> None:
         """Remember a head that is known to be that of one whole message.
 
         Args:

@@ -15,7 +15,7 @@ from inference.logs import REQUEST_ID
 from inference.runtime.threads import off_loop
 from inference.web.access_log import log_request
 from inference.web.browser_policy import BrowserPolicy
-from inference.web.fast.head_cache import Heads
+from inference.web.fast.head_cache import HeadCache
 from inference.web.message.body import Bodies, ClientGoneError, read_body
 from inference.web.message.compression import MAX_RATIO, content_coding, decompress
 from inference.web.message.exchange import Exchange
@@ -37,7 +37,7 @@ _USUAL_INFLATION = 8  # how many times larger numbers in JSON become
 _DENIALS = (UnknownCallerError, ForbiddenError, RateError)
 
 
-class HotRoutes:
+class FastRoutes:
     """Answers the hot routes and hands everything else on.
 
     Args:
@@ -59,7 +59,7 @@ class HotRoutes:
         gate: The same.
         browsers: The same.
         log_requests: The same.
-        heads: Heads of requests for these routes.
+        heads: HeadCache of requests for these routes.
         is_stopping: Whether the service stops, so that connections are closed behind an answer.
     """
 
@@ -88,7 +88,7 @@ class HotRoutes:
         self.browsers = browsers or BrowserPolicy()
         self._entrance = self.browsers.guard(self._serve)
         self.log_requests = log_requests
-        self.heads = Heads()
+        self.heads = HeadCache()
         self.is_stopping = False
         self._readiness = readiness
         self._event_counts = event_counts

@@ -14,7 +14,7 @@ _CHUNK_BYTES = 64
 _LINE_BYTES = 4  # the shortest header
 
 
-class Sizes:
+class SizeLimits:
     """Counts within the limits on one request, then on the next.
 
     Args:

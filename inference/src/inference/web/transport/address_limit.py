@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 _PREFIX_BYTES = 8  # of an IPv6 address: a client has a whole network of 64 bits to choose from
 
 
-class Addresses:
+class AddressLimit:
     """Counts connections by client address.
 
     Args:

@@ -20,14 +20,14 @@ from inference.errors import (
 from inference.logs import REQUEST_ID, fields
 from inference.web.http1.framing import CHUNKED, Framing, body_length, end_of_only_head
 from inference.web.http1.request_target import origin_form
-from inference.web.http1.size_limits import Sizes
+from inference.web.http1.size_limits import SizeLimits
 from inference.web.message.request_id import make_id, request_id
-from inference.web.transport.address_limit import Addresses
-from inference.web.transport.connection_limits import BODY, HEAD, Bounds, Timer
-from inference.web.transport.lingering_close import BULK_BYTES
+from inference.web.transport.address_limit import AddressLimit
+from inference.web.transport.connection_limits import BODY, HEAD, ConnectionLimits, Timer
+from inference.web.transport.fair_queue import FairQueue
+from inference.web.transport.lingering_transport import BULK_BYTES
 from inference.web.transport.protocol import Protocol
 from inference.web.transport.refusal import patience_with_further, spell
-from inference.web.transport.turns import Turns
 
 if TYPE_CHECKING:
     import asyncio
@@ -45,7 +45,7 @@ class BoundedProtocol(Protocol):
 
     What is received is parsed in pieces, see :mod:`inference.web.http1.framing`. The first
     request of a packet is answered at once; what follows it waits for its turn, see
-    :mod:`inference.web.transport.turns`, and nothing more is read meanwhile.
+    :mod:`inference.web.transport.fair_queue`, and nothing more is read meanwhile.
 
     A message is under way while its list of headers, which uvicorn makes anew for each, is not the
     one that was noted at the end of a message.
@@ -55,8 +55,8 @@ class BoundedProtocol(Protocol):
         addresses: Shared by all connections.
     """
 
-    turns: ClassVar[Turns] = Turns()
-    addresses: ClassVar[Addresses] = Addresses(0)
+    turns: ClassVar[FairQueue] = FairQueue()
+    addresses: ClassVar[AddressLimit] = AddressLimit(0)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -65,7 +65,7 @@ class BoundedProtocol(Protocol):
         self._at = 0
         self._refused = False
         self._ended_message: object = None
-        self._sizes = Sizes(self.bounds.max_header_bytes, self.bounds.max_header_lines)
+        self._sizes = SizeLimits(self.bounds.max_header_bytes, self.bounds.max_header_lines)
         self._unasked_bytes: int | None = None  # may still come of a body that is answered already
         self._timer = Timer(self.bounds, self._time_out)
 
@@ -292,11 +292,11 @@ class BoundedProtocol(Protocol):
         self.refuse(TooSlowError(f"the request's {phase} has not come in time ({name})"))
 
 
-def bounded(protocol: type[Protocol], bounds: Bounds) -> type[Protocol]:
+def bounded(protocol: type[Protocol], bounds: ConnectionLimits) -> type[Protocol]:
     """Put limits in front of a protocol."""
     shared = {
         "bounds": bounds,
-        "turns": Turns(),
-        "addresses": Addresses(bounds.max_connections_per_address),
+        "turns": FairQueue(),
+        "addresses": AddressLimit(bounds.max_connections_per_address),
     }
     return type(f"Bounded{protocol.__name__}", (BoundedProtocol, protocol), shared)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 HEAD, BODY = "head", "body"
 
 
-class Bounds(NamedTuple):
+class ConnectionLimits(NamedTuple):
     """The limits; the settings of the same names describe them."""
 
     max_header_bytes: int = 32 * 1024
@@ -40,7 +40,7 @@ class Timer:
 
     __slots__ = ("_bounds", "_handle", "_ring", "is_on", "phase")
 
-    def __init__(self, bounds: Bounds, ring: Callable[[], None]) -> None:
+    def __init__(self, bounds: ConnectionLimits, ring: Callable[[], None]) -> None:
         self._bounds = bounds
         self._ring = ring
         self._handle: asyncio.TimerHandle | None = None

@@ -22,7 +22,7 @@ import uvicorn
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inference.web.fast.routes import HotRoutes
+    from inference.web.fast.routes import FastRoutes
 
 _STEP_SECONDS = 0.1
 # How often in a row the queue must be found empty: handshakes that have begun are completed in this
@@ -44,7 +44,7 @@ class DrainingServer(uvicorn.Server):
     """uvicorn's server, with an end that loses no connection.
 
     Args:
-        config: Whose application is a :class:`inference.web.fast.routes.HotRoutes`.
+        config: Whose application is a :class:`inference.web.fast.routes.FastRoutes`.
         drain_seconds: How long connections are still let in after the signal, for balancers that
             have to notice that the service is not ready any more.
     """
@@ -67,7 +67,7 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Become unready, answer all who come for a while, then those who have come, then end."""
-        hot: HotRoutes = self.config.loaded_app
+        hot: FastRoutes = self.config.loaded_app
         hot.begin_stopping()
         for connection in list(self.server_state.connections):
             closing: Any = connection

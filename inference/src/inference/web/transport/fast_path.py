@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from inference.logs import REQUEST_ID
 from inference.web.access_log import log_request
-from inference.web.fast.head_cache import LARGEST_KEPT, Head
+from inference.web.fast.head_cache import LARGEST_KEPT, ParsedHead
 from inference.web.http1.plain_head import read_plain_head
 from inference.web.message.exchange import Exchange
 from inference.web.message.request_id import make_id
@@ -80,7 +80,7 @@ class DirectProtocol(Protocol):
         if b"x-request-id" not in by_name:  # a head with an id of its own does not come again
             made_id = make_id()
             if size <= LARGEST_KEPT:
-                head = Head(family, path, headers, len(message) - size)
+                head = ParsedHead(family, path, headers, len(message) - size)
                 self._hot.heads.keep(message[:size], head)
         exchange = Exchange(path, headers, message[size:], made_id)
         self._answer(family, exchange, keep_alive=not self.closing)
@@ -121,7 +121,7 @@ class DirectProtocol(Protocol):
             return
         keep_alive = self.parser.should_keep_alive() and not self.closing
         if keep_alive:
-            self._head = Head(family, self._path, self._headers, self._held_bytes)
+            self._head = ParsedHead(family, self._path, self._headers, self._held_bytes)
         exchange = Exchange(self._path, self._headers, b"".join(self._held))
         self._answer(family, exchange, keep_alive=keep_alive)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from inference.web.fast.head_cache import Head
+from inference.web.fast.head_cache import ParsedHead
 from inference.web.transport.cycle import Cycle
 from inference.web.transport.protocol import Protocol
 
@@ -64,7 +64,7 @@ class PlainProtocol(Protocol):
             if family is not None:
                 kept = {k: v for k, v in scope.items() if k not in _OF_THE_CONNECTION}
                 length = len(cycle.body)
-                self._head = Head(family, scope["path"], [*scope["headers"]], length, kept)
+                self._head = ParsedHead(family, scope["path"], [*scope["headers"]], length, kept)
 
 
 class _Request(Cycle):

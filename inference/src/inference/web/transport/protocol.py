@@ -24,7 +24,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.connection_limits import ConnectionLimits
 from inference.web.transport.keep_alive import (
     announce,
     has_arrived,
@@ -32,13 +32,18 @@ from inference.web.transport.keep_alive import (
     kept_headers,
     spell_end,
 )
-from inference.web.transport.lingering_close import BULK_BYTES, DROP_SECONDS, Outlet, Patience
+from inference.web.transport.lingering_transport import (
+    BULK_BYTES,
+    DROP_SECONDS,
+    LingeringTransport,
+    Patience,
+)
 
 if TYPE_CHECKING:
     import asyncio
 
-    from inference.web.fast.head_cache import Head
-    from inference.web.fast.routes import HotRoutes
+    from inference.web.fast.head_cache import ParsedHead
+    from inference.web.fast.routes import FastRoutes
     from inference.web.message.headers import Headers
 
 # How long a connection that is idle when the service stops is still listened to, and one on which
@@ -59,7 +64,7 @@ class Protocol(HttpToolsProtocol):
         kept_end: The end of such an answer's head.
     """
 
-    bounds: ClassVar[Bounds] = Bounds()
+    bounds: ClassVar[ConnectionLimits] = ConnectionLimits()
     kept: ClassVar[Headers]
     kept_end: ClassVar[bytes]
 
@@ -70,13 +75,13 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._hot: HotRoutes = self.config.loaded_app
+        self._hot: FastRoutes = self.config.loaded_app
         self.closing = self._hot.is_stopping
         self._ignored = False  # the present message, which is none, or behind the last
         self._version = ""  # of HTTP, as the present message says
         self._is_whole = False  # the present message: its body is here already
         self._running: Any = None
-        self._head: Head | None = None  # of the last message, where it may be noted
+        self._head: ParsedHead | None = None  # of the last message, where it may be noted
         self._quiet_since = 0.0
         self._reading: asyncio.TimerHandle | None = None
         self._ageing: asyncio.TimerHandle | None = None
@@ -112,7 +117,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a transport whose end loses no answer, and a flow that knows what waits."""
-        outlet: Any = Outlet(transport, self, self.patience)
+        outlet: Any = LingeringTransport(transport, self, self.patience)
         super().connection_made(outlet)
         self.flow: _Flow = _Flow(outlet, self)
         if self.bounds.max_connection_seconds:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from inference.web.errors import oip, problem
-from inference.web.transport.lingering_close import Patience
+from inference.web.transport.lingering_transport import Patience
 
 if TYPE_CHECKING:
     from inference.errors import RookeryError

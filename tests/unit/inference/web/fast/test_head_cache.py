@@ -13,10 +13,10 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from inference.errors import UnknownCallerError
-from inference.web.fast.head_cache import Head, Heads
-from inference.web.fast.routes import HotRoutes
+from inference.web.fast.head_cache import HeadCache, ParsedHead
+from inference.web.fast.routes import FastRoutes
 from inference.web.transport.bounded_protocol import bounded
-from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.connection_limits import ConnectionLimits
 from inference.web.transport.fast_path import DirectProtocol
 from inference.web.transport.plain_protocol import PlainProtocol
 from support.fake_transport import FakeTransport
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inference.web.transport.protocol import Protocol
 
 HEAD = b"POST /hot HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n"
-KNOWN: Any = Head(family=None, path="/hot", headers=[], body_bytes=4, scope={})  # type: ignore[arg-type]
+KNOWN: Any = ParsedHead(family=None, path="/hot", headers=[], body_bytes=4, scope={})  # type: ignore[arg-type]
 
 
 class Echo:
@@ -74,14 +74,14 @@ class Connection:
 
     Args:
         heads: ``None`` for none that is ever known.
-        gate: As of :class:`HotRoutes`.
+        gate: As of :class:`FastRoutes`.
         keep_alive: Seconds after which it is closed.
         protocol: The protocol.
     """
 
     def __init__(
         self,
-        heads: Heads | None,
+        heads: HeadCache | None,
         gate: Any = None,
         keep_alive: Any = 60,
         protocol: type[Protocol] = DirectProtocol,
@@ -89,13 +89,13 @@ class Connection:
         async def nothing(*_: Any) -> None:
             pytest.fail("a route that is not hot")
 
-        hot = HotRoutes(nothing, [Echo()], max_body_bytes=1000, gate=gate)
+        hot = FastRoutes(nothing, [Echo()], max_body_bytes=1000, gate=gate)
         hot.heads = heads or NoHeads()
         config = uvicorn.Config(
             hot, log_config=None, proxy_headers=False, timeout_keep_alive=keep_alive
         )
         self.transport = FakeTransport()
-        self.protocol = bounded(protocol, Bounds())(config, ServerState(), {})
+        self.protocol = bounded(protocol, ConnectionLimits())(config, ServerState(), {})
         self.protocol.connection_made(self.transport)
 
     def send(self, data: bytes) -> None:
@@ -108,12 +108,12 @@ class Connection:
         return re.sub(rb"(x-request-id|server-timing): [^\r]*", rb"\1", self.transport.written)
 
 
-class NoHeads(Heads):
+class NoHeads(HeadCache):
     def find(self, message: bytes) -> None:  # noqa: ARG002 - nothing is ever known
         return None
 
 
-class CountingHeads(Heads):
+class CountingHeads(HeadCache):
     found = 0
 
     def find(self, message: bytes) -> Any:
@@ -134,7 +134,7 @@ async def settle(*connections: Connection) -> None:
 
 
 def test_only_one_whole_message_is_found() -> None:
-    heads = Heads()
+    heads = HeadCache()
     heads.note(HEAD + b"body", KNOWN)
     assert heads.find(HEAD + b"soul") == (KNOWN, b"soul")
     for other in (HEAD, HEAD + b"sou", HEAD + b"souls", b"\r\n" + HEAD + b"soul", b"", b"soul"):
@@ -153,20 +153,20 @@ def test_only_one_whole_message_is_found() -> None:
     ],
 )
 def test_what_is_not_one_message_is_not_noted(packet: bytes) -> None:
-    heads = Heads()
+    heads = HeadCache()
     heads.note(packet, KNOWN)
     assert heads.find(packet) is None
     assert heads.find(HEAD + b"body") is None
 
 
 def test_a_head_that_will_not_come_again_is_not_noted() -> None:
-    heads = Heads()
+    heads = HeadCache()
     heads.note(HEAD + b"body", KNOWN._replace(headers=[(b"x-request-id", b"1")]))
     assert heads.find(HEAD + b"body") is None
 
 
 def test_they_do_not_pile_up() -> None:
-    heads = Heads()
+    heads = HeadCache()
     for number in range(1000):
         head = b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\n" % number
         heads.note(head + b"body", KNOWN)
@@ -176,7 +176,7 @@ def test_they_do_not_pile_up() -> None:
 
 @pytest.mark.parametrize(("others", "is_known"), [(254, True), (255, True), (256, False)])
 def test_oldest_head_is_forgotten_first(others: int, is_known: bool) -> None:
-    heads = Heads()
+    heads = HeadCache()
     heads.note(HEAD + b"body", KNOWN)
     for number in range(others):
         heads.note(b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\nbody" % number, KNOWN)
@@ -261,7 +261,7 @@ def test_a_head_cut_out_of_another_is_not_believed(protocol: type[Protocol]) -> 
     """The second packet looks like a request, and is the end of a header and more."""
 
     async def run() -> None:
-        heads = Heads()
+        heads = HeadCache()
         connection = Connection(heads, protocol=protocol)
         connection.send(b"POST /hot HTTP/1.1\r\nX-Api-Key: mine\r\nX: ")
         connection.send(HEAD + b"body")
@@ -276,7 +276,7 @@ def test_a_head_cut_out_of_another_is_not_believed(protocol: type[Protocol]) -> 
 @pytest.mark.parametrize("lines", range(1, 9))
 def test_blank_lines_are_no_head(protocol: type[Protocol], lines: int) -> None:
     async def run() -> None:
-        heads = Heads()
+        heads = HeadCache()
         connection = Connection(heads, protocol=protocol)
         for packet in (HEAD + b"body", b"\r\n" * lines, HEAD + b"body"):
             connection.send(packet)
@@ -309,7 +309,7 @@ def test_the_gate_is_asked_once_for_each_request(protocol: type[Protocol]) -> No
 
 def test_a_connection_is_closed_when_it_has_been_quiet_since_a_known_head() -> None:
     async def run() -> None:
-        heads = Heads()
+        heads = HeadCache()
         Connection(heads).send(HEAD + b"body")
         connection = Connection(heads, keep_alive=0.05)
         connection.send(HEAD + b"body")
@@ -327,7 +327,7 @@ def test_a_known_head_is_answered_at_the_end_and_the_connection_closed(
     protocol: type[Protocol],
 ) -> None:
     async def run() -> None:
-        connection = Connection(Heads(), protocol=protocol)
+        connection = Connection(HeadCache(), protocol=protocol)
         connection.send(HEAD + b"body")
         await settle()
         connection.protocol.shutdown()

@@ -12,12 +12,12 @@ import pytest
 
 from inference.errors import RequestError
 from inference.web.http1.framing import CHUNKED, Framing, body_length, end_of_only_head
-from inference.web.transport.address_limit import Addresses
-from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.address_limit import AddressLimit
+from inference.web.transport.connection_limits import ConnectionLimits
+from inference.web.transport.fair_queue import FairQueue
 from inference.web.transport.fast_path import DirectProtocol
-from inference.web.transport.lingering_close import BULK_BYTES, Outlet, Patience
+from inference.web.transport.lingering_transport import BULK_BYTES, LingeringTransport, Patience
 from inference.web.transport.plain_protocol import PlainProtocol
-from inference.web.transport.turns import Turns
 from support.fake_transport import FakeTransport
 from support.protocol_harness import Bench, turns_until
 
@@ -164,7 +164,7 @@ def test_a_length_that_is_not_the_only_one_is_refused(protocol: type[Protocol], 
 
 
 async def status_after(packets: list[bytes], protocol: type[Protocol], **bounds: int) -> bytes:
-    bench = Bench(protocol, bounds=Bounds(**bounds))  # type: ignore[arg-type]
+    bench = Bench(protocol, bounds=ConnectionLimits(**bounds))  # type: ignore[arg-type]
     for packet in packets:
         bench.protocol.data_received(packet)
     await turns_until(lambda: bench.transport.written.endswith((b"now", b"}")))
@@ -202,7 +202,7 @@ def test_trailers_may_be_so_many(protocol: type[Protocol], trailers: int) -> Non
     packets = [spelt, b"\r\n"]
 
     async def run() -> bytes:
-        bench = Bench(protocol, bounds=Bounds(max_header_lines=20))
+        bench = Bench(protocol, bounds=ConnectionLimits(max_header_lines=20))
         for packet in packets:
             if not bench.transport.ended:
                 bench.protocol.data_received(packet)
@@ -269,7 +269,7 @@ def test_turns_go_round() -> None:
     order: list[str] = []
 
     async def run() -> None:
-        turns = Turns()
+        turns = FairQueue()
         for one in (Counting("a"), Counting("b"), Counting("c")):
             turns.add(one)
             turns.add(one)
@@ -295,7 +295,7 @@ def test_offers_to_upgrade_are_declined_one_by_one(count: int) -> None:
 
 
 def test_addresses_are_limited_each_by_itself() -> None:
-    addresses = Addresses(2)
+    addresses = AddressLimit(2)
     assert [addresses.enter("10.0.0.1") for _ in range(3)] == [True, True, False]
     assert addresses.enter("10.0.0.2")
     addresses.leave("10.0.0.1")
@@ -305,7 +305,7 @@ def test_addresses_are_limited_each_by_itself() -> None:
 
 
 def test_a_network_of_ipv6_is_one_client() -> None:
-    addresses = Addresses(1)
+    addresses = AddressLimit(1)
     assert addresses.enter("2001:db8::1")
     assert not addresses.enter("2001:db8::2")
     assert addresses.enter("2001:db8:0:1::1")
@@ -335,7 +335,7 @@ class Ending:
 def test_what_is_still_sent_is_dropped_up_to_a_limit(sent: int, *, closed: bool) -> None:
     async def run() -> None:
         raw, ending = FakeTransport(), Ending()
-        outlet = Outlet(raw, ending, Patience(60, 10))
+        outlet = LingeringTransport(raw, ending, Patience(60, 10))
         outlet.write(b"refused")
         outlet.close()
         outlet.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.web.transport.connection_limits import Bounds
+from inference.web.transport.connection_limits import ConnectionLimits
 from inference.web.transport.fast_path import DirectProtocol
 from inference.web.transport.plain_protocol import PlainProtocol
 from support.protocol_harness import Bench
@@ -99,7 +99,7 @@ async def leaves_no_timer(protocol: type[Protocol]) -> None:
 
 
 async def is_closed_after_blank_lines(protocol: type[Protocol]) -> None:
-    quiet = Bench(protocol, bounds=Bounds(head_seconds=0.1, linger_seconds=0.1))
+    quiet = Bench(protocol, bounds=ConnectionLimits(head_seconds=0.1, linger_seconds=0.1))
     quiet.protocol.data_received(b"\r\n")
     await asyncio.wait_for(quiet.transport.gone.wait(), 10)
     rested = Bench(protocol, keep_alive=0.1)

@@ -21,7 +21,7 @@ class Waiting(Protocol):
         """Do one thing; tell whether there is another to do."""
 
 
-class Turns:
+class FairQueue:
     """Gives turns to what waits, in rotation."""
 
     def __init__(self) -> None:

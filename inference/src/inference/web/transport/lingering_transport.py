@@ -46,7 +46,7 @@ class Connection(Protocol):
         """See :class:`asyncio.BaseProtocol`."""
 
 
-class Outlet:
+class LingeringTransport:
     """A transport as protocols use it; closing it does not take back what was written.
 
     Args:
