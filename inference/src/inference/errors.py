@@ -23,7 +23,7 @@ module knows no HTTP beyond the status that each branch stands for::
         ├── SettingError            the settings do not go together; stops the start
         ├── ArtifactError           this file cannot be served; becomes a quarantine's reason
         │   ├── ContractError       its metadata is not a contract
-        │   └── SealError           it is not signed as the operator asks
+        │   └── SignatureError      it is not signed as the operator asks
         ├── InferenceError    500   an admitted model failed on an admissible input
         ├── RunTimeoutError   504   a run took longer than it may, and was ended
         ├── NotReadyError     503   not yet, or no longer; try again
@@ -206,7 +206,7 @@ class ContractError(ArtifactError):
     """The file's metadata is not a contract."""
 
 
-class SealError(ArtifactError):
+class SignatureError(ArtifactError):
     """The file is not signed as the operator asks."""
 
 

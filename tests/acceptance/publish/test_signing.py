@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from exporter import publish
 from exporter.delivery.signing import make_key
-from inference.model.signing import SEAL_BYTES
+from inference.model.signing import SIGNATURE_BYTES
 from support.models.artifacts import penguins
 from support.service.process import Service, eventually
 
@@ -51,7 +51,7 @@ def test_only_what_is_signed_is_served(service: Service, split: Any, tmp_path: P
     service.put("m/4/model.onnx", sealed + b"\0")
     service.put("unsigned.onnx", penguins())
     stranger = make_key(tmp_path / "stranger.key")
-    service.put("strange.onnx", stranger.seal(sealed[:-SEAL_BYTES], "strange"))
+    service.put("strange.onnx", stranger.seal(sealed[:-SIGNATURE_BYTES], "strange"))
 
     for name in ("copy", "unsigned", "strange"):
         service.wait_for(name, state="quarantined")

@@ -25,7 +25,12 @@ from inference.model.graph.onnx_file import read_metadata
 from inference.model.inputs import Columns
 from inference.model.servable import Servable
 from inference.model.signature import Signature, TensorSpec
-from inference.model.signing import SEAL_BYTES, Seal, append_seal, split_seal
+from inference.model.signing import (
+    SIGNATURE_BYTES,
+    FileSignature,
+    append_signature,
+    split_signature,
+)
 from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
 from inference.web.message.body import Bodies
@@ -335,15 +340,15 @@ def test_files_are_models_or_refused(tell: Callable[[str], None]) -> None:
 
 
 def test_no_end_of_a_file_passes_for_a_seal_but_a_seal(tell: Callable[[str], None]) -> None:
-    whole = append_seal(b"content", Seal("0" * 16, bytes(range(64))))
+    whole = append_signature(b"content", FileSignature("0" * 16, bytes(range(64))))
 
     def decode(data: bytes) -> object:
-        content, seal = split_seal(data)
+        content, seal = split_signature(data)
         if seal is None:
             assert content == data
         else:
-            assert len(content) == len(data) - SEAL_BYTES
-            assert append_seal(content, seal) == data
+            assert len(content) == len(data) - SIGNATURE_BYTES
+            assert append_signature(content, seal) == data
         return seal
 
     tell(fuzz(decode, [whole, b"content"], ArtifactError))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inference.errors import SettingError
 from inference.logs import fields
-from inference.model.signing import PUBLIC_BYTES, check_seal, key_id
+from inference.model.signing import PUBLIC_BYTES, check_signature, key_id
 from inference.runtime.watched_file import WatchedFile
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ class Trust:
             Who has signed it.
 
         Raises:
-            SealError: Nobody has; says what is wrong.
+            SignatureError: Nobody has; says what is wrong.
         """
         trusted = self._trusted  # the file may be read again meanwhile
-        signer = check_seal(data, name, {key: public for key, (_, public) in trusted.items()})
+        signer = check_signature(data, name, {key: public for key, (_, public) in trusted.items()})
         return trusted[signer][0]
 
     def _read(self) -> dict[str, tuple[str, bytes]] | None:

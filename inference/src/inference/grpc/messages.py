@@ -14,7 +14,7 @@ from inference.grpc.wire_format import Split, read_contents, split_message
 from inference.serving.tensors.binary import from_binary, to_binary
 from inference.serving.tensors.query import (
     MAX_STRINGS,
-    Wanted,
+    RequestedOutput,
     find_input,
     make_query,
     tensor_outputs,
@@ -121,7 +121,7 @@ def read_message(
         except RequestError as error:
             raise RequestError(f"input '{tensor.name}': {error}") from None
     outputs = [_wanted(output) for output in request.outputs]
-    outputs = outputs or [Wanted(name, binary=True) for name in tensor_outputs(signature)]
+    outputs = outputs or [RequestedOutput(name, binary=True) for name in tensor_outputs(signature)]
     return make_query(signature, feeds, outputs, id_=request.id, max_rows=max_rows)
 
 
@@ -166,14 +166,14 @@ def _from_contents(
         ) from None
 
 
-def _wanted(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> Wanted:
+def _wanted(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> RequestedOutput:
     _refuse_shared_memory(output)
     if "classification" not in output.parameters:
-        return Wanted(output.name, binary=True)
+        return RequestedOutput(output.name, binary=True)
     classes = output.parameters["classification"].int64_param
     if classes < 1:
         raise RequestError(f"output '{output.name}': classification is at least 1")
-    return Wanted(output.name, binary=True, classes=classes)
+    return RequestedOutput(output.name, binary=True, classes=classes)
 
 
 def _refuse_shared_memory(

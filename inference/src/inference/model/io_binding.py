@@ -53,13 +53,13 @@ class RowBinding:
         io.clear_binding_outputs()
         self._results: list[Any] = []
         self._texts: list[tuple[int, Any]] = []
-        for place, (output, example) in enumerate(examples.items()):
+        for index, (output, example) in enumerate(examples.items()):
             array = np.empty_like(example)
             self._results.append(array)
             if example.dtype == np.object_:
                 # Text lies in onnxruntime's memory: what the first run made is written over.
                 io.bind_ortvalue_output(output, made[output])
-                self._texts.append((place, made[output]))
+                self._texts.append((index, made[output]))
             else:
                 io.bind_output(output, *_CPU, array.dtype.type, array.shape, array.ctypes.data)
 
@@ -81,6 +81,6 @@ class RowBinding:
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
             raise InferenceError(f"onnxruntime: {error}") from None
         results = self._results
-        for place, text in self._texts:
-            results[place] = text.numpy()
+        for index, text in self._texts:
+            results[index] = text.numpy()
         return results

@@ -20,19 +20,19 @@ import base64
 import hashlib
 from typing import NamedTuple, TypeVar
 
-from inference.errors import SealError
+from inference.errors import SignatureError
 
 _Data = TypeVar("_Data", bound=bytes | memoryview)
 
-SEAL_KEY = "rookery.seal"
+SIGNATURE_KEY = "rookery.seal"
 PUBLIC_BYTES = 32
 _CONTEXT = b"rookery seal 1\0"
-_SIGNATURE_BYTES = 64
+_ED25519_BYTES = 64
 _METADATA_PROPS = 14 << 3 | 2  # ModelProto.metadata_props in onnx.proto, a message
 _KEY, _VALUE = 1 << 3 | 2, 2 << 3 | 2  # StringStringEntryProto's fields
 
 
-class Seal(NamedTuple):
+class FileSignature(NamedTuple):
     """What the end of a sealed file says.
 
     Attributes:
@@ -63,30 +63,30 @@ def signed_message(content: bytes | memoryview, name: str) -> bytes:
     return _CONTEXT + name.encode() + b"\0" + hashlib.sha256(content).digest()
 
 
-def append_seal(content: bytes, seal: Seal) -> bytes:
-    """Seal a content that has no seal."""
+def append_signature(content: bytes, seal: FileSignature) -> bytes:
+    """FileSignature a content that has no seal."""
     return content + _spell(seal)
 
 
-def split_seal(data: _Data) -> tuple[_Data, Seal | None]:
+def split_signature(data: _Data) -> tuple[_Data, FileSignature | None]:
     """Take a file apart into its content and its seal, ``None`` where it does not end in one."""
-    end = bytes(data[-SEAL_BYTES:])
+    end = bytes(data[-SIGNATURE_BYTES:])
     head, colon, spelt = end[-_VALUE_BYTES:].partition(b":")
     identity, colon2, signature = spelt.partition(b":")
     if head != b"ed25519" or not colon or not colon2:
         return data, None
     try:
-        seal = Seal(identity.decode("ascii"), base64.b64decode(signature, validate=True))
+        seal = FileSignature(identity.decode("ascii"), base64.b64decode(signature, validate=True))
     except ValueError:
         return data, None
     # Base64 can spell the same bytes in several ways; only ours is a seal.
-    if len(seal.signature) != _SIGNATURE_BYTES or _spell(seal) != end:
+    if len(seal.signature) != _ED25519_BYTES or _spell(seal) != end:
         return data, None
-    content: _Data = data[:-SEAL_BYTES]  # type: ignore[assignment]
+    content: _Data = data[:-SIGNATURE_BYTES]  # type: ignore[assignment]
     return content, seal
 
 
-def check_seal(data: bytes | memoryview, name: str, trusted: dict[str, bytes]) -> str:
+def check_signature(data: bytes | memoryview, name: str, trusted: dict[str, bytes]) -> str:
     """Check that a file is sealed by somebody who is trusted; needs the extra ``signing``.
 
     Args:
@@ -98,34 +98,36 @@ def check_seal(data: bytes | memoryview, name: str, trusted: dict[str, bytes]) -
         The id of the key that sealed it.
 
     Raises:
-        SealError: It is not; says why.
+        SignatureError: It is not; says why.
     """
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - an extra
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
         Ed25519PublicKey,
     )
 
-    content, seal = split_seal(data)
+    content, seal = split_signature(data)
     if seal is None:
-        if SEAL_KEY.encode() in bytes(data):
-            raise SealError("its signature is not at its end: it was altered after it was signed")
-        raise SealError("it is not signed, and only signed models are served here")
+        if SIGNATURE_KEY.encode() in bytes(data):
+            raise SignatureError(
+                "its signature is not at its end: it was altered after it was signed"
+            )
+        raise SignatureError("it is not signed, and only signed models are served here")
     if seal.key_id not in trusted:
-        raise SealError(f"it is signed with the key {seal.key_id}, which is not trusted here")
+        raise SignatureError(f"it is signed with the key {seal.key_id}, which is not trusted here")
     public = Ed25519PublicKey.from_public_bytes(trusted[seal.key_id])
     try:
         public.verify(seal.signature, signed_message(content, name))
     except InvalidSignature:
-        raise SealError(
+        raise SignatureError(
             "its signature does not fit: it was altered after it was signed, or it was signed as "
             f"another model than '{name}'"
         ) from None
     return seal.key_id
 
 
-def _spell(seal: Seal) -> bytes:
+def _spell(seal: FileSignature) -> bytes:
     value = f"ed25519:{seal.key_id}:{base64.b64encode(seal.signature).decode()}".encode()
-    key = SEAL_KEY.encode()
+    key = SIGNATURE_KEY.encode()
     entry = bytes([_KEY, len(key)]) + key + bytes([_VALUE, len(value)]) + value
     return bytes([_METADATA_PROPS]) + _varint(len(entry)) + entry
 
@@ -134,5 +136,5 @@ def _varint(value: int) -> bytes:
     return bytes([value & 127 | 128, value >> 7]) if value > 127 else bytes([value])
 
 
-SEAL_BYTES = len(_spell(Seal("0" * 16, bytes(_SIGNATURE_BYTES))))
-_VALUE_BYTES = len("ed25519:") + 16 + 1 + len(base64.b64encode(bytes(_SIGNATURE_BYTES)))
+SIGNATURE_BYTES = len(_spell(FileSignature("0" * 16, bytes(_ED25519_BYTES))))
+_VALUE_BYTES = len("ed25519:") + 16 + 1 + len(base64.b64encode(bytes(_ED25519_BYTES)))

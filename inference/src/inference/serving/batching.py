@@ -1,8 +1,8 @@
-"""Greedy batching: while one batch runs, arrivals form the next. There is no waiting window.
+"""Greedy batching: while one batch runs, the requests that arrive form the next.
 
-A lane belongs to one servable. Results go back to the request they belong to; when a batch fails,
-or takes much longer than such a batch should, its requests are run each by itself, so that a bad
-one fails alone; a request whose client left is skipped.
+There is no waiting window. Each servable has a batcher. If a batch fails or takes much longer than
+expected, each of its requests runs alone, so that only a bad request fails. A request whose client
+has left is skipped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MEASURED_TIMES = 10
 
 
 @dataclass(slots=True)
-class Waiting:
+class QueuedRequest:
     """One request that waits for its run."""
 
     servable: Servable
@@ -44,7 +44,7 @@ class Waiting:
     result: asyncio.Future[list[Any]]
 
 
-class Lane:
+class Batcher:
     """The queue of one servable.
 
     Args:
@@ -55,7 +55,7 @@ class Lane:
     def __init__(self, max_rows: int, in_thread: InThread) -> None:
         self._max_rows = max_rows
         self._in_thread = in_thread
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[QueuedRequest] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def submit(
@@ -63,7 +63,7 @@ class Lane:
     ) -> asyncio.Future[list[Any]]:
         """Queue a request; the future holds its own rows of the results."""
         loop = asyncio.get_running_loop()
-        waiting = Waiting(servable, outputs, feeds, rows, timing, loop.create_future())
+        waiting = QueuedRequest(servable, outputs, feeds, rows, timing, loop.create_future())
         self._waiting.append(waiting)
         if self._task is None:
             self._task = loop.create_task(self._drain())
@@ -78,9 +78,9 @@ class Lane:
         finally:
             self._task = None
 
-    def _take(self) -> list[Waiting]:
+    def _take(self) -> list[QueuedRequest]:
         """Take what fits into one batch: same outputs, same shape of a row."""
-        batch: list[Waiting] = []
+        batch: list[QueuedRequest] = []
         rows = 0
         while self._waiting:
             following = self._waiting[0]
@@ -94,7 +94,7 @@ class Lane:
             rows += following.rows
         return batch
 
-    async def _run(self, batch: list[Waiting]) -> None:
+    async def _run(self, batch: list[QueuedRequest]) -> None:
         for waiting in batch:
             waiting.timing.run_began()
         first = batch[0]
@@ -110,7 +110,7 @@ class Lane:
                 seconds = _batch_seconds(first.servable)
                 results = await self._in_thread(first.servable, first.outputs, joined, seconds)
                 parts = _split(results, [waiting.rows for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - the lane must outlive whatever a batch does to it
+        except Exception as error:  # noqa: BLE001 - the batcher must outlive whatever a batch does to it
             if len(batch) == 1:
                 _fail(first, error)
                 return
@@ -130,7 +130,7 @@ def _batch_seconds(servable: Servable) -> float:
     return _BATCH_SECONDS + _MEASURED_TIMES * measured_us * 1e-6
 
 
-def _is_alike(one: Waiting, other: Waiting) -> bool:
+def _is_alike(one: QueuedRequest, other: QueuedRequest) -> bool:
     return one.outputs == other.outputs and all(
         array.shape[1:] == other.feeds[name].shape[1:] for name, array in one.feeds.items()
     )
@@ -152,6 +152,6 @@ def _split(results: list[Any], rows: list[int]) -> list[list[Any]]:
     ]
 
 
-def _fail(waiting: Waiting, error: BaseException) -> None:
+def _fail(waiting: QueuedRequest, error: BaseException) -> None:
     if not waiting.result.done():
         waiting.result.set_exception(error)

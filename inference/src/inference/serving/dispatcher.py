@@ -15,7 +15,7 @@ import numpy as np
 from inference.errors import OverloadedError, RunTimeoutError
 from inference.model.plan import ANY_TEXT
 from inference.runtime.threads import off_loop
-from inference.serving.batching import Lane
+from inference.serving.batching import Batcher
 from inference.serving.runner import Runner
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Dispatcher:
         self._max_queued_per_model = settings.max_queued_per_model
         self._deadline_seconds = settings.deadline_seconds
         self._runner = Runner(settings, retire)
-        self._lanes: weakref.WeakKeyDictionary[Servable, Lane] = weakref.WeakKeyDictionary()
+        self._batchers: weakref.WeakKeyDictionary[Servable, Batcher] = weakref.WeakKeyDictionary()
         self._waiting = waiting
         self._in_all = 0
 
@@ -144,11 +144,11 @@ class Dispatcher:
     ) -> T:
         most = servable.plan.max_batch_rows
         if timing.rows < most and all(len(array) == timing.rows for array in feeds.values()):
-            lane = self._lanes.get(servable)
-            if lane is None:
-                lane = self._lanes[servable] = Lane(most, self._in_thread)
+            batcher = self._batchers.get(servable)
+            if batcher is None:
+                batcher = self._batchers[servable] = Batcher(most, self._in_thread)
             return await _finish(
-                finish, await lane.submit(servable, outputs, feeds, timing.rows, timing)
+                finish, await batcher.submit(servable, outputs, feeds, timing.rows, timing)
             )
 
         def run(stop: Stop) -> T:

@@ -16,7 +16,7 @@ from inference.errors import InferenceError, RequestError
 from inference.runtime.threads import off_loop
 from inference.serving.dispatcher import is_small, longest
 from inference.serving.predictions import count_values
-from inference.serving.tensors.one_input import UsualInference
+from inference.serving.tensors.one_input import OneInputFastPath
 from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import Response, pick_results, write_response
@@ -56,7 +56,7 @@ class Inferrer:
         self._dispatcher = dispatcher
         self.max_rows = max_rows
         self.max_strings = max_strings
-        self._usual: WeakKeyDictionary[Servable, UsualInference | None] = WeakKeyDictionary()
+        self._fast_paths: WeakKeyDictionary[Servable, OneInputFastPath | None] = WeakKeyDictionary()
 
     def infer_now(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
@@ -80,10 +80,10 @@ class Inferrer:
         """
         if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
             return None
-        usual = self._usual_of(servable) if json_bytes is None else None
-        query = usual.read(body) if usual is not None else None
+        fast_path = self._fast_path_of(servable) if json_bytes is None else None
+        query = fast_path.read(body) if fast_path is not None else None
         if query is None:
-            usual, query = None, self._read(servable, body, json_bytes)
+            fast_path, query = None, self._read(servable, body, json_bytes)
         if not self._dispatcher.is_inline(
             servable, longest(servable, query.rows, query.feeds), query.feeds
         ):
@@ -97,23 +97,23 @@ class Inferrer:
         if not is_small(values):
             return None
         timing.labels = _count_labels(servable, query, values)
-        written = usual.write(query.id, values) if usual is not None else None
+        written = fast_path.write(query.id, values) if fast_path is not None else None
         response = Response(written, None) if written is not None else None
         if response is None:
             response = write_response(servable, query, pick_results(servable, query, values))
         timing.finish()
         return response
 
-    def _usual_of(self, servable: Servable) -> UsualInference | None:
-        """Find or make what reads the usual request of a servable, where there is any."""
+    def _fast_path_of(self, servable: Servable) -> OneInputFastPath | None:
+        """Return the fast path of a servable, made on first use; ``None`` if it has none."""
         try:
-            return self._usual[servable]
+            return self._fast_paths[servable]
         except KeyError:
-            usual = None
+            fast_path = None
             with contextlib.suppress(ValueError):
-                usual = UsualInference(servable, self.max_rows)
-            self._usual[servable] = usual
-            return usual
+                fast_path = OneInputFastPath(servable, self.max_rows)
+            self._fast_paths[servable] = fast_path
+            return fast_path
 
     async def infer(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing

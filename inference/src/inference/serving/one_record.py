@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 _astuple = msgspec.structs.astuple
 
 
-class UsualRequest:
+class OneRecordFastPath:
     """Answers the usual request of one classifier, on the loop.
 
     Args:
@@ -57,7 +57,7 @@ class UsualRequest:
         self._check(servable, contract)
 
     @classmethod
-    def of(cls, servable: Servable) -> UsualRequest | None:
+    def of(cls, servable: Servable) -> OneRecordFastPath | None:
         """Make it for a servable, where that is cheap enough for the loop and of the right kind.
 
         Whatever fails here leaves the ordinary way as it is: the failure is logged and the servable
@@ -76,7 +76,7 @@ class UsualRequest:
             return None
 
     @classmethod
-    def _make(cls, servable: Servable) -> UsualRequest | None:
+    def _make(cls, servable: Servable) -> OneRecordFastPath | None:
         contract = servable.contract
         if contract is None or contract.outputs.probabilities is None or not servable.class_keys:
             return None

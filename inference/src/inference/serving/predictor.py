@@ -12,7 +12,7 @@ from inference.errors import ConflictError, InferenceError
 from inference.runtime.suggestions import shorten
 from inference.runtime.threads import off_loop
 from inference.serving.inferrer import explain_failure
-from inference.serving.one_record import UsualRequest
+from inference.serving.one_record import OneRecordFastPath
 from inference.serving.predictions import AnswerBuilder
 from inference.serving.rows.reader import RowReader
 
@@ -60,7 +60,7 @@ class Predictor:
             max_strings=settings.max_strings,
         )
         self._builder = AnswerBuilder(servable)
-        self._usual = UsualRequest.of(servable)
+        self._fast_path = OneRecordFastPath.of(servable)
 
     def predict_now(self, servable: Servable, body: bytes, timing: Timing) -> bytes | None:
         """Answer one request at once, where both the request and the run are cheap.
@@ -81,7 +81,7 @@ class Predictor:
         """
         if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
             return None
-        answer = None if self._usual is None else self._usual.answer(body, timing)
+        answer = None if self._fast_path is None else self._fast_path.answer(body, timing)
         if answer is not None:
             return answer
         batch = self._read_at_once(body)

@@ -19,7 +19,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.errors import OptionError
-from inference.model.signing import Seal, append_seal, key_id, signed_message, split_seal
+from inference.model.signing import (
+    FileSignature,
+    append_signature,
+    key_id,
+    signed_message,
+    split_signature,
+)
 
 
 class Signer:
@@ -35,9 +41,9 @@ class Signer:
 
     def seal(self, data: bytes, name: str) -> bytes:
         """Sign an artifact as a model's; a seal that it has is replaced."""
-        content, _ = split_seal(data)
+        content, _ = split_signature(data)
         signature = self._key.sign(signed_message(content, name))
-        return append_seal(content, Seal(key_id(self._public), signature))
+        return append_signature(content, FileSignature(key_id(self._public), signature))
 
     def trusted_line(self, name: str) -> str:
         """Give the public key's line for the service's file of trusted keys."""

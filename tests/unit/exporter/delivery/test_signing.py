@@ -12,10 +12,10 @@ from exporter.cli import main
 from exporter.delivery.signing import Signer, make_key, resolve_signer
 from exporter.errors import OptionError
 from inference.admission.trusted_keys import Trust
-from inference.errors import SealError, SettingError
+from inference.errors import SettingError, SignatureError
 from inference.model.graph.onnx_file import read_metadata
 from inference.model.servable import Servable
-from inference.model.signing import SEAL_BYTES, SEAL_KEY, split_seal
+from inference.model.signing import SIGNATURE_BYTES, SIGNATURE_KEY, split_signature
 from support.models.artifacts import penguins
 
 if TYPE_CHECKING:
@@ -43,17 +43,17 @@ def _trust(folder: Path, *signers: Signer) -> Trust:
 def test_what_was_signed_is_trusted(signer: Signer, trust: Trust) -> None:
     sealed = signer.seal(DATA, "m")
     assert trust.check(sealed, "m") == "signer-0"
-    assert sealed[:-SEAL_BYTES] == DATA
-    assert split_seal(sealed)[0] == DATA
+    assert sealed[:-SIGNATURE_BYTES] == DATA
+    assert split_signature(sealed)[0] == DATA
 
 
 def test_a_sealed_file_is_the_same_model(signer: Signer) -> None:
     sealed = signer.seal(DATA, "m")
     before, after = onnx.load_from_string(DATA), onnx.load_from_string(sealed)
-    assert after.metadata_props[-1].key == SEAL_KEY
+    assert after.metadata_props[-1].key == SIGNATURE_KEY
     del after.metadata_props[-1]
     assert before == after
-    assert set(read_metadata(sealed)) == {*read_metadata(DATA), SEAL_KEY}
+    assert set(read_metadata(sealed)) == {*read_metadata(DATA), SIGNATURE_KEY}
     assert Servable("m", 1, sealed).contract == Servable("m", 1, DATA).contract
 
 
@@ -64,43 +64,47 @@ def test_any_changed_byte_is_noticed(signer: Signer, trust: Trust) -> None:
         for bit in range(8):
             altered = bytearray(sealed)
             altered[place] ^= 1 << bit
-            with pytest.raises(SealError):
+            with pytest.raises(SignatureError):
                 trust.check(bytes(altered), "m")
 
 
 @pytest.mark.parametrize("more", [b"\0", b"r\0", b"garbage", DATA])
 def test_what_stands_behind_the_seal_is_noticed(signer: Signer, trust: Trust, more: bytes) -> None:
-    with pytest.raises(SealError, match="altered after it was signed"):
+    with pytest.raises(SignatureError, match="altered after it was signed"):
         trust.check(signer.seal(DATA, "m") + more, "m")
 
 
 def test_what_stands_before_or_is_missing_is_noticed(signer: Signer, trust: Trust) -> None:
     sealed = signer.seal(DATA, "m")
     for altered in (b"\x08\x09" + sealed, sealed[1:], sealed[:100] + sealed[101:]):
-        with pytest.raises(SealError, match="altered after it was signed"):
+        with pytest.raises(SignatureError, match="altered after it was signed"):
             trust.check(altered, "m")
 
 
 def test_a_seal_on_another_content_is_noticed(signer: Signer, trust: Trust) -> None:
     other = penguins(seed=1)
-    with pytest.raises(SealError, match="signature does not fit"):
-        trust.check(other + signer.seal(DATA, "m")[-SEAL_BYTES:], "m")
+    with pytest.raises(SignatureError, match="signature does not fit"):
+        trust.check(other + signer.seal(DATA, "m")[-SIGNATURE_BYTES:], "m")
 
 
 def test_a_file_is_signed_as_one_model(signer: Signer, trust: Trust) -> None:
-    with pytest.raises(SealError, match="signed as another model than 'other'"):
+    with pytest.raises(SignatureError, match="signed as another model than 'other'"):
         trust.check(signer.seal(DATA, "m"), "other")
 
 
-@pytest.mark.parametrize("data", [b"", b"x", DATA, bytes(SEAL_BYTES), bytes(10 * SEAL_BYTES)])
+@pytest.mark.parametrize(
+    "data", [b"", b"x", DATA, bytes(SIGNATURE_BYTES), bytes(10 * SIGNATURE_BYTES)]
+)
 def test_what_is_unsigned_is_refused(trust: Trust, data: bytes) -> None:
-    with pytest.raises(SealError, match="it is not signed"):
+    with pytest.raises(SignatureError, match="it is not signed"):
         trust.check(data, "m")
 
 
 def test_another_key_is_not_trusted(tmp_path: Path, trust: Trust) -> None:
     stranger = make_key(tmp_path / "stranger.key")
-    with pytest.raises(SealError, match=r"signed with the key [0-9a-f]{16}, which is not trusted"):
+    with pytest.raises(
+        SignatureError, match=r"signed with the key [0-9a-f]{16}, which is not trusted"
+    ):
         trust.check(stranger.seal(DATA, "m"), "m")
 
 
@@ -110,7 +114,7 @@ def test_either_of_two_keys_will_do_and_the_last_seal_counts(
     second = make_key(tmp_path / "second.key")
     both = _trust(tmp_path, signer, second)
     sealed = second.seal(signer.seal(DATA, "m"), "m")
-    assert len(sealed) == len(DATA) + SEAL_BYTES
+    assert len(sealed) == len(DATA) + SIGNATURE_BYTES
     assert both.check(sealed, "m") == "signer-1"
     assert both.check(signer.seal(DATA, "m"), "m") == "signer-0"
 

@@ -6,7 +6,12 @@ import pytest
 
 import inference.admission.trusted_keys
 from inference.cli import main
-from inference.model.signing import SEAL_BYTES, Seal, append_seal, split_seal
+from inference.model.signing import (
+    SIGNATURE_BYTES,
+    FileSignature,
+    append_signature,
+    split_signature,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +27,12 @@ def test_trusted_keys_need_the_extra(
 
 
 def test_a_seal_is_taken_off_as_it_was_put_on() -> None:
-    seal = Seal("0123456789abcdef", bytes(range(64)))
-    sealed = append_seal(b"content", seal)
-    assert len(sealed) == len(b"content") + SEAL_BYTES
-    assert split_seal(sealed) == (b"content", seal)
+    seal = FileSignature("0123456789abcdef", bytes(range(64)))
+    sealed = append_signature(b"content", seal)
+    assert len(sealed) == len(b"content") + SIGNATURE_BYTES
+    assert split_signature(sealed) == (b"content", seal)
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"ed25519:" * 40, bytes(SEAL_BYTES)])
+@pytest.mark.parametrize("data", [b"", b"x", b"ed25519:" * 40, bytes(SIGNATURE_BYTES)])
 def test_what_has_no_seal_is_all_content(data: bytes) -> None:
-    assert split_seal(data) == (data, None)
+    assert split_signature(data) == (data, None)

@@ -15,7 +15,7 @@ from inference.model.contract import Feature
 from inference.repository.folder.scan import NAME, RESERVED, is_name, scan_models
 from inference.repository.snapshot import Model, Snapshot, Version
 from inference.runtime.suggestions import _Budget, nearest, shorten
-from inference.serving.rows.row_errors import CarefulReader
+from inference.serving.rows.row_errors import RowChecker
 from inference.settings import Settings
 from support.repository_harness import scenario
 
@@ -100,7 +100,7 @@ def test_a_message_lists_so_many_versions(count: int, more: int) -> None:
 
 
 def read(document: list[Any], features: list[Feature]) -> None:
-    reader = CarefulReader(features, {"x": None})
+    reader = RowChecker(features, {"x": None})
     reader.read(document)
     reader.finish()
 

@@ -16,7 +16,7 @@ from inference.model.contract import Sample
 from inference.model.plan import Plan
 from inference.model.servable import Servable
 from inference.serving.dispatcher import Dispatcher
-from inference.serving.one_record import UsualRequest
+from inference.serving.one_record import OneRecordFastPath
 from inference.serving.predictor import Predictor
 from inference.settings import Settings
 from inference.telemetry.counters import Counters
@@ -52,7 +52,7 @@ def record(*values: Any) -> bytes:
 
 def ordinary(servable: Servable) -> Predictor:
     predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
-    predictor._usual = None
+    predictor._fast_path = None
     return predictor
 
 
@@ -72,8 +72,8 @@ def fixture(name: str) -> bytes:
 )
 def test_it_answers_byte_for_byte_as_the_ordinary_way(content: bytes) -> None:
     servable = servable_of(content)
-    usual, other = UsualRequest.of(servable), ordinary(servable)
-    assert usual is not None
+    fast_path, other = OneRecordFastPath.of(servable), ordinary(servable)
+    assert fast_path is not None
     assert servable.contract is not None
     chance = random.Random(3)
     features = servable.contract.features
@@ -82,7 +82,7 @@ def test_it_answers_byte_for_byte_as_the_ordinary_way(content: bytes) -> None:
         if chance.random() < 0.3:
             row = dict(sorted(row.items()))
         body = json.dumps(row).encode()
-        answer = usual.answer(body, Timing())
+        answer = fast_path.answer(body, Timing())
         assert answer is not None
         assert answer == other.predict_now(servable, body, Timing())
 
@@ -110,10 +110,10 @@ def test_it_answers_byte_for_byte_as_the_ordinary_way(content: bytes) -> None:
     ],
 )
 def test_it_leaves_everything_else_to_the_ordinary_way(body: bytes) -> None:
-    usual = UsualRequest.of(servable_of(penguins()))
-    assert usual is not None
-    assert usual.answer(body, Timing()) is None
-    assert usual.answer(record(*ROW), Timing())
+    fast_path = OneRecordFastPath.of(servable_of(penguins()))
+    assert fast_path is not None
+    assert fast_path.answer(body, Timing()) is None
+    assert fast_path.answer(record(*ROW), Timing())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_it_leaves_everything_else_to_the_ordinary_way(body: bytes) -> None:
     ],
 )
 def test_it_is_for_cheap_classifiers_on_numbers_only(content: bytes, plan: Plan) -> None:
-    assert UsualRequest.of(servable_of(content, plan)) is None
+    assert OneRecordFastPath.of(servable_of(content, plan)) is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_range_that_is_not_known_is_not_guessed(changed: dict[str, Any]) -> No
     first, *others = servable.contract.features
     features = [msgspec.structs.replace(first, **changed), *others]
     servable.contract = msgspec.structs.replace(servable.contract, features=features)
-    assert UsualRequest.of(servable) is None
+    assert OneRecordFastPath.of(servable) is None
 
 
 @pytest.mark.parametrize("classes", [('a "b"', "c", "d"), ("a\\b", "c", "d"), ("a\nb", "c", "d")])
@@ -190,9 +190,9 @@ def test_a_first_sample_with_a_missing_value_leaves_the_fast_way_as_it_is() -> N
     samples = [Sample([None, *ROW[1:]], "a", [1.0, 0, 0]), Sample(list(ROW), "a", [1.0, 0, 0])]
     described = contract(measurements(), classes, samples)
     servable = servable_of(with_contract(classifier_graph(classes), described))
-    usual = UsualRequest.of(servable)
-    assert usual is not None
-    answer = usual.answer(record(*ROW), Timing())
+    fast_path = OneRecordFastPath.of(servable)
+    assert fast_path is not None
+    answer = fast_path.answer(record(*ROW), Timing())
     assert answer == ordinary(servable).predict_now(servable, record(*ROW), Timing())
 
 
@@ -209,7 +209,7 @@ def test_whatever_fails_in_preparation_leaves_the_ordinary_way(
     elif failing == "bind_row":
         monkeypatch.setattr(servable, "bind_row", fail)
     else:
-        monkeypatch.setattr(UsualRequest, "_spell", lambda *_: b"{}")
+        monkeypatch.setattr(OneRecordFastPath, "_spell", lambda *_: b"{}")
     predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
     answer = predictor.predict_now(servable, record(*ROW), Timing())
     assert answer == ordinary(servable).predict_now(servable, record(*ROW), Timing())
@@ -219,19 +219,21 @@ def test_whatever_fails_in_preparation_leaves_the_ordinary_way(
 def test_every_run_is_told_apart() -> None:
     """The arrays are made once; an answer must not change with the next one."""
     servable = servable_of(fixture("penguins-logistic"))
-    usual = UsualRequest.of(servable)
-    assert usual is not None
+    fast_path = OneRecordFastPath.of(servable)
+    assert fast_path is not None
     rows = [(39.1, 18.7, 181.0, 3750.0), (50.0, 16.3, 230.0, 5700.0), (46.5, 17.9, 192.0, 3500.0)]
-    labels = [json.loads(usual.answer(record(*row), Timing()) or b"")["label"] for row in rows * 3]
+    labels = [
+        json.loads(fast_path.answer(record(*row), Timing()) or b"")["label"] for row in rows * 3
+    ]
     assert labels == ["Adelie", "Gentoo", "Chinstrap"] * 3
 
 
 def test_a_servable_is_freed_although_its_session_was_bound() -> None:
     servable = servable_of(penguins())
-    usual = UsualRequest.of(servable)
+    fast_path = OneRecordFastPath.of(servable)
     gone = weakref.ref(servable)
     del servable
     gc.collect()
     assert gone() is None
-    assert usual is not None
-    assert usual.answer(record(*ROW), Timing()) is not None
+    assert fast_path is not None
+    assert fast_path.answer(record(*ROW), Timing()) is not None

@@ -17,7 +17,7 @@ from inference.admission.pace import Pace
 from inference.admission.report import Report
 from inference.admission.report_cache import Reports
 from inference.admission.trusted_keys import Trust
-from inference.errors import SealError
+from inference.errors import SignatureError
 from inference.logs import fields
 from inference.repository.folder.scan import fingerprint
 from inference.repository.loading.servable_loader import load_servable
@@ -174,7 +174,7 @@ class Intake:
         if self._trust is not None:
             try:
                 signer = await self.in_thread(_check_signer, self._trust, contents, candidate.name)
-            except SealError as error:
+            except SignatureError as error:
                 return _refusal(str(error))
         report = self._reports.get(digest)
         if report is None:

@@ -17,10 +17,10 @@ import numpy as np
 
 from inference.errors import RequestError, TooLargeError
 from inference.serving.json_encoding import to_utf8
-from inference.serving.rows.row_errors import CarefulReader
+from inference.serving.rows.row_errors import RowChecker
 from inference.serving.rows.training_range import MAX_WARNINGS, TrainingRange
 from inference.serving.rows.typed_decoder import TypedDecoder
-from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Stretch, find_rows
+from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Span, find_rows
 from inference.serving.tensors.query import MAX_STRINGS
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class RowReader:
         self._most_values = 2 * len(self._features) + _LOOSE_VALUES
         unused = (servable.contract.unused if servable.contract else None) or ()
         self._typed = TypedDecoder(self._features, unused)
-        self._careful = partial(CarefulReader, self._features, self._dtypes, unused)
+        self._checker = partial(RowChecker, self._features, self._dtypes, unused)
         self._nullable = any(feature.nullable for feature in self._features)
 
     def read_quickly(self, body: bytes) -> Batch | None:
@@ -136,23 +136,23 @@ class RowReader:
         text = to_utf8(body)
         if text is not body:
             return self.read(text)
-        careful = self._careful()
-        items, single = careful.split(self._decode_any(body))
+        checker = self._checker()
+        items, single = checker.split(self._decode_any(body))
         self._check_count(len(items))
-        rows = careful.read(items)
-        careful.finish()
+        rows = checker.read(items)
+        checker.finish()
         return self._to_batch(rows, self._to_arrays(rows), single=single)
 
     def _read_pieces(self, body: bytes, start: int) -> Batch:
-        careful = self._careful()
+        checker = self._checker()
         count = 0
         parts: list[dict[str, Any]] = []
         outliers: list[Outlier] = []
         closing = b"]," if body[start : start + 1] == b"[" else b"},"
-        text = Stretch(body, start, len(body))
+        text = Span(body, start, len(body))
         remaining = LongList(text, closing, max_item_bytes=self._max_row_bytes)
         while not remaining.is_over:
-            rows, feeds = self._read_piece(remaining, careful, count)
+            rows, feeds = self._read_piece(remaining, checker, count)
             if count + len(rows) > self._max_rows:
                 raise TooLargeError(
                     f"the request has more than {self._max_rows} rows, which is the limit: split it"
@@ -162,19 +162,19 @@ class RowReader:
                     f"the request has more than {self._max_strings} strings "
                     "(INFERENCE_MAX_STRINGS): split it"
                 )
-            if careful.total:
+            if checker.total:
                 parts.clear()  # there will be no answer, only a list of faults
             else:
                 parts.append(feeds)
                 if not self._is_inside(feeds):
                     outliers = sorted([*outliers, *self._range.find(rows, count)])[:MAX_WARNINGS]
             count += len(rows)
-        careful.finish()
+        checker.finish()
         feeds = _join(parts, count)
         return Batch(count, feeds, single=False, warnings=[o.warning for o in outliers])
 
     def _read_piece(
-        self, remaining: LongList, careful: CarefulReader, first: int
+        self, remaining: LongList, checker: RowChecker, first: int
     ) -> tuple[Sequence[Row], dict[str, Any]]:
         read = self._read_typed(remaining.guess())
         if read is None:
@@ -187,8 +187,8 @@ class RowReader:
             items = self._decode_any(piece)
         except RequestError as error:
             raise RequestError(f"in row {first} or after it: {error}") from None
-        rows = careful.read(items, first)
-        return rows, {} if careful.total else self._to_arrays(rows)
+        rows = checker.read(items, first)
+        return rows, {} if checker.total else self._to_arrays(rows)
 
     def _read_typed(self, piece: bytes | None) -> tuple[list[Row], dict[str, Any]] | None:
         if piece is None:

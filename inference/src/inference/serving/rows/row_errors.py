@@ -26,7 +26,7 @@ _SEARCHES = 8  # a search for what was meant takes up to some milliseconds
 _COUNTED_VALUES = 20_000
 
 
-class CarefulReader:
+class RowChecker:
     """Reads decoded rows, and notes what is wrong with them.
 
     Args:

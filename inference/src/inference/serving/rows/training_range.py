@@ -28,15 +28,15 @@ class TrainingRange:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._bounds = [
-            (place, feature.name, feature.minimum, feature.maximum)
-            for place, feature in enumerate(features)
+            (column, feature.name, feature.minimum, feature.maximum)
+            for column, feature in enumerate(features)
             if feature.kind in _NUMERIC
             and feature.minimum is not None
             and feature.maximum is not None
         ]
         self._categories = [
-            (place, feature.name, frozenset(feature.categories or ()))
-            for place, feature in enumerate(features)
+            (column, feature.name, frozenset(feature.categories or ()))
+            for column, feature in enumerate(features)
             if feature.warn_unseen
         ]
         numeric = sum(feature.kind in _NUMERIC for feature in features)
@@ -50,12 +50,12 @@ class TrainingRange:
         """Tell whether every value of a row lies inside, which says that it is finite, too."""
         if not self._is_known:
             return False
-        for place, _, low, high in self._bounds:
-            value: Any = row[place]
+        for column, _, low, high in self._bounds:
+            value: Any = row[column]
             if value is None or not low <= value <= high:
                 return False
-        for place, _, known in self._categories:
-            if row[place] is not None and row[place] not in known:
+        for column, _, known in self._categories:
+            if row[column] is not None and row[column] not in known:
                 return False
         return True
 
@@ -93,9 +93,9 @@ class TrainingRange:
             first: The index of the first of them in the request.
         """
         found: list[Outlier] = self._find_unseen(rows, first)
-        for place, name, low, high in self._bounds:
+        for column, name, low, high in self._bounds:
             for index, row in enumerate(rows, first):
-                value: Any = row[place]
+                value: Any = row[column]
                 if value is None or low <= value <= high:
                     continue
                 side = (
@@ -104,7 +104,7 @@ class TrainingRange:
                     else f"above {high:g}, the largest"
                 )
                 reason = f"{value:g} is {side} value seen in training"
-                found.append(Outlier(place, index, name, reason))
+                found.append(Outlier(column, index, name, reason))
                 if len(found) >= MAX_WARNINGS:
                     return found
         return found
@@ -112,10 +112,10 @@ class TrainingRange:
     def _find_unseen(self, rows: Sequence[Sequence[Scalar]], first: int) -> list[Outlier]:
         """Find the categories that training has not seen, at most :data:`MAX_WARNINGS`."""
         found = (
-            Outlier(place, index, name, f"{_shown(row[place])} was not seen in training")
-            for place, name, known in self._categories
+            Outlier(column, index, name, f"{_shown(row[column])} was not seen in training")
+            for column, name, known in self._categories
             for index, row in enumerate(rows, first)
-            if row[place] is not None and row[place] not in known
+            if row[column] is not None and row[column] not in known
         )
         return list(itertools.islice(found, MAX_WARNINGS))
 
@@ -126,9 +126,9 @@ def _shown(value: Scalar) -> str:
 
 
 class Outlier(NamedTuple):
-    """A value outside; they are listed by the feature's place, then by the row's index."""
+    """A value outside; they are listed by the feature's column, then by the row's index."""
 
-    place: int
+    column: int
     row: int
     feature: str
     reason: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from inference.errors import TooLargeError
-from inference.serving.tensors.list_slices import WHOLE_BYTES, Stretch
+from inference.serving.tensors.list_slices import WHOLE_BYTES, Span
 
 _SHORT_BYTES = 4 * 1024
 _SEARCHED_BYTES = 64 * 1024
@@ -24,7 +24,7 @@ _MOST_DIMENSIONS = 32
 _LONGEST_STRING = 1024 * 1024
 
 
-def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[bytes, Stretch]]:
+def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[bytes, Span]]:
     """Take the long lists of data out of a request.
 
     Args:
@@ -41,7 +41,7 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
     """
     if end <= WHOLE_BYTES:
         return body if end == len(body) else body[:end], {}
-    lists: dict[bytes, Stretch] = {}
+    lists: dict[bytes, Span] = {}
     kept: list[bytes] = []
     size, place = 0, 0
     while place < end:
@@ -61,7 +61,7 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
         closing = _find_end(body, place, end, max_strings)
         if closing - place > _SHORT_BYTES:
             mark = b'{"":%d}' % len(lists)
-            lists[mark] = Stretch(body, place, closing)
+            lists[mark] = Span(body, place, closing)
             kept.append(mark)
             place = closing
     return b"".join(kept), lists

@@ -28,7 +28,7 @@ _LIST_OF_ROWS = re.compile(rb"%s\[%s(?=[\[{])" % (_SPACE, _SPACE))
 _END = re.compile(rb"%s\]" % _SPACE)
 
 
-class Stretch(NamedTuple):
+class Span(NamedTuple):
     """A part of a body, which is not copied.
 
     Attributes:
@@ -42,7 +42,7 @@ class Stretch(NamedTuple):
     end: int
 
     @classmethod
-    def whole(cls, body: bytes) -> Stretch:
+    def whole(cls, body: bytes) -> Span:
         """Give all of a body."""
         return cls(body, 0, len(body))
 
@@ -65,7 +65,7 @@ class LongList:
         max_item_bytes: The longest item.
     """
 
-    def __init__(self, text: Stretch, closing: bytes, *, max_item_bytes: int) -> None:
+    def __init__(self, text: Span, closing: bytes, *, max_item_bytes: int) -> None:
         self._body, start, self._size = text
         self._start = self._place = self._end = start
         self._closing = closing

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from inference.serving.tensors.query import Query, Wanted, tensor_outputs
+from inference.serving.tensors.query import Query, RequestedOutput, tensor_outputs
 from inference.serving.tensors.values import to_values
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LARGEST_INTEGER = 2**63 - 1  # which a decoder can compare with
 _encode = msgspec.json.Encoder().encode
 
 
-class UsualInference:
+class OneInputFastPath:
     """Reads and writes the usual request of one servable; parts of it are kept, and not itself.
 
     Args:
@@ -51,7 +51,7 @@ class UsualInference:
         self._max_rows = max_rows
         self._flat, self._nested = (_decoder(spec, depth) for depth in (1, len(spec.shape)))
         self.names = tensor_outputs(signature)
-        self._wanted = [Wanted(name) for name in self.names]
+        self._wanted = [RequestedOutput(name) for name in self.names]
         self._begin = b'{"model_name":%b,"model_version":"%d"' % (
             _encode(servable.name),
             servable.version,

@@ -22,7 +22,7 @@ _LARGEST_DIMENSION = 2**40
 MAX_STRINGS = 1_000_000
 
 
-class Wanted(NamedTuple):
+class RequestedOutput(NamedTuple):
     """One output that is asked for.
 
     Attributes:
@@ -48,7 +48,7 @@ class Query(NamedTuple):
 
     id: str | None
     feeds: dict[str, Array]
-    outputs: list[Wanted]
+    outputs: list[RequestedOutput]
     rows: int
 
     @property
@@ -97,7 +97,7 @@ def find_input(
 def make_query(
     signature: Signature,
     feeds: dict[str, Array],
-    outputs: list[Wanted],
+    outputs: list[RequestedOutput],
     *,
     id_: str | None = None,
     max_rows: int,

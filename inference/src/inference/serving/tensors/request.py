@@ -15,10 +15,10 @@ from inference.errors import RequestError
 from inference.serving.json_encoding import is_utf8, to_utf8
 from inference.serving.tensors.binary import from_binary
 from inference.serving.tensors.data_spans import split_data
-from inference.serving.tensors.list_slices import WHOLE_BYTES, Stretch
+from inference.serving.tensors.list_slices import WHOLE_BYTES, Span
 from inference.serving.tensors.query import (
     MAX_STRINGS,
-    Wanted,
+    RequestedOutput,
     find_input,
     find_output,
     make_query,
@@ -125,7 +125,7 @@ def read_request(
         )
     view = memoryview(body)
     tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
-    lists: dict[bytes, Stretch] = {}
+    lists: dict[bytes, Span] = {}
     text: bytes | memoryview = body if json_bytes is None else view[:json_bytes]
     if not is_utf8(bytes(text[:4])):
         body = text = to_utf8(bytes(text))
@@ -154,14 +154,14 @@ def _read_input(
     tensor: _Input,
     dtype: np.dtype[Any],
     tail: _Tail,
-    lists: dict[bytes, Stretch],
+    lists: dict[bytes, Span],
 ) -> np.ndarray[Any, Any]:
     size = None
     if tensor.parameters is not None:
         _refuse_shared_memory(tensor.name, tensor.parameters.shared_memory_region)
         size = _number(tensor.parameters.binary_data_size, "binary_data_size")
     text = bytes(tensor.data)
-    stretch = lists.pop(text, None) or Stretch.whole(text)
+    span = lists.pop(text, None) or Span.whole(text)
     if size is not None and text:
         raise RequestError(f"input '{tensor.name}' has both data and binary_data_size")
     if size is None and not text:
@@ -170,19 +170,19 @@ def _read_input(
         raise RequestError(f"input '{tensor.name}': {_NO_JSON}")
     try:
         if size is None:
-            return from_values(stretch, dtype, tensor.shape)
+            return from_values(span, dtype, tensor.shape)
         return from_binary(tail.take(size), dtype, tensor.shape)
     except RequestError as error:
         raise type(error)(f"input '{tensor.name}': {error}") from None
 
 
-def _read_outputs(signature: Signature, request: _Request) -> list[Wanted]:
+def _read_outputs(signature: Signature, request: _Request) -> list[RequestedOutput]:
     asked = request.outputs or [_Output(name) for name in tensor_outputs(signature)]
     all_binary = False
     if request.parameters is not None:
         given_to_all = request.parameters.binary_data_output
         all_binary = _flag(given_to_all, "binary_data_output", default=False)
-    wanted: list[Wanted] = []
+    wanted: list[RequestedOutput] = []
     for output in asked:
         spec = find_output(signature, output.name)
         binary, classes = all_binary, None
@@ -195,7 +195,7 @@ def _read_outputs(signature: Signature, request: _Request) -> list[Wanted]:
             raise RequestError(f"output '{output.name}': classification is at least 1")
         if spec.datatype == "FP16" and not binary and classes is None:
             raise RequestError(f"output '{output.name}': {_NO_JSON}")
-        wanted.append(Wanted(output.name, binary, classes or 0))
+        wanted.append(RequestedOutput(output.name, binary, classes or 0))
     return wanted
 
 
@@ -225,7 +225,7 @@ def _read_raw(signature: Signature, body: bytes, max_rows: int, max_strings: int
         feeds = {spec.name: from_binary(body, spec.dtype, shape)}
     except RequestError as error:
         raise RequestError(f"input '{spec.name}': {error}") from None
-    outputs = [Wanted(name, binary=True) for name in tensor_outputs(signature)]
+    outputs = [RequestedOutput(name, binary=True) for name in tensor_outputs(signature)]
     return make_query(signature, feeds, outputs, max_rows=max_rows)
 
 

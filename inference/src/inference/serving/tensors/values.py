@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError
-from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Stretch
+from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 _TYPES: dict[str, Any] = {"b": bool, "i": int, "u": int, "f": float, "O": str}
 
 
-def from_values(text: Stretch, dtype: np.dtype[Any], shape: Sequence[int]) -> Array:
+def from_values(text: Span, dtype: np.dtype[Any], shape: Sequence[int]) -> Array:
     """Read an array out of its JSON, which is not copied as a whole.
 
     Args:
@@ -49,7 +49,7 @@ def from_values(text: Stretch, dtype: np.dtype[Any], shape: Sequence[int]) -> Ar
     opening = _OPENING.match(body, start, end)
     depth = opening[0].count(b"[") if opening else 0
     if depth == 0 and not shape:
-        text, depth = Stretch.whole(b"[" + body[start:end] + b"]"), 1
+        text, depth = Span.whole(b"[" + body[start:end] + b"]"), 1
     if depth not in {1, len(shape)}:
         raise RequestError(
             f"its data is a list {depth} deep: send a flat list, or one nested as the shape "
@@ -78,7 +78,7 @@ def to_values(array: Array) -> bytes:
     return b"[" + b",".join(pieces) + b"]"
 
 
-def _decode(text: Stretch, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) -> Array:
+def _decode(text: Span, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) -> Array:
     body, start, end = text
     strings = dtype == np.object_
     with np.errstate(over="ignore"):
@@ -115,7 +115,7 @@ def _decoder(kind: str, depth: int) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(wanted).decode
 
 
-def _cut_numbers(text: Stretch, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
+def _cut_numbers(text: Span, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
     """Decode a list of numbers in pieces, cut at commas; brackets are looked at by themselves."""
     body, start, end = text
     decode = _decoder(kind, 1)
@@ -179,12 +179,12 @@ class _Nesting:
             raise RequestError(_WRONG_NESTING)
 
 
-def _cut_strings(text: Stretch, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
+def _cut_strings(text: Span, kind: str, depth: int, shape: Sequence[int]) -> Iterator[Any]:
     """Decode a list of strings in pieces, which may hold brackets and commas."""
     body, start, end = text
     decode = _decoder(kind, depth)
     closing = b"]" * (depth - 1) + b"," if depth > 1 else b'",'
-    items_only = Stretch(body, body.index(b"[", start) + 1, end)
+    items_only = Span(body, body.index(b"[", start) + 1, end)
     remaining = LongList(items_only, closing, max_item_bytes=_LONGEST_ITEM)
     while not remaining.is_over:
         items = None

@@ -176,7 +176,7 @@ def test_data_in_pieces_that_is_nested_wrongly_is_refused(change: tuple[str, str
     middle = text.index(change[0], len(text) // 2)
     wrong = text[:middle] + text[middle:].replace(*change, 1)
     with pytest.raises(RequestError):
-        values.from_values(pieces.Stretch.whole(wrong.encode()), np.dtype("f4"), [800, 1])
+        values.from_values(pieces.Span.whole(wrong.encode()), np.dtype("f4"), [800, 1])
 
 
 @pytest.mark.parametrize("element", ["int64", "string"])
@@ -192,7 +192,7 @@ def test_whatever_data_comes_in_pieces_is_answered_as_if_it_was_whole(
         for shape in ([6], [2, 3]):
 
             def read(text: bytes, shape: list[int] = shape) -> Any:
-                return values.from_values(pieces.Stretch.whole(text), dtype, shape).tolist()
+                return values.from_values(pieces.Span.whole(text), dtype, shape).tolist()
 
             whole = read_or_refuse(read, data)
             with monkeypatch.context() as patched:

@@ -10,7 +10,7 @@ import pytest
 
 from inference.errors import ClientError
 from inference.model.servable import Servable
-from inference.serving.tensors.one_input import UsualInference
+from inference.serving.tensors.one_input import OneInputFastPath
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import pick_results, write_response
 from support.amount import amount
@@ -39,9 +39,9 @@ def _ordinary(servable: Servable, body: bytes) -> Query:
 
 
 def _check(servable: Servable, body: bytes) -> bool:
-    """Compare both ways for one body; tell whether it was usual."""
-    usual = UsualInference(servable, MAX_ROWS)
-    query = usual.read(body)
+    """Compare both ways for one body; tell whether it was fast_path."""
+    fast_path = OneInputFastPath(servable, MAX_ROWS)
+    query = fast_path.read(body)
     if query is None:
         return False
     ordinary = _ordinary(servable, body)  # raises where it is refused
@@ -53,7 +53,7 @@ def _check(servable: Servable, body: bytes) -> bool:
         assert array.tobytes() == other.tobytes()
     values = servable.run(query.names, query.feeds)
     written = write_response(servable, ordinary, pick_results(servable, ordinary, values))
-    assert usual.write(query.id, values) == written.body
+    assert fast_path.write(query.id, values) == written.body
     assert written.json_bytes is None
     return True
 
@@ -114,7 +114,7 @@ def test_usual_request_is_answered_alike(penguins: Servable, body: bytes) -> Non
     ids=range(28),
 )
 def test_other_requests_are_left_to_the_ordinary_way(penguins: Servable, body: bytes) -> None:
-    assert UsualInference(penguins, MAX_ROWS).read(body) is None
+    assert OneInputFastPath(penguins, MAX_ROWS).read(body) is None
 
 
 @pytest.mark.parametrize("datatype", WITH_JSON)
@@ -144,7 +144,7 @@ def test_every_datatype_is_answered_alike_to_its_limits(datatype: str) -> None:
 @pytest.mark.parametrize("datatype", ["FP16", "BYTES"])
 def test_datatypes_without_numbers_in_json_are_left_to_the_ordinary_way(datatype: str) -> None:
     with pytest.raises(ValueError, match="JSON form"):
-        UsualInference(Servable("m", 1, identity(datatype)), MAX_ROWS)
+        OneInputFastPath(Servable("m", 1, identity(datatype)), MAX_ROWS)
 
 
 def test_requests_of_more_dimensions_are_answered_alike() -> None:
@@ -153,15 +153,15 @@ def test_requests_of_more_dimensions_are_answered_alike() -> None:
     shape = list(values.shape)
     for data in (values.tolist(), values.reshape(-1).tolist()):
         assert _check(servable, _request(shape, data, name="image"))
-    usual = UsualInference(servable, MAX_ROWS)
-    assert usual.read(_request(shape, values.reshape(2, -1).tolist(), name="image")) is None
-    assert usual.read(_request([2, 8, 8, 3], values.tolist(), name="image")) is None
+    fast_path = OneInputFastPath(servable, MAX_ROWS)
+    assert fast_path.read(_request(shape, values.reshape(2, -1).tolist(), name="image")) is None
+    assert fast_path.read(_request([2, 8, 8, 3], values.tolist(), name="image")) is None
 
 
 @pytest.mark.parametrize("content", [several(), artifacts.mixed()])
 def test_other_models_are_left_to_the_ordinary_way(content: bytes) -> None:
     with pytest.raises(ValueError, match="input"):
-        UsualInference(Servable("m", 1, content), MAX_ROWS)
+        OneInputFastPath(Servable("m", 1, content), MAX_ROWS)
 
 
 def test_whatever_is_usual_is_answered_alike(penguins: Servable) -> None:
@@ -174,10 +174,10 @@ def test_whatever_is_usual_is_answered_alike(penguins: Servable) -> None:
              b"\\u0058", b'"parameters":{}',
              b"true", b"-0", b"1.5", b" ", b'"X"', b'"shape"']  # fmt: skip
     mutator = Mutator(corpus, words)
-    usual = 0
+    answered = 0
     for _ in range(INPUTS):
         data = mutator.make()
         found = _check(penguins, data)
-        usual += found
+        answered += found
         mutator.learn(data, str(found))
-    assert usual > INPUTS // 100
+    assert answered > INPUTS // 100

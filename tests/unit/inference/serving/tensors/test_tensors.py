@@ -11,8 +11,8 @@ from inference.errors import RequestError, TooLargeError
 from inference.model.signature import Signature, TensorSpec
 from inference.serving.tensors.binary import from_binary, to_binary
 from inference.serving.tensors.classification import rank_classes
-from inference.serving.tensors.list_slices import Stretch
-from inference.serving.tensors.query import Query, Wanted
+from inference.serving.tensors.list_slices import Span
+from inference.serving.tensors.query import Query, RequestedOutput
 from inference.serving.tensors.request import read_request
 from inference.serving.tensors.values import from_values, to_values
 
@@ -129,20 +129,20 @@ class TestValues:
     def test_reads_what_json_spells(self, code: str, nested: bool) -> None:
         array = extremes(np.dtype(code))
         listed = array.tolist() if nested else array.reshape(-1).tolist()
-        again = from_values(Stretch.whole(json.dumps(listed).encode()), array.dtype, [2, 2])
+        again = from_values(Span.whole(json.dumps(listed).encode()), array.dtype, [2, 2])
         assert again.tobytes() == array.tobytes()
 
     @pytest.mark.parametrize("code", NUMBERS)
     def test_writes_what_it_reads(self, code: str) -> None:
         array = extremes(np.dtype(code))
         assert (
-            from_values(Stretch.whole(to_values(array)), array.dtype, [2, 2]).tobytes()
+            from_values(Span.whole(to_values(array)), array.dtype, [2, 2]).tobytes()
             == array.tobytes()
         )
 
     def test_reads_strings(self) -> None:
         text = json.dumps(STRINGS.tolist()).encode()
-        assert from_values(Stretch.whole(text), STRINGS.dtype, [2, 2]).tolist() == STRINGS.tolist()
+        assert from_values(Span.whole(text), STRINGS.dtype, [2, 2]).tolist() == STRINGS.tolist()
 
     def test_spells_nan_and_infinity_as_null(self) -> None:
         assert to_values(np.array([1, np.nan, np.inf, -np.inf])) == b"[1.0,null,null,null]"
@@ -155,18 +155,18 @@ class TestValues:
         array = np.random.default_rng(0).normal(size=shape)
         for listed in (array.tolist(), array.reshape(-1).tolist()):
             text = json.dumps(listed, separators=separators).encode()
-            assert (from_values(Stretch.whole(text), array.dtype, shape) == array).all()
+            assert (from_values(Span.whole(text), array.dtype, shape) == array).all()
         assert json.loads(to_values(array)) == array.reshape(-1).tolist()
 
     @pytest.mark.parametrize("wrong", ["[{},]", "[,{}]", "[{}", "{}]", "[{},,1]", "[{}],[1]"])
     def test_refuses_long_lists_that_are_no_json(self, wrong: str) -> None:
         text = wrong.format(",".join(["1"] * 40_000)).encode()
         with pytest.raises(RequestError):
-            from_values(Stretch.whole(text), np.dtype("f8"), [40_000])
+            from_values(Span.whole(text), np.dtype("f8"), [40_000])
 
     def test_takes_a_value_for_a_scalar(self) -> None:
-        assert from_values(Stretch.whole(b"3"), np.dtype("i8"), []).item() == 3
-        assert from_values(Stretch.whole(b"[3]"), np.dtype("i8"), []).item() == 3
+        assert from_values(Span.whole(b"3"), np.dtype("i8"), []).item() == 3
+        assert from_values(Span.whole(b"[3]"), np.dtype("i8"), []).item() == 3
 
     @pytest.mark.parametrize(
         ("text", "code", "shape"),
@@ -195,7 +195,7 @@ class TestValues:
     )
     def test_refuses_what_does_not_fit(self, text: bytes, code: str, shape: list[int]) -> None:
         with pytest.raises(RequestError):
-            from_values(Stretch.whole(text), np.dtype(code), shape)
+            from_values(Span.whole(text), np.dtype(code), shape)
 
 
 class TestClassification:
@@ -227,7 +227,7 @@ class TestRequest:
         query = ask({"id": "7", "inputs": [numbers()]})
         assert query.id == "7"
         assert query.feeds["x"].tolist() == [[1, 2]]
-        assert query.outputs == [Wanted("y", binary=False, classes=0)]
+        assert query.outputs == [RequestedOutput("y", binary=False, classes=0)]
 
     def test_reads_buffers_in_the_order_of_the_inputs(self) -> None:
         inputs = [buffered(9, name="s", shape=[2], datatype="BYTES"), buffered(8)]
@@ -250,7 +250,7 @@ class TestRequest:
             "outputs": [{"name": "t", "parameters": {"binary_data": False}}, {"name": "h"}],
         }
         outputs = ask(document, SIGNATURE).outputs
-        assert outputs == [Wanted("t", binary=False), Wanted("h", binary=True)]
+        assert outputs == [RequestedOutput("t", binary=False), RequestedOutput("h", binary=True)]
 
     def test_counts_rows_where_every_input_has_them(self) -> None:
         assert ask({"inputs": [numbers(shape=[3, 2], data=[0] * 6)]}).rows == 3
@@ -260,7 +260,7 @@ class TestRequest:
     def test_raw_is_the_buffer_of_the_only_input(self) -> None:
         query = read_request(PLAIN, struct.pack("<4f", 1, 2, 3, 4), 0, max_rows=9)
         assert query.feeds["x"].tolist() == [[1, 2], [3, 4]]
-        assert query.outputs == [Wanted("y", binary=True)]
+        assert query.outputs == [RequestedOutput("y", binary=True)]
 
     def test_raw_strings_have_their_lengths_before_them(self) -> None:
         only = Signature((spec("s", "string", -1),), (spec("t", "string", -1),))
