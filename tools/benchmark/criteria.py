@@ -1,4 +1,4 @@
-"""What must hold: bounds on ratios within one run, and on a few absolute figures."""
+"""Requirements: limits on ratios within one run, and on a few absolute figures."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def _throughput() -> Iterator[Criterion]:
         row = f"single/{LOGISTIC}/{connections}"
         echo = f"single/any/{connections}/echo"
         said = f"one row, logistic regression, {connections} connection{'s' * (connections > 1)}"
-        group = "Close to the limit of the HTTP stack: part of a bare ASGI echo's throughput"
+        group = "Share of the throughput of a bare ASGI echo"
         yield Criterion(
             group, f"{said}, pure ASGI", "at least", asgi, "", _ratio(f"{row}/asgi", echo)
         )
         yield Criterion(
             group, f"{said}, direct protocol", "at least", direct, "", _ratio(f"{row}/direct", echo)
         )
-    group = "Times the throughput of what is usual; one row, 16 connections"
+    group = "Throughput relative to common stacks; one row, 16 connections"
     for model, peer, bound in (
         (LOGISTIC, "fastapi_onnx", 4),
         (LOGISTIC, "fastapi_joblib", 10),
@@ -105,21 +105,23 @@ def _throughput() -> Iterator[Criterion]:
         values = _ratio(f"{row}/direct", f"{row}/{peer}")
         yield Criterion(group, what, "at least", bound, "", values)
     yield Criterion(
-        "Batching: times the throughput without it",
+        "Batching: throughput relative to no batching",
         "k-nearest-neighbors as skl2onnx converts it by default, one row, 64 connections",
         "at least",
         8,
         "",
         _ratio(f"batching/{SCAN}/on", f"batching/{SCAN}/off"),
     )
-    group = "1,000 rows, forest: times the time of `session.run` alone"
+    group = "1,000 rows, forest: time relative to `session.run` alone"
     for form, said, most in (("binary", "binary tensor", 1.3), ("records", "JSON records", 2.0)):
         values = _ratio(f"thousand/{FOREST}/{form}", f"thousand/{FOREST}/session.run", "p50_ms")
         yield Criterion(group, said, "at most", most, "", values)
 
 
 def _latency() -> Iterator[Criterion]:
-    group = "A cheap model beside a costly one under full load: times its p99 alone"
+    group = (
+        "A cheap model beside a costly one under full load: p99 relative to the cheap model alone"
+    )
     for place, where in _PLACES.items():
         for other in ("forest-1000-rows", "neighbors"):
             for connections in _COUNTS[place]:
@@ -127,7 +129,7 @@ def _latency() -> Iterator[Criterion]:
                 values = _ratio(f"{name}/{other}", f"{name}/alone", "p99_ms")
                 what = f"{_SAID[other]}, {_count(connections)}, {where}"
                 yield Criterion(group, what, "at most", 3, "", values)
-    group = "During continuous republishing: times the p99 at rest"
+    group = "Continuous republishing: p99 relative to the p99 at rest"
     for place, where in _PLACES.items():
         for connections in _COUNTS[place]:
             name = f"republishing/{place}/{connections}"
@@ -137,11 +139,11 @@ def _latency() -> Iterator[Criterion]:
 
 
 def _size() -> Iterator[Criterion]:
-    group = "Two workers on two cores: times the throughput of one"
+    group = "Two workers on two cores: throughput relative to one worker"
     for model in (LOGISTIC, FOREST):
         values = _ratio(f"workers/{model}/2", f"workers/{model}/1")
         yield Criterion(group, _SAID[model], "at least", 1.7, "", values)
-    group = "Small"
+    group = "Start and size"
     for kind in ("warm", "cold"):
         values = _field(f"start/{kind}", "all_seconds")
         what = f"from the start to the answers of five models, {_SAID[kind]}"
@@ -150,7 +152,7 @@ def _size() -> Iterator[Criterion]:
     what = "resident memory of one worker with five models"
     yield Criterion(group, what, "at most", 120, "MB", values)
     values = _field("image/api", "megabytes")
-    yield Criterion(group, "the service's image, its base included", "at most", 300, "MB", values)
+    yield Criterion(group, "the service's image, including its base", "at most", 300, "MB", values)
 
 
 def _count(connections: int) -> str:
