@@ -1,34 +1,34 @@
-"""Every error this service raises on purpose, and which side has to act on it.
+"""All errors that the service raises on purpose, and which side must act on them.
 
-A request passes decode -> look-up -> run -> encode; an artifact passes read -> examine -> load.
-Each step raises its own error. Only :mod:`inference.web.errors` turns one into a response, so this
-module knows no HTTP beyond the status that each branch stands for::
+A request is decoded, its model looked up and run, and the answer encoded. An artifact is read,
+examined and loaded. Each of these steps raises its own errors. Only :mod:`inference.web.errors` and
+:mod:`inference.grpc` turn them into answers; this module contains no HTTP except the statuses::
 
     RookeryError
-    ├── ClientError                 the caller must fix the request
-    │   ├── RequestError      400   the body is not what the route takes
-    │   │   └── RowsError     422   single rows or features are wrong; lists each of them
-    │   ├── UnknownCallerError 401  no API key, or none that is known
-    │   ├── ForbiddenError    403   the key may not do this
-    │   ├── OriginError       403   a page of another site may not send this
-    │   ├── NotFoundError     404   no such model or version; suggests the nearest name
-    │   ├── TooSlowError      408   the request has not come in time
-    │   ├── ConflictError     409   the state does not allow it: nothing selected, unloaded
-    │   ├── TooLargeError     413   over a limit on bytes, rows, or a run's memory
-    │   ├── EncodingError     415   the body is compressed in a way that is not taken
-    │   ├── HostError         421   the request names a host that this service is not
-    │   ├── RateError         429   more requests than the key may make
-    │   └── HeadersError      431   over the limit on the size of the headers
-    └── ServerError                 the operator or the model's author must act
-        ├── SettingError            the settings do not go together; stops the start
-        ├── ArtifactError           this file cannot be served; becomes a quarantine's reason
-        │   ├── ContractError       its metadata is not a contract
-        │   └── SignatureError      it is not signed as the operator asks
-        ├── InferenceError    500   an admitted model failed on an admissible input
-        ├── RunTimeoutError   504   a run took longer than it may, and was ended
-        ├── NotReadyError     503   not yet, or no longer; try again
-        │   └── OverloadedError     more requests wait than the service takes on
-        └── StateError        503   the state file cannot be written
+    ├── ClientError                  the caller must fix the request
+    │   ├── RequestError       400   the body has the wrong form
+    │   ├── RowsError          422   single rows or features are invalid; lists each of them
+    │   ├── UnknownCallerError 401   the API key is missing or unknown
+    │   ├── ForbiddenError     403   the API key lacks a scope
+    │   ├── OriginError        403   the request comes from a web page of another site
+    │   ├── NotFoundError      404   no such model, version or route; suggests the closest name
+    │   ├── TooSlowError       408   the request did not arrive in time
+    │   ├── ConflictError      409   the state does not permit it: nothing selected, unloaded
+    │   ├── TooLargeError      413   a limit on bytes, rows or the memory of a run is exceeded
+    │   ├── EncodingError      415   the content coding of the body is not supported
+    │   ├── HostError          421   the request names an unknown host
+    │   ├── RateError          429   the rate limit of the API key is exceeded
+    │   └── HeadersError       431   the headers exceed a limit
+    └── ServerError                  the operator or the model's author must act
+        ├── SettingError             the settings are invalid; stops the start
+        ├── ArtifactError            the file cannot be served; becomes the quarantine reason
+        │   ├── ContractError        its metadata is not a valid contract
+        │   └── SignatureError       it has no valid signature of a trusted key
+        ├── InferenceError     500   an admitted model failed on valid input
+        ├── RunTimeoutError    504   a run exceeded its time limit and was ended
+        ├── NotReadyError      503   not ready yet, or no longer; try again
+        │   └── OverloadedError      too many requests are waiting
+        └── StateError         503   the state file cannot be written
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from dataclasses import dataclass
 
 
 class RookeryError(Exception):
-    """The root of the tree; never raised itself."""
+    """The root of the tree; only its subclasses are raised."""
 
     status = 500
     title = "Internal error"
@@ -51,17 +51,17 @@ class ClientError(RookeryError):
 
 
 class RequestError(ClientError):
-    """The body is not what the route takes."""
+    """The body has the wrong form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with one row.
+    """One error in one row.
 
     Attributes:
         row: Index of the row in the request, from 0.
-        feature: Name of the feature, or ``None`` when the row as a whole is wrong.
-        reason: What is wrong and what would be right.
+        feature: Name of the feature, or ``None`` if the error concerns the whole row.
+        reason: What is wrong, and what would be right.
     """
 
     row: int
@@ -70,12 +70,12 @@ class Fault:
 
 
 class RowsError(ClientError):
-    """Single rows or features are wrong.
+    """Single rows or features are invalid.
 
     Attributes:
-        faults: The faults, by row; at most :data:`MAX_FAULTS`.
-        total: How many faults there are, the unlisted included; at least so many, where reading
-            stopped because of them.
+        faults: The listed faults, by row.
+        total: The number of faults, including those that are not listed. If reading stopped
+            early, there may be more.
     """
 
     status = 422
@@ -94,39 +94,39 @@ class RowsError(ClientError):
 
 
 class UnknownCallerError(ClientError):
-    """No API key, or none that is known."""
+    """The API key is missing or unknown."""
 
     status = 401
     title = "Not authenticated"
 
 
 class ForbiddenError(ClientError):
-    """The key is known and may not do this."""
+    """The API key lacks a scope."""
 
     status = 403
-    title = "Not allowed"
+    title = "Forbidden"
 
 
 class OriginError(ClientError):
-    """A page of another site may not send this request."""
+    """The request comes from a web page of another site."""
 
     status = 403
-    title = "Not allowed"
+    title = "Forbidden"
 
 
 class HostError(ClientError):
-    """The request names a host that this service is not."""
+    """The request names an unknown host."""
 
     status = 421
-    title = "Wrong host"
+    title = "Misdirected request"
 
 
 class NotFoundError(ClientError):
     """No such model, version or route.
 
     Attributes:
-        model: The name that was asked for, where a model or a version of one is missing.
-        version: The version that was asked for.
+        model: The requested name, if a model or a version of it is missing.
+        version: The requested version.
     """
 
     status = 404
@@ -139,38 +139,38 @@ class NotFoundError(ClientError):
 
 
 class TooSlowError(ClientError):
-    """The request has not come in time."""
+    """The request did not arrive in time."""
 
     status = 408
-    title = "Too slow"
+    title = "Request timeout"
 
 
 class ConflictError(ClientError):
-    """The state does not allow it."""
+    """The state does not permit the request."""
 
     status = 409
-    title = "Conflict with the present state"
+    title = "Conflict with the current state"
 
 
 class TooLargeError(ClientError):
-    """Over a limit on bytes, rows, or a run's memory."""
+    """A limit on bytes, rows or the memory of a run is exceeded."""
 
     status = 413
     title = "Too large"
 
 
 class EncodingError(ClientError):
-    """The body is compressed in a way that the route does not take."""
+    """The content coding of the body is not supported."""
 
     status = 415
     title = "Unsupported content coding"
 
 
 class RateError(ClientError):
-    """More requests than the key may make.
+    """The rate limit of the API key is exceeded.
 
     Attributes:
-        wait_seconds: When the next one will be answered.
+        wait_seconds: Time until the next request is permitted.
     """
 
     status = 429
@@ -182,7 +182,7 @@ class RateError(ClientError):
 
 
 class HeadersError(ClientError):
-    """Over the limit on the size of the headers."""
+    """The headers exceed a limit."""
 
     status = 431
     title = "Headers too large"
@@ -193,41 +193,41 @@ class ServerError(RookeryError):
 
 
 class SettingError(ServerError):
-    """The settings do not go together; stops the start."""
+    """The settings are invalid; stops the start."""
 
-    title = "Wrong settings"
+    title = "Invalid settings"
 
 
 class ArtifactError(ServerError):
-    """This file cannot be served; the message becomes the quarantine's reason."""
+    """The file cannot be served; the message becomes the quarantine reason."""
 
 
 class ContractError(ArtifactError):
-    """The file's metadata is not a contract."""
+    """The file's metadata is not a valid contract."""
 
 
 class SignatureError(ArtifactError):
-    """The file is not signed as the operator asks."""
+    """The file has no valid signature of a trusted key."""
 
 
 class InferenceError(ServerError):
-    """An admitted model failed on an admissible input."""
+    """An admitted model failed on valid input."""
 
     title = "The model failed"
 
 
 class RunTimeoutError(ServerError):
-    """A run took longer than it may, and was ended."""
+    """A run exceeded its time limit and was ended."""
 
     status = 504
     title = "The run took too long"
 
 
 class NotReadyError(ServerError):
-    """Not yet, or no longer; try again.
+    """Not ready yet, or no longer; try again.
 
     Attributes:
-        model: The model that is not ready, where it is one.
+        model: The model that is not ready, or empty.
     """
 
     status = 503
@@ -239,7 +239,7 @@ class NotReadyError(ServerError):
 
 
 class OverloadedError(NotReadyError):
-    """More requests wait than the service takes on; refused at once, or after the deadline."""
+    """Too many requests are waiting; raised immediately, or after the deadline."""
 
     title = "Overloaded"
 
@@ -248,4 +248,4 @@ class StateError(ServerError):
     """The state file cannot be written."""
 
     status = 503
-    title = "The state cannot be kept"
+    title = "The state cannot be saved"

@@ -78,7 +78,7 @@ def ask(service: Service, keys: dict[str, str], *arguments: str, stdin: str = ""
 def test_models_shows_versions_pins_and_what_is_selected(
     service: Service, keys: dict[str, str]
 ) -> None:
-    assert ask(service, keys, "pin", "m", "1") == "model 'm' answers with version 1\n"
+    assert ask(service, keys, "pin", "m", "1") == "active version of model 'm': 1\n"
     assert service.model("m")["pinned_version"] == 1
     ask(service, keys, "select", "m")
     lines = [" ".join(line.split()) for line in ask(service, keys, "models").splitlines()]
@@ -86,7 +86,7 @@ def test_models_shows_versions_pins_and_what_is_selected(
     assert lines[1].startswith("* m ready 1 (pinned) 1, 2 classification ")
     assert lines[2].startswith("n ready 1 1 classification ")
     told = ask(service, keys, "pin", "m", "latest")
-    assert told == "model 'm' answers with version 2, and follows the latest\n"
+    assert told == "active version of model 'm': 2 (follows the latest)\n"
     assert ask(service, keys, "models", "--json") == service.client.get("/models").json()
 
 

@@ -1,4 +1,4 @@
-"""The commands: ``inference serve``, ``check``, ``models``, ``predict`` and their siblings."""
+"""The commands: ``inference serve``, ``check``, ``models``, ``predict`` and others."""
 
 from inference.cli.command import main
 

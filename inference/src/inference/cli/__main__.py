@@ -1,4 +1,4 @@
-"""``python -m inference.cli``: the commands without the script that installs them."""
+"""``python -m inference.cli``: the commands without the installed script."""
 
 import sys
 

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
-    """Print the admission report of one file."""
+    """Examine a file and print the report.
+
+    Returns:
+        The exit status.
+    """
     report = examine(path, Limits.of(settings))
     if as_json:
         text = msgspec.json.format(msgspec.json.encode(report)).decode()
@@ -33,7 +37,7 @@ def _lines(path: Path, report: Report) -> list[str]:
     if report.digest:
         lines.append(f"  sha256    {report.digest}, {report.size_bytes:,} bytes")
     if report.admitted:
-        contract = "yes" if report.has_contract else "none: features are positional"
+        contract = "yes" if report.has_contract else "none: features are named after the inputs"
         lines.append(f"  contract  {contract}")
         lines.append(
             f"  samples   {report.samples} replayed, largest difference {report.max_difference:.3g}"

@@ -1,4 +1,4 @@
-"""A client of the running service, on the standard library alone."""
+"""A client of the running service, with the standard library only."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from inference.settings.access import check_url
 if TYPE_CHECKING:
     from inference.settings import Settings
 
-_SECONDS = 90  # the service itself waits 60 s for a version to be loaded
-_LISTED = 20  # wrong rows that a message lists
+_SECONDS = 90  # the service waits up to 60 s until a version is loaded
+_LISTED = 20  # maximum number of errors in a message
 _MOST_BYTES = 1 << 20
 
 
 class RequestFailedError(RookeryError):
-    """The service does not answer, or refuses."""
+    """The service does not answer, or refuses the request."""
 
 
 class Client:
-    """Asks one service.
+    """Sends requests to one service.
 
     Args:
-        settings: Its address and the key.
-        url: Its address, where it is not that of the settings.
+        settings: The address of the service, and the API key.
+        url: The address of the service, instead of that in the settings.
 
     Raises:
-        SettingError: ``url`` is not an HTTP URL, or the key cannot be one.
+        SettingError: ``url`` is not an HTTP URL, or the API key is malformed.
     """
 
     def __init__(self, settings: Settings, url: str | None = None) -> None:
@@ -49,9 +49,11 @@ class Client:
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if key:
             if not (key.isascii() and key.isprintable()):
-                raise SettingError("INFERENCE_API_KEY is not a key: 'inference key NAME' makes one")
+                raise SettingError(
+                    "INFERENCE_API_KEY is not an API key: 'inference key NAME' creates one"
+                )
             self._headers["Authorization"] = f"Bearer {key}"
-        # A proxy that the environment names is for other machines.
+        # A proxy in the environment variables is for other machines.
         local = path or urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
         handlers = [urllib.request.ProxyHandler({} if local else None)]
         self._opener = urllib.request.build_opener(
@@ -59,20 +61,17 @@ class Client:
         )
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """Send a request.
+        """Send a request and return the decoded answer.
 
         Args:
             method: GET, POST or PUT.
-            path: Behind the service's address.
+            path: The path after the service's address.
             body: JSON.
 
-        Returns:
-            What the service answers, decoded.
-
         Raises:
-            RequestFailedError: It does not answer, or refuses; says why.
+            RequestFailedError: The service does not answer, or refuses the request.
         """
-        request = urllib.request.Request(  # noqa: S310 - it is an HTTP URL, see above
+        request = urllib.request.Request(  # noqa: S310 - an HTTP URL, see above
             self._base + path, data=body, headers=self._headers, method=method
         )
         try:
@@ -87,13 +86,13 @@ class Client:
             reason = getattr(reason, "strerror", None) or reason
             raise RequestFailedError(
                 f"no service answers at {self.url} ({reason}): start it with 'inference serve', "
-                "or name its address with --url or INFERENCE_URL"
+                "or set its address with --url or INFERENCE_URL"
             ) from None
 
     @property
     def other_service(self) -> str:
-        """What is said where something else answers."""
-        return f"what answers at {self.url} is not this service: name its address with --url"
+        """The message if another program answers."""
+        return f"the answer of {self.url} is not from this service: set its address with --url"
 
     def _refusal(self, error: urllib.error.HTTPError) -> str:
         try:
@@ -110,13 +109,13 @@ class Client:
 
 
 def path_of(model: str, version: int | None = None) -> str:
-    """Give the path of a model, or of one version of it."""
+    """Return the path of a model, or of one of its versions."""
     path = f"/models/{quoted(model)}"
     return path if version is None else f"{path}/versions/{version}"
 
 
 def quoted(name: str) -> str:
-    """Write a model's name, whatever the shell gave, as a part of a URL."""
+    """Quote a model's name for a URL; the shell may pass any bytes."""
     return quote(os.fsencode(name), safe="")
 
 
@@ -127,7 +126,7 @@ def _hint(status: int) -> str:
 
 
 def _faults(problem: dict[str, Any]) -> list[str]:
-    """List the wrong rows, where there are several."""
+    """Return a line for each fault, if there are several."""
     faults = problem.get("errors")
     if not isinstance(faults, list) or len(faults) < 2:
         return []

@@ -1,4 +1,4 @@
-"""From arguments to the command that they name."""
+"""Runs the command that the arguments name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        The exit status: 0 done, 1 refused or failed, 2 wrong use or a wrong setting.
+        The exit status: 0 for success, 1 if refused or failed, 2 for wrong arguments or settings.
     """
     options = make_parser().parse_args(arguments)
     try:
@@ -31,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     except RookeryError as error:
         sys.stderr.write(f"inference: {error}\n")
         return REFUSED
-    except OSError as error:  # of the output: all else that can fail has its own error
-        # What is still to be written would fail again, when Python ends.
+    except OSError as error:  # of the output; all other failures have their own errors
+        # The rest of the output would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # the reader may leave, as `head` does
+        if not isinstance(error, BrokenPipeError):  # a reader such as `head` may exit early
             sys.stderr.write(f"inference: the output cannot be written: {error.strerror}\n")
         return REFUSED
     except KeyboardInterrupt:
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: Namespace) -> int:
-    # Each command is imported when it is asked for, so that all of them start at once.
+    # Each command imports only what it needs, so that it starts quickly.
     match options.command:
         case "key":
             from inference.cli.key import print_key  # noqa: PLC0415

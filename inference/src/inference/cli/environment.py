@@ -1,9 +1,9 @@
-"""The environment to settings: what is no setting, or has a wrong value, stops the command.
+"""Reads the settings from the environment; unknown names and invalid values stop the command.
 
-Kubernetes puts the address of every Service of a namespace into the environment of every pod. Of a
-Service whose name begins with ``inference`` these variables look like ours
-(``INFERENCE_SERVICE_HOST``, ``INFERENCE_PORT_8000_TCP``), so names of that form are ignored, and so
-is a port whose value is such an address (``INFERENCE_PORT=tcp://10.0.0.7:8000``).
+Kubernetes sets variables with the address of every Service in every pod. Those of a Service whose
+name begins with ``inference`` look like settings (``INFERENCE_SERVICE_HOST``,
+``INFERENCE_PORT_8000_TCP``). Names of this form are ignored, and so is a port whose value is an
+address (``INFERENCE_PORT=tcp://10.0.0.7:8000``).
 
 Source: https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
 """
@@ -35,7 +35,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingError: A variable is not a setting, or has a wrong value; one line for each.
+        SettingError: Variables are unknown or have invalid values; one line for each.
     """
     lines = [_unknown(name) for name in environ if _is_unknown(name, environ[name])]
     try:
@@ -48,7 +48,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def ignored_links(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """List the settings that are ignored since Kubernetes has set them."""
+    """Return the names of settings that Kubernetes has set, and that are ignored."""
     return [name for name in environ if _is_setting(name) and SERVICE_LINK.match(environ[name])]
 
 

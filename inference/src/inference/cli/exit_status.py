@@ -1,3 +1,3 @@
-"""What a command's exit status says."""
+"""The exit statuses of the commands."""
 
 OK, REFUSED, USAGE = 0, 1, 2

@@ -1,4 +1,4 @@
-"""``inference key``: a key for a person or a program, and its entry for the file of keys."""
+"""``inference key``: create an API key and its entry for the key file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from inference.cli.exit_status import OK
 
 
 def print_key(name: str, scopes: str, *, as_json: bool = False) -> int:
-    """Make a key; print its entry to standard output, and the key, once, to standard error.
+    """Create a key; print its entry to standard output and the key to standard error.
 
     Raises:
-        SettingError: The name or a scope is wrong.
+        SettingError: The name or a scope is invalid.
     """
     key, entry = make_key(name, scopes.split(","))
     if as_json:
@@ -22,7 +22,7 @@ def print_key(name: str, scopes: str, *, as_json: bool = False) -> int:
     sys.stdout.write(f"{entry}\n")
     sys.stdout.flush()
     sys.stderr.write(
-        f"The key of '{name}' is shown only this once. Its entry, on standard output, belongs in "
-        f"the file that INFERENCE_API_KEYS_FILE names.\n{key}\n"
+        f"The key of '{name}' is shown only once. Add its entry, on standard output, to the file "
+        f"that INFERENCE_API_KEYS_FILE names.\n{key}\n"
     )
     return OK

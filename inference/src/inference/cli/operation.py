@@ -1,4 +1,4 @@
-"""The commands that ask the running service: what its routes do, from a shell."""
+"""The commands that send requests to the running service."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def operate(options: Namespace, settings: Settings) -> int:
-    """Ask the service, and print its answer.
+    """Send the request of a command, and print the answer.
 
     Raises:
-        SettingError: The options are wrong.
-        RequestFailedError: The service does not answer, or refuses.
+        SettingError: The options are invalid.
+        RequestFailedError: The service does not answer, or refuses the request.
     """
     client = Client(settings, options.url)
     answer = _ask(client, options)
     try:
-        text = json.dumps(answer, indent=2) if options.json else _told(options, answer)
+        text = json.dumps(answer, indent=2) if options.json else _format(options, answer)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         raise RequestFailedError(client.other_service) from None
     _print(text)
@@ -65,7 +65,7 @@ def _predict_path(options: Namespace) -> str:
 
 def _records(options: Namespace) -> bytes:
     if options.data is not None:
-        return os.fsencode(options.data)  # the bytes that the shell gave
+        return os.fsencode(options.data)  # the original bytes of the argument
     if options.file is not None:
         try:
             content: bytes = options.file.read_bytes()
@@ -73,11 +73,11 @@ def _records(options: Namespace) -> bytes:
             raise SettingError(f"{options.file} cannot be read: {error.strerror}") from None
         return content
     if sys.stdin.isatty():
-        sys.stderr.write("Reading records as JSON from standard input; Ctrl-D ends them.\n")
+        sys.stderr.write("Reading records as JSON from standard input; end with Ctrl-D.\n")
     return sys.stdin.buffer.read()
 
 
-def _told(options: Namespace, answer: Any) -> str:
+def _format(options: Namespace, answer: Any) -> str:
     match options.command:
         case "models":
             return list_models(answer)
@@ -85,8 +85,8 @@ def _told(options: Namespace, answer: Any) -> str:
             return str(answer["message"])
         case "pin":
             active = answer["active_version"]
-            follows = "" if answer["pinned_version"] else ", and follows the latest"
-            return f"model '{answer['model']}' answers with version {active or 'none'}{follows}"
+            follows = "" if answer["pinned_version"] else " (follows the latest)"
+            return f"active version of model '{answer['model']}': {active or 'none'}{follows}"
         case "load" | "unload":
             return f"model '{answer['name']}' is {options.command}ed"
         case _:
@@ -94,7 +94,7 @@ def _told(options: Namespace, answer: Any) -> str:
 
 
 def _print(text: str) -> None:
-    """Print what the terminal can show; control characters, which a file may hold, as escapes."""
+    """Print text; escape control characters and those that the terminal cannot show."""
     text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))

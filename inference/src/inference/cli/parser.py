@@ -25,7 +25,7 @@ _MOST_USED = (
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe every command."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="inference", description="Serve ONNX models from a folder, live and without restart."
     )
@@ -33,12 +33,12 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser(
         "serve",
-        help="serve the models folder",
-        description="Serve the models folder until a signal comes.",
+        help="start the service",
+        description="Serve the models folder until a stop signal arrives.",
         epilog=_settings_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check = commands.add_parser("check", help="examine one file as the service would")
+    check = commands.add_parser("check", help="examine a file like the service does")
     check.add_argument("file", type=Path, metavar="FILE", help="an ONNX file")
     _add_json(check, "print the report as JSON")
     _add_key(commands)
@@ -49,31 +49,31 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_key(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     key = commands.add_parser(
         "key",
-        help="make an API key and its entry for the file of keys",
-        description="Make an API key. Its entry for the file of keys goes to standard output, the "
-        "key itself to standard error: 'inference key NAME >> keys.txt' adds the entry to the "
-        "file, and shows the key once.",
+        help="create an API key and its entry for the key file",
+        description="Create an API key. The command prints the entry for the key file to standard "
+        "output and the key to standard error: 'inference key NAME >> keys.txt' adds the entry to "
+        "the file and shows the key once.",
     )
     key.add_argument("name", metavar="NAME", help="the key's name in the log and in metrics")
     key.add_argument(
         "--scope", default="predict", help="predict, admin, or predict,admin; default: predict"
     )
-    _add_json(key, "print name, key and entry as JSON, to standard output")
+    _add_json(key, "print name, key and entry as JSON to standard output")
 
 
 def _add_operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe the commands that ask the running service."""
+    """Add the commands that send requests to the running service."""
 
     def add(name: str, summary: str, more: str = "") -> argparse.ArgumentParser:
         command = commands.add_parser(
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.{more}",
-            epilog="The service is that at INFERENCE_URL, or else at INFERENCE_HOST and "
-            "INFERENCE_PORT. INFERENCE_API_KEY holds the key, where it asks for one.",
+            epilog="The command connects to INFERENCE_URL, or else to INFERENCE_HOST and "
+            "INFERENCE_PORT, and sends the API key in INFERENCE_API_KEY.",
         )
         command.add_argument("--url", help="the service's address; default: INFERENCE_URL")
-        _add_json(command, "print what the service answers")
+        _add_json(command, "print the answer of the service as JSON")
         return command
 
     def add_model(command: argparse.ArgumentParser) -> None:
@@ -85,16 +85,16 @@ def _add_operations(commands: argparse._SubParsersAction[argparse.ArgumentParser
     select.add_argument(
         "--version", type=_positive, metavar="N", help="a version; default: the active one"
     )
-    pin = add("pin", "make one version of a model the active one, or follow the latest")
+    pin = add("pin", "pin the active version of a model, or follow the latest")
     add_model(pin)
     pin.add_argument(
         "version", type=_version, metavar="VERSION", help="a version's number, or 'latest'"
     )
-    add_model(add("load", "put a model that was unloaded back into service"))
+    add_model(add("load", "put an unloaded model back into service"))
     add_model(add("unload", "take a model out of service"))
     predict = add(
         "predict",
-        "ask a model for predictions",
+        "predict with a model",
         " Reads one record, a list of records, or a list of rows, as JSON from standard input.",
     )
     predict.add_argument(
@@ -102,7 +102,7 @@ def _add_operations(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
     predict.add_argument("--version", type=_positive, metavar="N", help="one version of MODEL")
     source = predict.add_mutually_exclusive_group()
-    source.add_argument("--data", metavar="JSON", help="the records themselves")
+    source.add_argument("--data", metavar="JSON", help="the records")
     source.add_argument("--file", type=Path, metavar="FILE", help="a file with the records")
 
 
@@ -121,9 +121,9 @@ def _version(text: str) -> int | str:
 
 
 def _settings_help() -> str:
-    """Write the settings that are used most, with their defaults."""
+    """Return the most used settings with their defaults."""
     lines = [
-        f"Settings are environment variables. {PAGE} has all of them; the ten most used:",
+        f"Settings are environment variables. {PAGE} lists all of them. The ten most used are:",
         "",
     ]
     for name in _MOST_USED:

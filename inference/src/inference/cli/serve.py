@@ -1,4 +1,4 @@
-"""``inference serve``."""
+"""``inference serve``: start the service."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
 
 def run_service(settings: Settings) -> int:
-    """Serve until a signal comes.
+    """Serve until a stop signal arrives.
+
+    Returns:
+        The exit status.
 
     Raises:
-        SettingError: The settings do not go together.
+        SettingError: The settings are invalid.
     """
-    # The service multiplies no matrices: numpy's library need not map memory for a thread per core,
-    # and start it, since what forks has to have one.
+    # NumPy's matrix library must not start threads, because the supervisor forks and must have only
+    # one thread. The service does not multiply matrices in NumPy.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Ctrl-C during the start simply ends it; once it serves, the supervisor takes signals itself.
+    # Until the supervisor handles signals itself, Ctrl-C ends the process.
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        # Imported late, so that the other commands start at once.
+        # Imported late, so that the other commands start quickly.
         from inference.process.server import serve  # noqa: PLC0415
 
         return OK if serve(settings, ignored=ignored_links()) else REFUSED

@@ -1,4 +1,4 @@
-"""The service's answers as lines for a terminal."""
+"""Formats the answers of the service as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _HEAD = ("", "MODEL", "STATE", "ACTIVE", "VERSIONS", "TASK", "METRICS", "REASON")
-_VERSIONS = 6  # the highest ones are shown
+_VERSIONS = 6  # the highest ones that are shown
 _METRICS = {
     "accuracy": ("accuracy", ".1%"),
     "macro_f1": ("macro F1", ".3f"),
@@ -20,16 +20,18 @@ _MOST_METRICS = 2
 
 
 def list_models(answer: dict[str, Any]) -> str:
-    """Write ``GET /models`` as a table; ``*`` stands before the selected model."""
+    """Return ``GET /models`` as a table; ``*`` marks the selected model."""
     rows = [_HEAD, *(_model(model) for model in answer["models"])]
     lines = _columns(rows)
     if len(rows) == 1:
-        lines.append("There is no model yet: publish one, or put an ONNX file into the folder.")
+        lines.append(
+            "There is no model yet: publish one, or copy an ONNX file into the models folder."
+        )
     return "\n".join(lines + [f"ignored: {i['path']}: {i['reason']}" for i in answer["ignored"]])
 
 
 def list_predictions(answer: dict[str, Any]) -> str:
-    """Write an answer of the predict routes: one line for each row, then the warnings."""
+    """Return an answer of the predict routes: a line per row, then the warnings."""
     predictions = answer.get("predictions", [answer])
     lines = [f"{answer['model']} version {answer['version']}"]
     lines += [f"  {_prediction(one)}" for one in predictions]
@@ -89,7 +91,7 @@ def _prediction(prediction: dict[str, Any]) -> str:
 
 
 def _plain(label: Any) -> str:
-    """Write a label as JSON does, text without quotes."""
+    """Return a label as JSON, but text without quotes."""
     return label if isinstance(label, str) else json.dumps(label)
 
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class UnixSocketHandler(urllib.request.HTTPHandler):
-    """Opens every HTTP URL at one socket.
+    """Sends every HTTP request to one Unix socket.
 
     Args:
-        path: The socket's.
+        path: The path of the socket.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,7 +23,7 @@ class UnixSocketHandler(urllib.request.HTTPHandler):
         self._path = path
 
     def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Send a request."""
+        """Send a request over the socket."""
 
         def connect(host: str, **options: Any) -> http.client.HTTPConnection:
             return _Connection(host, self._path, **options)

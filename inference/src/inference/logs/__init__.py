@@ -1,8 +1,8 @@
-"""What the log looks like: one line for people, or one JSON object a line for machines.
+"""The log: text lines for people, or one JSON object per line for programs.
 
-Everything worth an alert is an *event* with fields: a start, a load, a swap, a quarantine, a
-changed selection, a denied request. A line that is written while a request is answered carries that
-request's id and the id of its key. What all workers of a machine see is logged by one of them.
+Everything that is worth an alert is an *event* with fields: a start, a load, a swap, a quarantine,
+a changed selection, a denied request. A line that is written during a request contains the ids of
+the request and its key. An event that all workers see is logged by one of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Lines: text for people, or one JSON object a line for machines. Their length is bounded.
+"""Formats of log lines, with limits on their length.
 
-Features' values are in no line, unless the operator asks: an unexpected failure is told by its kind
-and its place, without its message.
+No line contains feature values, unless ``INFERENCE_LOG_VALUES`` is set: the message of an
+unexpected exception is omitted; the log contains only the exception's type and traceback.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from inference.logs.record import ABOUT_FILES, FIELDS, KEY_ID, REQUEST_ID, field
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What these raise unexpectedly they raised about a caller's values.
+# Unexpected exceptions of these packages can contain a caller's values.
 _ABOUT_VALUES = ("inference.web", "inference.serving")
 _FROM_THE_SERVER = "uvicorn.error"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Characters of one field, before they are escaped: a caller's, and one about a file, which holds a
-# reason; and of a whole message and a traceback.
+# Maximum characters, before escaping: a field from a caller, a field about a file, a whole message
+# or traceback.
 _LONGEST_FIELD, _LONGEST_REASON, _LONGEST_TEXT = 200, 1_000, 10_000
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for people.
+    """Text lines for people.
 
     Args:
-        worker: The worker's number; empty for the only process.
-        values: Whether messages of unexpected failures are shown.
+        worker: The worker's number; empty for a single process.
+        values: Whether to show the messages of unexpected exceptions.
     """
 
     def __init__(self, *, worker: str = "", values: bool = False) -> None:
-        place = f" [{worker}]" if worker else ""
-        super().__init__(f"%(asctime)s %(levelname)-7s{place} %(message)s")
+        number = f" [{worker}]" if worker else ""
+        super().__init__(f"%(asctime)s %(levelname)-7s{number} %(message)s")
         self._values = values
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Write the line, with the request's and the key's id behind it."""
-        # A caller's path, say, must not look like a line of its own.
+        """Return the line, followed by the ids of request and key."""
+        # A value from a caller, such as a path, must not look like another line.
         line = _CONTROL.sub(_escape, super().formatMessage(record))
         context = _context()
         if not context:
@@ -50,16 +50,16 @@ class TextFormatter(logging.Formatter):
         return f"{line} ({', '.join(f'{name} {value}' for name, value in context.items())})"
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record."""
+        """Return the formatted record."""
         return super().format(_bounded(_without_values(record, keep=self._values)))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, message, event, its fields, request and key.
+    """One JSON object per line: time, level, message, event with its fields, request and key.
 
     Args:
-        worker: The worker's number; empty for the only process.
-        values: Whether messages of unexpected failures are shown.
+        worker: The worker's number; empty for a single process.
+        values: Whether to show the messages of unexpected exceptions.
     """
 
     def __init__(self, *, worker: str = "", values: bool = False) -> None:
@@ -68,7 +68,7 @@ class JsonFormatter(logging.Formatter):
         self._values = values
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record."""
+        """Return the formatted record."""
         record = _bounded(_without_values(record, keep=self._values))
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         entry: dict[str, Any] = {
@@ -96,19 +96,19 @@ def _context() -> dict[str, str]:
 
 
 def _bounded(record: logging.LogRecord) -> logging.LogRecord:
-    """Cut what is too long in a line: its fields, and the whole."""
+    """Return a copy with shortened fields, message and traceback."""
     about_files = record.name.startswith(ABOUT_FILES)
     longest = _LONGEST_REASON if about_files else _LONGEST_FIELD
-    told = logging.makeLogRecord(record.__dict__)
+    copy = logging.makeLogRecord(record.__dict__)
     if isinstance(record.args, tuple):
-        told.args = tuple(_shorten(record.args, longest))
-    told.msg, told.args = _cut(told.getMessage(), _LONGEST_TEXT), ()
+        copy.args = tuple(_shorten(record.args, longest))
+    copy.msg, copy.args = _cut(copy.getMessage(), _LONGEST_TEXT), ()
     if record.exc_info:
         trace = record.exc_text or logging.Formatter().formatException(record.exc_info)
-        told.exc_text = _cut(trace, _LONGEST_TEXT)
+        copy.exc_text = _cut(trace, _LONGEST_TEXT)
     event = fields_of(record)
-    setattr(told, FIELDS, dict(zip(event, _shorten(event.values(), longest), strict=True)))
-    return told
+    setattr(copy, FIELDS, dict(zip(event, _shorten(event.values(), longest), strict=True)))
+    return copy
 
 
 def _shorten(values: Iterable[object], longest: int) -> list[object]:
@@ -121,21 +121,21 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _without_values(record: logging.LogRecord, *, keep: bool) -> logging.LogRecord:
-    """Leave the message of an unexpected failure out: only its kind and its place are told."""
+    """Replace the traceback of an unexpected exception by one without messages."""
     if keep or not record.exc_info or not record.exc_info[0]:
         return record
     served = record.name == _FROM_THE_SERVER and record.msg.startswith("Exception in ASGI")
     if not served and not record.name.startswith(_ABOUT_VALUES):
         return record
-    told = logging.makeLogRecord(record.__dict__)
-    told.exc_text = _places(record.exc_info[1])
-    return told
+    copy = logging.makeLogRecord(record.__dict__)
+    copy.exc_text = _frames(record.exc_info[1])
+    return copy
 
 
-def _places(error: BaseException | None) -> str:
+def _frames(error: BaseException | None) -> str:
     lines = []
     while error is not None:
-        lines.append(f"{type(error).__name__}, its message left out (INFERENCE_LOG_VALUES)")
+        lines.append(f"{type(error).__name__}, message omitted (INFERENCE_LOG_VALUES)")
         trace = error.__traceback__
         while trace is not None:
             code = trace.tb_frame.f_code

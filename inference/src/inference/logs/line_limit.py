@@ -1,4 +1,4 @@
-"""A bound on the lines that each place in the code writes: callers and files cause lines."""
+"""A rate limit for log lines, since callers and files can cause any number of them."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BURST_SECONDS = 100.0
-_TELL_SECONDS = 1.0
-# The operator asks for one line a request (INFERENCE_LOG_REQUESTS), and how many were left out is
-# logged once a second at most.
+_REPORT_SECONDS = 1.0
+# The operator enables one line per request (INFERENCE_LOG_REQUESTS). The number of omitted lines is
+# logged at most once per second.
 _UNLIMITED = ("request", "left-out")
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """The lines of one place in the code: how many it may write now, and how many it could not."""
+    """The token bucket of one logging call."""
 
     tokens: float
     filled: float
-    left_out: int = 0
+    omitted: int = 0
 
 
 class LineLimit(logging.Filter):
-    """Bounds the lines that each place in the code writes, and tells how many were left out.
+    """Limits the rate of lines of each logging call, and logs the number of omitted lines.
 
     Args:
-        per_second: Lines of one place; 0 for no limit. Lines about files may come in bursts.
-        clock: Seconds, monotonic.
-        later: Calls something after so many seconds, in another thread.
+        per_second: Lines per second of one logging call; 0 for no limit. Lines about files may
+            come in bursts.
+        clock: Returns monotonic seconds.
+        later: Calls a function after a number of seconds, in another thread.
     """
 
     def __init__(
@@ -51,42 +52,43 @@ class LineLimit(logging.Filter):
         self._later = later or _in_thread
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, str, int], _Bucket] = {}
-        self._telling = False
+        self._is_due = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a line is written."""
+        """Return whether to write a line."""
         event = fields_of(record).get("event")
         if not self._per_second or event in _UNLIMITED:
             return True
         burst = max(1.0, self._per_second)
         if record.name.startswith(ABOUT_FILES):
             burst *= _BURST_SECONDS
-        place = (record.name, record.pathname, record.lineno)
+        call = (record.name, record.pathname, record.lineno)
         with self._lock:
             now = self._clock()
-            bucket = self._buckets.setdefault(place, _Bucket(burst, now))
+            bucket = self._buckets.setdefault(call, _Bucket(burst, now))
             gained = (now - bucket.filled) * self._per_second
             bucket.tokens, bucket.filled = min(burst, bucket.tokens + gained), now
             if bucket.tokens >= 1.0:
                 bucket.tokens -= 1.0
                 return True
-            bucket.left_out += 1
-            telling, self._telling = self._telling, True
-        if not telling:
-            self._later(_TELL_SECONDS, self._tell)
+            bucket.omitted += 1
+            is_due, self._is_due = self._is_due, True
+        if not is_due:
+            self._later(_REPORT_SECONDS, self._report)
         return False
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         with self._lock:
-            self._telling = False
-            left = [(p, b.left_out) for p, b in self._buckets.items() if b.left_out]
+            self._is_due = False
+            omitted = [(c, b.omitted) for c, b in self._buckets.items() if b.omitted]
             for bucket in self._buckets.values():
-                bucket.left_out = 0
-        for (name, path, number), count in left:
+                bucket.omitted = 0
+        for (name, path, number), count in omitted:
             place = f"{path.rpartition('/')[2]}:{number}"
-            told = fields("left-out", lines=count, place=place)
-            said = "%d more lines of %s were left out"
-            logging.getLogger(name).warning(said, count, place, extra=told)
+            extra = fields("left-out", lines=count, place=place)
+            logging.getLogger(name).warning(
+                "%d more lines from %s were omitted", count, place, extra=extra
+            )
 
 
 def _in_thread(seconds: float, call: Callable[[], None]) -> None:

@@ -1,9 +1,9 @@
-"""What happens once on a machine is logged once, although every worker sees it.
+"""A filter that logs an event once, although every worker sees it.
 
-Each worker scans the folder, loads what is new and reads the files of keys. Of an event that all of
-them see, memory that they share holds when it was logged last. A worker that comes to the same
-event and does not know of that line yet takes note of it and keeps silent; one that knows of it has
-news, since the event has happened again, and logs it.
+Each worker scans the folder, loads models and reads the key files. For such events, shared memory
+stores the time of the last line. A worker that does not know this line yet records it and logs
+nothing. If the worker knows the line, the event has happened again, and the worker logs it.
+docs/decisions/0027 has the reasons.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from inference.logs.record import fields_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# What every worker sees by itself; all else is one worker's own affair, or an answer to a request.
+# The events that every worker sees. All others concern one worker or one request.
 _EVENTS = frozenset(
     {
         "connections-limited", "fast-way-off", "folder-gone", "folder-unwatched", "grpc", "keys",
@@ -31,25 +31,25 @@ _EVENTS = frozenset(
         "state-unreadable", "swap", "trust", "trust-unreadable",
     }
 )  # fmt: skip
-_OWN_FIELDS = ("ms",)  # differ from worker to worker
-_KNOWN_SECONDS = 600.0  # after which a line is not taken for the same event's any more
-_START_SECONDS = 30.0  # for which a worker may be about to load what was live before it began
+_OWN_FIELDS = ("ms",)  # these differ between workers
+_KNOWN_SECONDS = 600.0  # an older line does not belong to the same event
+_START_SECONDS = 30.0  # a new worker loads what its predecessor had loaded
 _SLOTS = 16_384
-_DOUBLES = 2  # of a slot: the event's hash, and when it was logged
+_DOUBLES = 2  # per slot: the event's hash, and the time of its last line
 ONCE_BYTES = _SLOTS * _DOUBLES * 8
-# How long another process is waited for. One that takes longer is stopped: there is no lock for a
-# while then, and a line too many does no harm.
+# The maximum wait for another process. A process that takes longer is stopped. The lock is then not
+# used for a while, which causes at most duplicate lines.
 _LOCK_SECONDS, _LOCK_STEP_SECONDS, _WITHOUT_SECONDS = 0.05, 0.0002, 5.0
 
 
 class Once(logging.Filter):
-    """Leaves out of the log what another worker has logged.
+    """Omits events that another worker has logged.
 
-    It is made before the workers are forked, and used in each of them.
+    Create it before the workers are forked, and add it to the log of each of them.
 
     Args:
-        memory: Shared by the workers, :data:`ONCE_BYTES`, zero at first.
-        clock: Seconds, the same for all processes of the machine.
+        memory: Memory shared by the workers: :data:`ONCE_BYTES` bytes, initially zero.
+        clock: Returns seconds, equal in all processes of the machine.
     """
 
     def __init__(self, memory: memoryview, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,43 +60,43 @@ class Once(logging.Filter):
         self._begun = clock()
         self._threads = threading.Lock()
         self._without_until = 0.0
-        # A lock on it is a process's own, and ends with the process.
+        # Locks on this file belong to a process and end with it.
         self._lock_file = os.memfd_create("log")
 
     def begin(self) -> None:
-        """Note that a worker begins here."""
+        """Record the start of a worker."""
         self._begun = self._clock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a line is written here."""
+        """Return whether this worker writes the line."""
         event = fields_of(record)
         if event.get("event") not in _EVENTS:
             return True
-        told = {name: value for name, value in event.items() if name not in _OWN_FIELDS}
-        text = json.dumps(told, sort_keys=True, default=str).encode()
-        # A double holds 53 bits of a whole number.
+        shared = {name: value for name, value in event.items() if name not in _OWN_FIELDS}
+        text = json.dumps(shared, sort_keys=True, default=str).encode()
+        # A double represents integers of up to 53 bits exactly.
         number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 12
         with self._threads, self._locked():
             return self._is_news(number)
 
     def _is_news(self, number: int) -> bool:
         slot = number % _SLOTS
-        place = slot * _DOUBLES
-        hashed, logged = self._logged[place], self._logged[place + 1]
+        index = slot * _DOUBLES
+        hashed, logged = self._logged[index], self._logged[index + 1]
         now = self._clock()
         is_same = hashed == number and now - logged < _KNOWN_SECONDS
-        # A successor loads at its start what was live before; later what it sees is news.
-        is_of_before = logged < self._begun and now - self._begun > _START_SECONDS
-        if is_same and not is_of_before and self._known.get(slot) != logged:
+        # After its start, a worker loads what was live before. Later, such an event is new.
+        is_outdated = logged < self._begun and now - self._begun > _START_SECONDS
+        if is_same and not is_outdated and self._known.get(slot) != logged:
             self._known[slot] = logged
             return False
-        self._logged[place], self._logged[place + 1] = number, now
+        self._logged[index], self._logged[index + 1] = number, now
         self._known[slot] = now
         return True
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep the other processes out, unless one of them is stopped while it is in."""
+        """Hold the lock, unless a stopped process holds it."""
         is_held = self._lock()
         try:
             yield
@@ -116,6 +116,6 @@ class Once(logging.Filter):
                 if time.monotonic() > deadline:
                     self._without_until = deadline + _WITHOUT_SECONDS
                     return False
-                time.sleep(_LOCK_STEP_SECONDS)  # who has it needs a microsecond, and a processor
+                time.sleep(_LOCK_STEP_SECONDS)  # the holder needs about a microsecond
             else:
                 return True

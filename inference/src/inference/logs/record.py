@@ -1,4 +1,4 @@
-"""What a line carries: its event's fields, and the ids of request and key."""
+"""The fields of an event, and the ids of request and key."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ REQUEST_ID: ContextVar[bytes | None] = ContextVar("request_id", default=None)
 KEY_ID: ContextVar[str | None] = ContextVar("key_id", default=None)
 
 FIELDS = "event_fields"
-# Lines about files come in bursts: a folder of a thousand models starts.
+# Lines about files come in bursts, for example at the start with a thousand models.
 ABOUT_FILES = ("inference.repository", "inference.admission")
 
 
 def fields(event: str, **more: object) -> dict[str, Any]:
-    """Give an event's fields for the ``extra`` of a logging call.
+    """Return the ``extra`` of a logging call for an event.
 
     >>> fields("swap", model="penguins")
     {'event_fields': {'event': 'swap', 'model': 'penguins'}}
@@ -26,6 +26,6 @@ def fields(event: str, **more: object) -> dict[str, Any]:
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Give a record's event and its fields; empty where it is not an event."""
+    """Return the event and fields of a record; empty if it is not an event."""
     found: dict[str, Any] = getattr(record, FIELDS, {})
     return found

@@ -46,10 +46,10 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]
 def test_check_reports_a_good_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m.onnx").write_bytes(penguins())
     assert main(["check", str(tmp_path / "m.onnx")]) == 0
-    told = capsys.readouterr().out
-    assert "m.onnx: admitted" in told
+    output = capsys.readouterr().out
+    assert "m.onnx: admitted" in output
     for part in ("sha256", "contract  yes", "samples   3 replayed", "loaded", "128 rows"):
-        assert part in told
+        assert part in output
 
 
 def test_check_warns_of_a_file_without_contract(
@@ -120,14 +120,14 @@ def test_models_are_listed_with_what_is_wrong(
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b"no json", b'{"models": [{}]}'])
-def test_models_of_another_service_are_told_apart(
+def test_models_of_another_service_are_refused(
     answer: Callable[[bytes], None], content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer(content)
     assert main(["models"]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("inference: ")
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("inference: ")
 
 
 def test_models_says_what_to_do_when_nothing_runs(
@@ -150,22 +150,22 @@ def test_a_key_goes_to_the_terminal_and_its_entry_to_the_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["key", "shop", "--scope", "predict,admin"]) == 0
-    told = capsys.readouterr()
-    [entry] = told.out.splitlines()
-    key = told.err.splitlines()[-1]
+    output = capsys.readouterr()
+    [entry] = output.out.splitlines()
+    key = output.err.splitlines()[-1]
     assert key.startswith("rk_")
-    assert key not in told.out
-    callers = read_lines(told.out)
+    assert key not in output.out
+    callers = read_lines(output.out)
     assert [(c.name, c.scopes) for c in callers.values()] == [("shop", {"predict", "admin"})]
     assert entry.endswith(hashlib.sha256(key.encode()).hexdigest())
 
 
 def test_a_key_is_given_to_programs_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "shop", "--json"]) == 0
-    told = capsys.readouterr()
-    made = json.loads(told.out)
+    output = capsys.readouterr()
+    made = json.loads(output.out)
     assert set(made) == {"name", "key", "entry"}
-    assert told.err == ""
+    assert output.err == ""
 
 
 @pytest.mark.parametrize("arguments", [["a b"], ["shop", "--scope", "root"], ["#"]])
@@ -173,9 +173,9 @@ def test_a_wrong_name_or_scope_makes_no_key(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["key", *arguments]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("inference: ")
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("inference: ")
 
 
 def test_help_of_serve_names_the_page_and_ten_settings(
@@ -183,9 +183,9 @@ def test_help_of_serve_names_the_page_and_ten_settings(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    told = capsys.readouterr().out
-    assert "docs/reference/settings.md" in told
-    named = re.findall(r"^  (INFERENCE_\w+) \(default: ", told, re.MULTILINE)
+    output = capsys.readouterr().out
+    assert "docs/reference/settings.md" in output
+    named = re.findall(r"^  (INFERENCE_\w+) \(default: ", output, re.MULTILINE)
     assert len(named) == len(set(named)) == 10
     assert {name.removeprefix("INFERENCE_").lower() for name in named} <= set(Settings.model_fields)
 

@@ -53,9 +53,9 @@ def test_an_event_is_one_object_with_its_fields(written: Any) -> None:
     logger, stream = written(JsonFormatter(worker="1"), "inference.test")
     logger.warning("model %s\nis gone", "é", extra=fields("swap", model="é", version=2))
     [line] = stream.getvalue().splitlines()
-    told = json.loads(line)
-    assert told.pop("time").endswith("Z")
-    assert told == {
+    entry = json.loads(line)
+    assert entry.pop("time").endswith("Z")
+    assert entry == {
         "level": "warning", "logger": "inference.test", "message": "model é\nis gone",
         "worker": 1, "request": "r-1", "key": "ops",
         "event": "swap", "model": "é", "version": 2,
@@ -63,7 +63,7 @@ def test_an_event_is_one_object_with_its_fields(written: Any) -> None:
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
-def test_the_message_of_an_unexpected_failure_is_left_out_unless_asked_for(
+def test_message_of_an_unexpected_exception_is_omitted_by_default(
     written: Any, formatter: Any
 ) -> None:
     def fail(values: bool, name: str) -> str:
@@ -90,7 +90,7 @@ def test_no_message_makes_a_second_line(written: Any) -> None:
 
 
 class Clock:
-    """Time that a test moves on, and what is to be called later."""
+    """A clock that a test advances, with calls that are due later."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -119,31 +119,31 @@ def _deny(logger: logging.Logger, times: int, event: str = "denied") -> None:
         logger.warning("denied", extra=fields(event))
 
 
-@pytest.mark.parametrize(("asked", "told"), [(9, 9), (10, 10), (11, 10), (5000, 10)])
-def test_a_caller_causes_some_lines_a_second_and_the_rest_is_counted(
-    written: Any, asked: int, told: int
+@pytest.mark.parametrize(("denied", "logged"), [(9, 9), (10, 10), (11, 10), (5000, 10)])
+def test_lines_above_the_rate_are_omitted_and_counted(
+    written: Any, denied: int, logged: int
 ) -> None:
     clock = Clock()
     logger, stream = _limited(written, "inference.web.test", clock)
-    _deny(logger, asked)
-    assert stream.getvalue().count(" denied") == told
+    _deny(logger, denied)
+    assert stream.getvalue().count(" denied") == logged
     clock.pass_seconds(1)
-    counted = f"{asked - told} more lines of test_format.py:"
-    assert (counted in stream.getvalue()) == (asked > told)
+    counted = f"{denied - logged} more lines from test_format.py:"
+    assert (counted in stream.getvalue()) == (denied > logged)
     _deny(logger, 3)
-    assert stream.getvalue().count(" denied") == told + 3
+    assert stream.getvalue().count(" denied") == logged + 3
     clock.pass_seconds(1)
-    assert stream.getvalue().count("were left out") == (asked > told)
+    assert stream.getvalue().count("were omitted") == (denied > logged)
 
 
-def test_what_is_left_out_is_told_once_a_second(written: Any) -> None:
+def test_omitted_lines_are_counted_once_a_second(written: Any) -> None:
     clock = Clock()
     logger, stream = _limited(written, "inference.web.test", clock)
     for _ in range(100):
         _deny(logger, 100)
         clock.pass_seconds(0.1)
     assert 100 <= stream.getvalue().count(" denied") <= 111
-    assert 9 <= stream.getvalue().count("were left out") <= 10
+    assert 9 <= stream.getvalue().count("were omitted") <= 10
 
 
 def test_one_kind_of_line_does_not_silence_another(written: Any) -> None:
@@ -153,7 +153,7 @@ def test_one_kind_of_line_does_not_silence_another(written: Any) -> None:
     assert "another" in stream.getvalue()
 
 
-def test_requests_that_the_operator_wants_logged_are_all_logged(written: Any) -> None:
+def test_lines_of_logged_requests_are_not_limited(written: Any) -> None:
     logger, stream = _limited(written, "inference.request", Clock())
     _deny(logger, 100, event="request")
     assert stream.getvalue().count(" denied") == 100
@@ -182,7 +182,7 @@ def test_no_field_of_a_caller_is_longer_than_200_characters(
     assert (f"... ({length:,} characters)" in shown) == (length > 200)
 
 
-def test_a_reason_about_a_file_is_shown_whole_but_no_book(written: Any) -> None:
+def test_a_reason_about_a_file_may_be_longer_than_a_callers_field(written: Any) -> None:
     logger, stream = written(TextFormatter(), "inference.repository.test")
     logger.warning("quarantined: %s", "x" * 600)
     logger.warning("quarantined: %s", "y" * 6000)

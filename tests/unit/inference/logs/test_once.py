@@ -1,4 +1,4 @@
-"""What every worker sees is logged by one of them, each time that it happens."""
+"""An event that every worker sees is logged by one of them, each time that it happens."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make(clock: Clock) -> Callable[[], Once]:
-    """Make the filter of one more worker."""
+    """Return a function that makes the filter of another worker."""
     memory = SharedMemory({"logged": ONCE_BYTES}, {})
     return lambda: Once(memory.section("logged"), clock=clock)
 
@@ -47,7 +47,7 @@ def test_an_event_is_logged_by_the_worker_that_sees_it_first(make: Callable[[], 
 
 
 def test_an_event_that_happens_again_is_logged_again(make: Callable[[], Once]) -> None:
-    """Whoever sees it first each time, and whichever worker lags."""
+    """The order in which the workers see it does not matter."""
     workers = [make() for _ in range(3)]
     chance = random.Random(1)
     for _ in range(50):
@@ -55,27 +55,27 @@ def test_an_event_that_happens_again_is_logged_again(make: Callable[[], Once]) -
         assert [w.filter(record(model="m", digest="a")) for w in workers] == [True, False, False]
 
 
-def test_events_of_other_kinds_and_with_other_fields_are_told_apart(
+def test_events_of_other_kinds_and_with_other_fields_are_distinguished(
     make: Callable[[], Once],
 ) -> None:
     one, two = make(), make()
-    for told in (
+    for line in (
         record(model="m", version=1),
         record(model="m", version=2),
         record("quarantine", model="m", version=2, reason="empty"),
         record("quarantine", model="m", version=2, reason="torn"),
     ):
-        assert one.filter(told)
-        assert not two.filter(told)
-    # The one was faster, but both have loaded the same.
+        assert one.filter(line)
+        assert not two.filter(line)
+    # Only the duration differs: both workers have loaded the same.
     assert one.filter(record("load", model="m", ms=1.5))
     assert not two.filter(record("load", model="m", ms=2.5))
 
 
-def test_what_is_one_workers_own_affair_is_logged_by_each(make: Callable[[], Once]) -> None:
-    for told in (record("denied", status=401), record("request"), logging.makeLogRecord({})):
-        assert make().filter(told)
-        assert make().filter(told)
+def test_events_of_single_workers_are_logged_by_each(make: Callable[[], Once]) -> None:
+    for line in (record("denied", status=401), record("request"), logging.makeLogRecord({})):
+        assert make().filter(line)
+        assert make().filter(line)
 
 
 def test_a_successor_repeats_nothing_and_then_logs_news(make: Callable[[], Once]) -> None:
@@ -91,7 +91,7 @@ def test_a_successor_repeats_nothing_and_then_logs_news(make: Callable[[], Once]
 def test_news_is_logged_when_all_workers_have_been_replaced(
     make: Callable[[], Once], clock: Clock
 ) -> None:
-    """What their predecessors logged is no reason to keep silent later."""
+    """Lines of their predecessors do not suppress later events."""
     assert make().filter(record(model="m"))
     clock.now += 5
     successors = [make(), make()]
@@ -110,13 +110,13 @@ def test_a_line_of_long_ago_is_not_the_same_event(make: Callable[[], Once], cloc
 def test_processes_that_come_at_the_same_moment_log_one_line(make: Callable[[], Once]) -> None:
     once = make()
     for number in range(200):
-        told = record(model="m", version=number)
+        line = record(model="m", version=number)
         reading, writing = os.pipe()
         children = []
         for _ in range(2):
             pid = os.fork()
             if pid == 0:
-                os.write(writing, b"1" if once.filter(told) else b"0")
+                os.write(writing, b"1" if once.filter(line) else b"0")
                 os._exit(0)
             children.append(pid)
         for pid in children:
@@ -127,7 +127,9 @@ def test_processes_that_come_at_the_same_moment_log_one_line(make: Callable[[], 
         assert seen == sorted(b"01")
 
 
-def test_a_worker_that_is_stopped_with_the_lock_holds_nobody_up(make: Callable[[], Once]) -> None:
+def test_a_worker_that_is_stopped_with_the_lock_does_not_delay_others(
+    make: Callable[[], Once],
+) -> None:
     once = make()
     reading, writing = os.pipe()
     pid = os.fork()

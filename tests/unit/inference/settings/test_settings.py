@@ -91,7 +91,7 @@ def test_every_bad_value_is_named_at_once(
         ("PLANS", '{"m": {"threads": 0}}', ": threads of 'm' is 0: it must be a whole number of"),
     ],
 )
-def test_a_bad_value_is_told_in_plain_words(
+def test_message_for_an_invalid_value_is_plain(
     name: str,
     value: str,
     said: str,
