@@ -27,7 +27,7 @@ from onnx.backend.test.runner import Runner
 from tritonclient.utils import InferenceServerException
 
 from inference.admission.examiner import examine_here
-from inference.admission.report_cache import Reports
+from inference.admission.report_cache import ReportCache
 from support.models.oip_models import ELEMENTS
 from support.service.process import Service
 
@@ -150,7 +150,7 @@ def _prepare(case: TestCase, tally: Tally) -> Model | None:
 
 def _serve(root: Path, models: Sequence[Model], tally: Tally) -> None:
     service = Service(root, settle_ms=0)
-    reports = Reports(root / "state" / "reports")
+    reports = ReportCache(root / "state" / "reports")
     for number, model in enumerate(models):
         service.put(f"onnx-{number}.onnx", model.data)
         if not REAL_ADMISSION:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from inference.model.plan import granted_cpus
-from inference.repository.loading.intake import AT_ONCE
+from inference.repository.loading.loader import AT_ONCE
 from support.amount import amount
 from support.models.artifacts import penguins
 from support.service.caller import Caller

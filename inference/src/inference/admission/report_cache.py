@@ -1,4 +1,4 @@
-"""Reports of earlier examinations, by content: what was examined once is not examined again.
+"""ReportCache of earlier examinations, by content: what was examined once is not examined again.
 
 They are kept in the state folder, so that restarts and several workers need not repeat them. A
 report holds for the versions of service and runtime that made it, and for nothing else. Without a
@@ -34,8 +34,8 @@ class _Kept(msgspec.Struct, frozen=True):
 _decode_kept = msgspec.json.Decoder(_Kept).decode
 
 
-class Reports:
-    """The reports known.
+class ReportCache:
+    """The reports.
 
     Args:
         folder: Where they are kept; created when missing.

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _SETTING = "INFERENCE_TRUSTED_KEYS_FILE"
 
 
-class Trust:
+class TrustedKeys:
     """The public keys that are trusted, read again when their file changes.
 
     A file that is changed to something that is no file of keys, or that is gone, changes nothing,

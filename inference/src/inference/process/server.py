@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from inference.access.setup import check_exposure
-from inference.admission.trusted_keys import Trust
+from inference.admission.trusted_keys import TrustedKeys
 from inference.app import reserve_memory
 from inference.logs import fields
 from inference.process.log_setup import configure_log
@@ -37,7 +37,7 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
     """
     check_exposure(settings)
     if settings.trusted_keys_file is not None:
-        Trust(settings.trusted_keys_file)
+        TrustedKeys(settings.trusted_keys_file)
     configure_log(settings)
     try:
         sockets = open_sockets(settings)

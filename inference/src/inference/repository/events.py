@@ -1,10 +1,10 @@
-"""What happens in the repository, for whoever counts it."""
+"""What happens in the repository; telemetry counts it."""
 
 from __future__ import annotations
 
 
 class Events:
-    """Told of everything that happens; this one keeps nothing."""
+    """Receives everything that happens; this one ignores it."""
 
     def examined(self, seconds: float, *, admitted: bool) -> None:
         """Note an examination, and how long it took."""

@@ -41,7 +41,7 @@ class Source(Protocol):
     async def rescan(self) -> None:
         """Scan the folder."""
 
-    async def news_of(self, name: str) -> None:
+    async def wait_for_change_of(self, name: str) -> None:
         """Wait until something changes about a model."""
 
 
@@ -87,7 +87,7 @@ class Finder:
                     try:
                         return look(self._source.current())
                     except NotReadyError as error:
-                        await self._source.news_of(error.model)
+                        await self._source.wait_for_change_of(error.model)
         return look(self._source.current())
 
     async def _look_again(self, failed: RookeryError) -> None:

@@ -1,7 +1,8 @@
-"""The registry: what is known of every version, and the snapshot made of it.
+"""The registry: the entry of every version, and the snapshot made of them.
 
-A folder may hold thousands of entries of which most are junk, so nothing here looks at all of them:
-what has changed is told by key, and the next snapshot shares everything else with the one before.
+A folder may hold thousands of files of which most are junk, so nothing here looks at all entries:
+the caller names the versions that changed, and the next snapshot shares everything else with the
+one before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from inference.repository.entry import Slot
+from inference.repository.active_version import find_active
+from inference.repository.entry import Entry
 from inference.repository.snapshot import Model, Snapshot, Version
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """Knows every version.
+    """The entries and the snapshot.
 
     Attributes:
         snapshot: All models as they are now.
@@ -29,54 +31,53 @@ class Registry:
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
-        self._slots: dict[str, dict[int, Slot]] = {}
+        self._entries: dict[str, dict[int, Entry]] = {}
         self._models: dict[str, Model] = {}  # the snapshot's; a dict is copied faster than a view
         self._views: dict[str, dict[int, Version]] = {}
         self._unloaded: frozenset[str] = frozenset()
         self._scanned = False
         self._changed = asyncio.Event()
-        self._news: dict[str, asyncio.Event] = {}
+        self._changed_models: dict[str, asyncio.Event] = {}
 
     # -- versions ----------------------------------------------------------------------------------
 
-    def versions(self, name: str) -> Mapping[int, Slot]:
-        """Give what is known of each version of a model."""
-        return self._slots.get(name, {})
+    def versions(self, name: str) -> Mapping[int, Entry]:
+        """Return the entry of each version of a model."""
+        return self._entries.get(name, {})
 
-    def get(self, key: Key) -> Slot | None:
-        """Give what is known of a version."""
+    def get(self, key: Key) -> Entry | None:
+        """Return the entry of a version."""
         return self.versions(key[0]).get(key[1])
 
     def __iter__(self) -> Iterator[Key]:
-        """Name every version."""
-        return ((name, version) for name, slots in self._slots.items() for version in slots)
+        """Iterate over all versions."""
+        return ((name, version) for name, entries in self._entries.items() for version in entries)
 
-    def put(self, candidate: Candidate) -> Slot:
-        """Note an artifact that is new, or has changed."""
-        slots = self._slots.setdefault(candidate.name, {})
-        slot = slots.setdefault(candidate.version, Slot(candidate))
-        slot.candidate = candidate
-        return slot
+    def put(self, candidate: Candidate, settle_seconds: float) -> None:
+        """Note an artifact that is new or has changed, and may be loaded once it has settled."""
+        entries = self._entries.setdefault(candidate.name, {})
+        entry = entries.setdefault(candidate.version, Entry(candidate))
+        entry.replace(candidate, settle_seconds)
 
-    def drop(self, key: Key) -> Slot:
-        """Forget a version."""
+    def remove(self, key: Key) -> Entry:
+        """Remove a version, and return its entry."""
         name, version = key
-        slot = self._slots[name].pop(version)
-        if not self._slots[name]:
-            del self._slots[name]
-        return slot
+        entry = self._entries[name].pop(version)
+        if not self._entries[name]:
+            del self._entries[name]
+        return entry
 
     # -- snapshots ---------------------------------------------------------------------------------
 
     def publish(
         self, keys: Iterable[Key], state: State, *, ignored: tuple[Ignored, ...] | None = None
     ) -> None:
-        """Make a snapshot, if anything in it is new.
+        """Make a snapshot, if anything in it differs.
 
         Args:
             keys: Versions that may have changed.
             state: The operator's choices.
-            ignored: What the scan that ends with this ignored; ``None`` when none does.
+            ignored: At the end of a scan, what it ignored.
         """
         before = self.snapshot
         names = _other_choices(before.state, state)
@@ -98,7 +99,7 @@ class Registry:
             self._models = self._models if models is None else models
             shown = before.models if models is None else MappingProxyType(models)
             self.snapshot = Snapshot(shown, state, ignored, complete, caught_up)
-            self._tell(changed)
+            self._notify(changed)
 
     def _remake(self, changed: dict[str, set[int]], state: State) -> dict[str, Model] | None:
         models: dict[str, Model] | None = None
@@ -117,60 +118,58 @@ class Registry:
         return dict(sorted(models.items())) if models and is_longer else models
 
     def _model(self, name: str, changed: set[int], state: State) -> Model | None:
-        slots = self._slots.get(name)
-        if slots is None:
+        entries = self._entries.get(name)
+        if entries is None:
             self._views.pop(name, None)
             return None
         unloaded = name in self._unloaded
         views = dict(self._views.get(name, {}))
         known = len(views)
         for version in changed:
-            if version in slots:
-                views[version] = slots[version].view(unloaded=unloaded)
+            if version in entries:
+                views[version] = entries[version].view(unloaded=unloaded)
             else:
                 views.pop(version, None)
         if len(views) != known:
             views = dict(sorted(views.items()))
         self._views[name] = views
         pinned = state.pins.get(name)
-        ready = (v for v in reversed(views) if views[v].servable is not None)
-        chosen = pinned if pinned is not None else next(ready, None)
-        active = views[chosen].servable if chosen in views else None
+        active = find_active(views, pinned)
         return Model(name, MappingProxyType(views), active, pinned, unloaded)
 
     def _progress(self) -> tuple[bool, bool]:
-        """Tell whether the first scan's finds are complete, and whether they have caught up."""
+        """Return the next snapshot's ``complete`` and ``caught_up``."""
         if self.snapshot.complete:
             return True, True
-        busy = (s for slots in self._slots.values() for s in slots.values() if s.stage == "loading")
+        loading = (e for each in self._entries.values() for e in each.values() if e.is_loading)
         if not self._scanned:
             return False, False
-        first = next(busy, None)
+        first = next(loading, None)
         if first is None:
             return True, True
-        return False, first.examining and all(slot.examining for slot in busy)
+        return False, first.is_examining and all(entry.is_examining for entry in loading)
 
-    # -- news --------------------------------------------------------------------------------------
+    # -- changes -----------------------------------------------------------------------------------
 
-    async def news(self) -> None:
+    async def wait_for_change(self) -> None:
         """Wait for another snapshot."""
         await self._changed.wait()
 
-    async def news_of(self, name: str) -> None:
-        """Wait for a snapshot in which a model is another one."""
-        await self._news.setdefault(name, asyncio.Event()).wait()
+    async def wait_for_change_of(self, name: str) -> None:
+        """Wait for a snapshot in which a model has changed."""
+        await self._changed_models.setdefault(name, asyncio.Event()).wait()
 
-    def _tell(self, changed: Iterable[str]) -> None:
+    def _notify(self, changed: Iterable[str]) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
         for name in changed:
-            event = self._news.pop(name, None)
+            event = self._changed_models.pop(name, None)
             if event is not None:
                 event.set()
 
 
 def _other_choices(before: State, after: State) -> set[str]:
-    """Name the models of which the operator has chosen something else."""
+    """Return the models of which the operator has chosen something else."""
     if before is after:
         return set()
     pins = dict(before.pins.items() ^ after.pins.items())

@@ -1,4 +1,4 @@
-"""The repository: which models are live, for whoever asks."""
+"""The repository: which models are live, for all other rooms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from inference.admission.admission import examine_aside, read_aside
 from inference.repository.events import Events
 from inference.repository.finder import PATIENCE_SECONDS, Finder
 from inference.repository.folder.watch import ticks
-from inference.repository.loading.intake import Intake
+from inference.repository.loading.load_threads import LoadThreads
+from inference.repository.loading.loader import AT_ONCE, Loader
+from inference.repository.loading.scheduler import LoadScheduler
 from inference.repository.reconciler import Reconciler
 from inference.repository.registry import Registry
 
@@ -31,8 +33,8 @@ class Repository:
         settings: Folder, versions to keep, limits.
         state_file: The operator's choices.
         reader: Reads artifacts.
-        examiner: Says whether an artifact may be served; replaced in tests.
-        events: Told of what happens.
+        examiner: Decides whether an artifact may be served; replaced in tests.
+        events: Counts what happens.
     """
 
     def __init__(
@@ -47,10 +49,14 @@ class Repository:
         self._settings = settings
         self._state_file = state_file
         events = events or Events()
-        self._intake = Intake(settings, reader, examiner, events)
-        self._registry = Registry()
-        self._reconciler = Reconciler(settings, state_file, self._intake, self._registry, events)
-        self._finder = Finder(self, settings.models_dir, self._intake.in_folder)
+        self._threads = threads = LoadThreads(AT_ONCE)
+        self._registry = registry = Registry()
+        loader = Loader(settings, reader, examiner, events, threads)
+        self._scheduler = LoadScheduler(settings, loader, registry, threads, events)
+        self._reconciler = Reconciler(
+            settings, state_file, registry, self._scheduler, loader=loader, threads=threads
+        )
+        self._finder = Finder(self, settings.models_dir, threads.in_folder)
         self._stop = asyncio.Event()
 
     @property
@@ -60,14 +66,14 @@ class Repository:
 
     @property
     def scans_begun(self) -> int:
-        """How many looks at the folder have begun."""
+        """How many scans of the folder have begun."""
         return self._reconciler.scans_begun
 
     def current(self) -> Snapshot:
-        """Give the snapshot, true to the operator's choices as they are on disk now."""
+        """Return the snapshot, with the operator's choices as they are on disk now."""
         state = self._state_file.current()
         if state is not self._registry.snapshot.state:
-            self._reconciler.follow(state)
+            self._scheduler.follow(state)
         return self._registry.snapshot
 
     async def ensure(self, name: str, version: int) -> Servable:
@@ -79,33 +85,33 @@ class Repository:
         """
         self.current().model(name)
         key = (name, version)
-        self._reconciler.asked.add(key)
+        self._scheduler.requested.add(key)
         try:
-            self._reconciler.advance(name)
+            self._scheduler.advance([name])
             while True:
-                slot = self._registry.get(key)
-                decided = slot is None or slot.is_judged or slot.stage == "quarantined"
+                entry = self._registry.get(key)
+                decided = entry is None or entry.is_judged or entry.is_quarantined
                 if decided or name in self.state.unloaded:
                     return self.current().servable(name, version)
-                await self.news_of(name)
+                await self.wait_for_change_of(name)
         finally:
-            self._reconciler.asked.discard(key)
+            self._scheduler.requested.discard(key)
 
     async def wait_until(self, holds: Callable[[Snapshot], bool]) -> Snapshot:
         """Wait until a snapshot satisfies a condition; bound it with :func:`asyncio.timeout`."""
         while not holds(self.current()):
-            await self._registry.news()
+            await self._registry.wait_for_change()
         return self.current()
 
-    async def news_of(self, name: str) -> None:
+    async def wait_for_change_of(self, name: str) -> None:
         """Wait until something changes about a model."""
-        await self._registry.news_of(name)
+        await self._registry.wait_for_change_of(name)
 
     async def catch_up(self) -> None:
-        """Wait a little until what was served before, by whoever was here, is served again.
+        """Wait a little until all models that were examined before are served again.
 
-        Clients wait for that at the listening socket instead of being told of models that are not
-        there. New files are not waited for, since their examination may take long.
+        Meanwhile clients wait at the listening socket, instead of getting 404 for models that are
+        about to load. New files are not waited for, since their examination may take long.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -123,12 +129,12 @@ class Repository:
         return await self._finder.find(look)
 
     async def rescan(self) -> None:
-        """Look at the folder now; returns when what is there has been taken note of."""
+        """Scan the folder now; return when the snapshot shows what is there."""
         await self._reconciler.rescan()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep the snapshot true for as long as the context is open."""
+        """Keep the snapshot up to date while the context is open."""
         jobs = [
             asyncio.create_task(self._watch()),
             asyncio.create_task(self._reconciler.run()),
@@ -141,8 +147,8 @@ class Repository:
             for task in jobs:
                 task.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
-            await self._reconciler.close()
-            self._intake.close()
+            await self._scheduler.close()
+            self._threads.close()
 
     async def _watch(self) -> None:
         async for _ in ticks(

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from exporter.cli import main
 from exporter.delivery.signing import Signer, make_key, resolve_signer
 from exporter.errors import OptionError
-from inference.admission.trusted_keys import Trust
+from inference.admission.trusted_keys import TrustedKeys
 from inference.errors import SettingError, SignatureError
 from inference.model.graph.onnx_file import read_metadata
 from inference.model.servable import Servable
@@ -30,17 +30,17 @@ def signer(tmp_path: Path) -> Signer:
 
 
 @pytest.fixture
-def trust(tmp_path: Path, signer: Signer) -> Trust:
+def trust(tmp_path: Path, signer: Signer) -> TrustedKeys:
     return _trust(tmp_path, signer)
 
 
-def _trust(folder: Path, *signers: Signer) -> Trust:
+def _trust(folder: Path, *signers: Signer) -> TrustedKeys:
     lines = [signer.trusted_line(f"signer-{n}") for n, signer in enumerate(signers)]
     (folder / "trusted").write_text("# who may\n\n" + "  # yes\n".join(lines) + "\n")
-    return Trust(folder / "trusted")
+    return TrustedKeys(folder / "trusted")
 
 
-def test_what_was_signed_is_trusted(signer: Signer, trust: Trust) -> None:
+def test_what_was_signed_is_trusted(signer: Signer, trust: TrustedKeys) -> None:
     sealed = signer.seal(DATA, "m")
     assert trust.check(sealed, "m") == "signer-0"
     assert sealed[:-SIGNATURE_BYTES] == DATA
@@ -57,7 +57,7 @@ def test_a_sealed_file_is_the_same_model(signer: Signer) -> None:
     assert Servable("m", 1, sealed).contract == Servable("m", 1, DATA).contract
 
 
-def test_any_changed_byte_is_noticed(signer: Signer, trust: Trust) -> None:
+def test_any_changed_byte_is_noticed(signer: Signer, trust: TrustedKeys) -> None:
     sealed = signer.seal(DATA, "m")
     places = [*range(0, len(DATA), 97), *range(len(DATA), len(sealed))]
     for place in places:
@@ -69,25 +69,27 @@ def test_any_changed_byte_is_noticed(signer: Signer, trust: Trust) -> None:
 
 
 @pytest.mark.parametrize("more", [b"\0", b"r\0", b"garbage", DATA])
-def test_what_stands_behind_the_seal_is_noticed(signer: Signer, trust: Trust, more: bytes) -> None:
+def test_what_stands_behind_the_seal_is_noticed(
+    signer: Signer, trust: TrustedKeys, more: bytes
+) -> None:
     with pytest.raises(SignatureError, match="altered after it was signed"):
         trust.check(signer.seal(DATA, "m") + more, "m")
 
 
-def test_what_stands_before_or_is_missing_is_noticed(signer: Signer, trust: Trust) -> None:
+def test_what_stands_before_or_is_missing_is_noticed(signer: Signer, trust: TrustedKeys) -> None:
     sealed = signer.seal(DATA, "m")
     for altered in (b"\x08\x09" + sealed, sealed[1:], sealed[:100] + sealed[101:]):
         with pytest.raises(SignatureError, match="altered after it was signed"):
             trust.check(altered, "m")
 
 
-def test_a_seal_on_another_content_is_noticed(signer: Signer, trust: Trust) -> None:
+def test_a_seal_on_another_content_is_noticed(signer: Signer, trust: TrustedKeys) -> None:
     other = penguins(seed=1)
     with pytest.raises(SignatureError, match="signature does not fit"):
         trust.check(other + signer.seal(DATA, "m")[-SIGNATURE_BYTES:], "m")
 
 
-def test_a_file_is_signed_as_one_model(signer: Signer, trust: Trust) -> None:
+def test_a_file_is_signed_as_one_model(signer: Signer, trust: TrustedKeys) -> None:
     with pytest.raises(SignatureError, match="signed as another model than 'other'"):
         trust.check(signer.seal(DATA, "m"), "other")
 
@@ -95,12 +97,12 @@ def test_a_file_is_signed_as_one_model(signer: Signer, trust: Trust) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"x", DATA, bytes(SIGNATURE_BYTES), bytes(10 * SIGNATURE_BYTES)]
 )
-def test_what_is_unsigned_is_refused(trust: Trust, data: bytes) -> None:
+def test_what_is_unsigned_is_refused(trust: TrustedKeys, data: bytes) -> None:
     with pytest.raises(SignatureError, match="it is not signed"):
         trust.check(data, "m")
 
 
-def test_another_key_is_not_trusted(tmp_path: Path, trust: Trust) -> None:
+def test_another_key_is_not_trusted(tmp_path: Path, trust: TrustedKeys) -> None:
     stranger = make_key(tmp_path / "stranger.key")
     with pytest.raises(
         SignatureError, match=r"signed with the key [0-9a-f]{16}, which is not trusted"
@@ -128,7 +130,7 @@ def test_keygen_writes_a_private_file_and_prints_the_public_line(
     (tmp_path / "trusted").write_text(capsys.readouterr().out)
     found = resolve_signer(path)
     assert found is not None
-    assert Trust(tmp_path / "trusted").check(found.seal(DATA, "m"), "m") == "team"
+    assert TrustedKeys(tmp_path / "trusted").check(found.seal(DATA, "m"), "m") == "team"
     assert main(["keygen", "team", "--out", str(path)]) == 2
     assert main(["keygen", "a b"]) == 2
 
@@ -171,6 +173,6 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
 def test_a_bad_file_of_trusted_keys_is_refused(tmp_path: Path, content: str, reason: str) -> None:
     (tmp_path / "trusted").write_text(content)
     with pytest.raises(SettingError, match=reason):
-        Trust(tmp_path / "trusted")
+        TrustedKeys(tmp_path / "trusted")
     with pytest.raises(SettingError, match="cannot be read"):
-        Trust(tmp_path / "missing")
+        TrustedKeys(tmp_path / "missing")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.admission.report import Report
-from inference.admission.report_cache import Reports
+from inference.admission.report_cache import ReportCache
 from support.repository_harness import scenario
 
 if TYPE_CHECKING:
@@ -20,46 +20,46 @@ REPORT = Report(admitted=True, digest=DIGEST, cost_us={1: 5.0, 128: 9.0}, thread
 
 
 def test_a_report_outlives_the_process(tmp_path: Path) -> None:
-    Reports(tmp_path / "reports").put(REPORT)
-    assert Reports(tmp_path / "reports").get(DIGEST) == REPORT
-    assert Reports(tmp_path / "reports").get("cd" * 32) is None
+    ReportCache(tmp_path / "reports").put(REPORT)
+    assert ReportCache(tmp_path / "reports").get(DIGEST) == REPORT
+    assert ReportCache(tmp_path / "reports").get("cd" * 32) is None
 
 
 @pytest.mark.parametrize("package", ["inference", "onnxruntime"])
 def test_a_report_of_other_versions_does_not_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    Reports(tmp_path).put(REPORT)
+    ReportCache(tmp_path).put(REPORT)
     monkeypatch.setattr(
         "inference.admission.report_cache.version", lambda name: "9" if name == package else "1"
     )
-    later = Reports(tmp_path)
+    later = ReportCache(tmp_path)
     assert later.get(DIGEST) is None
     later.put(REPORT)
-    assert Reports(tmp_path).get(DIGEST) == REPORT
+    assert ReportCache(tmp_path).get(DIGEST) == REPORT
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"made_by": "x"}', b"null"])
 def test_a_corrupt_file_is_no_report(tmp_path: Path, content: bytes) -> None:
-    Reports(tmp_path).put(REPORT)
+    ReportCache(tmp_path).put(REPORT)
     (tmp_path / f"{DIGEST}.json").write_bytes(content)
-    reports = Reports(tmp_path)
+    reports = ReportCache(tmp_path)
     assert reports.get(DIGEST) is None
     reports.put(REPORT)
-    assert Reports(tmp_path).get(DIGEST) == REPORT
+    assert ReportCache(tmp_path).get(DIGEST) == REPORT
 
 
 def test_a_report_under_another_name_is_not_believed(tmp_path: Path) -> None:
-    Reports(tmp_path).put(REPORT)
+    ReportCache(tmp_path).put(REPORT)
     other = "cd" * 32
     (tmp_path / f"{DIGEST}.json").rename(tmp_path / f"{other}.json")
-    assert Reports(tmp_path).get(other) is None
+    assert ReportCache(tmp_path).get(other) is None
 
 
 @scenario
 async def test_a_folder_that_cannot_be_written_costs_no_more_than_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    reports = Reports(tmp_path / "file" / "reports")  # not even root can make it
+    reports = ReportCache(tmp_path / "file" / "reports")  # not even root can make it
     async with reports.turn(DIGEST, 60):
         reports.put(REPORT)
     assert reports.get(DIGEST) == REPORT
@@ -67,7 +67,7 @@ async def test_a_folder_that_cannot_be_written_costs_no_more_than_memory(tmp_pat
 
 def test_only_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.admission.report_cache._KEPT", 3)
-    reports = Reports(tmp_path)
+    reports = ReportCache(tmp_path)
     digests = [f"{n:064d}" for n in range(6)]
     for age, digest in enumerate(digests):
         reports.put(Report(admitted=True, digest=digest))
@@ -82,12 +82,12 @@ async def test_one_content_is_one_turn_at_a_time(tmp_path: Path) -> None:
     entered = asyncio.Event()
 
     async def wait_for_turn() -> None:
-        async with Reports(tmp_path).turn(DIGEST, 60):  # a file of its own, as another process has
+        async with ReportCache(tmp_path).turn(DIGEST, 60):  # as another process
             entered.set()
 
-    async with Reports(tmp_path).turn(DIGEST, 60):
+    async with ReportCache(tmp_path).turn(DIGEST, 60):
         waiting = asyncio.create_task(wait_for_turn())
-        async with Reports(tmp_path).turn("cd" * 32, 60):
+        async with ReportCache(tmp_path).turn("cd" * 32, 60):
             pass  # another content does not wait
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(entered.wait(), 0.2)
@@ -100,7 +100,7 @@ async def test_a_turn_that_does_not_come_is_taken(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A process that is stopped keeps its lock for ever."""
-    first, second = Reports(tmp_path), Reports(tmp_path)
+    first, second = ReportCache(tmp_path), ReportCache(tmp_path)
     async with asyncio.timeout(30), first.turn(DIGEST, 60), second.turn(DIGEST, 0.1):
         pass
     assert "is taken: another process has it for over 0.1 s" in caplog.text
@@ -114,5 +114,5 @@ async def test_without_locks_everyone_has_a_turn(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    async with asyncio.timeout(30), Reports(tmp_path).turn(DIGEST, 60):
+    async with asyncio.timeout(30), ReportCache(tmp_path).turn(DIGEST, 60):
         assert "is taken: No locks available" in caplog.text

@@ -17,7 +17,7 @@ import pytest
 
 from inference.admission.report import Report
 from inference.errors import ConflictError, NotFoundError
-from inference.repository import entry as slot
+from inference.repository import entry
 from inference.repository.folder.changes import Changes, look_for_changes
 from inference.repository.repository import Repository
 from support.models.artifacts import message
@@ -62,7 +62,9 @@ async def test_a_bad_file_in_place_of_a_good_one_changes_nothing_for_callers(
         bench.version(1, CORRUPT)
         snapshot = await bench.until(lambda s: s.models["m"].versions[1].quarantined)
         assert snapshot.servable("m").digest == hashlib.sha256(good).hexdigest()
-        assert "was refused (not ONNX); what was admitted before goes on" in bench.here(1).reason
+        assert bench.here(1).reason.startswith(
+            "the file now on disk was refused (not ONNX); the ver"
+        )
         bench.version(1, good)
         await bench.until(lambda s: not s.models["m"].versions[1].quarantined)
         assert bench.here(1).reason == ""
@@ -221,7 +223,7 @@ async def test_many_examinations_that_hang_delay_no_other_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that can hang on, the others make way, and are tried again when these are done."""
-    monkeypatch.setattr("inference.repository.loading.intake._PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("inference.repository.loading.examinations._PATIENCE_SECONDS", 0.05)
     bench = Bench(tmp_path)
     gate = asyncio.Event()
     names = [f"hangs-{number}" for number in range(7)]
@@ -309,7 +311,7 @@ async def test_a_file_taken_away_during_its_examination_is_not_quarantined(tmp_p
     bench.examiner.refuses[content] = "the file cannot be read: No such file or directory"
     bench.examiner.holds[content] = asyncio.Event()
     quarantined = []
-    bench.repository._reconciler._bringing_up._events.quarantined = quarantined.append  # type: ignore[method-assign]
+    bench.repository._scheduler._events.quarantined = quarantined.append  # type: ignore[method-assign]
     async with live(bench):
         await bench.until(lambda _: bench.examiner.seen)
         shutil.rmtree(bench.models / "m")
@@ -347,7 +349,7 @@ def on_busy_machine(root: Path, cut_short: int) -> tuple[Bench, BusyMachine]:
 async def test_a_file_whose_examination_was_cut_short_is_examined_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slot, "RETRY_SECONDS", (0.3, 0.3, 0.3))
+    monkeypatch.setattr(entry, "RETRY_SECONDS", (0.3, 0.3, 0.3))
     bench, examiner = on_busy_machine(tmp_path, 2)
     bench.version(1)
     async with live(bench):
@@ -363,7 +365,7 @@ async def test_a_file_whose_examination_was_cut_short_is_examined_again(
 async def test_a_file_whose_examinations_are_all_cut_short_is_given_up_until_it_is_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slot, "RETRY_SECONDS", (0.05, 0.05, 0.05))
+    monkeypatch.setattr(entry, "RETRY_SECONDS", (0.05, 0.05, 0.05))
     bench, examiner = on_busy_machine(tmp_path, 5)
     bench.version(1)
     async with live(bench):
@@ -382,7 +384,7 @@ async def test_a_file_whose_examinations_are_all_cut_short_is_given_up_until_it_
 async def test_a_file_that_was_refused_for_itself_is_not_examined_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slot, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(entry, "RETRY_SECONDS", (0.0, 0.0, 0.0))
     bench = Bench(tmp_path)
     bench.examiner.refuses[bench.version(1)] = "bad"
     async with live(bench):

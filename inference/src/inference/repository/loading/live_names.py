@@ -1,6 +1,6 @@
-"""Which models answered last, kept over a restart: these are brought up before any others.
+"""Which models were live last, kept over a restart: these are loaded before any others.
 
-Nothing but an order depends on it, so a file that is lost, or says anything else, does no harm.
+Only the order of loads depends on it, so a file that is lost or damaged does no harm.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _decode = msgspec.json.Decoder(list[str]).decode
 
 
 class LiveNames:
-    """The names of models that answer.
+    """The names of live models.
 
     Args:
-        folder: Where they are kept.
+        folder: The state folder.
 
     Attributes:
-        before: Those that answered before this process began.
+        before: Those that were live before this process began.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,14 +38,14 @@ class LiveNames:
         self.before = frozenset(self._read())
 
     def keep_soon(self, names: list[str], in_thread: Callable[..., Awaitable[Any]]) -> None:
-        """Keep the names of the models that answer now, without waiting for the disk."""
+        """Store the names of the models that are live now, without waiting for the disk."""
         if names != self._kept and (self._keeping is None or self._keeping.done()):
             self._keeping = asyncio.ensure_future(in_thread(self.keep, names))
 
     def keep(self, names: list[str]) -> None:
-        """Keep the names of the models that answer now; blocks."""
+        """Store the names of the models that are live now; blocks."""
         temporary = self._path.with_name(f".live-{os.getpid()}.tmp")
-        with contextlib.suppress(OSError):  # it costs an order, and no more
+        with contextlib.suppress(OSError):  # only the order is lost
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(msgspec.json.encode(names))
             temporary.replace(self._path)

@@ -1,4 +1,4 @@
-"""What is to be looked at again later, by one timer."""
+"""Models that are advanced again later, by one timer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 _PER_TURN = 40
 
 
-class Agenda:
-    """Names, each with the time when it is due.
+class RetryTimer:
+    """Models, each with the time when it is due.
 
     Args:
-        advance: Called with names that are due, some at a time.
+        advance: Called with the names that are due, a few at a time.
     """
 
     def __init__(self, advance: Callable[[Iterable[str]], None]) -> None:
@@ -29,15 +29,15 @@ class Agenda:
         self._due_at = math.inf
 
     def note(self, when: float, name: str) -> None:
-        """Have a name looked at again, at a time on the monotonic clock or soon after."""
+        """Advance a model again, at a time on the monotonic clock or soon after."""
         if when == math.inf or self._noted.get(name, math.inf) <= when:
-            return  # it is looked at before, and then noted again
+            return  # it is due earlier, and is then noted again
         self._noted[name] = when
         heapq.heappush(self._entries, (when, name))
         self._set_timer()
 
     def close(self) -> None:
-        """Look at nothing more."""
+        """Cancel the timer."""
         self._entries.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""Screening: sorts out what cannot be a model before anything has to wait for its turn."""
+"""Screening: refuses files that cannot be models before they wait for a load."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from inference.admission.files.truncation import find_faults
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from inference.repository.entry import Slot
+    from inference.repository.entry import Entry
     from inference.repository.folder.scan import Candidate, Key
 
-    Verdict = tuple[Key, Slot, Candidate, str]
+    # Why the file cannot be a model; an empty text if it may be one.
+    Finding = tuple[Key, Entry, Candidate, str]
 
-_SECONDS = 5.0  # how long is waited for the file system
-_AT_ONCE = 100  # files that one call looks at
-_PER_TURN = 20  # verdicts that are given before requests have their turn
+_SECONDS = 5.0  # for the file system
+_AT_ONCE = 100  # files that one call reads
+_PER_TURN = 20  # findings that are reported before requests have their turn
 
 
 class Screening:
-    """Looks at files, many in one call.
+    """Reads the outlines of files, many in one call.
 
     Args:
-        in_folder: Does what waits for the folder's file system.
-        judge: Told why each of some files cannot be a model, or nothing.
+        in_folder: Runs a call that waits for the folder's file system.
+        report: Called with findings.
     """
 
     def __init__(
-        self, in_folder: Callable[..., Awaitable[Any]], judge: Callable[[list[Verdict]], None]
+        self, in_folder: Callable[..., Awaitable[Any]], report: Callable[[list[Finding]], None]
     ) -> None:
         self._in_folder = in_folder
-        self._judge = judge
-        self._waiting: dict[Key, Slot] = {}
-        self._looking: dict[Key, Candidate] = {}
+        self._report = report
+        self._waiting: dict[Key, Entry] = {}
+        self._reading: dict[Key, Candidate] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def offer(self, key: Key, slot: Slot) -> None:
-        """Have a file looked at, if it is not yet."""
-        if self._looking.get(key) is slot.candidate:
+    def offer(self, key: Key, entry: Entry) -> None:
+        """Add a file, unless it is being read."""
+        if self._reading.get(key) is entry.candidate:
             return
-        self._waiting[key] = slot
+        self._waiting[key] = entry
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Look at nothing more."""
+        """End the screening."""
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
@@ -57,18 +58,18 @@ class Screening:
         try:
             while self._waiting:
                 keys = list(self._waiting)[:_AT_ONCE]
-                slots = [(key, self._waiting.pop(key)) for key in keys]
-                looked = [(key, slot, slot.candidate) for key, slot in slots]
-                self._looking = {key: candidate for key, _, candidate in looked}
-                files = [(each.path, each.fingerprint) for _, _, each in looked]
-                faults = [""] * len(files)  # where the file system does not answer
+                entries = [(key, self._waiting.pop(key)) for key in keys]
+                screened = [(key, entry, entry.candidate) for key, entry in entries]
+                self._reading = {key: candidate for key, _, candidate in screened}
+                files = [(each.path, each.fingerprint) for _, _, each in screened]
+                faults = [""] * len(files)  # if the file system does not answer
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_SECONDS):
                         faults = await self._in_folder(find_faults, files)
-                verdicts = [(*known, fault) for known, fault in zip(looked, faults, strict=True)]
-                self._looking = {}
-                for begin in range(0, len(verdicts), _PER_TURN):
-                    self._judge(verdicts[begin : begin + _PER_TURN])
+                findings = [(*each, fault) for each, fault in zip(screened, faults, strict=True)]
+                self._reading = {}
+                for begin in range(0, len(findings), _PER_TURN):
+                    self._report(findings[begin : begin + _PER_TURN])
                     await asyncio.sleep(0)
         finally:
             self._task = None
