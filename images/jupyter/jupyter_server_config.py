@@ -1,11 +1,11 @@
 # ruff: noqa: INP001 - a configuration file, not a module
 """Jupyter in a container: reachable through the published port.
 
-The token is Jupyter's own: JUPYTER_TOKEN when that is set, else a random one printed in the log.
-What JupyterLab shows is in notebooks/jupyter/jupyter_lab_config.py.
+The token is JUPYTER_TOKEN if set, else a random one that Jupyter prints in the log.
+notebooks/jupyter/jupyter_lab_config.py sets what JupyterLab shows.
 """
 
-c = get_config()  # noqa: F821 - Jupyter puts it there
+c = get_config()  # noqa: F821 - Jupyter defines it
 
 c.ServerApp.ip = "0.0.0.0"  # noqa: S104 - compose.yml publishes it on loopback only
 c.ServerApp.port = 8888
