@@ -21,7 +21,8 @@ from prometheus_client import ProcessCollector
 from exporter import settings as exporter_settings
 from inference import errors
 from inference.app import create_app
-from inference.model import contract
+from inference.model import contract, feature_rules
+from inference.model.contract_codec import METADATA_KEY
 from inference.settings import AREAS, MIB, Settings
 from inference.telemetry.prometheus import aliases
 from inference.telemetry.prometheus import families as family
@@ -152,14 +153,14 @@ def _limits(field: Any) -> str:
 
 
 def _contract() -> str:
-    head = inspect.getdoc(contract) or ""
+    _, table, null, _ = (inspect.getdoc(feature_rules) or "").split("\n\n")
     lines = [
         _NOTE + "# The contract\n",
         (
-            f"One JSON document under the ONNX metadata key `{contract.METADATA_KEY}`, version "
+            f"One JSON document under the ONNX metadata key `{METADATA_KEY}`, version "
             f"{contract.CONTRACT_VERSION}. Fields with their default value may be omitted.\n"
         ),
-        "```text\n" + head.split("\n\n", 2)[2].strip() + "\n```\n",
+        f"```text\n{table}\n\n{null}\n```\n",
     ]
     structs = [
         thing

@@ -55,7 +55,7 @@ class Reply:
 
 def ask_file(path: Path, rows: list[list[Any]]) -> Reply:
     """Ask a published file as the service does: JSON to arrays, one run, classes decoded."""
-    servable = Servable("asked", 1, path.read_bytes())
+    servable = Servable.load("asked", 1, path.read_bytes())
     contract = servable.contract
     assert contract is not None
     outputs = [contract.outputs.label]

@@ -57,7 +57,7 @@ def test_gives_eight_publishers_eight_complete_versions(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
     authors = set()
     for version, path in versions.items():
-        contract = Servable("m", version, path.read_bytes()).contract
+        contract = Servable.load("m", version, path.read_bytes()).contract
         assert contract is not None
         authors.add(contract.training.description)
     assert authors == {str(n) for n in range(8)}

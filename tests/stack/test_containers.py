@@ -172,7 +172,7 @@ import numpy as np
 from inference.model.servable import Servable
 from inference.admission.examiner import examine_here, give_up_files
 data = bytes.fromhex({content!r})
-servable = Servable("m", 1, data)
+servable = Servable.load("m", 1, data)
 print(servable.run(None, {{"X": np.array(["\xc4\xd6 \u0130 B"], dtype=object)}})[0][0])
 print(examine_here(data, give_up_files).admitted)
 """

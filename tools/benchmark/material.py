@@ -114,7 +114,7 @@ class Material:
         """Name of a model's one input."""
         from inference.model.servable import Servable  # noqa: PLC0415 - onnxruntime, only here
 
-        (spec,) = Servable(model, 1, self.artifact(model).read_bytes()).signature.inputs
+        (spec,) = Servable.load(model, 1, self.artifact(model).read_bytes()).signature.inputs
         return spec.name
 
     def _train_penguins(self) -> tuple[list[str], list[list[float]]]:

@@ -71,8 +71,8 @@ def answer(content: bytes, row: Any) -> dict[str, Any]:
     report = examine_here(content)
     assert report.admitted, report.reason
     assert report.table is not None
-    servable = Servable("m", 1, content)
-    servable.keep_table(report.table)
+    servable = Servable.load("m", 1, content)
+    servable = servable.with_table(report.table)
     builder = AnswerBuilder(servable)
     [prediction] = builder.predictions(
         servable.run(builder.outputs, servable.to_feeds([row.tolist()]))

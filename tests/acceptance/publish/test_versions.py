@@ -65,7 +65,7 @@ def test_the_same_again_makes_no_version(folder: Path) -> None:
     again = put(folder)
     assert (again.unchanged, again.version, versions(folder)) == (True, 1, [1])
     assert again.path == folder / "m" / "1" / "model.onnx"
-    contract = Servable("m", 1, again.path.read_bytes()).contract
+    contract = Servable.load("m", 1, again.path.read_bytes()).contract
     assert again.contract == contract, "the time is that of the first publication"
     assert "nothing has changed" in str(again)
     assert "nothing has changed" in again._repr_html_()

@@ -46,7 +46,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from exporter import publish
 from inference.admission.admission import examine
-from inference.model.contract import label_key
+from inference.model.labels import label_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from inference.model.contract import METADATA_KEY
+from inference.model.contract_codec import METADATA_KEY
 from support.amount import amount
 from support.models.artifacts import graph, message, model, node, penguins, value
 from support.service.process import eventually

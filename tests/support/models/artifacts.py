@@ -14,17 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.model.contract import (
-    METADATA_KEY,
-    Contract,
-    Feature,
-    Label,
-    Outputs,
-    Parity,
-    Sample,
-    Training,
-    encode_contract,
-)
+from inference.model.contract import Contract, Feature, Label, Outputs, Parity, Sample, Training
+from inference.model.contract_codec import METADATA_KEY, encode_contract
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import TensorProto, helper
 
-from inference.model.contract import METADATA_KEY
+from inference.model.contract_codec import METADATA_KEY
 from support.models import artifacts
 from support.models.mutation import Mutator
 from support.project import FIXTURES

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from inference.errors import ArtifactError, ClientError, ContractError
-from inference.model.contract import METADATA_KEY, decode_contract, encode_contract
+from inference.model.contract_codec import METADATA_KEY, decode_contract, encode_contract
 from inference.model.features import check_against
 from inference.model.graph.onnx_file import read_metadata
 from inference.model.inputs import Columns
@@ -126,7 +126,7 @@ _MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
 def test_rows_become_arrays_of_the_right_type_or_are_refused(
     content: bytes, record: dict[str, Any], tell: Callable[[str], None]
 ) -> None:
-    servable = Servable("m", 1, content)
+    servable = Servable.load("m", 1, content)
     reader = RowReader(servable, max_rows=MAX_ROWS)
     dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
 
@@ -302,7 +302,7 @@ def _callers_rows(contract: Contract) -> list[Any]:
 def test_contracts_are_consistent_or_refused(tell: Callable[[str], None]) -> None:
     """What is taken is written as it was read, and rows for it are read or refused."""
     contents = (artifacts.penguins(), artifacts.mixed(), artifacts.regressor(["a", "b"]))
-    servables = [Servable("m", 1, content) for content in contents]
+    servables = [Servable.load("m", 1, content) for content in contents]
     signatures = [servable.signature for servable in servables[:2]]
     corpus = [encode_contract(s.contract).encode() for s in servables if s.contract]
     corpus.append(read_metadata(artifacts.booleans())[METADATA_KEY].encode())

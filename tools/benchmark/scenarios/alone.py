@@ -15,7 +15,7 @@ from inference.model.servable import Servable
 def main() -> None:
     """Run one model over and over as the service does, and print the figures as JSON."""
     artifact, feeds_file, seconds = sys.argv[1:4]
-    servable = Servable("alone", 1, Path(artifact).read_bytes())
+    servable = Servable.load("alone", 1, Path(artifact).read_bytes())
     with np.load(feeds_file) as stored:
         feeds = dict(stored)
     times: list[float] = []

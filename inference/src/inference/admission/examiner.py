@@ -144,11 +144,11 @@ def _try(
     load_trial: LoadTrial | None,
 ) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
-    from inference.model.foreign.classifier import examine_table  # noqa: PLC0415
-    from inference.model.golden_samples import is_batch_exact, replay_samples  # noqa: PLC0415
     from inference.model.plan import ANY_TEXT, granted_cpus  # noqa: PLC0415
-    from inference.model.run_cost import ROW_COUNTS, measure_cost, measure_text  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
+    from inference.model.trials.foreign_classifier import examine_table  # noqa: PLC0415
+    from inference.model.trials.golden_samples import is_batch_exact, replay_samples  # noqa: PLC0415
+    from inference.model.trials.run_cost import ROW_COUNTS, measure_cost, measure_text  # noqa: PLC0415
 
     has_fixed_sizes = _load_parser()
     trial = load_trial() if load_trial is not None else None
@@ -160,7 +160,7 @@ def _try(
     fixed_sizes = has_fixed_sizes(data)
     step_seconds = seconds * _STEP_SHARE
     begin = time.perf_counter()
-    servable = Servable("examined", 1, data)
+    servable = Servable.load("examined", 1, data)
     load_ms = (time.perf_counter() - begin) * 1e3
     give_back()  # what loading took
     if load_ms > step_seconds * 1e3:
@@ -193,9 +193,13 @@ def _try(
         warnings.append(f"it could not be tried: {error}")
     is_quick = cost.get(1, 0.0) * _TRIAL_RUNS < step_seconds * 1e6
     row_outputs = _ask(servable, trial, step_seconds) if trial is not None and is_quick else None
-    table = examine_table(servable, data, step_seconds) if is_quick and not contract else None
+    table = (
+        examine_table(servable, data, row_outputs, step_seconds)
+        if is_quick and contract is None
+        else None
+    )
     del servable  # a large model is not to be in memory twice
-    load = partial(Servable, "examined", 1, data)
+    load = partial(Servable.load, "examined", 1, data)
     cost, threads = _try_threads(load, contract, cost, granted, step_seconds)
     return msgspec.structs.replace(
         report,
@@ -230,7 +234,7 @@ def _load_parser() -> Callable[[bytes], bool]:
 
 
 def _ask(servable: Servable, trial: Trial, seconds: float) -> list[str] | None:
-    from inference.model.run_cost import LONGEST_RUN, ended_after  # noqa: PLC0415
+    from inference.model.trials.run_cost import LONGEST_RUN, ended_after  # noqa: PLC0415
 
     with ended_after(seconds * LONGEST_RUN) as stop:
         return trial(servable, stop)
@@ -256,7 +260,7 @@ def _try_threads(
         The curve, and the number of threads that it was measured with.
     """
     from inference.model.plan import Plan  # noqa: PLC0415
-    from inference.model.run_cost import measure_cost  # noqa: PLC0415
+    from inference.model.trials.run_cost import measure_cost  # noqa: PLC0415
 
     serving = contract.serving if contract else None
     wanted = serving.threads if serving and serving.threads else None

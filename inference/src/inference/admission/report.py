@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from inference.model.foreign.table import Table  # noqa: TC001 - msgspec reads it
+from inference.model.outputs import Table  # noqa: TC001 - msgspec reads it
 from inference.model.plan import ANY_TEXT
 
 

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from inference.errors import ArtifactError
 from inference.model.contract import MAX_FEATURES, Contract, Feature
+from inference.model.feature_rules import wrong_input
 
 if TYPE_CHECKING:
     from inference.model.contract import Scalar
     from inference.model.signature import Signature, TensorSpec
 
 _ROW_RANKS = (1, 2)
-# NumPy's kinds of the inputs that each kind of feature can feed: the contract's table.
-_FED: dict[str, str] = {"number": "f", "integer": "iuf", "boolean": "biuf"}
-_FED_BY_STRINGS, _FED_BY_CODES = "O", "Oiuf"
 MAX_TENSORS = 10_000
 
 
@@ -124,27 +122,10 @@ def check_against(contract: Contract, signature: Signature) -> None:
             )
     kinds = {spec.name: spec.dtype.kind for spec in signature.inputs if spec.dtype}
     for feature in contract.features:
-        _check_feature(feature, kinds[feature.input])
+        wrong = wrong_input(feature, kinds[feature.input])
+        if wrong is not None:
+            raise ArtifactError(wrong)
     named = [contract.outputs.label, contract.outputs.probabilities]
     for name in filter(None, named):
         if signature.output(name) is None:
             raise ArtifactError(f"the contract names the output '{name}', which the graph lacks")
-
-
-def _check_feature(feature: Feature, kind: str) -> None:
-    """Check that an input of that NumPy kind holds the feature's values, and null where allowed."""
-    if feature.kind != "category":
-        fed = _FED[feature.kind]
-    elif any(isinstance(value, str) for value in feature.categories or ()):
-        fed = _FED_BY_STRINGS
-    else:
-        fed = _FED_BY_CODES
-    if kind not in fed:
-        raise ArtifactError(
-            f"feature '{feature.name}' is a {feature.kind}, which input '{feature.input}' "
-            "cannot hold"
-        )
-    if feature.nullable and kind not in "fO":
-        raise ArtifactError(
-            f"feature '{feature.name}' may be null, but input '{feature.input}' holds no null"
-        )

@@ -1,98 +1,147 @@
 """A servable: one loaded version of a model, ready to answer.
 
-It is immutable. A request keeps the servable it started with, so that a swap can never change the
-model under it.
+It is immutable. A request keeps the servable it started with, so that a swap never changes the
+model during a request.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inference.errors import InferenceError
-from inference.model.contract import METADATA_KEY, Contract, decode_contract, label_key
+from inference.model.contract_codec import METADATA_KEY, decode_contract
 from inference.model.features import (
     check_against,
     check_count,
     check_kinds,
     positional_features,
 )
-from inference.model.foreign.table import is_distribution
 from inference.model.inputs import Columns
-from inference.model.outputs import join_rows
+from inference.model.labels import LabelDecoder, label_key
+from inference.model.outputs import is_distribution, join_rows
 from inference.model.plan import Plan
 from inference.model.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
-    from inference.model.contract import Feature, Label, Scalar
-    from inference.model.foreign.table import Table, TableName
+    from inference.model.contract import Contract, Feature, Scalar
     from inference.model.io_binding import RowBinding
+    from inference.model.outputs import Table, TableName
     from inference.model.session import Stop
+    from inference.model.signature import Signature
+
+_COMPARED = 4  # samples; more would hold the event loop for too long
 
 
-# As many samples as are worth the loop's time.
-_COMPARED = 4
-
-
+@dataclass(frozen=True, eq=False, repr=False, slots=True, weakref_slot=True)
 class Servable:
-    """One loaded version of a model.
-
-    Args:
-        name: The model's name.
-        version: Its version.
-        data: The artifact, whole, or the path of a file that cannot change.
-        plan: How it is to be run.
-        memory_bytes: See :class:`inference.model.session.Session`.
+    """One loaded version of a model; made by :meth:`load`.
 
     Attributes:
-        digest: SHA-256 of the artifact, lower-case hexadecimal; of a path the caller sets it.
-        contract: What the artifact says about itself; ``None`` for somebody else's file.
+        name: The model's name.
+        version: Its version.
+        digest: SHA-256 of the artifact, lower-case hexadecimal; empty if it was loaded by path.
+        plan: How it is run.
+        contract: What the artifact says about itself; ``None`` for a foreign file.
         signature: Inputs and outputs of the graph.
         features: The contract's, or positional ones; ``None`` when the inputs are not rows.
+        columns: Which feature goes into which column; ``None`` when the inputs are not rows.
         text_inputs: Names of the inputs that take text.
-        class_keys: How each class is spelt in an answer; ``None`` without classes.
-        table_name: What a classifier's numbers by class are called in an answer.
+        labels: Decodes the label output.
+        class_keys: Each class as the key of a JSON object; ``None`` without classes.
+        table_name: The name of a classifier's numbers by class in an answer.
         row_outputs: Names of the outputs that give a value for each row; ``None`` for all.
-
-    Raises:
-        ArtifactError: It cannot be loaded, or the contract does not fit the graph.
     """
 
-    def __init__(
-        self,
+    name: str
+    version: int
+    digest: str
+    plan: Plan
+    contract: Contract | None
+    signature: Signature
+    features: Sequence[Feature] | None
+    columns: Columns | None
+    text_inputs: Sequence[str]
+    labels: LabelDecoder
+    class_keys: Sequence[str] | None
+    table_name: TableName
+    row_outputs: Sequence[str] | None
+    _session: Session
+    _runs_by_row: bool
+
+    @classmethod
+    def load(
+        cls,
         name: str,
         version: int,
         data: bytes | str,
         *,
         plan: Plan | None = None,
         memory_bytes: int | None = None,
-    ) -> None:
-        self.name = name
-        self.version = version
-        self.digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
-        self.plan = plan or Plan()
-        self._session = Session(data, threads=self.plan.threads, memory_bytes=memory_bytes)
-        self.signature = self._session.signature
-        check_count(self.signature)
-        check_kinds(self.signature)
-        self.text_inputs = [s.name for s in self.signature.inputs if s.dtype == np.object_]
-        document = self._session.metadata.get(METADATA_KEY)
-        self.contract: Contract | None = None if document is None else decode_contract(document)
-        self.features: Sequence[Feature] | None
-        if self.contract is None:
-            self.features = positional_features(self.signature)
+    ) -> Self:
+        """Load an artifact.
+
+        Args:
+            name: The model's name.
+            version: Its version.
+            data: The artifact, whole, or the path of a file that cannot change.
+            plan: How it is to be run.
+            memory_bytes: See :class:`inference.model.session.Session`.
+
+        Raises:
+            ArtifactError: It cannot be loaded, or the contract does not fit the graph.
+        """
+        plan = plan or Plan()
+        session = Session(data, threads=plan.threads, memory_bytes=memory_bytes)
+        signature = session.signature
+        check_count(signature)
+        check_kinds(signature)
+        document = session.metadata.get(METADATA_KEY)
+        contract = None if document is None else decode_contract(document)
+        features: Sequence[Feature] | None
+        if contract is None:
+            features = positional_features(signature)
         else:
-            check_against(self.contract, self.signature)
-            self.features = self.contract.features
-        self.columns = Columns(self.features, self.signature) if self.features else None
-        self._runs_by_row = self.features is not None and self.signature.takes_one_row
-        self.row_outputs: Sequence[str] | None = None
-        self.class_keys, self.classes_by_code = _classes(self.contract)
-        self.table_name: TableName = _table_name(self.contract)
+            check_against(contract, signature)
+            features = contract.features
+        classes = contract.classes if contract else None
+        return cls(
+            name=name,
+            version=version,
+            digest=hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else "",
+            plan=plan,
+            contract=contract,
+            signature=signature,
+            features=features,
+            columns=Columns(features, signature) if features else None,
+            text_inputs=[s.name for s in signature.inputs if s.dtype == np.object_],
+            labels=LabelDecoder(contract),
+            class_keys=None if classes is None else [label_key(c) for c in classes],
+            table_name=_table_name(contract),
+            row_outputs=None,
+            _session=session,
+            _runs_by_row=features is not None and signature.takes_one_row,
+        )
+
+    def with_row_outputs(self, names: Sequence[str]) -> Self:
+        """Return this model so that it answers rows with these outputs only.
+
+        Without any output, the graph takes tensors and no rows.
+        """
+        if names:
+            return replace(self, row_outputs=names)
+        return replace(self, row_outputs=names, features=None, columns=None)
+
+    def with_table(self, table: Table) -> Self:
+        """Return this classifier without contract with the names of its classes and numbers."""
+        keys = [str(c) for c in table.classes] if table.classes else None
+        return replace(self, class_keys=keys, table_name=table.name)
 
     def run(
         self, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop | None = None
@@ -107,17 +156,6 @@ class Servable:
                 parts = [{n: a[i : i + 1] for n, a in feeds.items()} for i in range(rows)]
                 return join_rows([self._session.run(outputs, part, stop) for part in parts])
         return self._session.run(outputs, feeds, stop)
-
-    def keep_outputs(self, names: Sequence[str]) -> None:
-        """Answer rows with these outputs only; without any, the graph takes tensors and no rows."""
-        self.row_outputs = names
-        if not names:
-            self.features = self.columns = None
-
-    def keep_table(self, table: Table) -> None:
-        """Name the classes of a classifier without contract, and the numbers that it gives."""
-        self.class_keys = [str(c) for c in table.classes] if table.classes else None
-        self.table_name = table.name
 
     def give_back(self, feeds: dict[str, Any]) -> None:
         """Give memory back; see :meth:`inference.model.session.Session.give_back`."""
@@ -172,13 +210,3 @@ def _table_name(contract: Contract | None) -> TableName:
     known = [sample.probabilities for sample in contract.samples if sample.probabilities]
     rows = np.array(known, dtype=np.float64)
     return "probabilities" if not known or is_distribution(rows) else "scores"
-
-
-def _classes(
-    contract: Contract | None,
-) -> tuple[list[str] | None, dict[str | int, Label] | None]:
-    if contract is None or contract.classes is None:
-        return None, None
-    keys = [label_key(c) for c in contract.classes]
-    encoded = contract.outputs.encoded_classes
-    return keys, None if encoded is None else dict(zip(encoded, contract.classes, strict=True))

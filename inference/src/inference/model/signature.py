@@ -101,6 +101,15 @@ class Signature:
         return _find(self.outputs, name)
 
 
+def element_range(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest finite number of a type, which is no bool or string."""
+    if dtype.kind == "f":
+        limits = np.finfo(dtype)
+        return float(limits.min), float(limits.max)
+    whole = np.iinfo(dtype)
+    return int(whole.min), int(whole.max)
+
+
 def _find(specs: tuple[TensorSpec, ...], name: str) -> TensorSpec | None:
     for spec in specs:
         if spec.name == name:

@@ -15,7 +15,6 @@ import numpy as np
 from inference.errors import InferenceError, RequestError
 from inference.runtime.threads import off_loop
 from inference.serving.dispatcher import is_small, longest
-from inference.serving.predictions import count_values
 from inference.serving.tensors.one_input import OneInputFastPath
 from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
@@ -190,9 +189,7 @@ def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[A
     labels = values[names.index(contract.outputs.label)]
     if not isinstance(labels, np.ndarray):
         return None
-    counted = count_values(labels.ravel())
-    decoded = servable.classes_by_code
-    return counted if decoded is None else {decoded.get(k, k): n for k, n in counted.items()}
+    return servable.labels.count(labels)
 
 
 def explain_failure(servable: Servable, error: InferenceError) -> Exception:

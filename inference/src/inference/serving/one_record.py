@@ -49,7 +49,7 @@ class OneRecordFastPath:
         self._binding = binding
         self._decode = _decoder(contract.features)
         self._start = servable.name, servable.version
-        self._by_code = servable.classes_by_code
+        self._decode_label = servable.labels.decode
         self._table = table_of(servable.class_keys or ())
         table = (servable.table_name, self._table)
         parts = [("model", str), ("version", int), ("label", Any), table]
@@ -107,7 +107,7 @@ class OneRecordFastPath:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InferenceError):
             return None
         timing.ended = perf_counter()
-        label = self._label(results)
+        label = self._decode_label(results[0].item())
         encoded = self._spell(label, results)
         timing.labels = {label: 1}
         timing.done = perf_counter()
@@ -120,13 +120,9 @@ class OneRecordFastPath:
         results = self._binding.run(row)
         (prediction,) = builder.predictions(results)
         ordinary = {"model": servable.name, "version": servable.version, **prediction}
-        spelt = self._spell(self._label(results), results)
+        spelt = self._spell(self._decode_label(results[0].item()), results)
         if builder.notes or spelt != _encode(ordinary):
             raise RuntimeError("the fast way spells an answer otherwise than the ordinary way")
-
-    def _label(self, results: list[Any]) -> Any:
-        label = results[0].item()
-        return label if self._by_code is None else self._by_code.get(label, label)
 
     def _spell(self, label: Any, results: list[Any]) -> bytes:
         (row,) = results[1].tolist()

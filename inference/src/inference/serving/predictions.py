@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from inference.model.foreign.table import is_labelled_table
-from inference.model.outputs import row_values
+from inference.model.outputs import is_labelled_table, row_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,19 +16,6 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
 
 _NO_CONTRACT = "this model has no contract: its features are positional and its ranges are unknown"
-
-_FEW = 200  # values that are counted sooner than a Counter is made
-
-
-def count_values(labels: Any) -> dict[Any, int]:
-    """Count how often each value occurs in an array, of any shape."""
-    values = np.asarray(labels).ravel().tolist()
-    if len(values) > _FEW:
-        return Counter(values)
-    counts: dict[Any, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return counts
 
 
 class AnswerBuilder:
@@ -46,7 +31,7 @@ class AnswerBuilder:
 
     def __init__(self, servable: Servable) -> None:
         self._keys = servable.class_keys
-        self._by_code = servable.classes_by_code
+        self._labels = servable.labels
         self._table_name = servable.table_name
         self.notes: list[Any] = []
         self.outputs: list[str]
@@ -87,30 +72,20 @@ class AnswerBuilder:
         """Count how often each class was predicted; ``None`` where there are no classes."""
         if self._build != self._classified:
             return None
-        counts = count_values(results[0])
-        by_code = self._by_code
-        if by_code is None:
-            return counts
-        return {by_code.get(code, code): count for code, count in counts.items()}
+        return self._labels.count(results[0])
 
     def records(self, results: list[Any], rows: int | None = None) -> list[Any]:
         """Build the same in less time for many rows, as records that encode alike."""
         if self._prediction is None or len(results) == 1 or isinstance(results[1], list):
             return self.predictions(results, rows)
         prediction, table = self._prediction
-        labels, tables = self._labels(results[0]), results[1].tolist()
+        labels, tables = self._labels.decode_all(_flat(results[0])), results[1].tolist()
         if len(labels) != len(tables):
             raise ValueError(f"{len(labels)} labels and {len(tables)} rows of probabilities")
         return list(map(prediction, labels, starmap(table, tables)))
 
-    def _labels(self, values: Any) -> list[Any]:
-        labels: list[Any] = _flat(values).tolist()
-        if self._by_code is not None:
-            labels = [self._by_code.get(code, code) for code in labels]
-        return labels
-
     def _classified(self, results: list[Any], _: int) -> list[dict[str, Any]]:
-        labels = self._labels(results[0])
+        labels = self._labels.decode_all(_flat(results[0]))
         if len(results) == 1:
             return [{"label": label, "probabilities": None} for label in labels]
         return [

@@ -9,7 +9,7 @@ import numpy as np
 
 from inference.errors import ArtifactError, ClientError, InferenceError
 from inference.model.outputs import row_values
-from inference.model.run_cost import fill
+from inference.model.trials.run_cost import fill
 from inference.serving.predictions import AnswerBuilder
 from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.binary import to_binary
@@ -54,10 +54,10 @@ def try_routes(servable: Servable, stop: Stop) -> list[str] | None:
     kept = None
     if servable.contract is None and servable.features:
         kept = _find_row_outputs(servable, stop)
-        if kept and not _is_example_answered(servable, kept, stop):
+        if kept and not _is_example_answered(servable.with_row_outputs(kept), stop):
             kept = []
         if kept is not None:
-            servable.keep_outputs(kept)
+            servable = servable.with_row_outputs(kept)
     try:
         _answer_samples(servable, stop)
         _answer_tensors(servable, stop)
@@ -98,8 +98,7 @@ def _has_values(value: Any, rows: int) -> bool:
     return True
 
 
-def _is_example_answered(servable: Servable, kept: list[str], stop: Stop) -> bool:
-    servable.keep_outputs(kept)
+def _is_example_answered(servable: Servable, stop: Stop) -> bool:
     builder = AnswerBuilder(servable)
     example = {feature.name: feature.example for feature in servable.features or ()}
     reader = RowReader(servable, max_rows=_MOST_ROWS)

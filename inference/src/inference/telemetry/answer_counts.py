@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from inference.model.contract import label_key
+from inference.model.labels import label_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,12 +11,13 @@ from onnx import ModelProto
 
 from exporter.delivery.staging import FILE_NAME, placed_versions
 from inference.errors import ContractError
-from inference.model.contract import METADATA_KEY, Contract, decode_contract, encode_contract
+from inference.model.contract_codec import METADATA_KEY, decode_contract, encode_contract
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.delivery.signing import Signer
+    from inference.model.contract import Contract
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from inference.model.contract import label_key
+from inference.model.labels import label_key
 
 if TYPE_CHECKING:
     from exporter.display.timings import Timing

@@ -53,7 +53,7 @@ def log() -> LogisticRegression:
 def publish_and_ask(folder: Path, model: Any, x: Any, rows: Any) -> tuple[Any, Any]:
     """Publish a model and give the file's label indices and probabilities."""
     path = publish(model, "m", x, models_dir=folder, progress=False).path
-    servable = Servable("m", 1, path.read_bytes())
+    servable = Servable.load("m", 1, path.read_bytes())
     table = [[v] for v in rows] if isinstance(rows, list) else np.asarray(rows).tolist()
     return tuple(servable.run(["label", "probabilities"], servable.to_feeds(table)))
 
@@ -114,7 +114,7 @@ def test_what_was_learnt_from_sparse_rows_is_written(last: Any, tmp_path: Path) 
     """Neighbors and support vectors are sparse there."""
     model = make_pipeline(CountVectorizer(), last).fit(TEXTS, [0, 1, 0, 1, 1, 0] * 5)
     path = publish(model, "m", TEXTS, models_dir=tmp_path, progress=False).path
-    servable = Servable("m", 1, path.read_bytes())
+    servable = Servable.load("m", 1, path.read_bytes())
     feeds = servable.to_feeds([[text] for text in TEXTS[:6]])
     assert servable.run(["label"], feeds)[0].tolist() == model.predict(TEXTS[:6]).tolist()
 
@@ -153,7 +153,7 @@ def test_kernel_ridge_is_written(tmp_path: Path) -> None:
     x = RNG.normal(size=(80, 3))
     model = KernelRidge(kernel="rbf", gamma=0.5).fit(x, x[:, 0] ** 2)
     path = publish(model, "m", x, models_dir=tmp_path, progress=False).path
-    servable = Servable("m", 1, path.read_bytes())
+    servable = Servable.load("m", 1, path.read_bytes())
     (values,) = servable.run(["value"], servable.to_feeds((x + 0.1).tolist()))
     np.testing.assert_allclose(values.ravel(), model.predict(x + 0.1), atol=1e-4)
 

@@ -54,7 +54,7 @@ def test_a_sealed_file_is_the_same_model(signer: Signer) -> None:
     del after.metadata_props[-1]
     assert before == after
     assert set(read_metadata(sealed)) == {*read_metadata(DATA), SIGNATURE_KEY}
-    assert Servable("m", 1, sealed).contract == Servable("m", 1, DATA).contract
+    assert Servable.load("m", 1, sealed).contract == Servable.load("m", 1, DATA).contract
 
 
 def test_any_changed_byte_is_noticed(signer: Signer, trust: TrustedKeys) -> None:

@@ -7,17 +7,14 @@ import msgspec
 import pytest
 
 from inference.errors import ArtifactError, ContractError
-from inference.model.contract import (
+from inference.model.contract import Feature, Outputs, Parity, Sample
+from inference.model.contract_codec import (
     METADATA_KEY,
-    Feature,
-    Outputs,
-    Parity,
-    Sample,
     check_contract,
     decode_contract,
     encode_contract,
-    label_key,
 )
+from inference.model.labels import label_key
 from inference.model.servable import Servable
 from support.models.artifacts import (
     MIXED,
@@ -125,14 +122,14 @@ def test_a_contract_that_speaks_of_another_graph_is_refused(
 ) -> None:
     described = msgspec.structs.replace(contract(measurements(), SPECIES), **changes)
     with pytest.raises(ArtifactError, match=complaint):
-        Servable("m", 1, with_contract(classifier_graph(SPECIES), described))
+        Servable.load("m", 1, with_contract(classifier_graph(SPECIES), described))
 
 
 def test_null_is_refused_for_an_input_that_holds_none() -> None:
     features = [msgspec.structs.replace(f, nullable=True) if f.name == "age" else f for f in MIXED]
     described = contract(features, ["big", "small"])
     with pytest.raises(ArtifactError, match="feature 'age' may be null, but input 'age'"):
-        Servable("m", 1, _described(mixed(), encode_contract(described)))
+        Servable.load("m", 1, _described(mixed(), encode_contract(described)))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +145,7 @@ def test_null_is_refused_for_an_input_that_holds_none() -> None:
 def test_a_feature_is_refused_where_its_input_cannot_hold_it(wrong: Feature) -> None:
     described = contract([wrong if f.name == wrong.name else f for f in MIXED], ["big", "small"])
     with pytest.raises(ArtifactError, match=f"which input '{wrong.name}' cannot hold"):
-        Servable("m", 1, _described(mixed(), encode_contract(described)))
+        Servable.load("m", 1, _described(mixed(), encode_contract(described)))
 
 
 def _described(content: bytes, document: str) -> bytes:
@@ -159,7 +156,7 @@ def _described(content: bytes, document: str) -> bytes:
 
 
 def test_a_servable_knows_its_digest_and_its_contract() -> None:
-    servable = Servable("m", 3, penguins())
+    servable = Servable.load("m", 3, penguins())
     assert (servable.name, servable.version) == ("m", 3)
     assert len(servable.digest) == 64
     assert servable.contract is not None

@@ -11,7 +11,7 @@ FIXTURE = FIXTURES / "mixed-columns.onnx"
 FIRST_USE_IN_EIGHT_THREADS = """
 import sys, threading
 from pathlib import Path
-from inference.model.contract import METADATA_KEY, decode_contract
+from inference.model.contract_codec import METADATA_KEY, decode_contract
 from inference.model.graph.onnx_file import read_metadata
 
 document = read_metadata(Path(sys.argv[1]).read_bytes())[METADATA_KEY]

@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 
 from inference.errors import ArtifactError, ContractError
-from inference.model.contract import (
-    MAX_BYTES,
-    MAX_FEATURES,
-    Feature,
-    decode_contract,
-    encode_contract,
-)
+from inference.model.contract import MAX_FEATURES, Feature
+from inference.model.contract_codec import MAX_BYTES, decode_contract, encode_contract
 from inference.model.features import MAX_TENSORS, check_count, positional_features
 from inference.model.signature import Signature, TensorSpec
 from support.models.artifacts import contract

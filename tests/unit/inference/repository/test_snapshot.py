@@ -9,7 +9,7 @@ from inference.model.servable import Servable
 from inference.repository.snapshot import Model, Snapshot, Version
 from support.models.artifacts import penguins
 
-LIVE = Servable("pen", 2, penguins())
+LIVE = Servable.load("pen", 2, penguins())
 
 
 def snapshot(*models: Model) -> Snapshot:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from inference.errors import InferenceError, OverloadedError, RunTimeoutError
-from inference.model.golden_samples import is_batch_exact
 from inference.model.plan import Plan
 from inference.model.servable import Servable
+from inference.model.trials.golden_samples import is_batch_exact
 from inference.serving.dispatcher import Dispatcher
 from inference.settings import Settings
 from inference.telemetry.counters import Counters
@@ -317,7 +317,7 @@ async def test_a_servable_is_freed_after_its_last_request(plan: Plan) -> None:
 @scenario
 async def test_batched_answers_are_bit_for_bit_those_of_a_run_alone() -> None:
     forest = (FIXTURES / "penguins-forest.onnx").read_bytes()
-    servable = Servable("m", 1, forest, plan=Plan(max_batch_rows=64))
+    servable = Servable.load("m", 1, forest, plan=Plan(max_batch_rows=64))
     assert is_batch_exact(servable)
     assert servable.contract
     bench = Bench()
@@ -337,5 +337,5 @@ async def test_batched_answers_are_bit_for_bit_those_of_a_run_alone() -> None:
 
 
 def test_rows_whose_bits_depend_on_their_company_are_not_batched() -> None:
-    servable = Servable("m", 1, (FIXTURES / "penguins-logistic.onnx").read_bytes())
+    servable = Servable.load("m", 1, (FIXTURES / "penguins-logistic.onnx").read_bytes())
     assert not is_batch_exact(servable)

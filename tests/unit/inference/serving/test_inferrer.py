@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,7 @@ def inferrer() -> Iterator[Inferrer]:
 
 @pytest.fixture(scope="module")
 def penguins() -> Servable:
-    return Servable("penguins", 1, artifacts.penguins(), plan=Plan("inline", inline_rows=128))
+    return Servable.load("penguins", 1, artifacts.penguins(), plan=Plan("inline", inline_rows=128))
 
 
 def request(rows: int) -> bytes:
@@ -73,7 +74,7 @@ def test_what_is_large_has_to_wait(inferrer: Inferrer, penguins: Servable) -> No
 
 
 def test_a_model_without_plan_has_to_wait(inferrer: Inferrer) -> None:
-    servable = Servable("penguins", 1, artifacts.penguins())
+    servable = Servable.load("penguins", 1, artifacts.penguins())
     assert inferrer.infer_now(servable, request(1), None, Timing()) is None
 
 
@@ -90,7 +91,7 @@ def test_a_failed_run_is_the_callers_mistake_only_without_contract(inferrer: Inf
         [artifacts.value(name, artifacts.FLOAT, "n") for name in "ab"],
         [artifacts.value("c", artifacts.FLOAT, "n")],
     )
-    servable = Servable("sum", 1, artifacts.model(spelt))
+    servable = Servable.load("sum", 1, artifacts.model(spelt))
     inputs = [
         {"name": name, "shape": [n], "datatype": "FP32", "data": [1.0] * n}
         for name, n in (("a", 2), ("b", 3))
@@ -99,10 +100,6 @@ def test_a_failed_run_is_the_callers_mistake_only_without_contract(inferrer: Inf
     with pytest.raises(RequestError, match="'sum' cannot be run on these inputs"):
         asyncio.run(inferrer.infer(servable, body, None, Timing()))
 
-    class Contracted(Servable):
-        contract = object()  # type: ignore[assignment]
-
-    servable.__class__ = Contracted
-    del servable.__dict__["contract"]
+    described = replace(servable, contract=Servable.load("m", 1, artifacts.penguins()).contract)
     with pytest.raises(InferenceError):
-        asyncio.run(inferrer.infer(servable, body, None, Timing()))
+        asyncio.run(inferrer.infer(described, body, None, Timing()))

@@ -22,7 +22,7 @@ from support.project import FIXTURES
 @pytest.mark.parametrize("name", ["penguins-logistic", "regressor", "zipmap"])
 @pytest.mark.parametrize("rows", [1, 2, 2048, 2049, 8192, 8193, 30_000])
 def test_pieces_change_no_byte(name: str, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    servable = Servable("m", 1, (FIXTURES / f"{name}.onnx").read_bytes())
+    servable = Servable.load("m", 1, (FIXTURES / f"{name}.onnx").read_bytes())
     predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
     features = servable.features or ()
     row = servable.contract.samples[0].row if servable.contract else [1.0] * len(features)

@@ -6,6 +6,7 @@ import gc
 import json
 import random
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -43,7 +44,7 @@ ROW = (39.1, 18.7, 181.0, 3750.0)
 
 
 def servable_of(content: bytes, plan: Plan = INLINE) -> Servable:
-    return Servable("m", 3, content, plan=plan)
+    return Servable.load("m", 3, content, plan=plan)
 
 
 def record(*values: Any) -> bytes:
@@ -144,7 +145,9 @@ def test_a_range_that_is_not_known_is_not_guessed(changed: dict[str, Any]) -> No
     assert servable.contract is not None
     first, *others = servable.contract.features
     features = [msgspec.structs.replace(first, **changed), *others]
-    servable.contract = msgspec.structs.replace(servable.contract, features=features)
+    servable = replace(
+        servable, contract=msgspec.structs.replace(servable.contract, features=features)
+    )
     assert OneRecordFastPath.of(servable) is None
 
 
@@ -207,7 +210,7 @@ def test_whatever_fails_in_preparation_leaves_the_ordinary_way(
     if failing == "run":
         monkeypatch.setattr("inference.model.io_binding.RowBinding.run", fail)
     elif failing == "bind_row":
-        monkeypatch.setattr(servable, "bind_row", fail)
+        monkeypatch.setattr(Servable, "bind_row", fail)
     else:
         monkeypatch.setattr(OneRecordFastPath, "_spell", lambda *_: b"{}")
     predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())

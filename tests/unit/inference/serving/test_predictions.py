@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from inference.model.contract import Sample
-from inference.model.foreign.classifier import examine_table
 from inference.model.servable import Servable
+from inference.model.trials.foreign_classifier import examine_table
 from inference.serving.predictions import AnswerBuilder
 from support.models.artifacts import (
     FLOAT,
@@ -37,12 +37,12 @@ ROWS = [[39.1, 18.7, 181.0, 3750.0], [50.0, 16.3, 230.0, 5700.0]]
 
 def load(content: bytes) -> Servable:
     """Load a file as the service does, with what its examination says of its table."""
-    servable = Servable("m", 1, content)
+    servable = Servable.load("m", 1, content)
     if servable.contract is not None:
         return servable
-    table = examine_table(servable, content, 10)
+    table = examine_table(servable, content, None, 10)
     if table is not None:
-        servable.keep_table(table)
+        servable = servable.with_table(table)
     return servable
 
 
@@ -98,7 +98,7 @@ def test_zipmap_answers_as_a_matrix_does() -> None:
 
 
 def test_a_file_without_contract_says_so_in_every_answer() -> None:
-    builder = AnswerBuilder(Servable("m", 1, model(classifier_graph(SPECIES))))
+    builder = AnswerBuilder(Servable.load("m", 1, model(classifier_graph(SPECIES))))
     assert "no contract" in builder.notes[0]["reason"]
 
 
@@ -189,8 +189,8 @@ def test_golden_samples_that_are_no_distribution_make_scores() -> None:
     content = with_contract(classifier_graph(SPECIES), described)
     [prediction] = predictions(content, rows)
     assert list(prediction) == ["label", "scores"]
-    many = AnswerBuilder(Servable("m", 1, content))
-    results = Servable("m", 1, content).run(many.outputs, {"X": np.array(rows, dtype="f4")})
+    many = AnswerBuilder(Servable.load("m", 1, content))
+    results = Servable.load("m", 1, content).run(many.outputs, {"X": np.array(rows, dtype="f4")})
     assert list(msgspec.to_builtins(many.records(results)[0])) == ["label", "scores"]
 
 
@@ -207,7 +207,7 @@ def test_a_foreign_graph_answers_its_outputs_by_name() -> None:
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
 def test_the_golden_samples_of_what_the_converter_writes_are_answered(path: Any) -> None:
     content = path.read_bytes()
-    contract = Servable("m", 1, content).contract
+    contract = Servable.load("m", 1, content).contract
     if contract is None:
         return
     found = predictions(content, [sample.row for sample in contract.samples])
@@ -235,7 +235,7 @@ def test_the_golden_samples_of_what_the_converter_writes_are_answered(path: Any)
     ],
 )
 def test_records_encode_as_predictions_do(content: bytes) -> None:
-    servable = Servable("m", 1, content)
+    servable = Servable.load("m", 1, content)
     builder = AnswerBuilder(servable)
     samples = servable.contract.samples if servable.contract else []
     rows: list[Any] = [sample.row for sample in samples] or ROWS

@@ -61,7 +61,7 @@ def _infer(data: str, shape: list[int], name: str = "X", datatype: str = "FP32")
     ids=range(11),
 )
 def test_refused_inference_request_is_freed(body: bytes) -> None:
-    servable = Servable("m", 1, artifacts.penguins())
+    servable = Servable.load("m", 1, artifacts.penguins())
 
     _refuse(lambda body: read_request(servable.signature, body, None, max_rows=50), body)
 
@@ -83,6 +83,6 @@ def test_refused_inference_request_is_freed(body: bytes) -> None:
 )
 @pytest.mark.parametrize("content", [artifacts.penguins(), artifacts.mixed()], ids=["one", "many"])
 def test_refused_rows_are_freed(content: bytes, body: bytes) -> None:
-    reader = RowReader(Servable("m", 1, content), max_rows=50)
+    reader = RowReader(Servable.load("m", 1, content), max_rows=50)
 
     _refuse(reader.read, body)

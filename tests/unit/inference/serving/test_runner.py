@@ -61,7 +61,7 @@ class Bench:
 
 
 def load(data: bytes, **plan: Any) -> Servable:
-    return Servable("m", 1, data, plan=Plan(**plan), memory_bytes=MEMORY_BYTES)
+    return Servable.load("m", 1, data, plan=Plan(**plan), memory_bytes=MEMORY_BYTES)
 
 
 @scenario

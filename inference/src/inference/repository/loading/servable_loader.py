@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference.errors import ArtifactError, RunTimeoutError, TooLargeError
-from inference.model.golden_samples import replay_samples
 from inference.model.plan import granted_cpus, make_plan, override_plan
-from inference.model.run_cost import LONGEST_RUN
 from inference.model.servable import Servable
+from inference.model.trials.golden_samples import replay_samples
+from inference.model.trials.run_cost import LONGEST_RUN
 
 if TYPE_CHECKING:
     from inference.admission.files.contents import Contents
@@ -43,18 +44,17 @@ def load_servable(
         inline_text=report.inline_text,
     )
     # By path: onnxruntime then reads it in pieces, and keeps no copy while it does.
-    servable = Servable(
+    servable = Servable.load(
         name,
         version,
         contents.path,
         plan=plan,
         memory_bytes=settings.run_memory_bytes,
     )
-    servable.digest = contents.digest
     if report.row_outputs is not None:
-        servable.keep_outputs(report.row_outputs)
+        servable = servable.with_row_outputs(report.row_outputs)
     if report.table is not None:
-        servable.keep_table(report.table)
+        servable = servable.with_table(report.table)
     serving = servable.contract.serving if servable.contract else None
     if serving is not None:
         plan = override_plan(plan, mode=serving.mode, max_batch_rows=serving.max_batch_rows)
@@ -63,7 +63,7 @@ def load_servable(
         plan = override_plan(plan, mode="thread", max_batch_rows=1)
     for setting in asked:
         plan = override_plan(plan, mode=setting.mode, max_batch_rows=setting.max_batch_rows)
-    servable.plan = plan
+    servable = replace(servable, digest=contents.digest, plan=plan)
     _warm_up(servable, settings.run_seconds)
     return servable
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from inference.errors import Fault, RequestError, RowsError
+from inference.model.feature_rules import is_open, rule_of
+from inference.model.signature import element_range
 from inference.runtime.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from inference.model.contract import Feature, Scalar
 
@@ -67,7 +69,7 @@ class RowChecker:
         items = [document] if single else document
         if not isinstance(items, list):
             raise RequestError(
-                f"the body is {_spell(document)}: send one record such as "
+                f"the body is {_describe(document)}: send one record such as "
                 f"{_example(self._features)}, a list of records, or rows of values in feature order"
             )
         return items, single
@@ -130,18 +132,12 @@ class RowChecker:
         return value
 
     def _wrong_category(self, feature: Feature, value: Any) -> str | None:
-        known = feature.categories or []
-        kind: Any = int if known and not isinstance(known[0], str) else str
-        if isinstance(value, bool) or not isinstance(value, kind):
-            wanted = "a string" if kind is str else "an integer"
-            return f"expected {wanted}, got {_spell(value)}"
-        if kind is str and value != _mend(value):
+        if isinstance(value, str) and value != _escape_surrogates(value):
             return f"{_quote(value)} is not Unicode text: it holds half of a surrogate pair"
-        if feature.open_categories or not known:
-            return _out_of_range(value, self._dtypes[feature.input]) if kind is int else None
-        if value in self._categories[feature.name]:
+        if is_open(feature) or value in self._categories[feature.name]:
             return None
-        hint = self._nearest(value, known) if kind is str else ""
+        known = feature.categories or []
+        hint = self._nearest(value, known) if isinstance(value, str) else ""
         return f"unknown category {_quote(value)}.{hint} Known are: {_list(known)}"
 
     def _check_names(self, index: int, item: dict[str, Any]) -> None:
@@ -154,7 +150,7 @@ class RowChecker:
         extra = [name for name in item if name not in self._known]
         for name in self._listed(extra):
             hint = self._nearest(name, absent) or f" The features are: {_list(self._names)}"
-            shown = _mend(name[:_NAME_LENGTH])
+            shown = _escape_surrogates(name[:_NAME_LENGTH])
             self._faults.append(Fault(index, shown, f"the model has no such feature.{hint}"))
 
     def _listed(self, wrong: list[str]) -> list[str]:
@@ -179,15 +175,10 @@ class RowChecker:
         wanted = f"{len(self._names)} values in the order {_list(self._names)}"
         if isinstance(item, list):
             return f"the row has {len(item)} values, the model takes {wanted}"
-        return f"the row is {_spell(item)}: send a record, or {wanted}"
+        return f"the row is {_describe(item)}: send a record, or {wanted}"
 
 
 _MISSING: Any = object()
-_WANTED = {
-    "number": ("a number", int | float),
-    "integer": ("an integer", int),
-    "boolean": ("true or false", bool),
-}
 
 
 def _wrong_value(feature: Feature, value: Any, dtype: np.dtype[Any] | None) -> str | None:
@@ -196,34 +187,24 @@ def _wrong_value(feature: Feature, value: Any, dtype: np.dtype[Any] | None) -> s
     if isinstance(value, float) and not math.isfinite(value):
         instead = "; send null for an unknown value" if feature.nullable else ""
         return f"{_literal(value)} is not a finite number{instead}"
-    if feature.kind == "category":
-        return None
-    wanted: Any
-    words, wanted = _WANTED[feature.kind]
-    # A bool is an int to Python, and is not one to a caller.
-    if not isinstance(value, wanted) or (isinstance(value, bool) and feature.kind != "boolean"):
-        return f"expected {words}, got {_spell(value)}"
-    return None if feature.kind == "boolean" else _out_of_range(value, dtype)
+    rule = rule_of(feature)
+    if not rule.accepts(value):
+        return f"expected {rule.expected}, got {_describe(value)}"
+    # The list of an integer category is within int64.
+    is_ranged = isinstance(value, int | float) and (feature.kind != "category" or is_open(feature))
+    return _out_of_range(value, dtype) if is_ranged and feature.kind != "boolean" else None
 
 
 def _out_of_range(value: float, dtype: np.dtype[Any] | None) -> str | None:
     if dtype is None or dtype.kind not in "iuf":
         return None
-    low, high = _bounds(dtype)
+    low, high = element_range(dtype)
     if low <= value <= high:
         return None
     return f"{value:g} is out of the range of {dtype.name}"
 
 
-def _bounds(dtype: np.dtype[Any]) -> tuple[float, float]:
-    if dtype.kind == "f":
-        limits = np.finfo(dtype)
-        return float(limits.min), float(limits.max)
-    whole = np.iinfo(dtype)
-    return int(whole.min), int(whole.max)
-
-
-def _spell(value: Any) -> str:
+def _describe(value: Any) -> str:
     match value:
         case None:
             return "null"
@@ -240,12 +221,12 @@ def _spell(value: Any) -> str:
 
 
 def _quote(value: Any) -> str:
-    text = _mend(str(value))
+    text = _escape_surrogates(str(value))
     return f"'{text[:60]}...'" if len(text) > 60 else f"'{text}'"
 
 
-def _mend(text: str) -> str:
-    """Spell half a surrogate pair, which JSON can say and UTF-8 cannot, as its escape."""
+def _escape_surrogates(text: str) -> str:
+    """Return text with half surrogate pairs, which UTF-8 lacks, as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

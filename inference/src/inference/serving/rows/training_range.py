@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from inference.model.signature import element_range
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -75,8 +77,8 @@ class TrainingRange:
         if known is None:
             lows, highs = self._lows, self._highs
             if dtype.kind == "f":  # beyond the type a bound would be infinite, and infinity inside
-                most = float(np.finfo(dtype).max)
-                lows, highs = lows.clip(-most, most), highs.clip(-most, most)
+                finite = element_range(dtype)
+                lows, highs = lows.clip(*finite), highs.clip(*finite)
             known = lows.astype(dtype), highs.astype(dtype)
             self._typed_bounds[dtype] = known
         return known

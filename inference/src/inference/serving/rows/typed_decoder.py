@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from inference.model.feature_rules import json_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +21,6 @@ _OPENING = re.compile(rb"[ \t\r\n]*+(\[?)[ \t\r\n]*+([\[{]?)")
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _LISTS = (b"[{", b"[[")
 _NOTHING = msgspec.Raw()
-_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class TypedDecoder:
@@ -38,7 +39,7 @@ class TypedDecoder:
         self._values: Callable[[msgspec.Struct], Row] = (
             (lambda record: astuple(record)[:width]) if unused else astuple
         )
-        types = [_type_of(feature) for feature in features]
+        types = [json_type_of(feature) for feature in features]
         row: Any = tuple[tuple(types)]  # type: ignore[misc]
         self._one_record: Any = _leave
         self._records: Any = _leave
@@ -100,21 +101,3 @@ def record_of(
 
 def _leave(_: bytes) -> Any:
     raise msgspec.ValidationError("records of such names are the careful reader's")
-
-
-def _type_of(feature: Feature) -> Any:
-    kind: Any
-    match feature.kind:
-        case "number":
-            kind = float
-        case "integer":
-            kind = _INT64
-        case "boolean":
-            kind = bool
-        case "category":
-            values = tuple(feature.categories or ())
-            if feature.open_categories or not values:
-                kind = int if values and not isinstance(values[0], str) else str
-            else:
-                kind = Literal[values]
-    return kind | None if feature.nullable else kind

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import numpy as np
 
+from inference.model.feature_rules import INT64_MAX
+from inference.model.signature import element_range
 from inference.serving.tensors.query import Query, RequestedOutput, tensor_outputs
 from inference.serving.tensors.values import to_values
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_JSON = "FP16"
-_LARGEST_INTEGER = 2**63 - 1  # which a decoder can compare with
 
 _encode = msgspec.json.Encoder().encode
 
@@ -157,9 +158,8 @@ def _element(dtype: np.dtype[Any]) -> Any:
     """Give the type of a value that fits an array's type without becoming another one."""
     if dtype.kind == "b":
         return bool
+    low, high = element_range(dtype)
     if dtype.kind == "f":
-        most = float(np.finfo(dtype).max)
-        return Annotated[float, msgspec.Meta(ge=-most, le=most)]
-    limits = np.iinfo(dtype)
-    high = min(int(limits.max), _LARGEST_INTEGER)
-    return Annotated[int, msgspec.Meta(ge=int(limits.min), le=high)]
+        return Annotated[float, msgspec.Meta(ge=low, le=high)]
+    # A decoder compares with 64-bit integers only.
+    return Annotated[int, msgspec.Meta(ge=low, le=min(high, INT64_MAX))]

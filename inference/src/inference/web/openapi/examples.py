@@ -12,7 +12,7 @@ import msgspec
 
 from inference.errors import RookeryError
 from inference.logs import fields
-from inference.model.contract import label_key
+from inference.model.labels import label_key
 from inference.serving.rows.reader import RowReader
 from inference.web.errors.problem import describe
 

@@ -33,12 +33,12 @@ PENGUIN = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 
 @pytest.fixture(scope="module")
 def of_penguins() -> RowReader:
-    return RowReader(Servable("penguins", 1, penguins()), max_rows=5)
+    return RowReader(Servable.load("penguins", 1, penguins()), max_rows=5)
 
 
 @pytest.fixture(scope="module")
 def of_mixed() -> RowReader:
-    return RowReader(Servable("mixed", 1, mixed()), max_rows=100_000)
+    return RowReader(Servable.load("mixed", 1, mixed()), max_rows=100_000)
 
 
 def faults(reader: RowReader, document: Any) -> list[tuple[int, str | None, str]]:
@@ -247,7 +247,7 @@ def test_a_feature_may_have_any_name(of_penguins: RowReader) -> None:
     features = [Feature(name, "number", "X") for name in names]
     spelt = classifier_graph(SPECIES)
     reader = RowReader(
-        Servable("m", 1, with_contract(spelt, contract(features, SPECIES))), max_rows=5
+        Servable.load("m", 1, with_contract(spelt, contract(features, SPECIES))), max_rows=5
     )
     values = list(PENGUIN.values())
     record = dict(zip(names, values, strict=True))
@@ -268,7 +268,7 @@ def test_many_misspelt_features_cost_little() -> None:
         [value("X", 1, "n", 400)],
         [value("label", 1, "n", 400)],
     )
-    reader = RowReader(Servable("wide", 1, with_contract(spelt, contract(features, None))),
+    reader = RowReader(Servable.load("wide", 1, with_contract(spelt, contract(features, None))),
                        max_rows=1000)  # fmt: skip
     record = {f"featur_{i}": 1 for i in range(400)}
     begin = time.perf_counter()
@@ -282,7 +282,9 @@ def test_a_large_integer_category_is_out_of_range() -> None:
     spelt = graph(
         [node("Identity", ["X"], ["label"])], [value("X", 7, "n", 1)], [value("label", 7, "n", 1)]
     )
-    reader = RowReader(Servable("c", 1, with_contract(spelt, contract(features, None))), max_rows=9)
+    reader = RowReader(
+        Servable.load("c", 1, with_contract(spelt, contract(features, None))), max_rows=9
+    )
     assert reader.read(b'{"c": 77}').feeds["X"].tolist() == [[77]]
     [(_, feature, reason)] = faults(reader, {"c": 2**64})
     assert feature == "c"
@@ -314,7 +316,7 @@ def _reader_with_unused(*unused: str) -> RowReader:
         [node("Identity", ["X"], ["label"])], [value("X", 1, "n", 2)], [value("label", 1, "n", 2)]
     )
     described = contract(features, None, targets=["a", "b"], unused=list(unused))
-    return RowReader(Servable("m", 1, with_contract(spelt, described)), max_rows=5)
+    return RowReader(Servable.load("m", 1, with_contract(spelt, described)), max_rows=5)
 
 
 @pytest.mark.parametrize(

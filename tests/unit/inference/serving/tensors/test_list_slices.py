@@ -70,7 +70,7 @@ def _rows(chance: np.random.Generator, count: int) -> list[Any]:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.usefixtures("cut_at")
 def test_rows_in_pieces_are_the_same_rows(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = RowReader(Servable("m", 1, mixed()), max_rows=1000)
+    reader = RowReader(Servable.load("m", 1, mixed()), max_rows=1000)
     chance = np.random.default_rng(seed)
     for indent in (None, 1):
         body = json.dumps(_rows(chance, 200), indent=indent, ensure_ascii=seed == 1).encode()
@@ -88,7 +88,7 @@ def test_rows_in_pieces_are_the_same_rows(seed: int, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("cut_at")
 def test_faults_in_pieces_are_the_same_faults() -> None:
-    reader = RowReader(Servable("m", 1, mixed()), max_rows=1000)
+    reader = RowReader(Servable.load("m", 1, mixed()), max_rows=1000)
     wrong = [_MIXED | {"age": "x"}, [1], 7, _MIXED | {"wild": [1, 2], "more": {"a": 1}}, "x", []]
     rows = [_MIXED, *wrong] * 10
     with pytest.raises(RowsError) as caught:
@@ -105,7 +105,7 @@ def test_faults_in_pieces_are_the_same_faults() -> None:
 def test_whatever_comes_in_pieces_is_answered_as_if_it_was_whole(
     content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    servable = Servable("m", 1, content)
+    servable = Servable.load("m", 1, content)
     reader = RowReader(servable, max_rows=50)
     features = servable.features or ()
     record = {f.name: f.example for f in features}
@@ -291,7 +291,7 @@ def test_a_request_that_only_costs_is_refused_at_little_cost(kind: str) -> None:
 @pytest.mark.parametrize("kind", _COSTLY_ROWS)
 def test_rows_that_only_cost_are_refused_at_little_cost(kind: str) -> None:
     body = _COSTLY_ROWS[kind]
-    reader = RowReader(Servable("m", 1, penguins()), max_rows=100_000)
+    reader = RowReader(Servable.load("m", 1, penguins()), max_rows=100_000)
     _refuses_cheaply(lambda: reader.read(body))
 
 
@@ -316,7 +316,7 @@ _LONGEST = 200_000
 @pytest.mark.parametrize("more", [-1, 0, 1])
 @pytest.mark.parametrize("where", [0, 10_000, 20_000])
 def test_a_row_has_so_many_bytes_at_most(more: int, where: int) -> None:
-    reader = RowReader(Servable("m", 1, penguins()), max_rows=100_000, max_row_bytes=_LONGEST)
+    reader = RowReader(Servable.load("m", 1, penguins()), max_rows=100_000, max_row_bytes=_LONGEST)
     rows = [b"[1,2,3,4]"] * 20_000
     rows.insert(where, b"[1,2,3," + b"4".rjust(_LONGEST + more - 8) + b"]")
     body = b"[" + b",".join(rows) + b"]"
@@ -330,7 +330,7 @@ def test_a_row_has_so_many_bytes_at_most(more: int, where: int) -> None:
 @pytest.mark.parametrize(("count", "fits"), [(19_999, True), (20_000, True), (20_001, False)])
 def test_so_many_rows_and_strings_are_read(count: int, fits: bool) -> None:
     body = json.dumps([_MIXED] * count).encode()
-    servable = Servable("m", 1, mixed())
+    servable = Servable.load("m", 1, mixed())
     for limits in ({"max_rows": 20_000}, {"max_rows": 10**6, "max_strings": 40_000}):
         reader = RowReader(servable, **limits)
         if fits:

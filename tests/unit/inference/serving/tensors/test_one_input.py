@@ -60,7 +60,7 @@ def _check(servable: Servable, body: bytes) -> bool:
 
 @pytest.fixture(scope="module")
 def penguins() -> Servable:
-    return Servable("m", 1, artifacts.penguins())
+    return Servable.load("m", 1, artifacts.penguins())
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_other_requests_are_left_to_the_ordinary_way(penguins: Servable, body: b
 
 @pytest.mark.parametrize("datatype", WITH_JSON)
 def test_every_datatype_is_answered_alike_to_its_limits(datatype: str) -> None:
-    servable = Servable("m", 1, identity(datatype))
+    servable = Servable.load("m", 1, identity(datatype))
     (spec,) = servable.signature.inputs
     array = sample(datatype)
     shape = list(array.shape)
@@ -144,11 +144,11 @@ def test_every_datatype_is_answered_alike_to_its_limits(datatype: str) -> None:
 @pytest.mark.parametrize("datatype", ["FP16", "BYTES"])
 def test_datatypes_without_numbers_in_json_are_left_to_the_ordinary_way(datatype: str) -> None:
     with pytest.raises(ValueError, match="JSON form"):
-        OneInputFastPath(Servable("m", 1, identity(datatype)), MAX_ROWS)
+        OneInputFastPath(Servable.load("m", 1, identity(datatype)), MAX_ROWS)
 
 
 def test_requests_of_more_dimensions_are_answered_alike() -> None:
-    servable = Servable("m", 1, artifacts.images())
+    servable = Servable.load("m", 1, artifacts.images())
     values = np.arange(2 * 3 * 8 * 8).reshape(2, 3, 8, 8)
     shape = list(values.shape)
     for data in (values.tolist(), values.reshape(-1).tolist()):
@@ -161,7 +161,7 @@ def test_requests_of_more_dimensions_are_answered_alike() -> None:
 @pytest.mark.parametrize("content", [several(), artifacts.mixed()])
 def test_other_models_are_left_to_the_ordinary_way(content: bytes) -> None:
     with pytest.raises(ValueError, match="input"):
-        OneInputFastPath(Servable("m", 1, content), MAX_ROWS)
+        OneInputFastPath(Servable.load("m", 1, content), MAX_ROWS)
 
 
 def test_whatever_is_usual_is_answered_alike(penguins: Servable) -> None:

@@ -24,7 +24,7 @@ NAME = Identifier("M", "m")
 
 def load(classes: Any, features: Any = None, **more: Any) -> Servable:
     described = contract(features or measurements(), classes, **more)
-    return Servable(
+    return Servable.load(
         "m", 1, with_contract(classifier_graph(list(more.get("codes", "ab"))), described)
     )
 
@@ -35,7 +35,7 @@ def describe(servable: Servable) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_two_golden_rows_are_shown_with_their_answers() -> None:
-    servable = Servable("m", 1, penguins())
+    servable = Servable.load("m", 1, penguins())
     examples = ModelExamples(servable)
     first, second = examples.requests[LIST]
     assert examples.requests[ONE] == first != second
@@ -75,7 +75,7 @@ def test_a_label_has_the_type_of_the_classes(classes: Any, expected: dict[str, A
 
 
 def test_a_list_cannot_be_taken_for_one_answer() -> None:
-    _, schemas = describe(Servable("m", 1, penguins()))
+    _, schemas = describe(Servable.load("m", 1, penguins()))
     one, many = set(schemas["MAnswer"]["required"]), set(schemas["MAnswers"]["required"])
     assert one - set(schemas["MAnswers"]["properties"])
     assert many - set(schemas["MAnswer"]["properties"])
@@ -85,6 +85,6 @@ def test_a_model_whose_examples_fail_is_described_without_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ModelExamples, "_choose", lambda _: 1 / 0)
-    operation, schemas = describe(Servable("m", 1, penguins()))
+    operation, schemas = describe(Servable.load("m", 1, penguins()))
     assert "examples" not in operation["requestBody"]["content"]["application/json"]
     assert "MRecord" in schemas

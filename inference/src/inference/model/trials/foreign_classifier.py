@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inference.errors import RookeryError
-from inference.model.foreign.table import Table, is_distribution, is_labelled_table
 from inference.model.graph.lineage import Lineage
 from inference.model.graph.onnx_file import parse
-from inference.model.run_cost import ended_after
+from inference.model.outputs import Table, is_distribution, is_labelled_table
+from inference.model.trials.run_cost import ended_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,15 @@ _LEAST = 8  # rows without NaN that have to be distributions
 _WORDS = ("", "a", "b", "yes", "The quick brown fox", "1")
 
 
-def examine_table(servable: Servable, data: bytes, seconds: float) -> Table | None:
+def examine_table(
+    servable: Servable, data: bytes, row_outputs: Sequence[str] | None, seconds: float
+) -> Table | None:
     """Find out what a classifier's table holds.
 
     Args:
         servable: A file without a contract.
         data: The same, whole.
+        row_outputs: Names of the outputs that give a value for each row; ``None`` for all.
         seconds: How long trying rows may take.
 
     Returns:
@@ -46,7 +49,7 @@ def examine_table(servable: Servable, data: bytes, seconds: float) -> Table | No
         return None
     label, table = servable.signature.outputs
     lineage = Lineage(parse(data).graph)
-    tried = _try(servable, seconds)
+    tried = _try(servable, seconds) if row_outputs is None or row_outputs else None
     width = tried.shares.shape[1] if tried else max(0, *table.shape[1:], 0)
     classes = lineage.class_names(label.name, table.name, width)
     if classes is not None and (len(classes) > MAX_CLASSES or not (tried and tried.fit(classes))):

@@ -9,11 +9,11 @@ import pytest
 
 from inference.admission.admission import Limits, examine
 from inference.errors import RunTimeoutError
-from inference.model import run_cost as cost
 from inference.model.plan import make_plan
-from inference.model.run_cost import measure_cost
 from inference.model.servable import Servable
 from inference.model.signature import Signature, TensorSpec
+from inference.model.trials import run_cost as cost
+from inference.model.trials.run_cost import measure_cost
 from inference.serving.dispatcher import Dispatcher
 from inference.settings import Settings
 from inference.telemetry.counters import Counters
@@ -86,7 +86,7 @@ def test_a_graph_of_fixed_shape_is_timed_at_one_size(
 
 def test_a_step_that_takes_too_long_after_all_is_ended() -> None:
     """A loop as long as its rows are many, cubed: nothing tells before."""
-    endless = Servable("m", 1, GRAPHS["Loop"])
+    endless = Servable.load("m", 1, GRAPHS["Loop"])
     turns = {1: 1, 8: 2**62}
 
     class Growing:
@@ -153,7 +153,7 @@ def test_short_texts_run_on_the_loop_and_long_ones_do_not(path: Path) -> None:
     assert report.fixed_sizes
     assert 100 < report.inline_text < 128 * 16 * 1024
     plan = make_plan(report.cost_us, batchable=False, inline_text=report.inline_text)
-    servable = Servable("m", 1, words(), plan=plan)
+    servable = Servable.load("m", 1, words(), plan=plan)
     dispatcher = Dispatcher(Settings(), Counters("waiting", 1))
 
     def is_inline(rows: int, characters: int) -> bool:

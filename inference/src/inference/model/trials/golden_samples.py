@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.errors import ArtifactError
-from inference.model.run_cost import LONGEST_RUN, ROW_COUNTS, ended_after
+from inference.model.trials.run_cost import LONGEST_RUN, ROW_COUNTS, ended_after
 
 if TYPE_CHECKING:
-    from inference.model.contract import Contract, Label, Sample
+    from inference.model.contract import Contract, Sample
     from inference.model.servable import Servable
     from inference.model.session import Stop
 
@@ -106,7 +106,8 @@ def _answers(
     if labels.ndim > 1 and labels.shape[1] == 1:
         labels = labels[:, 0]
     tables: list[Any] = [None] * len(rows) if len(results) == 1 else list(results[1])
-    return list(zip(labels.tolist(), tables, strict=True))
+    decoded = servable.labels.decode_all(labels) if labels.ndim == 1 else labels.tolist()
+    return list(zip(decoded, tables, strict=True))
 
 
 def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, Any]) -> float:
@@ -114,10 +115,9 @@ def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, 
     tolerance = contract.parity.tolerance + _ROUNDING
     if contract.task == "regression":
         return _compare_values(index, sample.label, label, tolerance)
-    decoded = _decode(contract, label)
-    if decoded != sample.label:
+    if label != sample.label:
         raise ArtifactError(
-            f"golden sample {index} is answered {decoded!r}, the original answered {sample.label!r}"
+            f"golden sample {index} is answered {label!r}, the original answered {sample.label!r}"
         )
     if sample.probabilities is None or probabilities is None:
         return 0.0
@@ -146,11 +146,3 @@ def _bounded(index: int, difference: float, tolerance: float) -> float:
             f"the recorded tolerance is {tolerance:.3g}"
         )
     return difference
-
-
-def _decode(contract: Contract, label: Any) -> Label:
-    encoded = contract.outputs.encoded_classes
-    if encoded is None or contract.classes is None or label not in encoded:
-        decoded: Label = label
-        return decoded
-    return contract.classes[encoded.index(label)]

@@ -1,1 +1,0 @@
-"""Files without a contract: what their graphs say of themselves."""
