@@ -15,7 +15,7 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from inference.access.rate_limit import RATE_BYTES
-from inference.access.setup import build_gate
+from inference.access.setup import build_authorizer
 from inference.admission.admission import examine_aside, read_aside
 from inference.logs import ONCE_BYTES
 from inference.repository.operator_state import StateFile
@@ -37,7 +37,7 @@ from inference.web.fast.predict import PredictRoutes
 from inference.web.fast.routes import FastRoutes
 from inference.web.message.body import Bodies
 from inference.web.methods import Methods
-from inference.web.middleware import Guard
+from inference.web.middleware import RequestMiddleware
 from inference.web.openapi.document import OpenApiDocument, operation_id
 from inference.web.readiness import Readiness
 from inference.web.trailing_slash import TrailingSlash
@@ -94,7 +94,7 @@ def create_app(
     repository = Repository(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
-    gate = build_gate(settings, recorder, place)
+    authorizer = build_authorizer(settings, recorder, place)
     bodies = Bodies(settings.bodies_bytes)
     dispatcher = Dispatcher(settings, recorder.waiting, retire)
     latency = recorder.latency
@@ -123,7 +123,7 @@ def create_app(
                 reception = Reception(
                     max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds
                 )
-                calls = Calls(gate, bodies, reception)
+                calls = Calls(authorizer, bodies, reception)
                 await stack.enter_async_context(serving(service, calls, repository, settings))
             yield
         dispatcher.close()
@@ -139,7 +139,7 @@ def create_app(
     )
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
     add_docs_pages(app, proxies)
-    OpenApiDocument(app, repository, keyed=gate is not None, proxies=proxies).install()
+    OpenApiDocument(app, repository, keyed=authorizer is not None, proxies=proxies).install()
     app.include_router(models_router(repository, state_file))
     readiness = Readiness(repository)
     app.include_router(health_router(repository, readiness))
@@ -153,18 +153,18 @@ def create_app(
 
     predict = PredictRoutes(repository, Predictors(settings, dispatcher), latency)
     infer = InferRoutes(repository, inferrer, latency)
-    guard = Guard(
+    middleware = RequestMiddleware(
         Methods(app, app, lambda path: predict.takes(path) or infer.takes(path)),
-        gate,
+        authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         log_requests=settings.log_requests,
     )
     return FastRoutes(
-        TrailingSlash(guard),
+        TrailingSlash(middleware),
         [predict, infer],
         max_body_bytes=settings.max_body_bytes,
         bodies=bodies,
-        gate=gate,
+        authorizer=authorizer,
         browsers=browser_policy(settings, proxies),
         log_requests=settings.log_requests,
         readiness=readiness,

@@ -88,7 +88,7 @@ def call(channel: grpc.Channel, keys: dict[str, tuple[str, str]]) -> Callable[..
 def _code(answer: pb.ModelStreamInferResponse) -> grpc.StatusCode:
     """Tell why a message of a stream was denied; a stream goes on all the same."""
     told = {
-        "has not the scope": grpc.StatusCode.PERMISSION_DENIED,
+        "lacks scope": grpc.StatusCode.PERMISSION_DENIED,
         "requests a second": grpc.StatusCode.RESOURCE_EXHAUSTED,
         "key": grpc.StatusCode.UNAUTHENTICATED,
     }

@@ -237,7 +237,7 @@ def test_keys_are_replaced_without_a_restart(
     assert (status(old), status(new)) == (401, 200)
     file.write_text("no line of keys")
     assert status(new) == 200
-    assert "the keys stay as they were" in service.log
+    assert "the previous API keys stay valid" in service.log
     file.unlink()
     assert status(new) == 200
     file.write_text("")
@@ -272,8 +272,8 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(
     ("content", "reason"),
     [
         (None, "cannot be read: No such file"),
-        ("", "holds no key"),
-        ("me predict\n", "line 1: a line has to be"),
+        ("", "contains no key"),
+        ("me predict\n", "line 1: a line must be"),
         ("me predict,root sha256:" + "0" * 64, "the scopes are predict and admin"),
         ("# x\n\nme predict sha256:0", "line 3: the third part"),
         ("\x00é".encode("latin-1"), "it is not text"),
@@ -297,5 +297,9 @@ def test_other_machines_are_let_in_only_on_purpose(
 ) -> None:
     service = make_service(host=host)
     assert service.run().wait(20) == 2
-    for part in (f"INFERENCE_HOST={host} lets", "inference key NAME", "ALLOW_ANONYMOUS=true"):
+    for part in (
+        f"INFERENCE_HOST={host} is reachable",
+        "inference key NAME",
+        "ALLOW_ANONYMOUS=true",
+    ):
         assert part in service.log

@@ -95,7 +95,7 @@ def test_what_happens_once_is_logged_once_by_all_workers(
     for _ in range(60):  # so that each worker is asked, and reads the keys
         with httpx.Client(base_url=service.client.base_url, trust_env=False) as client:
             assert client.get("/models", headers={"x-api-key": key}).status_code == 200
-    once.append("the keys were read: me, other")
+    once.append("API keys read: me, other")
     eventually(lambda: once[-1] in service.log)
     assert service.stop() == 0
     assert {text: service.log.count(text) for text in once} == dict.fromkeys(once, 1)

@@ -1,1 +1,1 @@
-"""Who may do what, and how often: keys, scopes, rates. None of it runs without a keys file."""
+"""API keys, scopes and rate limits. Active only if a file of keys is set."""

@@ -1,13 +1,13 @@
-"""API keys: how one is made, and how the file of keys spells it.
+"""API keys: how one is generated, and the format of the file of keys.
 
-A line of the file is ``NAME SCOPES sha256:HEX``, the scopes with commas between them::
+A line of the file is ``NAME SCOPES sha256:HEX``, with the scopes separated by commas::
 
     # made by 'inference key', without the keys themselves
     ci      predict        sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     ops     predict,admin  sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
 
-A key has 256 random bits, so its plain SHA-256 gives nothing away and costs nothing: slow hashes
-are for passwords, which people choose and which can therefore be guessed.
+A key has 256 random bits, so plain SHA-256 is safe. Slow hashes protect passwords, which can be
+guessed because people choose them.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 SCOPES = ("predict", "admin")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_PREFIX = "rk_"  # lets scanners of source code find a key that was committed
+_PREFIX = "rk_"  # lets secret scanners find a committed key
 
 
 class Caller(NamedTuple):
-    """Whom a key belongs to.
+    """The owner of a key.
 
     Attributes:
-        name: The key's id, told in logs and metrics.
-        scopes: What it may do.
+        name: The name of the key in logs and metrics.
+        scopes: What the key allows.
         digest: SHA-256 of the key.
     """
 
@@ -43,13 +43,13 @@ class Caller(NamedTuple):
 
 
 def make_key(name: str, scopes: Iterable[str]) -> tuple[str, str]:
-    """Make a key.
+    """Generate a key.
 
     Returns:
-        The key, and its line for the file.
+        The key, and its line in the file.
 
     Raises:
-        SettingError: The name or a scope is none.
+        SettingError: The name or a scope is invalid.
     """
     key = _PREFIX + secrets.token_urlsafe(32)
     line = f"{name} {','.join(scopes)} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
@@ -58,34 +58,35 @@ def make_key(name: str, scopes: Iterable[str]) -> tuple[str, str]:
 
 
 def read_line(line: str) -> Caller:
-    """Read one line of the file.
+    """Parse one line of the file.
 
     Raises:
-        SettingError: It is not of the form; says what is wrong, and not what the line holds.
+        SettingError: The line is invalid. The message does not contain the line, which may hold
+            a key.
     """
     parts = line.split()
     if len(parts) != 3:
-        raise SettingError("a line has to be 'NAME SCOPES sha256:HEX'")
+        raise SettingError("a line must be 'NAME SCOPES sha256:HEX'")
     name, scopes, digest = parts
     if _NAME.fullmatch(name) is None:
-        raise SettingError("a key's name has letters, digits, '.', '_' and '-', at most 64 of them")
+        raise SettingError("a key's name has at most 64 letters, digits, '.', '_' and '-'")
     asked = scopes.split(",")
     if not set(asked) <= set(SCOPES):
-        raise SettingError(f"the scopes are {' and '.join(SCOPES)}, with a comma between them")
+        raise SettingError(f"the scopes are {' and '.join(SCOPES)}, separated by commas")
     found = _DIGEST.fullmatch(digest)
     if found is None:
-        raise SettingError("the third part has to be 'sha256:' and 64 hexadecimal digits")
+        raise SettingError("the third part must be 'sha256:' and 64 hexadecimal digits")
     return Caller(name, frozenset(asked), bytes.fromhex(found[1]))
 
 
 def read_lines(text: str) -> dict[bytes, Caller]:
-    """Read a file's content; ``#`` begins a comment.
+    """Parse the content of a file of keys; ``#`` begins a comment.
 
     Returns:
         The callers by digest.
 
     Raises:
-        SettingError: A line is wrong, or a name or a key stands twice; names the line's number.
+        SettingError: A line is invalid, or repeats a name or a key; states the line number.
     """
     callers: dict[bytes, Caller] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -97,6 +98,6 @@ def read_lines(text: str) -> dict[bytes, Caller]:
         except SettingError as error:
             raise SettingError(f"line {number}: {error}") from None
         if caller.digest in callers or caller.name in {c.name for c in callers.values()}:
-            raise SettingError(f"line {number}: its name or its key stands in the file twice")
+            raise SettingError(f"line {number}: its name or its key is in the file twice")
         callers[caller.digest] = caller
     return callers

@@ -1,11 +1,11 @@
-"""The gate: lets a request in, or raises why not. The same for every protocol."""
+"""Authorize requests by API key, scope and rate, for every protocol."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
-from inference.access.scopes import Need
+from inference.access.scopes import RequiredScope
 from inference.errors import ClientError, ForbiddenError, UnknownCallerError
 from inference.logs import KEY_ID, fields
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inference.access.api_key import Caller
-    from inference.access.key_store import Keyring
-    from inference.access.rate_limit import Rates
+    from inference.access.key_store import KeyStore
+    from inference.access.rate_limit import RateLimiter
     from inference.telemetry.counters import Counters
 
     Headers = Iterable[tuple[bytes, bytes]]
@@ -24,106 +24,106 @@ logger = logging.getLogger(__name__)
 _BEARER = b"bearer "
 
 
-class Gate:
+class Authorizer:
     """Checks keys, scopes and rates.
 
     Args:
-        keyring: The keys.
-        rates: How often each may ask; ``None`` for no limit.
-        counters: Where requests are counted by key and outcome.
+        keys: The valid keys.
+        limiter: Limits the rate of each key; ``None`` for no limit.
+        counters: Counts requests by key and outcome.
     """
 
-    def __init__(self, keyring: Keyring, rates: Rates | None, counters: Counters) -> None:
-        self._keyring = keyring
-        self._rates = rates
+    def __init__(self, keys: KeyStore, limiter: RateLimiter | None, counters: Counters) -> None:
+        self._keys = keys
+        self._limiter = limiter
         self._counters = counters
 
-    def admit(self, headers: Headers, need: Need) -> Caller | None:
-        """Let a request in: :meth:`identify` and :meth:`charge` in one.
+    def admit(self, headers: Headers, required: RequiredScope) -> Caller | None:
+        """Authorize and charge a complete request.
 
         Raises:
-            UnknownCallerError: There is no key, or none that is known.
-            ForbiddenError: The key has not the scope.
-            RateError: The key has asked too often.
+            UnknownCallerError: No key, or an unknown key.
+            ForbiddenError: The key lacks the scope.
+            RateError: The key exceeds its rate.
         """
-        caller = self.identify(headers, need)
-        self.charge(caller, need)
+        caller = self.authorize(headers, required)
+        self.charge(caller, required)
         return caller
 
-    def identify(self, headers: Headers, need: Need) -> Caller | None:
-        """Find out whose request it is, before any of its body is read; note its key for the log.
+    def authorize(self, headers: Headers, required: RequiredScope) -> Caller | None:
+        """Check key and scope before the body is read, and set the key's name for the log.
 
         Args:
-            headers: Names in lower case; for gRPC its metadata.
-            need: What the request needs.
+            headers: Names in lower case; for gRPC the call's metadata.
+            required: The scope that the route requires.
 
         Returns:
-            Whose request it is; ``None`` where nothing is needed and nobody is known.
+            The caller; ``None`` if the route requires no key and the request has no known one.
 
         Raises:
-            UnknownCallerError: There is no key, or none that is known.
-            ForbiddenError: The key has not the scope.
+            UnknownCallerError: No key, or an unknown key.
+            ForbiddenError: The key lacks the scope.
         """
         key = presented_key(headers)
-        caller = None if key is None else self._keyring.find(key)
+        caller = None if key is None else self._keys.find(key)
         name = "" if caller is None else caller.name
         KEY_ID.set(name or None)
-        if need is Need.NOTHING:
+        if required is RequiredScope.NONE:
             return caller
         try:
             if caller is None:
                 raise UnknownCallerError(
-                    "this service needs a key: send it as 'Authorization: Bearer KEY' or as "
-                    "'X-API-Key: KEY'"
+                    "this service requires an API key: send it as 'Authorization: Bearer KEY' or "
+                    "as 'X-API-Key: KEY'"
                     if key is None
-                    else "the key is not known to this service; it may have been replaced"
+                    else "the API key is unknown; it may have been replaced"
                 )
-            if need is not Need.ANY_KEY and need.value not in caller.scopes:
-                raise ForbiddenError(f"key '{name}' has not the scope '{need.value}'")
+            if required is not RequiredScope.ANY_KEY and required.value not in caller.scopes:
+                raise ForbiddenError(f"API key '{name}' lacks scope '{required.value}'")
         except ClientError as error:
             self._count(name, str(error.status))
             raise
         return caller
 
-    def charge(self, caller: Caller | None, need: Need) -> None:
-        """Count a request that has come whole, and that is answered next.
+    def charge(self, caller: Caller | None, required: RequiredScope) -> None:
+        """Count an authorized, complete request against the rate of its key.
 
         Raises:
-            RateError: The key has asked too often.
+            RateError: The key exceeds its rate.
         """
-        if caller is None or need is Need.NOTHING:
+        if caller is None or required is RequiredScope.NONE:
             return
         try:
-            if self._rates is not None:
-                self._rates.take(caller)
+            if self._limiter is not None:
+                self._limiter.take(caller)
         except ClientError as error:
             self._count(caller.name, str(error.status))
             raise
         self._count(caller.name, "admitted")
 
-    def is_welcome(self, headers: Headers, need: Need) -> bool:
-        """Tell whether a request has a key for what it needs, and count nothing."""
+    def is_authorized(self, headers: Headers, required: RequiredScope) -> bool:
+        """Whether the request's key has the scope. Counts and logs nothing."""
         key = presented_key(headers)
-        caller = None if key is None else self._keyring.find(key)
-        return caller is not None and need.value in caller.scopes
+        caller = None if key is None else self._keys.find(key)
+        return caller is not None and required.value in caller.scopes
 
     def _count(self, name: str, outcome: str) -> None:
         self._counters.values[self._counters.find((name, outcome))] += 1.0
 
 
 def log_denied(what: str, error: ClientError) -> None:
-    """Log that a request was not let in.
+    """Log that a request was denied.
 
     Args:
-        what: What was asked for.
-        error: What the gate raised.
+        what: Method and path, or the name of the call.
+        error: The error that the client gets.
     """
-    told = fields("denied", what=what, status=error.status)
-    logger.warning("denied with %d: %s: %s", error.status, what, error, extra=told)
+    extra = fields("denied", what=what, status=error.status)
+    logger.warning("denied with %d: %s: %s", error.status, what, error, extra=extra)
 
 
 def presented_key(headers: Headers) -> bytes | None:
-    """Find the key that a request shows; ``Authorization`` goes before ``X-API-Key``."""
+    """Return the key in a request's headers; ``Authorization`` goes before ``X-API-Key``."""
     other = None
     for name, value in headers:
         if name == b"authorization" and value[:7].lower() == _BEARER:

@@ -1,4 +1,4 @@
-"""The keys that are valid now: the file's, read again as soon as it changes."""
+"""The valid keys: those in the file of keys, which is read again when it changes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Keyring:
-    """The callers that are let in.
+class KeyStore:
+    """The callers by key.
 
-    A file that is changed to something that is no file of keys, or that is gone, changes nothing:
-    a slip of the hand must not lock everybody out. Who is to be locked out is taken out of the
-    file.
+    If the file disappears or becomes invalid, the previous keys stay valid, so that a typing error
+    does not lock out all callers. To revoke a key, remove its line.
 
     Args:
         path: The file of keys.
 
     Raises:
-        SettingError: It cannot be read, is no file of keys, or holds none.
+        SettingError: The file cannot be read, is invalid, or contains no key.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,14 +45,14 @@ class Keyring:
             ) from None
         if not self._callers:
             raise SettingError(
-                f"INFERENCE_API_KEYS_FILE: {path} holds no key: make one with 'inference key NAME'"
+                f"INFERENCE_API_KEYS_FILE: {path} contains no key: "
+                "make one with 'inference key NAME'"
             )
 
     def find(self, key: bytes) -> Caller | None:
-        """Find whom a key belongs to; a stat more than the look-up.
+        """Return the owner of a key; ``None`` if the key is unknown. Checks the file with a stat.
 
-        The look-up is by digest, so its time says nothing about any key: who could choose a digest
-        would have to know the key.
+        The look-up is by digest, so its duration reveals nothing about a key.
         """
         self._refresh()
         digest = hashlib.sha256(key).digest()
@@ -63,7 +62,7 @@ class Keyring:
         return caller
 
     def _read(self) -> dict[bytes, Caller] | None:
-        """Read the callers by digest; ``None`` when the file has not changed."""
+        """Read the callers by digest; ``None`` if the file has not changed."""
         content = self._file.read_if_changed()
         if content is None:
             return None
@@ -79,12 +78,12 @@ class Keyring:
         except (OSError, SettingError) as error:
             if not self._unreadable:
                 self._unreadable = True
-                logger.error(  # noqa: TRY400 - the message says it all
-                    "the keys stay as they were: %s", error, extra=fields("keys-unreadable")
+                logger.error(  # noqa: TRY400 - a traceback adds nothing
+                    "the previous API keys stay valid: %s", error, extra=fields("keys-unreadable")
                 )
             return
         if callers is None:
             return
         self._callers, self._unreadable = callers, False
         names = sorted(caller.name for caller in callers.values())
-        logger.info("the keys were read: %s", ", ".join(names), extra=fields("keys", keys=names))
+        logger.info("API keys read: %s", ", ".join(names), extra=fields("keys", keys=names))

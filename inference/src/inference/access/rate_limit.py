@@ -1,10 +1,10 @@
-"""How often a key may ask: a token bucket per key, shared by all workers.
+"""Rate limits: a token bucket per key, shared by all workers.
 
-Kept as the time at which the bucket will be full again, which is one number per key (the generic
-cell rate algorithm, ITU-T I.371), in memory that the workers share. A bucket that is full says
-nothing, so its slot can be another key's. Nothing is locked: two workers that count at the same
-moment may count one request for two, or one of them finds a slot taken and looks for another; both
-err on the side of answering, and no worker ever waits for one that is stopped.
+A bucket is stored as the time at which it will be full again, one number per key (the generic cell
+rate algorithm, ITU-T I.371), in memory that the workers share. A full bucket holds no information,
+so its slot can be reused for another key. There are no locks: two workers that count at the same
+moment may count two requests as one, or one of them finds a slot taken and uses another. Both admit
+a request too many at most, and no worker ever waits for another.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from inference.access.api_key import Caller
 
 _SLOTS = 65536
-_PROBES = 64  # slots that are looked at for one key
-_TAG_BYTES = 8  # 64 bits of a digest: no two keys of one service agree in as many
+_PROBES = 64  # slots examined for one key
+_TAG_BYTES = 8  # of the digest: enough to tell the keys of one service apart
 _DOUBLE = 8
 RATE_BYTES = _SLOTS * (_TAG_BYTES + _DOUBLE)
 _ROUNDING = 1e-6
 
 
-class Rates:
-    """The buckets.
+class RateLimiter:
+    """Limits the rate of each key.
 
     Args:
-        per_second: How fast a bucket fills, above 0.
-        burst: What a full one holds.
-        section: ``RATE_BYTES`` of memory, zero at first, which other workers may share.
-        clock: Seconds above 0, the same for all processes.
+        per_second: Tokens per second, above 0.
+        burst: Tokens in a full bucket.
+        section: ``RATE_BYTES`` of zeroed memory, which the workers may share.
+        clock: Returns seconds above 0, the same in all processes.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Rates:
         self._full_at = memory[_SLOTS * _TAG_BYTES : RATE_BYTES].cast("d")
 
     def take(self, caller: Caller) -> None:
-        """Take a token.
+        """Take a token from the bucket of a key.
 
         Raises:
-            RateError: There is none.
+            RateError: The bucket is empty.
         """
         now = self._clock()
         tag = int.from_bytes(caller.digest[:_TAG_BYTES], "big")
@@ -75,9 +75,9 @@ class Rates:
         self._full_at[bucket] = full_at + self._interval
 
     def _find(self, tag: int, now: float) -> int:
-        """Find a key's slot, or take one: a new one, or that of a bucket which is full.
+        """Return the slot of a key, or claim one: an unused slot, or that of a full bucket.
 
-        A slot that was used once is never new again, so that whatever lies behind it is found.
+        A slot that was used never becomes unused again, so that the search passes beyond it.
         """
         slots = [(tag + probe) % _SLOTS for probe in range(_PROBES)]
         free = None
@@ -88,7 +88,7 @@ class Rates:
                 free = slot
             if not self._full_at[slot]:
                 break
-        if free is None:  # more keys are busy than there is room for: the one with most left
+        if free is None:  # no slot is free: replace the fullest bucket
             free = min(slots, key=self._full_at.__getitem__)
         self._tags[free] = tag
         self._full_at[free] = now

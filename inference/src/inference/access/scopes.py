@@ -1,13 +1,12 @@
-"""Which scope a route needs.
+"""The scope that each route requires.
 
-What is not listed needs the most: a route that changes something needs ``admin`` unless it is said
-here that it does not.
+A method that changes something requires ``admin``, unless the route is listed here.
 
 =================================================  =================================
-route                                              needs
+route                                              requires
 =================================================  =================================
 liveness and readiness of the service              nothing
-``/docs``, ``/redoc``, ``/openapi.json``, icons    nothing; models are told to keys
+``/docs``, ``/redoc``, ``/openapi.json``, icons    nothing; models are shown to keys only
 predict and infer                                  ``predict``
 any other GET, ``/metrics`` too; the v2 index      any key
 any other method: select, pin, load, unload        ``admin``
@@ -19,10 +18,10 @@ from __future__ import annotations
 import enum
 
 
-class Need(enum.Enum):
-    """What a request needs."""
+class RequiredScope(enum.Enum):
+    """What a request must have: no key, any key, or a key with a scope."""
 
-    NOTHING = "nothing"
+    NONE = "none"
     ANY_KEY = "any"
     PREDICT = "predict"
     ADMIN = "admin"
@@ -49,18 +48,18 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _READING_BY_POST = frozenset({"/v2/repository/index"})
 
 
-def need_of(method: str, path: str) -> Need:
-    """Tell what a request to a route that is not hot needs.
+def required_scope(method: str, path: str) -> RequiredScope:
+    """Return what a route requires. The fast routes are not included: they require ``PREDICT``.
 
     Args:
-        method: In capitals.
-        path: Without a slash at the end.
+        method: In upper case.
+        path: Without a trailing slash.
 
-    >>> need_of("PUT", "/models/penguins/active")
-    <Need.ADMIN: 'admin'>
+    >>> required_scope("PUT", "/models/penguins/active")
+    <RequiredScope.ADMIN: 'admin'>
     """
     if method not in _READING:
-        return Need.ANY_KEY if path in _READING_BY_POST else Need.ADMIN
+        return RequiredScope.ANY_KEY if path in _READING_BY_POST else RequiredScope.ADMIN
     if path in _OPEN or path.startswith(_FILES):
-        return Need.NOTHING
-    return Need.ANY_KEY
+        return RequiredScope.NONE
+    return RequiredScope.ANY_KEY

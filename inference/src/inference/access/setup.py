@@ -1,12 +1,12 @@
-"""The gate that the settings ask for, and whether they may go without one."""
+"""Build the authorizer that the settings ask for, and refuse to serve the network without keys."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.access.authorizer import Gate
-from inference.access.key_store import Keyring
-from inference.access.rate_limit import Rates
+from inference.access.authorizer import Authorizer
+from inference.access.key_store import KeyStore
+from inference.access.rate_limit import RateLimiter
 from inference.errors import SettingError
 
 if TYPE_CHECKING:
@@ -15,33 +15,34 @@ if TYPE_CHECKING:
     from inference.telemetry.recorder import Recorder
 
 
-def build_gate(settings: Settings, recorder: Recorder, place: Place) -> Gate | None:
-    """Make the gate; ``None`` where no keys are asked for.
+def build_authorizer(settings: Settings, recorder: Recorder, place: Place) -> Authorizer | None:
+    """Build the authorizer; ``None`` if no file of keys is set.
 
     Raises:
-        SettingError: There is no such file, or nothing of use in it.
+        SettingError: The file of keys is missing or invalid.
     """
     if settings.api_keys_file is None:
         return None
-    rates = None
+    limiter = None
     if settings.rate_limit:
-        rates = Rates(settings.rate_limit, settings.rate_burst, place.memory.section("rates"))
-    return Gate(Keyring(settings.api_keys_file), rates, recorder.callers)
+        section = place.memory.section("rates")
+        limiter = RateLimiter(settings.rate_limit, settings.rate_burst, section)
+    return Authorizer(KeyStore(settings.api_keys_file), limiter, recorder.callers)
 
 
 def check_exposure(settings: Settings) -> None:
-    """Check that strangers are kept out, or let in on purpose.
+    """Check that an address which other machines can reach has keys, or is open on purpose.
 
     Raises:
-        SettingError: Other machines reach the address, and there are no keys.
+        SettingError: The file of keys is missing or invalid, or the address is open by accident.
     """
     if settings.api_keys_file is not None:
-        Keyring(settings.api_keys_file)
+        KeyStore(settings.api_keys_file)
         return
     if settings.is_loopback or settings.allow_anonymous:
         return
     raise SettingError(
-        f"INFERENCE_HOST={settings.host} lets other machines in, and there are no API keys: name a "
-        "file of them in INFERENCE_API_KEYS_FILE ('inference key NAME' makes one), or let "
-        "every caller in with INFERENCE_ALLOW_ANONYMOUS=true"
+        f"INFERENCE_HOST={settings.host} is reachable from other machines, and there are no API "
+        "keys: set INFERENCE_API_KEYS_FILE to a file of keys ('inference key NAME' makes one), or "
+        "allow every caller with INFERENCE_ALLOW_ANONYMOUS=true"
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 
 from inference.access.authorizer import log_denied
-from inference.access.scopes import Need
+from inference.access.scopes import RequiredScope
 from inference.errors import ClientError, NotReadyError
 from inference.web.errors.oip import describe as describe_error
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from inference.access.api_key import Caller
-    from inference.access.authorizer import Gate
+    from inference.access.authorizer import Authorizer
     from inference.grpc.message_reader import Reception
     from inference.web.message.body import Bodies, Hold
 
@@ -44,13 +44,13 @@ _CODES = {
 }
 # What a call needs that is not listed: any key.
 _NEEDS = {
-    "ServerLive": Need.NOTHING,
-    "ServerReady": Need.NOTHING,
-    "Check": Need.NOTHING,
-    "ModelInfer": Need.PREDICT,
-    "ModelStreamInfer": Need.PREDICT,
-    "RepositoryModelLoad": Need.ADMIN,
-    "RepositoryModelUnload": Need.ADMIN,
+    "ServerLive": RequiredScope.NONE,
+    "ServerReady": RequiredScope.NONE,
+    "Check": RequiredScope.NONE,
+    "ModelInfer": RequiredScope.PREDICT,
+    "ModelStreamInfer": RequiredScope.PREDICT,
+    "RepositoryModelLoad": RequiredScope.ADMIN,
+    "RepositoryModelUnload": RequiredScope.ADMIN,
 }
 
 
@@ -58,13 +58,13 @@ class Calls:
     """Lets calls in, receives their messages, and ends what is left at shutdown.
 
     Args:
-        gate: Asked before each call; ``None`` lets everybody in.
+        authorizer: Asked before each call; ``None`` lets everybody in.
         bodies: Counts the bytes of messages.
         reception: Receives messages.
     """
 
-    def __init__(self, gate: Gate | None, bodies: Bodies, reception: Reception) -> None:
-        self._gate = gate
+    def __init__(self, authorizer: Authorizer | None, bodies: Bodies, reception: Reception) -> None:
+        self._authorizer = authorizer
         self._bodies = bodies
         self._reception = reception
         self._running: set[asyncio.Task[Any]] = set()
@@ -84,7 +84,7 @@ class Calls:
 
         async def answer(_: Any, context: Context) -> Any:
             async with self._answering(context):
-                caller = self._identify(name, context)
+                caller = self._authorize(name, context)
                 with self._bodies.hold() as hold:
                     data = await self._reception.receive(context)
                     hold.take(len(data))
@@ -105,7 +105,7 @@ class Calls:
 
         async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
             async with self._answering(context):
-                self._identify(name, context)
+                self._authorize(name, context)
                 with self._reception.place():
                     while (data := await self._next(context)) is not grpc.aio.EOF:
                         with self._bodies.hold() as hold:
@@ -197,31 +197,31 @@ class Calls:
         if self._is_stopping:
             raise NotReadyError("the service is stopping: try again")
 
-    def _identify(self, name: str, context: Context) -> Caller | None:
-        if self._gate is None:
+    def _authorize(self, name: str, context: Context) -> Caller | None:
+        if self._authorizer is None:
             return None
         metadata = [
             (key.encode(), value if isinstance(value, bytes) else value.encode())
             for key, value in context.invocation_metadata() or ()
         ]
         try:
-            return self._gate.identify(metadata, _NEEDS.get(name, Need.ANY_KEY))
+            return self._authorizer.authorize(metadata, _NEEDS.get(name, RequiredScope.ANY_KEY))
         except ClientError as error:
             log_denied(f"gRPC {name}", error)
             raise
 
     def _charge(self, name: str, caller: Caller | None) -> None:
-        if self._gate is None:
+        if self._authorizer is None:
             return
         try:
-            self._gate.charge(caller, _NEEDS.get(name, Need.ANY_KEY))
+            self._authorizer.charge(caller, _NEEDS.get(name, RequiredScope.ANY_KEY))
         except ClientError as error:
             log_denied(f"gRPC {name}", error)
             raise
 
     def _let_in(self, name: str, context: Context, hold: Hold, data: bytes) -> None:
         hold.take(len(data))
-        self._charge(name, self._identify(name, context))
+        self._charge(name, self._authorize(name, context))
 
     @contextlib.contextmanager
     def _idling(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""The guard in front of the routes that are not hot: ids, keys, bodies, the log of requests.
+"""Middleware in front of all routes except the fast ones: id, key, body, rate, access log.
 
-The order is that of the hot routes: the key, then the body, then the rate, and then the route.
+The order is that of the fast routes: key, body, rate, route.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inference.access.authorizer import log_denied
-from inference.access.scopes import need_of
+from inference.access.scopes import required_scope
 from inference.errors import ClientError, EncodingError, RookeryError
 from inference.logs import KEY_ID, REQUEST_ID
 from inference.web.access_log import log_request
@@ -21,7 +21,7 @@ from inference.web.message.request_id import request_id
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from inference.access.authorizer import Gate
+    from inference.access.authorizer import Authorizer
     from inference.web.message.headers import Headers
 
 
@@ -30,21 +30,26 @@ _DENIALS = frozenset({401, 403, 429})
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
-class Guard:
-    """Asks the gate before each request, and gives each answer its request's id.
+class RequestMiddleware:
+    """Authorizes each request, limits its body, and adds its id to the response.
 
     Args:
-        app: What answers.
-        gate: ``None`` lets everybody in.
-        max_body_bytes: The largest body of a request to these routes.
-        log_requests: Whether every request is logged.
+        app: The application behind it.
+        authorizer: ``None`` disables authentication.
+        max_body_bytes: The largest body that these routes accept.
+        log_requests: Whether to write an access log.
     """
 
     def __init__(
-        self, app: ASGIApp, gate: Gate | None, *, max_body_bytes: int, log_requests: bool
+        self,
+        app: ASGIApp,
+        authorizer: Authorizer | None,
+        *,
+        max_body_bytes: int,
+        log_requests: bool,
     ) -> None:
         self._app = app
-        self._gate = gate
+        self._authorizer = authorizer
         self._max_body_bytes = max_body_bytes
         self._log_requests = log_requests
 
@@ -68,7 +73,7 @@ class Guard:
             await send(message)
 
         try:
-            received = await self._let_in(scope, receive)
+            received = await self._admit(scope, receive)
         except ClientGoneError:
             return
         except RookeryError as error:
@@ -77,25 +82,25 @@ class Guard:
             return
         await self._app(scope, received, send_with_id)
 
-    async def _let_in(self, scope: Scope, receive: Receive) -> Receive:
-        """Ask the gate, and read the body in between; gives what the routes receive.
+    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+        """Authorize the request and read its body. Return the ``receive`` for the routes.
 
         Raises:
-            ClientError: The request is not let in.
+            ClientError: The request is denied, or its body is too large or compressed.
             ClientGoneError: The client is gone.
         """
         headers, method, path = scope["headers"], scope["method"], scope["path"]
-        need = need_of(method, path.rstrip("/") or "/")
+        required = required_scope(method, path.rstrip("/") or "/")
         caller = None
         try:
-            if self._gate is not None:
-                caller = self._gate.identify(headers, need)
+            if self._authorizer is not None:
+                caller = self._authorizer.authorize(headers, required)
             if method not in _WITHOUT_BODY:
                 if content_coding(headers) is not None:
                     raise EncodingError("this route takes no compressed body: send it as it is")
                 receive = await self._receive_whole(headers, receive)
-            if self._gate is not None:
-                self._gate.charge(caller, need)
+            if self._authorizer is not None:
+                self._authorizer.charge(caller, required)
         except ClientError as error:
             if error.status in _DENIALS:
                 log_denied(f"{method} {path}", error)

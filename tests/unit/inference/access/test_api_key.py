@@ -7,8 +7,8 @@ import pytest
 
 from inference.access.api_key import Caller, make_key, read_line, read_lines
 from inference.access.authorizer import presented_key
-from inference.access.rate_limit import RATE_BYTES, Rates
-from inference.access.scopes import Need, need_of
+from inference.access.rate_limit import RATE_BYTES, RateLimiter
+from inference.access.scopes import RequiredScope, required_scope
 from inference.cli import main
 from inference.errors import RateError, SettingError
 
@@ -72,10 +72,10 @@ def test_a_key_is_found_in_the_headers(
 
 
 def test_what_is_not_listed_needs_the_most() -> None:
-    assert need_of("POST", "/anything/new") is Need.ADMIN
-    assert need_of("DELETE", "/healthz") is Need.ADMIN
-    assert need_of("GET", "/anything/new") is Need.ANY_KEY
-    assert need_of("GET", "//healthz") is Need.ANY_KEY
+    assert required_scope("POST", "/anything/new") is RequiredScope.ADMIN
+    assert required_scope("DELETE", "/healthz") is RequiredScope.ADMIN
+    assert required_scope("GET", "/anything/new") is RequiredScope.ANY_KEY
+    assert required_scope("GET", "//healthz") is RequiredScope.ANY_KEY
 
 
 class Clock:
@@ -91,7 +91,7 @@ def _caller(number: int) -> Caller:
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     clock = Clock()
-    rates = Rates(10, 3, clock=clock)
+    rates = RateLimiter(10, 3, clock=clock)
     for _ in range(3):
         rates.take(_caller(1))
     with pytest.raises(RateError, match="key 'k1' makes more than 10 requests a second") as caught:
@@ -114,7 +114,7 @@ def test_a_clock_that_jumps_neither_fills_nor_empties_a_bucket(
     monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
     now = time.time()
-    rates = Rates(0.001, 2)
+    rates = RateLimiter(0.001, 2)
     rates.take(_caller(1))
     monkeypatch.setattr(time, "time", lambda: now + jump)
     rates.take(_caller(1))
@@ -124,7 +124,7 @@ def test_a_clock_that_jumps_neither_fills_nor_empties_a_bucket(
 
 def test_workers_share_the_buckets() -> None:
     clock, section = Clock(), memoryview(bytearray(RATE_BYTES))
-    first, second = (Rates(1, 2, section, clock=clock) for _ in range(2))
+    first, second = (RateLimiter(1, 2, section, clock=clock) for _ in range(2))
     first.take(_caller(1))
     second.take(_caller(1))
     for rates in (first, second):
@@ -135,7 +135,7 @@ def test_workers_share_the_buckets() -> None:
 def test_no_two_keys_share_a_bucket() -> None:
     """Not even those whose digests begin alike; and in every worker each finds its own."""
     clock, section = Clock(), memoryview(bytearray(RATE_BYTES))
-    workers = [Rates(1, 2, section, clock=clock) for _ in range(2)]
+    workers = [RateLimiter(1, 2, section, clock=clock) for _ in range(2)]
     callers = [
         Caller(
             f"k{n}", frozenset({"predict"}), (2**64 - 1 - (n << 16)).to_bytes(8, "big") + bytes(24)
@@ -154,7 +154,7 @@ def test_no_two_keys_share_a_bucket() -> None:
 def test_keys_that_are_replaced_make_room_for_others() -> None:
     """A bucket that is full again is another's; thousands of keys in turn find a place each."""
     clock = Clock()
-    rates = Rates(1, 1, clock=clock)
+    rates = RateLimiter(1, 1, clock=clock)
     for generation in range(300):
         callers = [
             Caller(
@@ -173,7 +173,7 @@ def test_keys_that_are_replaced_make_room_for_others() -> None:
 
 
 def test_more_busy_keys_than_there_is_room_for_are_answered() -> None:
-    rates = Rates(0.001, 1, clock=Clock())
+    rates = RateLimiter(0.001, 1, clock=Clock())
     for number in range(200):
         rates.take(
             Caller(f"k{number}", frozenset(), ((number + 1) << 16).to_bytes(8, "big") + bytes(24))

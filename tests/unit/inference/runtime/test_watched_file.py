@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.access.api_key import make_key
-from inference.access.key_store import Keyring
+from inference.access.key_store import KeyStore
 from inference.runtime import watched_file as module
 from inference.runtime.watched_file import WatchedFile
 
@@ -150,11 +150,11 @@ def test_a_revoked_key_is_refused_although_the_file_looks_the_same(tmp_path: Pat
     path = tmp_path / "keys"
     (first, line), (second, other) = (make_key("abc", ["predict"]) for _ in range(2))
     path.write_text(line)
-    keyring = Keyring(path)
+    keys = KeyStore(path)
     before = path.stat()
-    assert keyring.find(first.encode())
+    assert keys.find(first.encode())
     with path.open("r+") as file:
         file.write(other)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert keyring.find(first.encode()) is None
-    assert keyring.find(second.encode())
+    assert keys.find(first.encode()) is None
+    assert keys.find(second.encode())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 
 from inference.access.authorizer import log_denied
-from inference.access.scopes import Need
+from inference.access.scopes import RequiredScope
 from inference.errors import ClientError, ForbiddenError, RateError, UnknownCallerError
 from inference.logs import REQUEST_ID
 from inference.runtime.threads import off_loop
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from inference.access.authorizer import Gate
+    from inference.access.authorizer import Authorizer
     from inference.telemetry.counters import Counters
     from inference.web.message.exchange import Response, Routes
     from inference.web.message.headers import Headers
@@ -45,7 +45,7 @@ class FastRoutes:
         families: The hot routes.
         max_body_bytes: The largest request body.
         bodies: Counts the bytes of all of them.
-        gate: Lets requests in; ``None`` lets in all.
+        authorizer: Lets requests in; ``None`` lets in all.
         browsers: Decides which requests of browsers are answered.
         log_requests: Whether every request is logged.
         readiness: Told when the service begins to stop; ``None`` tells nobody.
@@ -56,10 +56,10 @@ class FastRoutes:
     Attributes:
         max_body_bytes: The same.
         prefix: The same, as bytes.
-        gate: The same.
+        authorizer: The same.
         browsers: The same.
         log_requests: The same.
-        heads: HeadCache of requests for these routes.
+        heads: Cached heads of requests for these routes.
         is_stopping: Whether the service stops, so that connections are closed behind an answer.
     """
 
@@ -70,7 +70,7 @@ class FastRoutes:
         *,
         max_body_bytes: int,
         bodies: Bodies | None = None,
-        gate: Gate | None = None,
+        authorizer: Authorizer | None = None,
         browsers: BrowserPolicy | None = None,
         log_requests: bool = False,
         readiness: Readiness | None = None,
@@ -84,7 +84,7 @@ class FastRoutes:
         self.prefix = prefix.encode()
         self._decompress = partial(decompress, max_bytes=max_body_bytes, max_ratio=max_inflation)
         self._bodies = bodies or Bodies(4 * max_body_bytes)
-        self.gate = gate
+        self.authorizer = authorizer
         self.browsers = browsers or BrowserPolicy()
         self._entrance = self.browsers.guard(self._serve)
         self.log_requests = log_requests
@@ -136,21 +136,23 @@ class FastRoutes:
             self._event_counts.values[self._event_counts.find(("refused", str(status)))] += 1.0
 
     def refuse_denied(self, family: Routes, exchange: Exchange) -> Response | None:
-        """Ask the gate about a whole request, and answer whom it denies; once for each request."""
-        if self.gate is None:
+        """Return the response to a complete request that is denied; ``None`` if it is admitted."""
+        if self.authorizer is None:
             return None
         try:
-            self.gate.admit(exchange.headers, Need.PREDICT)
+            self.authorizer.admit(exchange.headers, RequiredScope.PREDICT)
         except ClientError as error:
             log_denied(f"POST {exchange.path}", error)
             return family.refuse(exchange, error)
         return None
 
-    def is_welcome(self, headers: Headers) -> bool:
+    def is_authorized(self, headers: Headers) -> bool:
         """Tell whether it is worth while to receive the body of a request to a hot route."""
         if any(n == b"content-length" and int(v) > self.max_body_bytes for n, v in headers):
             return False
-        return self.gate is None or self.gate.is_welcome(headers, Need.PREDICT)
+        return self.authorizer is None or self.authorizer.is_authorized(
+            headers, RequiredScope.PREDICT
+        )
 
     async def _admit_and_answer(
         self, family: Routes, exchange: Exchange, method: str, receive: Receive
@@ -160,13 +162,13 @@ class FastRoutes:
         with self._bodies.hold() as hold, self._bodies.hold() as inflated:
             try:
                 caller = None
-                if self.gate is not None:
-                    caller = self.gate.identify(headers, Need.PREDICT)
+                if self.authorizer is not None:
+                    caller = self.authorizer.authorize(headers, RequiredScope.PREDICT)
                 _check_method(method)
                 coding = content_coding(headers)
                 body = await read_body(headers, receive, max_bytes=self.max_body_bytes, hold=hold)
-                if self.gate is not None:
-                    self.gate.charge(caller, Need.PREDICT)
+                if self.authorizer is not None:
+                    self.authorizer.charge(caller, RequiredScope.PREDICT)
                 if coding is not None:
                     size = _USUAL_INFLATION * len(body)
                     body = await off_loop(size, self._decompress, body, coding, hold=inflated)

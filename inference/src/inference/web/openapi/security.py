@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inference.access.scopes import Need, need_of
+from inference.access.scopes import RequiredScope, required_scope
 from inference.web.openapi.error_responses import ERROR, PROBLEM
 
 Schema = dict[str, Any]
@@ -13,7 +13,7 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key of this service."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
 }
-_HOT = ("/predict", "/predict/", "/infer")
+_FAST = ("/predict", "/predict/", "/infer")
 _TOLD = {
     "401": "No key, or none that is known",
     "403": "The key has not the scope",
@@ -32,14 +32,16 @@ def add_keys(document: Schema) -> None:
 
 def add_key(operation: Schema, method: str, path: str) -> None:
     """Describe which scope one operation needs, and what a denied request is told."""
-    need = Need.PREDICT if path.endswith(_HOT) else need_of(method.upper(), path)
-    if need is Need.NOTHING:
+    required = (
+        RequiredScope.PREDICT if path.endswith(_FAST) else required_scope(method.upper(), path)
+    )
+    if required is RequiredScope.NONE:
         operation["security"] = []
         return
     content = ERROR if path.startswith("/v2") else PROBLEM
     for status, description in _TOLD.items():
         operation["responses"][status] = {"description": description, "content": content}
-    if need is not Need.ANY_KEY:
+    if required is not RequiredScope.ANY_KEY:
         told = operation.get("description", "")
-        scope = f"Needs a key with the scope `{need.value}`."
+        scope = f"Needs a key with the scope `{required.value}`."
         operation["description"] = f"{told}\n\n{scope}".strip()

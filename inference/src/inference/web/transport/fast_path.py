@@ -94,7 +94,7 @@ class DirectProtocol(Protocol):
             self._path = unquote(path) if "%" in path else path
             self._family = self._hot.family(self._path)
             if self._family is not None and not (
-                self._is_whole or self._hot.is_welcome(self.headers)
+                self._is_whole or self._hot.is_authorized(self.headers)
             ):
                 self._family = None  # it is refused before its body is here
         if self._family is None:

@@ -48,7 +48,7 @@ class Echo:
         return exchange.respond(getattr(error, "status", 500), b"text/plain", str(error).encode())
 
 
-class Gate:
+class Authorizer:
     """Lets in who shows the key of the day, and counts who was asked."""
 
     def __init__(self) -> None:
@@ -60,12 +60,12 @@ class Gate:
         if (b"x-api-key", self.key) not in headers:
             raise UnknownCallerError("no")
 
-    identify = admit
+    authorize = admit
 
     def charge(self, caller: None, _: object) -> None:
         pass
 
-    def is_welcome(self, headers: list[tuple[bytes, bytes]], _: object) -> bool:
+    def is_authorized(self, headers: list[tuple[bytes, bytes]], _: object) -> bool:
         return (b"x-api-key", self.key) in headers
 
 
@@ -74,7 +74,7 @@ class Connection:
 
     Args:
         heads: ``None`` for none that is ever known.
-        gate: As of :class:`FastRoutes`.
+        authorizer: As of :class:`FastRoutes`.
         keep_alive: Seconds after which it is closed.
         protocol: The protocol.
     """
@@ -82,14 +82,14 @@ class Connection:
     def __init__(
         self,
         heads: HeadCache | None,
-        gate: Any = None,
+        authorizer: Any = None,
         keep_alive: Any = 60,
         protocol: type[Protocol] = DirectProtocol,
     ) -> None:
         async def nothing(*_: Any) -> None:
             pytest.fail("a route that is not hot")
 
-        hot = FastRoutes(nothing, [Echo()], max_body_bytes=1000, gate=gate)
+        hot = FastRoutes(nothing, [Echo()], max_body_bytes=1000, authorizer=authorizer)
         hot.heads = heads or NoHeads()
         config = uvicorn.Config(
             hot, log_config=None, proxy_headers=False, timeout_keep_alive=keep_alive
@@ -287,22 +287,22 @@ def test_blank_lines_are_no_head(protocol: type[Protocol], lines: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
-def test_the_gate_is_asked_once_for_each_request(protocol: type[Protocol]) -> None:
+def test_the_authorizer_is_asked_once_for_each_request(protocol: type[Protocol]) -> None:
     async def run() -> None:
-        gate, heads = Gate(), CountingHeads()
-        connection = Connection(heads, gate, protocol=protocol)
+        authorizer, heads = Authorizer(), CountingHeads()
+        connection = Connection(heads, authorizer, protocol=protocol)
         keyed = HEAD.replace(b"Host", b"X-Api-Key: monday\r\nHost")
         for count, body in enumerate([b"body", b"soul", b"wait", b"soul"], 1):
             connection.send(keyed + body)
             await settle()
             assert connection.transport.written.count(b"HTTP/1.1 200 OK") == count
-            assert gate.asked == count
+            assert authorizer.asked == count
         assert heads.found == 3
-        gate.key = b"tuesday"
+        authorizer.key = b"tuesday"
         connection.send(keyed + b"body")
         await settle()
         assert connection.transport.written.count(b"HTTP/1.1 401 ") == 1
-        assert gate.asked == 5
+        assert authorizer.asked == 5
 
     asyncio.run(run())
 
