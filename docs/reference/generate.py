@@ -162,7 +162,7 @@ def _contract() -> str:
         ),
         f"```text\n{table}\n\n{null}\n```\n",
     ]
-    structs = [
+    structs: list[type[msgspec.Struct]] = [
         thing
         for thing in vars(contract).values()
         if isinstance(thing, type)
@@ -170,7 +170,8 @@ def _contract() -> str:
         and thing.__doc__
         and not thing.__name__.startswith("_")
     ]
-    for struct in [contract.Contract, *(s for s in structs if s is not contract.Contract)]:
+    structs.sort(key=lambda struct: struct is not contract.Contract)
+    for struct in structs:
         lines += _struct(struct)
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attackers.attack import ATTACKS
 from attackers.attacks import CROWDED
@@ -131,7 +131,7 @@ def _run(module: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def _finish(client: subprocess.Popen[str], *, after: float) -> dict[str, object]:
+def _finish(client: subprocess.Popen[str], *, after: float) -> dict[str, Any]:
     with contextlib.suppress(subprocess.TimeoutExpired):
         client.wait(after)
     told, _ = client.communicate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,7 +31,8 @@ class Site:
     """Another site on this machine; remembers what was asked of it."""
 
     def __init__(self) -> None:
-        asked = self.asked = []
+        asked: list[Any] = []
+        self.asked = asked
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:

@@ -22,7 +22,7 @@ from support.service.process import Service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
     "response_schema_conformance,response_headers_conformance"
@@ -50,7 +50,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def run(service: Service, *options: str) -> str:
-    command = [
+    command: list[str] = [
         *(SCHEMATHESIS, "run", str(service.client.base_url.join("/openapi.json"))),
         *("--checks", CHECKS, "--max-examples", str(EXAMPLES), "--seed", "7", "--no-color"),
         *("--request-timeout", "20", "--generation-database", "none"),

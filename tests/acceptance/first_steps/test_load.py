@@ -14,12 +14,12 @@ from support.project import ROOT
 from support.service.process import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-UV = ROOT / ".tools" / "bin" / "uv"
+    Load = Callable[..., subprocess.CompletedProcess[str]]
 
-Load = "Callable[..., subprocess.CompletedProcess[str]]"
+UV = ROOT / ".tools" / "bin" / "uv"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import httpx
@@ -67,7 +67,7 @@ def _infer(service: Service, model: str, number: float) -> int:
 
 
 def _infer_binary(service: Service, model: str, number: float) -> int:
-    tensor = {"name": "X", "shape": [1, 1], "datatype": "FP32"}
+    tensor: dict[str, Any] = {"name": "X", "shape": [1, 1], "datatype": "FP32"}
     tensor["parameters"] = {"binary_data_size": 4}
     asked = {"inputs": [tensor], "parameters": {"binary_data_output": True}}
     head = json.dumps(asked).encode()

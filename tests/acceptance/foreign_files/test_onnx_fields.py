@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import pytest
@@ -13,7 +13,6 @@ from inference.errors import ArtifactError
 from inference.model.graph.onnx_file import _FIELDS, read_metadata
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
 # Ours, by the names of ONNX's messages.
@@ -21,7 +20,7 @@ _OTHERS = {"Entry": "StringStringEntryProto", "Value": "ValueInfoProto"}
 OURS = {_OTHERS.get(name, f"{name}Proto"): name for name in _FIELDS}
 
 
-def _messages(root: Descriptor) -> dict[str, Descriptor]:
+def _messages(root: Any) -> dict[str, Any]:
     """Collect a message and all that can stand in it, however deep."""
     found, left = {root.name: root}, [root]
     while left:
@@ -56,7 +55,7 @@ def _holders() -> set[str]:
         holders |= more
 
 
-def _edges() -> list[FieldDescriptor]:
+def _edges() -> list[Any]:
     holders = _holders()
     return [
         field
@@ -67,7 +66,7 @@ def _edges() -> list[FieldDescriptor]:
 
 
 @pytest.mark.parametrize("field", _edges(), ids=lambda field: field.full_name)
-def test_every_field_on_the_way_to_a_tensor_is_looked_into(field: FieldDescriptor) -> None:
+def test_every_field_on_the_way_to_a_tensor_is_looked_into(field: Any) -> None:
     declared = _FIELDS[OURS[field.containing_type.name]]
     expected = (field.number, OURS[field.message_type.name], field.is_repeated)
     assert declared[field.name] == expected
@@ -86,7 +85,7 @@ def test_what_is_declared_is_onnxs(name: str) -> None:
             assert described.type in SCALARS[of]
 
 
-def _wrap(inner: Message, field: FieldDescriptor) -> Message:
+def _wrap(inner: Message, field: Any) -> Message:
     """Put a message into the message that has the field."""
     outer: Message = getattr(onnx, field.containing_type.name)()
     place = getattr(outer, field.name)
@@ -94,7 +93,7 @@ def _wrap(inner: Message, field: FieldDescriptor) -> Message:
     return outer
 
 
-def _paths(name: str, seen: frozenset[str]) -> list[list[FieldDescriptor]]:
+def _paths(name: str, seen: frozenset[str]) -> list[list[Any]]:
     """List the ways from a message up to the model, through each message once."""
     if name == "ModelProto":
         return [[]]

@@ -31,8 +31,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr(reception.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(reception.asyncio, "sleep", self.sleep)
+        monkeypatch.setattr(reception.time, "monotonic", lambda: self.now)  # type: ignore[attr-defined]
+        monkeypatch.setattr(reception.asyncio, "sleep", self.sleep)  # type: ignore[attr-defined]
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -24,7 +24,7 @@ from support.models.mutation import Mutator
 
 INPUTS = amount("FUZZ_INPUTS", 2_000)
 MANY = amount("HUGE_BYTES", 3_000_000)
-TYPES = {
+TYPES: dict[str, tuple[str, str, list[Any]]] = {
     "BOOL": ("bool", "bool_contents", [True, False, True]),
     "INT8": ("int8", "int_contents", [-128, 0, 127]),
     "INT32": ("int32", "int_contents", [-(2**31), 5, 2**31 - 1]),

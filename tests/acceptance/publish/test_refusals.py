@@ -195,7 +195,7 @@ def test_refuses_a_file_with_wrong_labels_whatever_the_tolerance(
 ) -> None:
     """A label is right or wrong: no tolerance covers a wrong one."""
     wrong = LogisticRegression().fit(FRAME, 1 - Y)
-    right = converter.compose
+    right = converter.compose  # type: ignore[attr-defined]
     monkeypatch.setattr(converter, "compose", lambda _, *a, **k: right(wrong, *a, **k))
     with pytest.raises(ParityError, match="40 of 40 labels differ"):
         publish(MODEL, "m", FRAME, models_dir=tmp_path, tolerance=1.0)

@@ -163,7 +163,7 @@ def test_a_key_is_taken_from_either_header(keyed: Keyed, headers: dict[str, str]
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer x y", "Bearer é", "Bearer " + "x" * 5000])
 def test_what_is_no_key_is_refused(keyed: Keyed, value: str) -> None:
     answer = keyed.service.client.post(
-        "/predict/", json=RECORD, headers={"authorization": value.encode()}
+        "/predict/", json=RECORD, headers=[(b"authorization", value.encode())]
     )
     assert answer.status_code == 401
 

@@ -54,7 +54,7 @@ def put_odd_models(service: Service) -> None:
         service.put(f"{name}/1/model.onnx", penguins())
     for number, classes in enumerate(CLASSES):
         described = contract(measurements(), list(classes))
-        content = with_contract(classifier_graph(list(classes)), described)  # type: ignore[arg-type]
+        content = with_contract(classifier_graph(list(classes)), described)
         service.put(f"classes-{number}/1/model.onnx", content)
     for number, columns in enumerate(COLUMNS):
         features = [

@@ -47,7 +47,11 @@ def identity(datatype: str) -> bytes:
 
 def several() -> bytes:
     """Make a model with inputs of rank 0, 1 and 3 and of three types, each given back."""
-    kinds = {"scalar": (a.INT64,), "words": (a.STRING, "n"), "cube": (a.FLOAT, 2, "k", 3)}
+    kinds: dict[str, tuple[Any, ...]] = {
+        "scalar": (a.INT64,),
+        "words": (a.STRING, "n"),
+        "cube": (a.FLOAT, 2, "k", 3),
+    }
     spelt = a.graph(
         [a.node("Identity", [name], [f"{name}_out"]) for name in kinds],
         [a.value(name, *rest) for name, rest in kinds.items()],

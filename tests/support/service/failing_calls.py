@@ -99,15 +99,15 @@ class Failing:
         self._tracer: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._tracer = subprocess.Popen(
+        self._tracer = tracer = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         eventually(
-            lambda: all(map(_is_traced, self._pids)) or self._tracer.poll() is not None,
+            lambda: all(map(_is_traced, self._pids)) or tracer.poll() is not None,
             within=_TRACING_SECONDS,
             what="strace has attached itself",
         )
-        assert self._tracer.poll() is None, self._tracer.communicate()[1]
+        assert tracer.poll() is None, tracer.communicate()[1]
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -219,7 +219,7 @@ def test_says_that_it_is_published_on_a_terminal_that_cannot_print_it(
     monkeypatch.setattr(sys, "stdout", narrow)
     assert run() == 0
     narrow.flush()
-    assert b"penguins version 1" in narrow.buffer.getvalue()  # type: ignore[attr-defined]
+    assert b"penguins version 1" in narrow.buffer.getvalue()
     assert _published(tmp_path)
 
 

@@ -253,7 +253,7 @@ def test_takes_a_number_between_categories_for_unknown(encoder: Any, precision: 
 
 GAPS = pd.DataFrame(
     {
-        "deck": RNG.choice(["a", "b", "c", None], 120),
+        "deck": RNG.choice(np.array(["a", "b", "c", None]), 120),
         "sex": RNG.choice(["f", "m"], 120),
         "rank": RNG.choice([1.0, 2.0, 3.0, np.nan], 120),
         "old": RNG.random(120) < 0.5,

@@ -112,7 +112,7 @@ def test_jumps_behind_a_scaler_are_found_to_the_last_bit() -> None:
     assert (np.abs(shares[0] - shares[1]).max(axis=1) > 0.5).all()
 
 
-class Step(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Step(ClassifierMixin, BaseEstimator):
     """Answers by a threshold that no row of X comes near."""
 
     def fit(self, X: Any, y: Any) -> Step:  # noqa: N803

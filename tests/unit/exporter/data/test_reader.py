@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]
 
 from exporter.data.reader import read_table
 from exporter.errors import DataError

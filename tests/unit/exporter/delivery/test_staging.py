@@ -57,7 +57,7 @@ def test_takes_the_next_version_when_another_publisher_was_faster(
 ) -> None:
     """A version that appears between the look and the rename is not overwritten."""
     real = Path.rename
-    calls = []
+    calls: list[Path] = []
 
     def rename(self: Path, target: Path) -> Path:
         if not calls:

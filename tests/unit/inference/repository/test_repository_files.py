@@ -310,8 +310,8 @@ async def test_a_file_taken_away_during_its_examination_is_not_quarantined(tmp_p
     content = bench.version(1)
     bench.examiner.refuses[content] = "the file cannot be read: No such file or directory"
     bench.examiner.holds[content] = asyncio.Event()
-    quarantined = []
-    bench.repository._scheduler._events.quarantined = quarantined.append  # type: ignore[method-assign]
+    quarantined: list[Any] = []
+    bench.repository._scheduler._events.quarantined = quarantined.append  # type: ignore[method-assign,assignment]
     async with live(bench):
         await bench.until(lambda _: bench.examiner.seen)
         shutil.rmtree(bench.models / "m")
@@ -414,7 +414,7 @@ def test_what_the_machine_lacks_for_now_is_no_files_fault(
         bench = Bench(tmp_path, rescan_seconds=0.05)
         content, failures = bench.version(1), iter(range(6))
 
-        async def examine(path: Path, limits: Limits) -> Report:
+        async def examine(path: Any, limits: Limits) -> Report:
             if next(failures, None) is not None:
                 raise error
             return await FakeExaminer()(path, limits)

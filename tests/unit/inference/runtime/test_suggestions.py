@@ -107,7 +107,12 @@ def read(document: list[Any], features: list[Feature]) -> None:
 
 def test_short_bodies_cost_little_however_much_is_wrong_with_them() -> None:
     features = [Feature(f"feature_{number}", "number", "x") for number in range(10_000)]
-    for document in ([{}] * 5000, [{"featur_1": 1}] * 1000, [{str(n): 1} for n in range(1000)]):
+    documents: list[list[Any]] = [
+        [{}] * 5000,
+        [{"featur_1": 1}] * 1000,
+        [{str(n): 1} for n in range(1000)],
+    ]
+    for document in documents:
         begin = time.thread_time()
         with pytest.raises(RowsError) as caught:
             read(document, features)

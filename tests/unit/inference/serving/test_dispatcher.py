@@ -53,7 +53,7 @@ class Bench:
         timing: Timing | None = None,
         servable: Any = None,
     ) -> asyncio.Task[list[Any]]:
-        asked = servable or self.servable
+        asked: Any = servable or self.servable
         given = feeds(*values, width=width)
         timing = timing or Timing()
         timing.rows = len(values)
@@ -235,7 +235,7 @@ async def test_who_waits_beyond_the_deadline_is_refused(plan: Plan) -> None:
 @pytest.mark.parametrize("limit", ["max_queued", "max_queued_per_model"])
 @scenario
 async def test_past_a_limit_requests_are_refused_at_once(limit: str) -> None:
-    bench = Bench(**{limit: 2})
+    bench = Bench(BATCHED, **{limit: 2})
     accepted = [await bench.begin(1), bench.ask(2)]
     await bench.queue(2)
     for _ in range(3):

@@ -183,14 +183,14 @@ def test_distances_are_scores() -> None:
 
 
 def test_golden_samples_that_are_no_distribution_make_scores() -> None:
-    rows = [[39.1, 18.7, 181.0, 3750.0]]
-    samples = [Sample(rows[0], "Adelie", [0.9, 0.4, -0.2])]
+    row: list[Any] = [39.1, 18.7, 181.0, 3750.0]
+    samples = [Sample(row, "Adelie", [0.9, 0.4, -0.2])]
     described = contract(measurements(), SPECIES, samples)
     content = with_contract(classifier_graph(SPECIES), described)
-    [prediction] = predictions(content, rows)
+    [prediction] = predictions(content, [row])
     assert list(prediction) == ["label", "scores"]
     many = AnswerBuilder(Servable.load("m", 1, content))
-    results = Servable.load("m", 1, content).run(many.outputs, {"X": np.array(rows, dtype="f4")})
+    results = Servable.load("m", 1, content).run(many.outputs, {"X": np.array([row], dtype="f4")})
     assert list(msgspec.to_builtins(many.records(results)[0])) == ["label", "scores"]
 
 

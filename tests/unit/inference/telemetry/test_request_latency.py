@@ -77,9 +77,9 @@ def test_runs_are_shared_out() -> None:
         timing = timing_of(0, 0, 0.5, 0, rows=rows, run_rows=4)
         bench.latency.observe("predict", servable, 200, timing)  # type: ignore[arg-type]
     bench.latency.observe("predict", servable, 500, timing_of(0, 0, 9, 0))  # type: ignore[arg-type]
-    ((key, (count, seconds, rows, last)),) = bench.runs.items()
+    ((key, (count, seconds, total, last)),) = bench.runs.items()
     assert key == ("fake", "1", "4")
-    assert (count, seconds, rows) == pytest.approx((1, 0.5, 4))
+    assert (count, seconds, total) == pytest.approx((1, 0.5, 4))
     assert last > 0
 
 

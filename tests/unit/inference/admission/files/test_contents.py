@@ -192,7 +192,7 @@ def test_a_name_that_flips_between_a_file_and_something_else_never_hangs(
 
     flipping = threading.Thread(target=flip)
     flipping.start()
-    outcomes = set()
+    outcomes: set[bytes | None] = set()
     try:
         for _ in range(500):
             try:

@@ -40,7 +40,7 @@ class Model:
         self.row_seconds = row_seconds
         self.now = 0.0
         self.sizes: list[int] = []
-        monkeypatch.setattr(cost.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(cost.time, "perf_counter", lambda: self.now)  # type: ignore[attr-defined]
 
     def run(self, _: object, feeds: dict[str, Any], __: object) -> None:
         self.sizes.append(len(feeds["X"]))

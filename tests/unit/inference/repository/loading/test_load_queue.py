@@ -26,7 +26,7 @@ JUNK = amount("JUNK", 300)
 
 
 def entry() -> Entry:
-    return Entry(None)  # type: ignore[arg-type] - the queue does not look at it
+    return Entry(None)  # type: ignore[arg-type]  # the queue does not look at it
 
 
 def record(begun: list[Key], may_end: asyncio.Event) -> Any:

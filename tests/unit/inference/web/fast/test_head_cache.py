@@ -313,7 +313,7 @@ def test_a_connection_is_closed_when_it_has_been_quiet_since_a_known_head() -> N
         Connection(heads).send(HEAD + b"body")
         connection = Connection(heads, keep_alive=0.05)
         connection.send(HEAD + b"body")
-        assert not connection.protocol._timer.is_on
+        assert not connection.protocol._timer.is_on  # type: ignore[attr-defined]
         armed = connection.protocol.timeout_keep_alive_task
         connection.send(HEAD + b"soul")
         assert connection.protocol.timeout_keep_alive_task is armed

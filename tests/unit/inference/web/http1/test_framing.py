@@ -164,7 +164,7 @@ def test_a_length_that_is_not_the_only_one_is_refused(protocol: type[Protocol], 
 
 
 async def status_after(packets: list[bytes], protocol: type[Protocol], **bounds: int) -> bytes:
-    bench = Bench(protocol, bounds=ConnectionLimits(**bounds))  # type: ignore[arg-type]
+    bench = Bench(protocol, bounds=ConnectionLimits(**bounds))
     for packet in packets:
         bench.protocol.data_received(packet)
     await turns_until(lambda: bench.transport.written.endswith((b"now", b"}")))

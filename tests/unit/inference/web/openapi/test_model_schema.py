@@ -49,7 +49,7 @@ def test_a_golden_row_that_the_model_refuses_or_warns_of_is_not_shown() -> None:
     features = [
         Feature(name, "number", "X", example=1.0, minimum=0.0, maximum=9.0) for name in "abcd"
     ]
-    rows = [[None] * 4, [1e9] * 4, [2.0] * 4]
+    rows: list[Any] = [[None] * 4, [1e9] * 4, [2.0] * 4]
     samples = [Sample(row, "a", [0.5, 0.5]) for row in rows]
     examples = ModelExamples(load(["a", "b"], features, samples=samples))
     assert list(examples.requests[ONE].values()) == [2.0] * 4
