@@ -26,7 +26,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "inference/src/inference/admission/fork_server.py",
         "inference/src/inference/app.py:create_app",
         "inference/src/inference/model/contract.py",
-        "inference/src/inference/process/worker.py:run_worker",
         "inference/src/inference/repository/reconciler.py",
         "inference/src/inference/serving/runner.py:run",
         "inference/src/inference/serving/tensors/request.py:read_request",

@@ -1,1 +1,1 @@
-"""The processes of the service: the supervisor, and the workers it keeps alive."""
+"""The processes of the service: a supervisor, and the workers that it starts and replaces."""

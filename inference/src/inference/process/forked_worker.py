@@ -1,4 +1,4 @@
-"""A worker's life: from the fork to its exit status."""
+"""A worker process, from the fork to its exit status."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def become_worker(
     lifeline: tuple[int, int],
     once: Once | None = None,
 ) -> NoReturn:
-    """Serve, and end: nothing that waits for the supervisor's end is done in its child.
+    """Run a worker in the current, forked process, and exit.
 
     Args:
-        settings: What the operator can choose.
+        settings: The settings.
         place: The worker's place in what the workers share.
-        sockets: All workers' listening sockets.
-        lifeline: A pipe whose second end only the supervisor keeps.
-        once: Leaves out of the log what another worker has logged.
+        sockets: The listening sockets of all workers.
+        lifeline: A pipe; only the supervisor keeps its write end.
+        once: Omits log lines that another worker has written.
     """
     status = 1
     try:
-        os.setpgid(0, 0)  # Ctrl-C is for the supervisor, which tells the workers
+        os.setpgid(0, 0)  # Ctrl-C must reach only the supervisor, which signals the workers
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -59,9 +59,9 @@ def become_worker(
         held_by = (lifeline[0], grace_seconds)
         threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
         status = run_worker(settings, sockets[place.worker], forks, place=place)
-    except OSError as error:  # the machine's fault: no process, descriptor or memory to be had
-        logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message says it all
-    except BaseException:  # noqa: BLE001 - it is told, and there is nobody to pass it on to
+    except OSError as error:  # the machine has no process, descriptor or memory left
+        logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message is complete
+    except BaseException:  # noqa: BLE001 - printed; a forked process has no caller
         traceback.print_exc()
     finally:
         logging.shutdown()
@@ -69,7 +69,7 @@ def become_worker(
 
 
 def _end_with_supervisor(lifeline: int, grace_seconds: float) -> None:
-    """Wait until the supervisor has ended, then end this process, by force if it must be."""
+    """Wait until the supervisor has ended, then end this process, if necessary by SIGKILL."""
     os.read(lifeline, 1)
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(grace_seconds)

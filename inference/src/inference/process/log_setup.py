@@ -1,4 +1,4 @@
-"""The log of one process, as the settings ask for it."""
+"""Configures the log of one process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def configure_log(settings: Settings, *, worker: str = "", once: Once | None = N
     """Send every record of this process to standard error.
 
     Args:
-        settings: Form, level and limits.
-        worker: The worker's number; empty for the only process.
-        once: Leaves out what another worker has logged; ``None`` for the only process.
+        settings: Format, level and limits.
+        worker: The worker's number; empty for a single process.
+        once: Omits lines that another worker has written; ``None`` for a single process.
     """
     formatter = JsonFormatter if settings.log_format == "json" else TextFormatter
     handler = logging.StreamHandler()
@@ -28,5 +28,5 @@ def configure_log(settings: Settings, *, worker: str = "", once: Once | None = N
     handler.setFormatter(formatter(worker=worker, values=settings.log_values))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
-    if settings.log_level == "info":  # each worker's start and end, step by step
+    if settings.log_level == "info":  # hides each step of a worker's start and end
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""A process that cannot go on serving as it should asks to be replaced by a new one."""
+"""The replacement of a process that can no longer serve as it should."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ logger = logging.getLogger(__name__)
 
 
 class Retirement:
-    """Ends this process in good order, and remembers that it wants a successor.
+    """Shuts this process down and requests a successor.
 
     Attributes:
-        is_asked: Whether it was asked for.
+        is_asked: Whether a successor was requested.
     """
 
     def __init__(self) -> None:
         self.is_asked = False
 
     def ask(self, reason: str) -> None:
-        """Begin the shutdown, as a signal would."""
+        """Start the shutdown, as a signal does."""
         if self.is_asked:
             return
         self.is_asked = True
-        logger.error("this process asks to be replaced: %s", reason, extra=fields("retirement"))
+        logger.error(
+            "this process requests its replacement: %s", reason, extra=fields("retirement")
+        )
         os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Serving: opens the sockets, and has workers serve them."""
+"""Opens the sockets and runs the supervisor."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ logger = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
-    """Serve until a signal comes.
+    """Serve until a stop signal arrives.
 
     Args:
-        settings: What the operator can choose.
-        ignored: Variables that look like settings and were not read, since Kubernetes sets them.
+        settings: The settings.
+        ignored: Names of settings that Kubernetes has set, and that were ignored.
 
     Returns:
-        Whether it ever served; otherwise the log and standard error say why not.
+        Whether the service ever served; if not, the log and standard error say why.
 
     Raises:
-        SettingError: The settings do not go together.
+        SettingError: The settings are invalid.
     """
     check_exposure(settings)
     if settings.trusted_keys_file is not None:
@@ -46,8 +46,8 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
         return False
     if ignored:
         logger.warning(
-            "ignored: %s; Kubernetes has set it for a Service of that name, so the default holds: "
-            "set a number, or 'enableServiceLinks: false' in the pod",
+            "ignored: %s; Kubernetes has set it for a Service of that name, so the default "
+            "applies: set a number, or 'enableServiceLinks: false' in the pod",
             ", ".join(ignored),
             extra=fields("ignored-variables", names=list(ignored)),
         )
@@ -55,7 +55,7 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
     prefix = settings.root_path
     if settings.unix_socket is not None:
         where = settings.unix_socket.absolute()
-        logger.info("Unix socket: %s, Swagger at its %s/docs", where, prefix)
+        logger.info("Unix socket: %s, Swagger at %s/docs", where, prefix)
     else:
         port = sockets[0].getsockname()[1]
         logger.info("Swagger: http://%s:%d%s/docs", settings.url_host, port, prefix)

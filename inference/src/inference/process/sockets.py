@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from inference.settings import Settings
 
 _BACKLOG = 2048
-_MOST_WORKERS = 8  # where no number is set: each takes some 100 MB
-# As a loopback port does, the socket lets in every user of this machine who reaches its folder.
+_MOST_WORKERS = 8  # if no number is set; each takes about 100 MB
+# Like a loopback port, the socket accepts every user of this machine who can reach its folder.
 _SOCKET_MODE = 0o666
 
 
 class CannotListenError(RookeryError):
-    """An address cannot be had; the message says which setting names another."""
+    """An address is not available; the message names the setting to change."""
 
 
 def open_sockets(settings: Settings) -> list[socket.socket]:
-    """Open a listening socket for each worker, and check that gRPC will find its port free.
+    """Open a listening socket for each worker, and check that the gRPC port is free.
 
     Raises:
-        CannotListenError: An address is in use, or is none of this machine.
+        CannotListenError: An address is in use, or does not belong to this machine.
     """
     workers = settings.workers or min(granted_cpus(), _MOST_WORKERS)
     path = settings.unix_socket
@@ -56,7 +56,7 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
 
 
 def close_sockets(sockets: list[socket.socket]) -> None:
-    """Close all, and let no one else find a Unix socket."""
+    """Close all sockets, and remove the path of a Unix socket."""
     for one in sockets:
         if one.fileno() >= 0:
             remove_path(one)
@@ -64,7 +64,7 @@ def close_sockets(sockets: list[socket.socket]) -> None:
 
 
 def remove_path(listening: socket.socket) -> None:
-    """Take a Unix socket's path away, so that no further client comes."""
+    """Remove the path of a Unix socket, so that no more clients connect."""
     if listening.family == socket.AF_UNIX:
         Path(listening.getsockname()).unlink(missing_ok=True)
 
@@ -73,7 +73,7 @@ def _listen(settings: Settings, workers: int) -> list[socket.socket]:
     port = settings.port
     sockets: list[socket.socket] = []
     if workers > 1 and port:
-        # Another service's port is in use, but sockets that share ports would share it.
+        # Sockets with SO_REUSEPORT could otherwise share the port of another service.
         _probe(settings.host, port)
     for _ in range(workers):
         listening = _open(settings.host)
@@ -99,10 +99,10 @@ def _remove_stale(path: Path) -> None:
     """Remove the socket of a service that was killed.
 
     Raises:
-        OSError: Another service answers there, or it is no socket.
+        OSError: Another service answers there, or the path is not a socket.
     """
     if not path.is_socket():
-        return  # what else stands there makes bind() fail
+        return  # bind() fails for any other file
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:

@@ -1,12 +1,12 @@
-"""Workers on one port that are kept alive.
+"""Starts the workers, and replaces those that end or no longer respond.
 
-Each worker listens on a socket of its own for the same port, between which the kernel spreads
-connections (``SO_REUSEPORT``). The supervisor keeps these sockets open, so that what a dead worker
-had not yet accepted waits for its successor instead of being refused.
+Each worker has its own listening socket for the same port, and the kernel distributes connections
+among these sockets (``SO_REUSEPORT``). The supervisor keeps the sockets open, so that connections
+that a dead worker had not accepted wait for its successor instead of being refused.
 
-Workers are forked from the supervisor, which has imported everything and does nothing with it: it
-has one thread, and no loop or session. So a successor is there at once, not after a second or two.
-It takes signals one after the other between its steps, so that none comes at a bad moment.
+Workers are forked from the supervisor after all imports, so that a successor starts within a
+fraction of a second. To stay safe to fork, the supervisor has one thread, no event loop and no
+session. It handles signals one at a time, between its steps.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ logger = logging.getLogger(__name__)
 _STEP_SECONDS = 0.25
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGCHLD)
-# How much longer than its time for a shutdown a worker may take before it is killed.
+# How long a worker may exceed its shutdown time before it is killed.
 _GRACE_SECONDS = 5
 
 
 class Supervisor:
-    """Keeps one worker process per socket alive.
+    """Runs one worker process for each socket.
 
     Args:
         settings: The workers' settings.
-        sockets: One listening socket per worker.
-        memory: What the workers share.
+        sockets: One listening socket for each worker.
+        memory: The memory that the workers share.
     """
 
     def __init__(
@@ -55,21 +55,21 @@ class Supervisor:
         self._settings = settings
         self._sockets = sockets
         self._memory = memory
-        # Its end tells the workers that nobody looks after them any more.
+        # The workers end when this pipe is closed, that is, when the supervisor ends.
         self._lifeline = os.pipe()
         self._workers = WorkerTable(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
         self._once = Once(memory.section("logged")) if len(sockets) > 1 else None
         self._is_serving = False
-        self._kill_at: float | None = None  # set once it stops
+        self._kill_at: float | None = None  # set when the supervisor stops
 
     def run(self) -> bool:
-        """Run until a signal comes.
+        """Run until a stop signal arrives.
 
         Returns:
-            False when it gave up, since no worker came as far as to serve.
+            False if it gave up because no worker could serve.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        gc.freeze()  # what workers share stays shared
+        gc.freeze()  # keeps memory pages shared with the workers
         looked = time.monotonic()
         while self._kill_at is None or self._workers.alive:
             for worker in self._workers.due(time.monotonic()) if self._kill_at is None else ():
@@ -78,7 +78,7 @@ class Supervisor:
             if received is not None and received.si_signo in _STOPS:
                 self._stop()
             self._reap()
-            self._say_when_serving()
+            self._log_when_serving()
             now = time.monotonic()
             self._watch(now - looked)
             looked = now
@@ -93,12 +93,12 @@ class Supervisor:
         except OSError as error:
             pause = worker.failed(time.monotonic())
             said = (worker.index, error.strerror, pause)
-            told = fields("worker-not-started", worker=worker.index, reason=error.strerror)
-            logger.error(  # noqa: TRY400 - the message says it all
-                "worker %d cannot be started: %s (a limit on processes or memory?); it is tried "
-                "again in %g s",
+            extra = fields("worker-not-started", worker=worker.index, reason=error.strerror)
+            logger.error(  # noqa: TRY400 - the message is complete
+                "worker %d cannot be started: %s (a limit on processes or memory?); next attempt "
+                "in %g s",
                 *said,
-                extra=told,
+                extra=extra,
             )
             self._give_up_if_hopeless()
             return
@@ -112,13 +112,13 @@ class Supervisor:
             )
         worker.started(pid, time.monotonic())
 
-    def _say_when_serving(self) -> None:
+    def _log_when_serving(self) -> None:
         if not self._is_serving and self._workers.has_served:
             self._is_serving = True
             logger.info("serving", extra=fields("serving", workers=len(self._sockets)))
 
     def _reap(self) -> None:
-        """Look which processes have ended; several deaths may have been told by one signal."""
+        """Replace the processes that have ended; one signal may stand for several."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -138,19 +138,19 @@ class Supervisor:
             return
         when = f" in {pause:g} s" if pause else ""
         why = "asked to be replaced" if asked else why
-        told = fields("worker-replaced", worker=worker.index, pid=pid, status=status, reason=why)
+        extra = fields("worker-replaced", worker=worker.index, pid=pid, status=status, reason=why)
         said = (worker.index, pid, why, when)
-        logger.warning("worker %d (process %d) %s; it is replaced%s", *said, extra=told)
+        logger.warning("worker %d (process %d) %s; it is replaced%s", *said, extra=extra)
 
     def _watch(self, passed_seconds: float) -> None:
-        """Kill the workers whose loop has stopped."""
+        """Kill the workers whose event loop does not respond."""
         most = self._settings.heartbeat_seconds
         for worker in self._workers.silent(passed_seconds, most) if most else ():
             worker.killed_for = (
-                f"gave no sign of life for {most:g} s (INFERENCE_HEARTBEAT_SECONDS) and was killed"
+                f"did not respond for {most:g} s (INFERENCE_HEARTBEAT_SECONDS) and was killed"
             )
             logger.error(
-                "worker %d (process %d) has given no sign of life for %g s: it is stopped, or its "
+                "worker %d (process %d) has not responded for %g s: it is stopped, or its event "
                 "loop is blocked; it is killed",
                 worker.index,
                 worker.pid,
@@ -163,24 +163,24 @@ class Supervisor:
         if not self._workers.is_hopeless:
             return False
         if self._kill_at is None:
-            logger.error("the workers die as soon as they start; giving up")
+            logger.error("all workers fail at their start; giving up")
             self._stop()
         return True
 
     def _stop(self) -> None:
         if self._kill_at is None:
-            # Whoever hangs longer than that would never end.
+            # A process that takes longer would never end.
             granted = self._settings.drain_seconds + self._settings.shutdown_seconds
-            said = "shutting down: requests under way have up to %g s"
+            said = "shutting down: running requests have up to %g s"
             logger.info(said, granted, extra=fields("shutdown", seconds=granted))
             self._kill_at = time.monotonic() + granted + _GRACE_SECONDS
             for listening in self._sockets:
-                listening.close()  # or else clients would go on connecting to nobody
+                listening.close()  # otherwise clients could still connect
         self._workers.signal(signal.SIGTERM)
 
 
 def _ending(status: int) -> str:
-    """Say how a process has ended."""
+    """Describe how a process has ended."""
     if status >= 0:
         return f"ended with status {status}"
     try:

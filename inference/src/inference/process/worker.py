@@ -1,4 +1,4 @@
-"""One serving process: the event loop, the protocol on it, and the application."""
+"""One worker process: event loop, HTTP protocol and application."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OTHER_FILES = 256  # what a process opens beside connections
-_ONE_ADDRESS = 0.75  # the share of all connections that one client address may have
-# How long a thread that loads a model may keep the loop from its requests; Python's own is 5 ms.
+_OTHER_FILES = 256  # descriptors other than connections
+_ONE_ADDRESS = 0.75  # the default share of connections for one client address
+# How long another thread may delay the event loop; Python's default is 5 ms.
 _SWITCH_SECONDS = 0.0005
 
 
 class _Server(DrainingServer):
-    """A server whose loop shows that it runs."""
+    """A server with a heartbeat."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class _Server(DrainingServer):
 
     @property
     def has_successor(self) -> bool:
-        """Whether another process goes on with the sockets."""
+        """Whether another process takes over the sockets."""
         return self._retirement.is_asked
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -71,27 +71,47 @@ class _Server(DrainingServer):
 def run_worker(
     settings: Settings, listening: socket.socket, forks: ForkServer, *, place: Place
 ) -> int:
-    """Serve until a signal comes.
+    """Serve until a stop signal arrives.
 
     Args:
-        settings: What the operator can choose.
-        listening: Where connections come from.
-        forks: Examines files.
-        place: What is shared with the other workers.
+        settings: The settings.
+        listening: The listening socket.
+        forks: Starts processes that read and examine files.
+        place: The worker's place in the shared memory.
 
     Returns:
-        The exit status: 0 when it has served, ``REPLACE_STATUS`` when it needs a successor;
-        otherwise the log says why not.
+        The exit status: 0 if it has served, ``REPLACE_STATUS`` if it needs a successor, otherwise
+        1, and the log says why.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     retirement = Retirement()
-    config = uvicorn.Config(
+    config = _configure(settings, forks, place, retirement)
+    # These objects live as long as the process, so exclude them from garbage collection.
+    gc.freeze()
+    heartbeat = Heartbeat(place.memory.section("heartbeat", place.worker))
+    server = _Server(config, heartbeat, retirement, drain_seconds=settings.drain_seconds)
+    # uvicorn logs why it cannot start, and raises a signal again after its shutdown.
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            server.run(sockets=[listening])
+    except RuntimeError as error:
+        if not server.should_exit:
+            raise
+        # All requests are answered. To join its threads, the loop needs another thread.
+        logger.warning("the event loop could not shut down cleanly: %s", error)
+    forks.close()
+    if retirement.is_asked:
+        return REPLACE_STATUS
+    return 0 if server.started else 1
+
+
+def _configure(
+    settings: Settings, forks: ForkServer, place: Place, retirement: Retirement
+) -> uvicorn.Config:
+    return uvicorn.Config(
         create_app(
-            settings,
-            place,
-            reader=forks.read,
-            examiner=forks.examine,
-            retire=retirement.ask,
+            settings, place, reader=forks.read, examiner=forks.examine, retire=retirement.ask
         ),
         http=bounded(DirectProtocol if settings.direct else PlainProtocol, _bounds(settings)),
         ws="none",
@@ -103,24 +123,6 @@ def run_worker(
         timeout_keep_alive=settings.keep_alive_seconds + KEEP_ALIVE_GRACE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
-    # What stands now stands for good: the collector need not look at it again and again.
-    gc.freeze()
-    heartbeat = Heartbeat(place.memory.section("heartbeat", place.worker))
-    server = _Server(config, heartbeat, retirement, drain_seconds=settings.drain_seconds)
-    # It logs why it cannot start, and raises a signal again once it has shut down.
-    signal.signal(signal.SIGTERM, _leave)
-    try:
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            server.run(sockets=[listening])
-    except RuntimeError as error:
-        if not server.should_exit:
-            raise
-        # All is answered by now; the loop ends its threads with the help of another thread.
-        logger.warning("the loop could not end in order: %s", error)
-    forks.close()
-    if retirement.is_asked:
-        return REPLACE_STATUS
-    return 0 if server.started else 1
 
 
 def _leave(*_: object) -> None:
@@ -128,7 +130,7 @@ def _leave(*_: object) -> None:
 
 
 def _bounds(settings: Settings) -> ConnectionLimits:
-    """Give the limits, and make room for as many connections as they allow."""
+    """Return the limits, after raising the limit on open files if needed."""
     connections = _make_room(settings.max_connections)
     per_address = settings.max_connections_per_address
     return ConnectionLimits(
@@ -146,7 +148,7 @@ def _bounds(settings: Settings) -> ConnectionLimits:
 
 
 def _make_room(connections: int) -> int:
-    """Raise the limit on open files, and tell for how many connections there is room."""
+    """Raise the limit on open files; return the number of connections that fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     wanted = connections + _OTHER_FILES
@@ -158,7 +160,7 @@ def _make_room(connections: int) -> int:
     most = max(1, soft - min(_OTHER_FILES, soft // 2))
     logger.warning(
         "only %d connections at a time instead of %d (INFERENCE_MAX_CONNECTIONS): a process may "
-        "open %d files; raise that hard limit (ulimit -n) to %d",
+        "open %d files; raise this hard limit (ulimit -n) to %d",
         most,
         connections,
         soft,

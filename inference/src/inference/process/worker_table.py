@@ -1,8 +1,7 @@
-"""The workers as their supervisor knows them: who lives, who is silent, who is to be started when.
+"""The supervisor's view of the workers: their processes, heartbeats and restarts.
 
-A worker that dies before it has served has *failed*. Failures are counted for each worker, and lead
-to ever longer pauses; only when every worker has failed again and again, and none has served since
-the start, is there no hope.
+A process that ends before it has served has *failed*. Repeated failures lead to longer pauses. If
+every worker fails repeatedly and none has ever served, the supervisor gives up.
 """
 
 from __future__ import annotations
@@ -19,24 +18,24 @@ if TYPE_CHECKING:
     from inference.runtime.shared_memory import SharedMemory
 
 _HOPELESS_FAILURES = 5
-# Who dies again and again within so many seconds is started after a pause, twice as long each time;
-# a death now and then is made good at once.
+# A worker that repeatedly ends within this time after its start is restarted after a pause, which
+# doubles each time. Other workers are restarted immediately.
 _SHORT_SECONDS = 10.0
 _FREE_DEATHS = 2
 _LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Worker:
-    """One worker's place, and the process that fills it now.
+    """One worker and its current process.
 
     Args:
         index: The worker's number.
-        heartbeat: Where its process shows that it lives.
+        heartbeat: The heartbeat of its process.
         longest_step_seconds: See :class:`inference.runtime.heartbeat.Watch`.
 
     Attributes:
-        pid: The process; 0 for none.
-        killed_for: Why the supervisor has killed it; empty when it has not.
+        pid: The process; 0 if there is none.
+        killed_for: Why the supervisor has killed it; empty if it has not.
         failures: Processes in a row that ended before they served.
     """
 
@@ -53,12 +52,12 @@ class Worker:
         self._watch: Watch | None = None
 
     def started(self, pid: int, now: float) -> None:
-        """Note that a process has been started."""
+        """Record that a process was started."""
         self.pid, self.due, self.killed_for, self._started_at = pid, None, "", now
         self._watch = Watch(self.heartbeat, pid, self._longest_step_seconds)
 
     def failed(self, now: float) -> float:
-        """Note that no process could be started; give the pause before the next try, in seconds."""
+        """Record that no process could be started; return the pause before a retry, in seconds."""
         self.failures += 1
         self._short_lives += 1
         pause = max(1.0, self._pause())
@@ -66,11 +65,11 @@ class Worker:
         return pause
 
     def ended(self, now: float, *, asked: bool) -> float:
-        """Note that the process has ended; give the pause before the next one, in seconds.
+        """Record that the process has ended; return the pause before the next one, in seconds.
 
         Args:
             now: The time.
-            asked: Whether it has served, and wants to be replaced.
+            asked: Whether the process requested its replacement.
         """
         served = self.heartbeat.has_served
         self.failures = 0 if served else self.failures + 1
@@ -83,13 +82,13 @@ class Worker:
         return pause
 
     def silent(self, passed_seconds: float) -> float:
-        """Tell for how many seconds the process has given no sign of life."""
+        """Return for how many seconds the process has not responded."""
         if not self.pid or self._watch is None:
             return 0.0
         return self._watch.look(passed_seconds)
 
     def signal(self, number: int) -> None:
-        """Send the process a signal, if there is one."""
+        """Send a signal to the process, if there is one."""
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -104,8 +103,8 @@ class WorkerTable:
     """All workers.
 
     Args:
-        memory: Holds their heartbeats.
-        size: How many there are.
+        memory: The shared memory with the heartbeats.
+        size: The number of workers.
         longest_step_seconds: See :class:`inference.runtime.heartbeat.Watch`.
     """
 
@@ -129,27 +128,27 @@ class WorkerTable:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether every worker has failed again and again, and none has ever served."""
+        """Whether every worker has failed repeatedly, and none has ever served."""
         failures = min(worker.failures for worker in self._workers)
         return failures >= _HOPELESS_FAILURES and not self.has_served
 
     def by_pid(self, pid: int) -> Worker | None:
-        """Find whose process that is."""
+        """Return the worker with a process, or ``None``."""
         return next((worker for worker in self._workers if worker.pid == pid), None)
 
     def due(self, now: float) -> Iterator[Worker]:
-        """Give the workers that are to be started now."""
+        """Return the workers to start now."""
         return (m for m in self._workers if m.due is not None and m.due <= now)
 
     def silent(self, passed_seconds: float, most_seconds: float) -> list[Worker]:
-        """Look at every heartbeat; give the workers that were silent for longer than that.
+        """Check every heartbeat; return the workers that were silent for too long.
 
-        One that has been killed is not given again.
+        A worker that was killed is not returned again.
         """
         silences = [(worker, worker.silent(passed_seconds)) for worker in self._workers]
         return [m for m, seconds in silences if seconds > most_seconds and not m.killed_for]
 
     def signal(self, number: int) -> None:
-        """Send every process a signal."""
+        """Send a signal to every process."""
         for worker in self._workers:
             worker.signal(number)

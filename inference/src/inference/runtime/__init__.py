@@ -1,1 +1,1 @@
-"""What processes and threads stand on: memory, heartbeats, watched files."""
+"""The foundations of processes and threads: memory, heartbeats, watched files, locks."""

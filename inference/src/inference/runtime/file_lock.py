@@ -1,7 +1,4 @@
-"""Locks between processes that are tried, and never waited for without end.
-
-A process that is stopped keeps its locks.
-"""
+"""Locks between processes, without an endless wait: a stopped process keeps its locks."""
 
 from __future__ import annotations
 
@@ -10,10 +7,10 @@ from typing import IO
 
 
 def try_lock(file: IO[str]) -> bool:
-    """Lock a file for this process alone, until it is closed, unless another holds it.
+    """Lock a file until it is closed, unless another process holds the lock.
 
     Raises:
-        OSError: The file system has no locks to give.
+        OSError: The file system does not support locks.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

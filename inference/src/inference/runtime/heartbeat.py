@@ -1,6 +1,6 @@
-"""A worker's sign of life, in memory that its supervisor reads.
+"""A counter that a worker's event loop increments and the supervisor checks.
 
-The worker's event loop counts up; a loop that is blocked, or a process that is stopped, does not.
+A blocked event loop or a stopped process does not increment it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 HEARTBEAT_BYTES = 16
 BEAT_SECONDS = 0.5
 
-# A worker that ends with this exit status asks for a successor at once: it serves no longer as it
-# should (a run that cannot be ended, say), and a new process would. It is not counted as a failure.
-# Any status that Python and the service do not use otherwise; EX_TEMPFAIL of sysexits.h.
+# A worker that exits with this status requests an immediate successor, for example because of a run
+# that cannot be ended. This does not count as a failure. The value is EX_TEMPFAIL of sysexits.h,
+# which neither Python nor the service uses otherwise.
 REPLACE_STATUS = 75
 
 
@@ -26,7 +26,7 @@ class Heartbeat:
     """One worker's heartbeat.
 
     Args:
-        section: ``HEARTBEAT_BYTES`` of shared memory, or none for a heart that nobody listens to.
+        section: ``HEARTBEAT_BYTES`` of shared memory; ``None`` for private memory.
     """
 
     def __init__(self, section: memoryview | None = None) -> None:
@@ -35,25 +35,25 @@ class Heartbeat:
 
     @property
     def beats(self) -> float:
-        """How often it has beaten."""
+        """The counter."""
         return self._values[0]
 
     @property
     def has_served(self) -> bool:
-        """Whether the worker has come as far as to serve."""
+        """Whether the worker has served."""
         return self._values[1] > 0
 
     def reset(self) -> None:
-        """Begin anew, for another worker."""
+        """Reset the counter for another process."""
         self._values[0] = self._values[1] = 0.0
 
     def serve(self) -> None:
-        """Note that the worker serves."""
+        """Record that the worker serves."""
         self._values[1] = 1.0
 
     @contextlib.contextmanager
     def beating(self) -> Iterator[None]:
-        """Beat with the running loop until the end of the block."""
+        """Increment the counter in the running event loop until the end of the block."""
         self._beat(asyncio.get_running_loop())
         try:
             yield
@@ -66,16 +66,16 @@ class Heartbeat:
 
 
 class Watch:
-    """Tells for how long a worker has given no sign of life.
+    """Measures for how long a worker has not responded.
 
-    Only what the watcher has waited itself counts: while it is stopped or suspended together with
-    the workers it sees nothing, and afterwards they are as healthy as before. The time for which
-    the worker was ready to run, and the machine was busy with others, does not count either.
+    Only time during which the observer was running counts: if it is stopped or suspended together
+    with the workers, they are as healthy afterwards as before. The time during which the worker
+    waited for a processor does not count either.
 
     Args:
-        heartbeat: The worker's.
-        pid: Its process.
-        longest_step_seconds: How much time one look accounts for at most.
+        heartbeat: The worker's heartbeat.
+        pid: The worker's process.
+        longest_step_seconds: The maximum time that one check accounts for.
     """
 
     def __init__(self, heartbeat: Heartbeat, pid: int, longest_step_seconds: float) -> None:
@@ -87,13 +87,13 @@ class Watch:
         self._silent = 0.0
 
     def look(self, passed_seconds: float) -> float:
-        """Look at the heartbeat.
+        """Check the heartbeat.
 
         Args:
-            passed_seconds: Since the look before.
+            passed_seconds: Time since the previous check.
 
         Returns:
-            The seconds of silence so far.
+            The seconds without a response so far.
         """
         beats, delayed = self._heartbeat.beats, _run_delay(self._pid)
         if beats != self._beats:
@@ -106,7 +106,7 @@ class Watch:
 
 
 def _run_delay(pid: int) -> float:
-    """Tell how long a process's first thread has waited for a processor; 0 where that is unknown.
+    """Return how long the first thread of a process has waited for a processor; 0 if unknown.
 
     Source: https://docs.kernel.org/scheduler/sched-stats.html, ``/proc/<pid>/schedstat``
     """

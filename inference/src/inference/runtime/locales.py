@@ -1,4 +1,4 @@
-"""Locales, which are files: loaded before a process gives up opening any."""
+"""Loads locales, which are files, before a process can no longer open files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import os
 
 # LC_ALL_MASK, locale.h of glibc.
 _ALL_CATEGORIES = 0x1FBF
-# The third is the default of onnxruntime's text operators; glibc keeps each spelling by itself.
+# The third is the default of onnxruntime's text operators; glibc caches each spelling separately.
 _COMMON = ("C.UTF-8", "C.utf8", "en_US.UTF-8", "en_US.utf8", "en_US")
 _FOLDER = "/usr/lib/locale"
 _MOST = 50
 
 
 def load_locales() -> None:
-    """Load those that text models may name: the common ones, and what else this machine has."""
+    """Load the locales that text models may name: common ones, and those of this machine."""
     libc = ctypes.CDLL(None)
     libc.newlocale.restype = ctypes.c_void_p
     installed: list[str] = []

@@ -1,4 +1,4 @@
-"""Turns that processes of one machine take, by a lock on a file."""
+"""Exclusive turns among the processes of a machine, by a lock on a file."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LOCK_SECONDS = 0.05
 
 @contextlib.asynccontextmanager
 async def turn(lock: Path, within_seconds: float, what: str) -> AsyncIterator[None]:
-    """Hold everybody else off who takes turns by the same file, in this process and in others.
+    """Wait for an exclusive turn among all tasks and processes that use the same file.
 
-    To wait costs no thread, and can be given up. A turn saves work and memory, and no more depends
-    on it, so one that does not come is taken: who has it is stopped, or takes long.
+    The wait needs no thread and can be canceled. Turns only save work and memory. After the time
+    limit the block therefore runs without the lock: its holder is stopped or slow.
 
     Args:
-        lock: The file; made when missing, and where it cannot be made there are no turns.
-        within_seconds: How long is waited at most.
+        lock: The file. It is created if missing; without it, there are no turns.
+        within_seconds: The maximum wait.
         what: What is done in turns, for the log.
     """
     try:
@@ -44,8 +44,8 @@ async def turn(lock: Path, within_seconds: float, what: str) -> AsyncIterator[No
         try:
             await _lock(file, within_seconds)
         except OSError as error:
-            told = fields("turn-taken", what=what, reason=error.strerror)
-            logger.warning("the turn to %s is taken: %s", what, error.strerror, extra=told)
+            extra = fields("turn-taken", what=what, reason=error.strerror)
+            logger.warning("%s without a lock: %s", what, error.strerror, extra=extra)
         yield
 
 
@@ -53,6 +53,6 @@ async def _lock(file: IO[str], within_seconds: float) -> None:
     deadline = time.monotonic() + within_seconds
     while not try_lock(file):
         if time.monotonic() > deadline:
-            reason = f"another process has it for over {within_seconds:g} s"
+            reason = f"another process has held it for over {within_seconds:g} s"
             raise OSError(errno.ETIMEDOUT, reason)
         await asyncio.sleep(_LOCK_SECONDS)

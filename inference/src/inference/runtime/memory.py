@@ -1,7 +1,6 @@
-"""Memory: what this process is granted, what is left of it, and how it goes back.
+"""The memory that this process may use, the part that is available, and its return to the system.
 
-A container's limit is its control group's, so neither the machine's size nor what is free of it
-says how much this process may take.
+The memory of a container is limited by its control group, not by the machine.
 
 Source: https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1/memory.html
 """
@@ -21,20 +20,20 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
-_UNLIMITED = 1 << 60  # version 1 says "no limit" with a number near 2**63
-_FIRST_TO_GO = "1000"  # the most that oom_score_adj takes
+_UNLIMITED = 1 << 60  # version 1 represents "no limit" by a number near 2**63
+_FIRST_TO_GO = "1000"  # the maximum of oom_score_adj
 
-# By version of control groups: the folder, and the files with the limit and with what is taken.
+# By version of control groups: the folder, and the files with the limit and the current use.
 _FILES = {
     2: ("", "memory.max", "memory.current"),
     1: ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
 }
-# What the kernel takes back by itself when memory is short.
+# Memory that the kernel reclaims by itself.
 _RECLAIMABLE = ("inactive_file", "active_file", "slab_reclaimable")
 
 
 def granted_bytes() -> int:
-    """Tell how much memory this process may ever take: by its machine, its groups, its limits."""
+    """Return the memory that this process may use: by machine, control groups and limits."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     own, _ = resource.getrlimit(resource.RLIMIT_AS)
     limits = [machine, *(limit for limit, _ in _groups())]
@@ -42,7 +41,7 @@ def granted_bytes() -> int:
 
 
 def available_bytes() -> int:
-    """Tell how much memory can be taken now before something is ended for want of it."""
+    """Return the memory that is available before the kernel kills a process."""
     left = [max(0, limit - taken) for limit, taken in _groups()]
     with contextlib.suppress(OSError, ValueError, IndexError):
         _, _, rest = (_PROC / "meminfo").read_text().partition("MemAvailable:")
@@ -51,18 +50,18 @@ def available_bytes() -> int:
 
 
 def give_back() -> None:
-    """Return to the machine what the C library keeps of memory that was freed.
+    """Return freed memory from the C library to the system.
 
-    It keeps most of what many small blocks took, as a large model's are: without this, memory grows
-    with every swap. Takes some milliseconds for each 100 MB; threads that need memory of the same
-    arena wait meanwhile.
+    The C library keeps most of the memory of many small blocks, such as those of a large model, so
+    that memory would grow with every swap. This takes milliseconds for each 100 MB. Threads that
+    need memory of the same arena wait meanwhile.
     """
     with contextlib.suppress(AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def watch_peak() -> Callable[[], int]:
-    """Give what tells the most memory that this process ever had, in bytes, and opens nothing."""
+    """Return a function that returns the peak memory of this process without opening a file."""
     status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
 
     def peak() -> int:
@@ -73,13 +72,13 @@ def watch_peak() -> Callable[[], int]:
 
 
 def be_first_to_go() -> None:
-    """Ask the kernel to end this process before others when memory is short."""
+    """Ask the kernel to kill this process before others when memory is short."""
     with contextlib.suppress(OSError):
         (_PROC / "self/oom_score_adj").write_text(_FIRST_TO_GO)
 
 
 def _groups() -> Iterator[tuple[int, int]]:
-    """Give limit and bytes taken, of each control group of this process that has a limit."""
+    """Yield limit and used bytes of each control group of this process with a limit."""
     try:
         lines = (_PROC / "self/cgroup").read_text().splitlines()
     except OSError:
@@ -90,9 +89,9 @@ def _groups() -> Iterator[tuple[int, int]]:
             continue
         folder, limit_file, taken_file = _FILES[1 if controllers else 2]
         root = _CGROUPS / folder
-        place = root / path.lstrip("/")
-        # In a container the path may be the host's; then the root is this container's own group.
-        for group in (place, *place.parents):
+        own_group = root / path.lstrip("/")
+        # In a container the path may be the host's; the root is then the container's own group.
+        for group in (own_group, *own_group.parents):
             with contextlib.suppress(OSError, ValueError):
                 limit = int((group / limit_file).read_text())
                 if limit < _UNLIMITED:
@@ -106,5 +105,5 @@ def _reclaimable(group: Path) -> int:
     found = dict(
         line.split(maxsplit=1) for line in (group / "memory.stat").read_text().splitlines()
     )
-    # Version 1 counts a group's children under names of their own.
+    # Version 1 counts a group's children under separate names.
     return sum(int(found.get(f"total_{name}", found.get(name, 0))) for name in _RECLAIMABLE)

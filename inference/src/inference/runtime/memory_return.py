@@ -1,4 +1,4 @@
-"""Gives freed memory back to the machine, soon after large things have come or gone."""
+"""Returns freed memory to the system, soon after large objects were loaded or freed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from inference.runtime.memory import give_back
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-_SECONDS = 1.0  # several that come or go at once share it
+_SECONDS = 1.0  # several objects share one return
 
 
 class MemoryReturn:
-    """Gives memory back, in a thread, and not for each of several occasions.
+    """Returns memory in a thread, once for several requests.
 
     Args:
-        threads: One of these does it.
+        threads: The executor to use.
     """
 
     def __init__(self, threads: Executor) -> None:
@@ -26,17 +26,17 @@ class MemoryReturn:
         self._due: asyncio.TimerHandle | None = None
 
     def soon(self) -> None:
-        """Note that there is something to give back; to be called on the loop."""
+        """Schedule a return; call this in the event loop."""
         if self._due is None:
             self._due = asyncio.get_running_loop().call_later(_SECONDS, self._give_back)
 
     def soon_from(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Do what :meth:`soon` does, in whatever thread something is freed."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended
+        """Schedule a return from any thread."""
+        with contextlib.suppress(RuntimeError):  # the event loop has ended
             loop.call_soon_threadsafe(self.soon)
 
     def close(self) -> None:
-        """Give nothing back any more."""
+        """Cancel a scheduled return."""
         if self._due is not None:
             self._due.cancel()
 

@@ -1,7 +1,7 @@
-"""Memory that a process shares with those it forks later.
+"""Memory that a process shares with the processes that it forks later.
 
-It is anonymous: no file, so neither ``/dev/shm`` nor a disk can be too small for it, nothing is
-left over, and no other user can open it. Only the pages that are written to take memory.
+The memory is anonymous. It has no file, so it does not depend on the size of ``/dev/shm`` or a
+disk, leaves nothing behind, and no other user can open it. Only pages that are written use memory.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ from inference.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ALIGNMENT = 64  # a cache line: two workers' numbers never share one
+_ALIGNMENT = 64  # a cache line, which two workers never share
 
 
 class SharedMemory:
-    """Sections of memory, zero at first.
+    """Sections of memory, initially zero.
 
     Args:
-        common: Bytes of the sections that all workers use, by name.
-        each: Bytes of the sections that every worker has for itself, by name.
-        workers: How many workers there are.
+        common: Sizes in bytes of the sections that all workers use, by name.
+        each: Sizes in bytes of the sections that each worker has, by name.
+        workers: The number of workers.
 
     Raises:
-        SettingError: The system does not grant so much.
+        SettingError: The system does not grant the memory.
     """
 
     def __init__(
         self, common: Mapping[str, int], each: Mapping[str, int], workers: int = 1
     ) -> None:
         self._workers = workers
-        self._places: dict[tuple[str, int], tuple[int, int]] = {}
+        self._offsets: dict[tuple[str, int], tuple[int, int]] = {}
         end = 0
         wanted = [(name, 0, size) for name, size in common.items()]
         wanted += [(name, n, size) for name, size in each.items() for n in range(workers)]
         for name, worker, size in wanted:
-            self._places[name, worker] = (end, size)
+            self._offsets[name, worker] = (end, size)
             end += -(-size // _ALIGNMENT) * _ALIGNMENT
         try:
             self._memory = memoryview(mmap.mmap(-1, end))
         except OSError as error:
             raise SettingError(
-                f"{end // 1024**2 + 1} MiB of address space for what {workers} workers share are "
-                f"not granted ({error.strerror}): lower INFERENCE_WORKERS, or raise the limit "
-                "(ulimit -v, vm.overcommit_memory)"
+                f"the system does not grant {end // 1024**2 + 1} MiB of address space for "
+                f"{workers} workers ({error.strerror}): lower INFERENCE_WORKERS, or raise the "
+                "limit (ulimit -v, vm.overcommit_memory)"
             ) from None
 
     def section(self, name: str, worker: int = 0) -> memoryview:
-        """Give a section; that of a worker, where each has one."""
-        begin, size = self._places[name, worker]
+        """Return a section; for sections of each worker, that of ``worker``."""
+        begin, size = self._offsets[name, worker]
         return self._memory[begin : begin + size]
 
     def sections(self, name: str) -> list[memoryview]:
-        """Give every worker's section of one name."""
+        """Return the section of each worker."""
         return [self.section(name, worker) for worker in range(self._workers)]
 
 

@@ -1,7 +1,7 @@
-"""Names that callers send: shortened for messages, and the known name that was probably meant.
+"""Shortens names that callers send, and suggests the known name that is closest.
 
-Anyone may send wrong names without end, so the searches of a process together get a small share of
-its time. While that is used up, messages suggest nothing.
+Callers can send any number of wrong names. All searches of a process together therefore have a
+small time budget. When it is used up, messages contain no suggestion.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_SHOWN = 80  # characters of a name that a caller sent
+_SHOWN = 80  # characters of a caller's name that a message shows
 _COMPARED = 64  # characters of a name that a search compares
-_SEARCHED = 2000  # names that one search looks at
-_CLOSEST = 8  # of these, those with the most alike letters are compared, for up to 0.4 ms each
+_SEARCHED = 2000  # names that one search reads
+_CLOSEST = 8  # the names with the most common letters are compared, for up to 0.4 ms each
 _SHARE = 0.05  # of a process's time that all searches together may take
-_SAVED_SECONDS = 0.03  # of that time, what may be used at once
+_SAVED_SECONDS = 0.03  # the part of this time that may be used at once
 
 
 def shorten(name: str) -> str:
-    """Cut a caller's name down to what a message shows of it."""
+    """Shorten a caller's name for a message."""
     return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str:
-    """Suggest the name that was probably meant; takes some milliseconds at most.
+    """Suggest the closest name, within a few milliseconds.
 
     Returns:
-        ``" Did you mean 'x'?"``, or an empty string when nothing is near, or when searches have
-        taken too much time lately.
+        ``" Did you mean 'x'?"``, or an empty string if no name is close, or if searches have
+        recently taken too much time.
 
     >>> nearest("bil_length_mm", ["bill_length_mm", "body_mass_g"])
     " Did you mean 'bill_length_mm'?"
@@ -65,7 +65,7 @@ def _search(wrong: str, right: Iterable[str]) -> str:
 
 @functools.lru_cache(maxsize=16_384)
 def _letters(start: str) -> int:
-    """Give the set of letters as bits."""
+    """Return the set of letters as bits."""
     letters = 0
     for letter in start:
         letters |= 1 << (ord(letter) & 63)
@@ -73,7 +73,7 @@ def _letters(start: str) -> int:
 
 
 class _Budget:
-    """Seconds of the processor that searches may still take; grows with time."""
+    """Processor seconds that searches may still use; they grow with time."""
 
     def __init__(self) -> None:
         self._saved = _SAVED_SECONDS

@@ -1,8 +1,8 @@
-"""Threads that give way to the event loop, whose own work is short.
+"""Threads with a lower priority than the event loop.
 
-Python runs one thread at a time. Beside four threads that decode large bodies, the loop would get a
-fifth of the time. So there is one thread for what is short, and one for what is long: the loop gets
-a third at least, and a short body does not wait for a long one.
+Python runs one thread at a time. Beside four threads that decode large bodies, the event loop would
+get a fifth of the time. Therefore one thread does short work and another one long work: the event
+loop gets at least a third of the time, and short bodies do not wait for long ones.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LONG_BYTES = 256 * 1024
-# Enough for the loop's thread to be scheduled as soon as it has something to do.
+# Low enough that the event loop's thread is scheduled as soon as it has work.
 _NICENESS = 19
 
 
-def _step_back() -> None:
-    if sys.platform == "linux":  # where a priority is a thread's, and threads inherit it
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # where each thread has a priority and passes it on
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def make_threads(count: int, name: str) -> ThreadPoolExecutor:
-    """Make a pool of threads that give way to the loop's.
+    """Return a pool of threads with a lower priority than the event loop.
 
     Args:
-        count: The most threads.
-        name: What their names begin with.
+        count: The maximum number of threads.
+        name: The prefix of their names.
     """
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_step_back)
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_lower_priority)
 
 
 _short = make_threads(1, "short")
@@ -47,27 +47,27 @@ _long = make_threads(1, "long")
 
 
 async def off_loop(size_bytes: int, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do what would keep the event loop too long in a thread.
+    """Call a function in a thread, if it would block the event loop for too long.
 
     Args:
-        size_bytes: How much it reads or writes, which says how long it takes.
-        call: What is done.
-        *args: Of the call.
-        **kwargs: Of the call.
+        size_bytes: The size of its input or output, which determines the duration.
+        call: The function.
+        *args: Its arguments.
+        **kwargs: Its keyword arguments.
     """
     threads = _short if size_bytes <= _LONG_BYTES else _long
     return await asyncio.get_running_loop().run_in_executor(threads, partial(call, *args, **kwargs))
 
 
 class Threads:
-    """As many threads as there is work at a time; they give way to the loop's.
+    """As many threads as there are simultaneous calls, with a lower priority than the event loop.
 
-    All methods are for one thread only, which knows when each piece of work is over. A thread that
-    never comes back does not keep the process from ending.
+    Use all methods from one thread. A thread that never returns does not prevent the process from
+    ending.
 
     Args:
-        name: What their names begin with.
-        max_idle: How many are kept without work.
+        name: The prefix of their names.
+        max_idle: The number of idle threads to keep.
     """
 
     def __init__(self, name: str, max_idle: int) -> None:
@@ -77,7 +77,7 @@ class Threads:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Have something done at once; it may not raise."""
+        """Run a function immediately; it must not raise."""
         if self._idle:
             self._idle -= 1
         else:
@@ -85,21 +85,21 @@ class Threads:
         self._work.put(work)
 
     def finish(self) -> None:
-        """Note that a piece of work is over."""
+        """Record that a function has returned."""
         if self._idle < self._max_idle:
             self._idle += 1
         else:
             self._work.put(None)
 
     def close(self) -> None:
-        """Let the idle threads go, and the others when their work is over."""
+        """End the idle threads now, and the others when their function returns."""
         self._max_idle = 0
         while self._idle:
             self._idle -= 1
             self._work.put(None)
 
     def _serve(self) -> None:
-        _step_back()
+        _lower_priority()
         while (work := self._work.get()) is not None:
             work()
-            del work  # or else it, and what it holds, would live until there is more
+            del work  # otherwise its objects would live until the next function

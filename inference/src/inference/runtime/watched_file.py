@@ -1,9 +1,9 @@
-"""A small file that is read again as soon as it has changed: keys, trusted keys, the state.
+"""A small file that is read again after each change: API keys, trusted keys, the state.
 
-Whether it has is one ``stat``. An inode, a size and a time of modification can be the same after a
-change (``touch -r``, an inode that is given again), the time of the inode's last change cannot be
-set; but the clock of a file system ticks, and within one tick two changes look like one. So a file
-that was changed only now is read at each look until its change is older than a tick can be.
+One ``stat`` detects a change. After a change, inode, size and modification time can be the same
+(``touch -r``, a reused inode). The change time of the inode (ctime) cannot be set, but has the
+resolution of the file system's clock, so that two changes can look like one. A file that has just
+changed is therefore read at each check until its change is older than this resolution.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 _MIB = 1024 * 1024
 LARGEST_BYTES = 64 * _MIB
-# The coarsest clocks of file systems that keep a time of change tick once a second.
+# The coarsest file system clocks have a resolution of one second.
 _TICK_NS = 2_000_000_000
 
 Fingerprint = tuple[int, int, int, int]
 
 
 class WatchedFile:
-    """One file, and what was last read of it.
+    """One file, and its content at the last read.
 
     Args:
-        path: Where it lies; a link is followed.
+        path: The path of the file; links are followed.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = os.fspath(path)  # a stat of a string costs half of that of a Path
+        self._path = os.fspath(path)  # stat is twice as fast for a string as for a Path
         self._seen: Fingerprint | None = None
         self._fresh = False
         self._content: bytes | None = None
 
     def read_if_changed(self) -> bytes | None:
-        """Look whether the file has changed, and give its content when it has.
+        """Return the content if the file has changed, else ``None``.
 
         Raises:
-            OSError: It is not there, is no regular file, is too large, or cannot be read. It counts
-                as changed when it can be read again.
+            OSError: The file is missing, not a regular file, too large, or unreadable. It counts as
+                changed once it can be read again.
         """
         try:
             if not self._fresh and self._seen == _fingerprint(os.stat(self._path)):  # noqa: PTH116
@@ -57,14 +57,14 @@ class WatchedFile:
     def _read(self) -> bytes | None:
         before, self._seen, content = self._content, *_read(self._path)
         changed_ns = max(self._seen[-2:])
-        # A time to come says that the clock was set back; it will be another one after a change.
+        # A future time means that the clock was set back; the next change has a different time.
         self._fresh = 0 <= time.time_ns() - changed_ns < _TICK_NS
         self._content = content if self._fresh else None
         return None if content == before else content
 
 
 def _read(path: str) -> tuple[Fingerprint, bytes]:
-    """Read a file that is no more than it seems: one that blocks or never ends is refused."""
+    """Read a regular file of limited size."""
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(number)

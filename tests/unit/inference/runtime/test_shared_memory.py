@@ -61,9 +61,9 @@ except SettingError as error:
 """
 
 
-def test_memory_that_is_not_granted_is_told_at_the_start() -> None:
+def test_start_fails_with_a_message_if_memory_is_not_granted() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _RESERVE], capture_output=True, text=True, check=True
     )
-    assert "what 256 workers share are not granted (Cannot allocate memory)" in done.stdout
+    assert "address space for 256 workers (Cannot allocate memory)" in done.stdout
     assert "lower INFERENCE_WORKERS" in done.stdout
