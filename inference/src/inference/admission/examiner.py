@@ -144,11 +144,11 @@ def _try(
     load_trial: LoadTrial | None,
 ) -> Report:
     # Imported late: the limits stand before onnxruntime maps its first page.
-    from inference.model.plan import ANY_TEXT, granted_cpus  # noqa: PLC0415
+    from inference.model.plan import ANY_TEXT, ROW_COUNTS, granted_cpus  # noqa: PLC0415
     from inference.model.servable import Servable  # noqa: PLC0415
     from inference.model.trials.foreign_classifier import examine_table  # noqa: PLC0415
     from inference.model.trials.golden_samples import is_batch_exact, replay_samples  # noqa: PLC0415
-    from inference.model.trials.run_cost import ROW_COUNTS, measure_cost, measure_text  # noqa: PLC0415
+    from inference.model.trials.run_cost import measure_cost, measure_text  # noqa: PLC0415
 
     has_fixed_sizes = _load_parser()
     trial = load_trial() if load_trial is not None else None

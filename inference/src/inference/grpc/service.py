@@ -25,7 +25,7 @@ from inference.grpc.messages import (
 )
 from inference.oip import descriptions as describe
 from inference.repository.operations import load_model, unload_model
-from inference.runtime.threads import off_loop
+from inference.runtime.threads import INLINE_BYTES, off_loop
 from inference.serving.tensors.response import pick_results
 from inference.telemetry.statistics import collect_statistics
 from inference.telemetry.timing import Timing
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
 
 NAME = "inference.GRPCInferenceService"
 _ROUTE = "grpc"
-
-# To decode as much takes longer than a thread hop.
-_INLINE_BYTES = 16 * 1024
 
 
 class InferenceService:
@@ -272,7 +269,7 @@ class InferenceService:
 
 
 async def _parse(data: bytes) -> Asked:
-    if len(data) <= _INLINE_BYTES:
+    if len(data) <= INLINE_BYTES:
         return Asked(parse_message(pb.ModelInferRequest, data), None)
     return await off_loop(len(data), parse_long, data)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inference.errors import RequestError, TooLargeError
+from inference.runtime.threads import PIECE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,6 @@ Array = np.ndarray[Any, Any]
 
 _HEADER_BYTES = 128 * 1024
 _MOST_FIELDS = 10_000
-_PIECE_BYTES = 64 * 1024
 _LONGEST_VARINT = 10
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _INPUTS, _RAW, _CONTENTS = (
@@ -162,7 +162,7 @@ def _varints(packed: memoryview, dtype: Any) -> Iterator[Array]:
     raw = np.frombuffer(packed, np.uint8)
     place = 0
     while place < len(raw):
-        piece = raw[place : place + _PIECE_BYTES]
+        piece = raw[place : place + PIECE_BYTES]
         ends = np.flatnonzero(piece < 128)
         lengths = np.diff(ends, prepend=-1)
         if not len(ends) or lengths.max() > _LONGEST_VARINT:
@@ -184,8 +184,8 @@ def _strings(values: memoryview, count: int) -> Iterator[Array]:
                 found.append(str(values[start:end], "utf-8"))
     except UnicodeDecodeError as error:
         raise RequestError(f"an element is not UTF-8: {error.reason}") from None
-    for first in range(0, len(found), _PIECE_BYTES):
-        piece = found[first : first + _PIECE_BYTES]
+    for first in range(0, len(found), PIECE_BYTES):
+        piece = found[first : first + PIECE_BYTES]
         array = np.empty(len(piece), np.object_)
         array[:] = piece
         yield array

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _INLINE_US = 200.0
 # Batching has to save at least half of the time per row to be worth its bookkeeping.
 _BATCH_GAIN = 2.0
-_LARGEST_BATCH = 128
+ROW_COUNTS = (1, 8, 32, 128)  # for which the cost of a run is measured
 ANY_TEXT = 2**31
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -62,7 +62,7 @@ def make_plan(
     if not cost_us:
         return Plan(threads=threads)
     inline_rows = max((rows for rows, cost in cost_us.items() if cost < _INLINE_US), default=0)
-    largest = max(rows for rows in cost_us if rows <= _LARGEST_BATCH)
+    largest = max(rows for rows in cost_us if rows <= max(ROW_COUNTS))
     gain = cost_us[1] * largest / cost_us[largest]
     batched = batchable and inline_rows == 0 and gain >= _BATCH_GAIN
     return Plan(

@@ -62,6 +62,11 @@ class TensorSpec:
         return cls(name, onnx_type, np.dtype(known[0]), known[1], dims)
 
     @property
+    def has_json_form(self) -> bool:
+        """Whether the Open Inference Protocol can carry it in JSON; FP16 is binary only."""
+        return self.datatype not in (None, "FP16")
+
+    @property
     def has_known_elements(self) -> bool:
         """Whether onnxruntime gives the values out, and they are the numbers that they stand for.
 

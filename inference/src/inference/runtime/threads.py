@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Up to this size, reading a body takes less time than a thread hop.
+INLINE_BYTES = 16 * 1024
+# What is processed in one go while the interpreter's lock is held; other threads run in between.
+PIECE_BYTES = 64 * 1024
 _LONG_BYTES = 256 * 1024
 # Low enough that the event loop's thread is scheduled as soon as it has work.
 _NICENESS = 19

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from inference.errors import InferenceError, RequestError
-from inference.runtime.threads import off_loop
+from inference.runtime.threads import INLINE_BYTES, off_loop
 from inference.serving.dispatcher import is_small, longest
 from inference.serving.tensors.one_input import OneInputFastPath
 from inference.serving.tensors.query import MAX_STRINGS
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from inference.serving.tensors.query import Query
     from inference.telemetry.timing import Timing
 
-# To read or write as much takes longer than a thread hop.
-_INLINE_BYTES = 16 * 1024
 # Numbers that are taken as they are cost one copy at most.
 _COPIED_BYTES = 1024 * 1024
 
@@ -77,7 +75,7 @@ class Inferrer:
             TooLargeError: Too many rows.
             InferenceError: The model failed on an admissible input.
         """
-        if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
+        if not servable.plan.inline_rows or len(body) > INLINE_BYTES:
             return None
         fast_path = self._fast_path_of(servable) if json_bytes is None else None
         query = fast_path.read(body) if fast_path is not None else None
@@ -124,7 +122,7 @@ class Inferrer:
         Raises:
             OverloadedError: Too many requests wait, or this one has waited too long.
         """
-        light = len(body) <= _INLINE_BYTES or _is_light(servable, body, json_bytes)
+        light = len(body) <= INLINE_BYTES or _is_light(servable, body, json_bytes)
         if light:
             query = self._read(servable, body, json_bytes)
         else:
@@ -176,7 +174,7 @@ class Inferrer:
 
 def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
     """Tell whether a body is little JSON, and numbers that are taken as they are."""
-    if json_bytes is None or json_bytes > _INLINE_BYTES or len(body) > _COPIED_BYTES:
+    if json_bytes is None or json_bytes > INLINE_BYTES or len(body) > _COPIED_BYTES:
         return False
     return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)
 

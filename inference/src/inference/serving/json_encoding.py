@@ -6,8 +6,8 @@ import codecs
 import json
 
 from inference.errors import RequestError
+from inference.runtime.threads import PIECE_BYTES
 
-_PIECE_BYTES = 64 * 1024  # in between others run
 _LOOKED_AT = 4
 _USUAL = b'{"'
 
@@ -36,8 +36,8 @@ def to_utf8(text: bytes) -> bytes:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         pieces = [
-            decoder.decode(text[at : at + _PIECE_BYTES]).encode()
-            for at in range(0, len(text), _PIECE_BYTES)
+            decoder.decode(text[at : at + PIECE_BYTES]).encode()
+            for at in range(0, len(text), PIECE_BYTES)
         ]
         return b"".join([*pieces, decoder.decode(b"", final=True).encode()])
     except UnicodeError:

@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.errors import ConflictError, InferenceError
 from inference.runtime.suggestions import shorten
-from inference.runtime.threads import off_loop
+from inference.runtime.threads import INLINE_BYTES, off_loop
 from inference.serving.inferrer import explain_failure
 from inference.serving.one_record import OneRecordFastPath
 from inference.serving.predictions import AnswerBuilder
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 
-# Reading so much JSON takes longer than a thread hop.
-_INLINE_BYTES = 16 * 1024
 # And telling what is wrong with so much, which is done in Python.
 _CAREFUL_BYTES = 2 * 1024
 # As many values are encoded in one go, which takes some milliseconds.
@@ -79,7 +77,7 @@ class Predictor:
             TooLargeError: Too many rows.
             InferenceError: The model failed on an admissible input.
         """
-        if not servable.plan.inline_rows or len(body) > _INLINE_BYTES:
+        if not servable.plan.inline_rows or len(body) > INLINE_BYTES:
             return None
         answer = None if self._fast_path is None else self._fast_path.answer(body, timing)
         if answer is not None:
@@ -104,7 +102,7 @@ class Predictor:
         Raises:
             OverloadedError: Too many requests wait, or this one has waited too long.
         """
-        batch = self._read_at_once(body) if len(body) <= _INLINE_BYTES else None
+        batch = self._read_at_once(body) if len(body) <= INLINE_BYTES else None
         if batch is None:
             batch = await off_loop(len(body), self._reader.read, body)
         timing.parse_ended()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _ROWS = (1, 2, 3)  # with one number of rows alone, a fixed size may look like a value for each
 _NUMBERS = (0, 1)  # some graphs take no zeros, and no empty text
 _MOST_ROWS = 1000
-_NO_JSON = "FP16"
 # How a route says that it cannot read or write something.
 _UNFIT = (ClientError, ValueError, TypeError, IndexError)
 _encode = msgspec.json.encode
@@ -116,7 +115,7 @@ def _is_example_answered(servable: Servable, stop: Stop) -> bool:
 
 def _answer_tensors(servable: Servable, stop: Stop) -> None:
     signature = servable.signature
-    in_json = [s.name for s in signature.outputs if s.datatype not in (None, _NO_JSON)]
+    in_json = [s.name for s in signature.outputs if s.has_json_form]
     if not tensor_outputs(signature):
         return
     for feeds in _examples(servable):
@@ -161,7 +160,7 @@ def _spell_request(
         tensor["shape"] = list(array.shape)
         # JSON has no NaN, by which a sample has a gap.
         has_gaps = array.dtype.kind == "f" and not np.isfinite(array).all()
-        if spec.datatype == _NO_JSON or has_gaps:
+        if not spec.has_json_form or has_gaps:
             data = bytes(to_binary(array))
             tensor["parameters"] = {"binary_data_size": len(data)}
             tail += data

@@ -13,6 +13,7 @@ import contextlib
 import threading
 import time
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -98,6 +99,23 @@ class Runner:
         Raises:
             RunTimeoutError: It took longer.
         """
+        share = await self._acquire_share(servable)
+        loop = asyncio.get_running_loop()
+        run = _Run(loop.create_future())
+        self._runs.add(run)
+        limit = min(self._seconds, seconds or self._seconds)
+        run.timer = loop.call_later(limit, self._end, run, servable.name, limit)
+        self._threads.submit(partial(self._work, loop, run, share, call))
+        begin = loop.time()
+        try:
+            answer: T = await run.answer
+        except asyncio.CancelledError:
+            # The caller has left, or was refused: the run need not go on.
+            self._end(run, servable.name, loop.time() - begin)
+            raise
+        return answer
+
+    async def _acquire_share(self, servable: Servable) -> asyncio.Semaphore:
         share = self._shares.get(servable)
         if share is None:
             share = self._shares[servable] = asyncio.Semaphore(self._share)
@@ -105,36 +123,24 @@ class Runner:
         if self._is_closed:
             share.release()
             raise _leaving()
-        loop = asyncio.get_running_loop()
-        run = _Run(loop.create_future())
-        self._runs.add(run)
-        limit = min(self._seconds, seconds or self._seconds)
-        run.timer = loop.call_later(limit, self._end, run, servable.name, limit)
+        return share
 
-        def over(result: Any, error: BaseException | None) -> None:
-            share.release()
-            self._threads.finish()
-            self._finish(run, result, error)
-
-        def work() -> None:
-            run.thread = threading.get_ident()
-            result, failure = None, None
-            try:
-                result = call(run.stop)
-            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for the result
-                failure = error
-            with contextlib.suppress(RuntimeError):  # the loop has ended before
-                loop.call_soon_threadsafe(over, result, failure)
-
-        self._threads.submit(work)
-        begin = loop.time()
+    def _work(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        run: _Run,
+        share: asyncio.Semaphore,
+        call: Callable[[Stop], Any],
+    ) -> None:
+        """Call in a worker thread, and hand the outcome to the event loop."""
+        run.thread = threading.get_ident()
+        result, failure = None, None
         try:
-            answer: T = await run.answer
-        except asyncio.CancelledError:
-            # Those who asked have left, or were refused: the run need not go on.
-            self._end(run, servable.name, loop.time() - begin)
-            raise
-        return answer
+            result = call(run.stop)
+        except BaseException as error:  # noqa: BLE001 - it belongs to the request that waits
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended before
+            loop.call_soon_threadsafe(self._finish, run, share, result, failure)
 
     def results(
         self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop
@@ -196,7 +202,11 @@ class Runner:
         # What is short is answered; what is not would hold up the process that comes after.
         loop.call_later(_LAST_SECONDS, self.close)
 
-    def _finish(self, run: _Run, result: Any, error: BaseException | None) -> None:
+    def _finish(
+        self, run: _Run, share: asyncio.Semaphore, result: Any, error: BaseException | None
+    ) -> None:
+        share.release()
+        self._threads.finish()
         run.is_over = True
         self._runs.discard(run)
         if run.timer is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from starlette.responses import Response
 
-from inference.runtime.threads import make_threads
+from inference.runtime.threads import PIECE_BYTES, make_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _KEPT = 16  # documents about single models
-_PIECE_BYTES = 64 * 1024
 _PIECES_PER_TURN = 4
 
 _threads = make_threads(2, "documents")
@@ -172,8 +171,8 @@ class DocumentResponse(Response):
             }
         )
         view = memoryview(body)
-        for number, begin in enumerate(range(0, len(body), _PIECE_BYTES)):
-            piece = bytes(view[begin : begin + _PIECE_BYTES])
+        for number, begin in enumerate(range(0, len(body), PIECE_BYTES)):
+            piece = bytes(view[begin : begin + PIECE_BYTES])
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             if number % _PIECES_PER_TURN == _PIECES_PER_TURN - 1:
                 await asyncio.sleep(0)  # a fast reader must not keep others waiting either

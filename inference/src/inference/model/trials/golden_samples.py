@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.errors import ArtifactError
-from inference.model.trials.run_cost import LONGEST_RUN, ROW_COUNTS, ended_after
+from inference.model.plan import ROW_COUNTS
+from inference.model.trials.run_cost import LONGEST_RUN, ended_after
 
 if TYPE_CHECKING:
     from inference.model.contract import Contract, Sample

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.errors import InferenceError, RunTimeoutError
-from inference.model.plan import ANY_TEXT
+from inference.model.plan import ANY_TEXT, ROW_COUNTS
 from inference.model.session import Stop
+from inference.runtime.threads import INLINE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.model.signature import TensorSpec
 
-ROW_COUNTS = (1, 8, 32, 128)
 _RUNS = 15
 _BUDGET_SECONDS = 0.15  # per row count; one run that takes as long is figure enough
 # How much longer than all of it may take one run may last before it is ended.
 LONGEST_RUN = 3
 # As long as any request may be that is answered on the loop, and as many words as it can hold.
-_TEXT = "a b " * (16 * 1024 // 4)
+_TEXT = "a b " * (INLINE_BYTES // 4)
 _LONGEST_TEXT_US = 1000.0
 
 

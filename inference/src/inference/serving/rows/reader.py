@@ -20,7 +20,13 @@ from inference.serving.json_encoding import to_utf8
 from inference.serving.rows.row_errors import RowChecker
 from inference.serving.rows.training_range import MAX_WARNINGS, TrainingRange
 from inference.serving.rows.typed_decoder import TypedDecoder
-from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Span, find_rows
+from inference.serving.tensors.list_slices import (
+    MAX_ITEM_BYTES,
+    WHOLE_BYTES,
+    LongList,
+    Span,
+    find_rows,
+)
 from inference.serving.tensors.query import MAX_STRINGS
 
 if TYPE_CHECKING:
@@ -31,7 +37,6 @@ if TYPE_CHECKING:
     from inference.serving.rows.training_range import Outlier
     from inference.serving.rows.typed_decoder import Row
 
-MAX_ROW_BYTES = 1024 * 1024
 _BYTES_PER_FEATURE = 64
 # The careful reader makes an object of each value, and a row of 1 MiB may have half a million.
 _LOOSE_VALUES = 128 * 1024
@@ -70,7 +75,7 @@ class RowReader:
         servable: Servable,
         *,
         max_rows: int,
-        max_row_bytes: int = MAX_ROW_BYTES,
+        max_row_bytes: int = MAX_ITEM_BYTES,
         max_strings: int = MAX_STRINGS,
     ) -> None:
         # Parts of the servable and not itself: whoever keeps a reader must not keep a model alive.

@@ -10,18 +10,17 @@ from __future__ import annotations
 import re
 
 from inference.errors import TooLargeError
-from inference.serving.tensors.list_slices import WHOLE_BYTES, Span
+from inference.runtime.threads import PIECE_BYTES
+from inference.serving.tensors.list_slices import MAX_ITEM_BYTES, WHOLE_BYTES, Span
+from inference.serving.tensors.query import MAX_RANK
 
 _SHORT_BYTES = 4 * 1024
-_SEARCHED_BYTES = 64 * 1024
 _KEY = re.compile(rb'"data"\s{0,64}+:\s{0,64}+(?=\[)')
 _KEY_BYTES = 256
 _OPENING = re.compile(rb"[\s\[]{1,4096}+")
 # Up to a bracket, or to a string that does not end within the piece.
 _PLAIN = rb'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
 _STRINGS = re.compile(rb"(?:%s|\[(?:%s)*+\])*+" % (_PLAIN, _PLAIN), re.DOTALL)
-_MOST_DIMENSIONS = 32
-_LONGEST_STRING = 1024 * 1024
 
 
 def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[bytes, Span]]:
@@ -45,8 +44,8 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
     kept: list[bytes] = []
     size, place = 0, 0
     while place < end:
-        key = _KEY.search(body, place, min(place + _SEARCHED_BYTES, end))
-        until = key.end() if key else min(place + _SEARCHED_BYTES - _KEY_BYTES, end)
+        key = _KEY.search(body, place, min(place + PIECE_BYTES, end))
+        until = key.end() if key else min(place + PIECE_BYTES - _KEY_BYTES, end)
         until = max(until, place + 1)
         kept.append(body[place:until])
         size += until - place
@@ -80,7 +79,7 @@ def _find_end(body: bytes, start: int, end: int, max_strings: int) -> int:
 
 
 def _find_end_of_strings(body: bytes, start: int, end: int, max_strings: int) -> int:
-    depth, place, size, commas = 1, start + 1, _SEARCHED_BYTES, 0
+    depth, place, size, commas = 1, start + 1, PIECE_BYTES, 0
     while place < end:
         reached = _STRINGS.match(body, place, min(place + size, end)).end()  # type: ignore[union-attr]
         found = bytes(body[reached : reached + 1])
@@ -89,13 +88,13 @@ def _find_end_of_strings(body: bytes, start: int, end: int, max_strings: int) ->
             raise TooLargeError(
                 f"an input has more than {max_strings} strings (INFERENCE_MAX_STRINGS): split it"
             )
-        if found == b"[" and depth < _MOST_DIMENSIONS:
+        if found == b"[" and depth < MAX_RANK:
             depth += 1
         elif found == b"]":
             depth -= 1
             if not depth:
                 return reached + 1
-        elif found in {b"[", b"{", b"}"} or (reached == place and size > _LONGEST_STRING):
+        elif found in {b"[", b"{", b"}"} or (reached == place and size > MAX_ITEM_BYTES):
             return start
         elif found == b'"' and reached == place:
             size *= 2
@@ -103,5 +102,5 @@ def _find_end_of_strings(body: bytes, start: int, end: int, max_strings: int) ->
         else:
             place = reached
             continue
-        place, size = reached + 1, _SEARCHED_BYTES
+        place, size = reached + 1, PIECE_BYTES
     return start

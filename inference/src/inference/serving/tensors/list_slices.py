@@ -11,10 +11,11 @@ import re
 from typing import NamedTuple
 
 from inference.errors import RequestError, TooLargeError
+from inference.runtime.threads import PIECE_BYTES
 
 # What is no longer than this is decoded in one go, which takes a few milliseconds at most.
 WHOLE_BYTES = 128 * 1024
-_PIECE_BYTES = 64 * 1024
+MAX_ITEM_BYTES = 1024 * 1024  # the default of INFERENCE_MAX_ROW_BYTES, too
 _SPACES_BYTES = 4 * 1024
 
 _SPACE = rb"[ \t\r\n]*+"
@@ -87,9 +88,9 @@ class LongList:
             ``None`` where there is no guess. A wrong guess is cut within an item, and no JSON.
         """
         body, place = self._body, self._place
-        if self._size - place <= _PIECE_BYTES:
+        if self._size - place <= PIECE_BYTES:
             return None
-        closing = body.rfind(self._closing, place, place + _PIECE_BYTES)
+        closing = body.rfind(self._closing, place, place + PIECE_BYTES)
         end = closing + len(self._closing) - 1
         if closing < 0 or body.count(b'"', place, end) % 2 or body.find(b"\\", place, end) >= 0:
             return None
@@ -103,7 +104,7 @@ class LongList:
             RequestError: A comma is followed by no item.
             TooLargeError: An item is too long, or is nested deeper than its values' lists.
         """
-        body, place, size = self._body, self._place, _PIECE_BYTES
+        body, place, size = self._body, self._place, PIECE_BYTES
         while self._size - place > size + 1:  # what closes an item, or the list, is one more
             end = _ITEMS.match(body, place, place + size + 1).end()  # type: ignore[union-attr]
             if end > place:

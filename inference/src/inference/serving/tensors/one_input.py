@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from inference.model.signature import TensorSpec
 
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_NO_JSON = "FP16"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -114,7 +113,7 @@ def _opening(spec: TensorSpec | None) -> bytes:
     Raises:
         ValueError: It has no JSON form.
     """
-    if spec is None or spec.datatype in {None, _NO_JSON}:
+    if spec is None or not spec.has_json_form:
         raise ValueError("an output has no JSON form")
     return b'{"name":%b,"datatype":%b,"shape":' % (_encode(spec.name), _encode(spec.datatype))
 
@@ -126,7 +125,7 @@ def _decoder(spec: TensorSpec, depth: int) -> Callable[[bytes], Any]:
         ValueError: The input has no JSON form, or no rows.
     """
     dtype, shape = spec.dtype, spec.shape
-    if dtype is None or spec.datatype == _NO_JSON or dtype.kind not in "biuf":
+    if dtype is None or not spec.has_json_form or dtype.kind not in "biuf":
         raise ValueError("the input has no JSON form, or holds strings")
     if not shape or shape[0] != -1:
         raise ValueError("the input has no rows")

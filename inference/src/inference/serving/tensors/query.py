@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-_MAX_RANK = 32
+MAX_RANK = 32
 _LARGEST_DIMENSION = 2**40
 MAX_STRINGS = 1_000_000
 
@@ -149,8 +149,8 @@ def tensor_outputs(signature: Signature) -> list[str]:
 
 
 def _check_shape(spec: TensorSpec, shape: Sequence[int]) -> None:
-    if len(shape) > _MAX_RANK or not all(0 <= d <= _LARGEST_DIMENSION for d in shape):
-        raise RequestError(f"input '{spec.name}' cannot have the shape {list(shape)[:_MAX_RANK]}")
+    if len(shape) > MAX_RANK or not all(0 <= d <= _LARGEST_DIMENSION for d in shape):
+        raise RequestError(f"input '{spec.name}' cannot have the shape {list(shape)[:MAX_RANK]}")
     # onnxruntime spells a scalar and an unknown shape alike, so it is left to judge those.
     if not spec.shape:
         return

@@ -106,14 +106,14 @@ def read_request(
     """Read a request.
 
     Args:
-        signature: What the model takes and gives.
+        signature: The inputs and outputs of the model.
         body: The whole body, decompressed.
         json_bytes: How many of its bytes are the JSON; ``None`` for all, 0 for a raw request.
         max_rows: The most rows in one request.
         max_strings: The most strings in one input.
 
     Raises:
-        RequestError: It is not what the protocol or the model takes.
+        RequestError: It is not valid for the protocol or for the model.
         TooLargeError: Too many rows or strings, or too much beside the inputs' data.
     """
     if json_bytes == 0:
@@ -125,16 +125,9 @@ def read_request(
         )
     view = memoryview(body)
     tail = _Tail(view[json_bytes:] if json_bytes is not None else view[:0])
-    lists: dict[bytes, Span] = {}
-    text: bytes | memoryview = body if json_bytes is None else view[:json_bytes]
-    if not is_utf8(bytes(text[:4])):
-        body = text = to_utf8(bytes(text))
-    if len(text) > WHOLE_BYTES:
-        text, lists = split_data(body, len(text), max_strings)
-    try:
-        request = _decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise RequestError(f"the body is not an inference request: {error}") from None
+    request, lists = _decode_json(
+        body, body if json_bytes is None else view[:json_bytes], max_strings
+    )
     feeds: dict[str, np.ndarray[Any, Any]] = {}
     for tensor in request.inputs:
         if tensor.name in feeds:
@@ -145,9 +138,29 @@ def read_request(
         feeds[tensor.name] = _read_input(tensor, dtype, tail, lists)
     tail.finish()
     if lists:
-        raise RequestError("the body has a long list of data that is no input's")
+        raise RequestError("the body has a long list of data that belongs to no input")
     outputs = _read_outputs(signature, request)
     return make_query(signature, feeds, outputs, id_=request.id, max_rows=max_rows)
+
+
+def _decode_json(
+    body: bytes, text: bytes | memoryview, max_strings: int
+) -> tuple[_Request, dict[bytes, Span]]:
+    """Decode the JSON that a body begins with; its long lists are only located.
+
+    Raises:
+        RequestError: It is no inference request.
+        TooLargeError: Too many strings, or too much beside the inputs' data.
+    """
+    if not is_utf8(bytes(text[:4])):
+        body = text = to_utf8(bytes(text))
+    lists: dict[bytes, Span] = {}
+    if len(text) > WHOLE_BYTES:
+        text, lists = split_data(body, len(text), max_strings)
+    try:
+        return _decode(text), lists
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise RequestError(f"the body is not an inference request: {error}") from None
 
 
 def _read_input(

@@ -17,16 +17,15 @@ import msgspec
 import numpy as np
 
 from inference.errors import RequestError
-from inference.serving.tensors.list_slices import WHOLE_BYTES, LongList, Span
+from inference.runtime.threads import PIECE_BYTES
+from inference.serving.tensors.list_slices import MAX_ITEM_BYTES, WHOLE_BYTES, LongList, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 Array = np.ndarray[Any, Any]
 
-_PIECE_BYTES = 64 * 1024
 _PIECE_ELEMENTS = 16 * 1024
-_LONGEST_ITEM = 1024 * 1024
 _WRONG_NESTING = "its data is not nested, or not as long, as its shape says"
 _OPENING = re.compile(rb"[\s\[]{0,4096}+")
 _SPACES = re.compile(rb"\s*+")
@@ -82,7 +81,7 @@ def _decode(text: Span, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) 
     body, start, end = text
     strings = dtype == np.object_
     with np.errstate(over="ignore"):
-        if end - start <= (WHOLE_BYTES if strings else _PIECE_BYTES):
+        if end - start <= (WHOLE_BYTES if strings else PIECE_BYTES):
             decode = _decoder(dtype.kind, depth)
             return np.array(decode(body[start:end]), dtype=dtype)
         cut = _cut_strings if strings else _cut_numbers
@@ -127,8 +126,8 @@ def _cut_numbers(text: Span, kind: str, depth: int, shape: Sequence[int]) -> Ite
         start, end = body.index(b"[", start) + 1, closing
     cut = 0
     while cut >= 0:
-        limit = min(start + _PIECE_BYTES + _LONGEST_ITEM, end)
-        cut = body.find(b",", start + _PIECE_BYTES, limit)
+        limit = min(start + PIECE_BYTES + MAX_ITEM_BYTES, end)
+        cut = body.find(b",", start + PIECE_BYTES, limit)
         if cut < 0 and limit < end:
             raise ValueError("one of its numbers is longer than 1 MiB")
         piece = body[start : cut if cut >= 0 else end]
@@ -185,7 +184,7 @@ def _cut_strings(text: Span, kind: str, depth: int, shape: Sequence[int]) -> Ite
     decode = _decoder(kind, depth)
     closing = b"]" * (depth - 1) + b"," if depth > 1 else b'",'
     items_only = Span(body, body.index(b"[", start) + 1, end)
-    remaining = LongList(items_only, closing, max_item_bytes=_LONGEST_ITEM)
+    remaining = LongList(items_only, closing, max_item_bytes=MAX_ITEM_BYTES)
     while not remaining.is_over:
         items = None
         guess = remaining.guess()

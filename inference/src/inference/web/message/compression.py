@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from backports import zstd
 
 from inference.errors import EncodingError, RequestError, TooLargeError
-from inference.runtime.threads import off_loop
+from inference.runtime.threads import PIECE_BYTES, off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,6 @@ _WORTHWHILE_BYTES = 1024
 # To compress as much takes longer than a thread hop, and than other connections should wait.
 _INLINE_BYTES = 16 * 1024
 _AT_ONCE_BYTES = 128 * 1024
-_PIECE_BYTES = 64 * 1024
 _FREE_BYTES = 1024 * 1024
 _MOST_MEMBERS = 10_000  # of a body that is put together of compressed pieces
 MAX_RATIO = 100
@@ -102,8 +101,8 @@ def _inflate(body: bytes, coding: Coding) -> Iterator[bytes]:
         RequestError: The end is missing, or something is behind it.
     """
     members, stream = 1, _open(body, coding)
-    for start in range(0, len(body), _PIECE_BYTES):
-        left = body[start : start + _PIECE_BYTES]
+    for start in range(0, len(body), PIECE_BYTES):
+        left = body[start : start + PIECE_BYTES]
         while left:
             if stream.eof:
                 if coding == "gzip" and not (left := left.lstrip(b"\0")):
@@ -148,8 +147,8 @@ class _Zlib(_Stream):
     def feed(self, left: bytes) -> Iterator[bytes]:
         is_full = True
         while not self.eof and (left or is_full):
-            piece = self._inflater.decompress(left, _PIECE_BYTES)
-            is_full = len(piece) == _PIECE_BYTES
+            piece = self._inflater.decompress(left, PIECE_BYTES)
+            is_full = len(piece) == PIECE_BYTES
             yield piece
             left = self._inflater.unconsumed_tail
 
@@ -161,9 +160,9 @@ class _Zstd(_Stream):
         super().__init__(zstd.ZstdDecompressor(options=_ZSTD_WINDOW))
 
     def feed(self, left: bytes) -> Iterator[bytes]:
-        yield self._inflater.decompress(left, _PIECE_BYTES)
+        yield self._inflater.decompress(left, PIECE_BYTES)
         while not (self.eof or self._inflater.needs_input):
-            yield self._inflater.decompress(b"", _PIECE_BYTES)
+            yield self._inflater.decompress(b"", PIECE_BYTES)
 
 
 def _open(body: bytes, coding: Coding) -> _Zlib | _Zstd:

@@ -36,8 +36,8 @@ pytestmark = pytest.mark.timeout(60 + INPUTS // 100)
 def cut_at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Cut everything into pieces of so many bytes."""
     size: int = request.param
-    monkeypatch.setattr(pieces, "_PIECE_BYTES", size)
-    monkeypatch.setattr(values, "_PIECE_BYTES", size)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", size)
+    monkeypatch.setattr(values, "PIECE_BYTES", size)
     monkeypatch.setattr(outline, "_SHORT_BYTES", size)
     for module in (rows_reader, values):
         monkeypatch.setattr(module, "WHOLE_BYTES", size)
@@ -196,8 +196,8 @@ def test_whatever_data_comes_in_pieces_is_answered_as_if_it_was_whole(
 
             whole = read_or_refuse(read, data)
             with monkeypatch.context() as patched:
-                patched.setattr(pieces, "_PIECE_BYTES", 4)
-                patched.setattr(values, "_PIECE_BYTES", 4)
+                patched.setattr(pieces, "PIECE_BYTES", 4)
+                patched.setattr(values, "PIECE_BYTES", 4)
                 patched.setattr(values, "WHOLE_BYTES", 4)
                 cut = read_or_refuse(read, data)
             mutator.learn(data, type(whole).__name__)
@@ -224,7 +224,7 @@ def test_data_is_taken_out_of_long_requests_wherever_it_stands(
         for short, searched in ((64, 300), (300, 4096)):
             with monkeypatch.context() as patched:
                 patched.setattr(outline, "_SHORT_BYTES", short)
-                patched.setattr(outline, "_SEARCHED_BYTES", searched)
+                patched.setattr(outline, "PIECE_BYTES", searched)
                 patched.setattr(outline, "WHOLE_BYTES", 600)
                 cut = read_request(two, body, None, max_rows=100)
             assert cut.id == whole.id == '"data":['
