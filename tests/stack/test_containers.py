@@ -170,7 +170,8 @@ def test_jupyter_asks_nobody_for_news_or_updates(token: str) -> None:
 LOWER = """
 import numpy as np
 from inference.model.servable import Servable
-from inference.admission.examiner import examine_here, give_up_files
+from inference.admission.examiner import examine_here
+from inference.admission.sandbox import give_up_files
 data = bytes.fromhex({content!r})
 servable = Servable.load("m", 1, data)
 print(servable.run(None, {{"X": np.array(["\xc4\xd6 \u0130 B"], dtype=object)}})[0][0])

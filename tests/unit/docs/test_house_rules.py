@@ -22,10 +22,7 @@ EXCEPTIONS: frozenset[str] = frozenset(
     {
         "docs/reference/generate.py",
         "docs/reference/generate.py:_errors",
-        "inference/src/inference/admission/examiner.py:_try",
-        "inference/src/inference/admission/fork_server.py",
         "inference/src/inference/app.py:create_app",
-        "inference/src/inference/repository/reconciler.py",
         "inference/src/inference/web/api/models.py:models_router",
         "inference/src/inference/web/openapi/inference.py:_schemas",
         "inference/src/inference/web/transport/bounded_protocol.py",
@@ -42,7 +39,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "tests/service/requests/test_bad_requests.py",
         "tests/support/models/artifacts.py",
         "tests/unit/exporter/conversion/test_composition.py",
-        "tests/unit/inference/admission/test_fork_server.py",
         "tests/unit/inference/repository/test_repository_files.py",
         "tests/unit/inference/serving/rows/test_reader.py",
         "tests/unit/inference/serving/tensors/test_list_slices.py",

@@ -64,8 +64,6 @@ class Entry:
         self._screened: Fingerprint | None = None
         self._long: Fingerprint | None = None
 
-    # -- state -------------------------------------------------------------------------------------
-
     @property
     def candidate(self) -> Candidate:
         """The artifact on disk, as last seen."""
@@ -142,8 +140,6 @@ class Entry:
 
     def _is_known(self, content: Fingerprint | None) -> bool:
         return content == self._candidate.fingerprint
-
-    # -- transitions -------------------------------------------------------------------------------
 
     def replace(self, candidate: Candidate, settle_seconds: float) -> None:
         """Note a new artifact on disk, which may be loaded once it has settled."""
@@ -244,7 +240,7 @@ class Entry:
                 self._set_back()
             case Vanished():
                 self._set_back()
-                self._due = math.inf
+                self._due = math.inf  # the next scan notices
             case Changed():
                 self._due = math.inf
         return ""
@@ -273,8 +269,6 @@ class Entry:
 
     def _set_back(self) -> None:
         self._stage = "idle" if self._servable is None else "ready"
-
-    # -- snapshot ----------------------------------------------------------------------------------
 
     def view(self, *, unloaded: bool) -> Version:
         """Return what a snapshot shows.

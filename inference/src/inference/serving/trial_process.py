@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from inference.admission.examiner import step_back, tell
+from inference.admission.examiner import write_report
+from inference.admission.sandbox import lower_priority
 
 if TYPE_CHECKING:
-    from inference.admission.examiner import Trial
+    from inference.admission.examination import Trial
 
 
 def load_trial() -> Trial:
@@ -23,5 +24,5 @@ def load_trial() -> Trial:
 
 
 if __name__ == "__main__":
-    step_back()
-    tell(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), load_trial)
+    lower_priority()
+    write_report(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), load_trial)

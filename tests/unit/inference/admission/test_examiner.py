@@ -16,7 +16,7 @@ C_UTF8 = Path("/usr/lib/locale/C.utf8")
 TRY = """
 import os, socket, sys
 from pathlib import Path
-from inference.admission import examiner
+from inference.admission import examiner, sandbox
 def attempt(what, call):
     try:
         call()
@@ -24,20 +24,20 @@ def attempt(what, call):
     except OSError:
         pass
 def look():
-    examiner.give_up_files()
+    sandbox.give_up_files()
     attempt("reads", lambda: open("/etc/passwd").read())
     attempt("writes", lambda: open(sys.argv[1] + ".stolen", "w"))
     attempt("connects", lambda: socket.create_connection(("127.0.0.1", 9)))
     attempt("opens a socket", socket.socket)
     os.close(0)
     attempt("reads in place of what was open", lambda: os.open("/etc/passwd", os.O_RDONLY))
-examiner.limit_resources(4 * 1024**3, 30)
+sandbox.limit_resources(4 * 1024**3, 30)
 report = examiner.examine_here(Path(sys.argv[1]).read_bytes(), look)
 print("admitted" if report.admitted else report.reason)
 """
 LEAVE = """
 import ctypes, socket
-from inference.admission.examiner import leave_network
+from inference.admission.sandbox import leave_network
 if leave_network():
     names = [name for _, name in socket.if_nameindex()]
     try:
@@ -77,8 +77,8 @@ def test_what_converters_write_needs_nothing_more(path: Path) -> None:
 SHORT = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (3 * 1024**3, 3 * 1024**3))
-from inference.admission import examiner
-examiner.limit_resources(4 * 1024**3, 30)
+from inference.admission import examiner, sandbox
+sandbox.limit_resources(4 * 1024**3, 30)
 print(resource.getrlimit(resource.RLIMIT_AS)[0] // 1024**3)
 print(open("/proc/self/oom_score_adj").read())
 """
@@ -92,10 +92,10 @@ def test_it_takes_no_more_than_it_may_and_is_the_first_to_be_ended() -> None:
 EXAMINE = """
 import sys
 from pathlib import Path
-from inference.admission import examiner
-examiner.limit_resources(4 * 1024**3, 30)
+from inference.admission import examiner, sandbox
+sandbox.limit_resources(4 * 1024**3, 30)
 data = Path(sys.argv[1]).read_bytes()
-report = examiner.examine_here(data, examiner.give_up_files)
+report = examiner.examine_here(data, sandbox.give_up_files)
 print("admitted" if report.admitted else report.reason)
 """
 

@@ -1,0 +1,191 @@
+"""The fork server's process, and those that it forks.
+
+For each file it forks a *reader*, which copies the file into memory that the service shares. For
+each examination it forks a *monitor*, and that forks the *examiner*, which parses that memory. The
+monitor waits for the examiner as long as the limits allow, and sends the report. Each of them ends
+with its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+
+from inference.admission.admission import Limits, explain, too_slow
+from inference.admission.examiner import write_report
+from inference.admission.files.reader import read_for
+from inference.admission.sandbox import end_with_parent, lower_priority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference.admission.examiner import LoadTrial
+
+PID_BYTES = 4
+_LARGEST_JOB_BYTES = 64 * 1024
+_PIECE_BYTES = 64 * 1024
+_DESCRIPTORS = 2  # the socket for the answer, and the memory
+
+
+class Job(msgspec.Struct, frozen=True, array_like=True):
+    """A job for the fork server; with it come a socket for the answer, and the memory.
+
+    Attributes:
+        limits: Time and memory that it may take.
+        path: The file to be read; if empty, the memory is to be examined.
+    """
+
+    limits: Limits
+    path: bytes = b""
+
+
+_decode_job = msgspec.msgpack.Decoder(Job).decode
+
+
+def run_fork_server(control: socket.socket, load_trial: LoadTrial | None) -> None:
+    """Run the fork server: start a process for each job until the service closes the socket.
+
+    Args:
+        control: Where jobs come from.
+        load_trial: Imports the trial on every route.
+    """
+    lower_priority()  # a fork takes milliseconds, too
+    control.setblocking(True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # readers and monitors need no wait()
+    _close_all_but(control.fileno())
+    while True:
+        encoded, descriptors, _, _ = socket.recv_fds(control, _LARGEST_JOB_BYTES, _DESCRIPTORS)
+        if not encoded:
+            return
+        if len(descriptors) < _DESCRIPTORS:  # this process has no room for them
+            for number in descriptors:
+                os.close(number)
+            continue
+        job, memory = _decode_job(encoded), descriptors[1]
+        run = _read if job.path else partial(_monitor, load_trial)
+        # If no process can be started, the service sees the socket closed without an answer.
+        with socket.socket(fileno=descriptors[0]) as asker, contextlib.suppress(OSError):
+            fork(lambda: _begin(run, asker, memory, job))  # noqa: B023 - it is called at once
+        os.close(memory)
+
+
+def _begin(
+    run: Callable[[socket.socket, int, Job], None], asker: socket.socket, memory: int, job: Job
+) -> None:
+    """Send the id of this process, and run one job."""
+    try:
+        asker.sendall(os.getpid().to_bytes(PID_BYTES, "little"))
+    except OSError:
+        return  # the service no longer waits
+    run(asker, memory, job)
+
+
+def _read(asker: socket.socket, memory: int, job: Job) -> None:
+    """Run a reader."""
+    limits = job.limits
+    read_for(asker, memory, job.path, most_bytes=limits.file_bytes, seconds=limits.seconds)
+
+
+def _monitor(load_trial: LoadTrial | None, asker: socket.socket, memory: int, job: Job) -> None:
+    """Supervise an examiner: wait for it, end it when its time is over, send the report."""
+    limits = job.limits
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    stdout, stderr = os.pipe(), os.pipe()
+    child = fork(lambda: _examine((stdout[1], stderr[1]), memory, limits, load_trial))
+    for number in (stdout[1], stderr[1], memory):
+        os.close(number)
+    output = {stdout[0]: b"", stderr[0]: b""}
+    in_time = _listen(output, asker, time.monotonic() + limits.seconds)
+    os.kill(child, signal.SIGKILL)  # it has ended, or has to
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if in_time:
+        report = explain(status, output[stdout[0]], output[stderr[0]], limits)
+    else:
+        report = too_slow(limits)
+    with contextlib.suppress(OSError):  # the service no longer waits
+        asker.sendall(msgspec.json.encode(report))
+
+
+def _listen(output: dict[int, bytes], asker: socket.socket, deadline: float) -> bool:
+    """Read pipes to their ends.
+
+    Args:
+        output: What was read last, by pipe; added to.
+        asker: The service's socket; reading stops when the service closes it.
+        deadline: When reading stops, on the monotonic clock.
+
+    Returns:
+        Whether all pipes were read to their ends.
+    """
+    with selectors.DefaultSelector() as selector:
+        for number in (asker.fileno(), *output):
+            selector.register(number, selectors.EVENT_READ)
+        while len(selector.get_map()) > 1:
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready or any(key.fd == asker.fileno() for key, _ in ready):
+                return False
+            for key, _ in ready:
+                piece = os.read(key.fd, _PIECE_BYTES)
+                output[key.fd] = (output[key.fd] + piece)[-_PIECE_BYTES:]
+                if not piece:
+                    selector.unregister(key.fd)
+    return True
+
+
+def _examine(
+    output: tuple[int, int], memory: int, limits: Limits, load_trial: LoadTrial | None
+) -> None:
+    """Run the examiner: only the memory and its output are open."""
+    os.dup2(output[0], 1)
+    os.dup2(output[1], 2)
+    _close_all_but(memory)
+    write_report(memory, limits.memory_bytes, limits.seconds, load_trial)
+
+
+def _close_all_but(kept: int) -> None:
+    """Close everything but standard output, standard error and one more."""
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    highest = os.sysconf("SC_OPEN_MAX")
+    os.closerange(3, max(3, kept))
+    os.closerange(max(3, kept + 1), highest)
+
+
+def fork(run: Callable[[], None]) -> int:
+    """Fork, and run a function in the new process, which ends with the old one.
+
+    Returns:
+        The new process's id, in the old one.
+
+    Raises:
+        OSError: No process can be started.
+    """
+    parent = os.getpid()
+    pid = os.fork()
+    return pid or _run(run, parent)
+
+
+def _run(run: Callable[[], None], parent: int) -> NoReturn:
+    status = 1
+    try:
+        end_with_parent()
+        if os.getppid() == parent:  # otherwise it ended before end_with_parent()
+            run()
+        status = 0
+    except OSError as error:  # the machine is short of processes, descriptors or memory
+        os.write(2, f"an examination's process has ended: {error}\n".encode())
+    except BaseException:  # noqa: BLE001 - nothing above may run a second time in this process
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(status)
