@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from exporter.conversion.distances.ties import compare_with_ties
 from exporter.conversion.parity import run
+from exporter.conversion.ties import compare_with_ties
+from exporter.data.inner_estimators import encoded_categories
 from exporter.data.table import stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
@@ -209,31 +209,6 @@ def _succeeds(call: Callable[[Any], Any], rows: Any) -> bool:
     except Exception:  # noqa: BLE001 - any failure means that it does not take the rows
         return False
     return True
-
-
-def encoded_categories(model: Any) -> list[set[Scalar]]:
-    """List the categories that the encoders within a model were fitted on or given."""
-    found: list[set[Scalar]] = []
-    for estimator in estimators_within(model):
-        for known in getattr(estimator, "categories_", None) or ():
-            values = np.asarray(known).tolist()
-            found.append({v for v in values if isinstance(v, (str, int, float)) and v == v})  # noqa: PLR0124 - NaN alone differs
-    return found
-
-
-def estimators_within(model: Any) -> Iterator[Any]:
-    """Walk through an estimator and those that it holds, each once."""
-    pending, met = [model], set[int]()
-    while pending:
-        value = pending.pop()
-        if isinstance(value, (list, tuple)) and len(value) <= _MAX_CATEGORIES:
-            pending += value
-        elif isinstance(value, dict):
-            pending += value.values()
-        elif isinstance(value, BaseEstimator) and id(value) not in met:
-            met.add(id(value))
-            yield value
-            pending += vars(value).values()
 
 
 def _is_whole(column: Column) -> bool:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from skl2onnx._supported_operators import sklearn_operator_name_map
 
-from exporter.conversion.composition.compose import compose, compose_choices
-from exporter.conversion.composition.graph import NEWEST, Column
-from exporter.conversion.composition.registry import written_here
-from exporter.conversion.graph_patches import keep_outputs, make_portable, opsets
-from exporter.conversion.payload import serialize
+from exporter.conversion.compose import compose, compose_choices
+from exporter.conversion.graph.builder import NEWEST
+from exporter.conversion.graph.cleanup import keep_outputs, make_portable, opsets
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.payload import serialize
+from exporter.conversion.graph.registry import written_here
 from exporter.conversion.precision import needs_doubles
 from exporter.data.estimator import reads_column
 from exporter.errors import ConversionError, DataError

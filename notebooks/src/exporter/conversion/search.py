@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporter.conversion.converter import convert, list_attempts
-from exporter.conversion.distances.ties import compare_with_ties
 from exporter.conversion.inputs import candidate_layouts
 from exporter.conversion.parity import Comparison, explain, run
 from exporter.conversion.probes.generate import generate
+from exporter.conversion.ties import compare_with_ties
+from exporter.data.dataset import Rows
 from exporter.errors import ConversionError, ParityError
 from inference.errors import InferenceError
 
@@ -26,14 +27,6 @@ _PROBE_ROWS = 3
 _SLIGHT = 1e-3  # a larger difference, as a share of the values, is no rounding
 # Single precision that comes closer than this to the tolerance crosses it on some other row.
 _CLEAR = 0.1
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows, with the original's answers to them."""
-
-    table: Table
-    answers: Answers
 
 
 @dataclass(frozen=True)

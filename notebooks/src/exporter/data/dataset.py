@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exporter.conversion.search import Rows
 from exporter.data import metrics
 from exporter.data.estimator import Answers, answer_all, reads_column
 from exporter.data.reader import read_table
@@ -20,6 +19,14 @@ if TYPE_CHECKING:
     from exporter.data.estimator import Original
     from exporter.data.table import Table
     from inference.model.contract import Metrics
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows, with the original's answers to them."""
+
+    table: Table
+    answers: Answers
 
 
 @dataclass(frozen=True)

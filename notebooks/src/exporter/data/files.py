@@ -16,7 +16,7 @@ import joblib
 import pandas as pd
 import sklearn
 
-from exporter.contract.capabilities import encoded_categories
+from exporter.data.inner_estimators import encoded_categories
 from exporter.errors import DataError, ModelError, OptionError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from inference.model.labels import label_key
 
 if TYPE_CHECKING:
+    from exporter.display.published_version import PublishedVersion
     from exporter.display.timings import Timing
-    from exporter.publication import Publication
     from inference.model.contract import Contract, Feature, Metrics
 
 _MAX_CLASSES = 20
@@ -82,7 +82,7 @@ _STYLE = """
 """
 
 
-def to_html(publication: Publication) -> str:
+def to_html(publication: PublishedVersion) -> str:
     """Draw the card; everything that comes from a caller is escaped."""
     contract = publication.contract
     description = contract.training.description
@@ -99,7 +99,7 @@ def to_html(publication: Publication) -> str:
     return f"<div class='rookery'>{''.join(blocks)}</div>"
 
 
-def to_text(publication: Publication) -> str:
+def to_text(publication: PublishedVersion) -> str:
     """Write the publication as lines for a terminal."""
     contract = publication.contract
     what = f"{publication.name} version {publication.version} ({contract.task})"
@@ -113,13 +113,13 @@ def to_text(publication: Publication) -> str:
     return "\n".join(lines)
 
 
-def _outcome(publication: Publication) -> str:
+def _outcome(publication: PublishedVersion) -> str:
     if publication.unchanged:
         return "was already published: nothing has changed"
     return "is published"
 
 
-def _badges(publication: Publication) -> list[str]:
+def _badges(publication: PublishedVersion) -> list[str]:
     badges = [f"version {publication.version}", publication.contract.task]
     return [*badges, "nothing has changed"] if publication.unchanged else badges
 
@@ -137,7 +137,7 @@ def describe_metrics(metrics: Metrics) -> list[tuple[str, str]]:
     return [(name, format(value, spec)) for name, value, spec in named if value is not None]
 
 
-def _summary(publication: Publication) -> list[tuple[str, str]]:
+def _summary(publication: PublishedVersion) -> list[tuple[str, str]]:
     contract = publication.contract
     lines = []
     for what, metrics in (("held out", publication.metrics), ("fit", publication.fit)):
@@ -150,7 +150,7 @@ def _summary(publication: Publication) -> list[tuple[str, str]]:
     return lines + _removed(publication)
 
 
-def _removed(publication: Publication) -> list[tuple[str, str]]:
+def _removed(publication: PublishedVersion) -> list[tuple[str, str]]:
     if not publication.removed:
         return []
     return [("removed", f"versions {', '.join(map(str, sorted(publication.removed)))}")]
@@ -195,7 +195,7 @@ def _title(name: str, badges: list[str]) -> str:
     return f"<h3>{escape(name)} {spans}</h3>"
 
 
-def _metrics(publication: Publication) -> str:
+def _metrics(publication: PublishedVersion) -> str:
     if publication.metrics is not None:
         rows = f"{publication.metrics.rows:,} held-out rows"
         return _list([*describe_metrics(publication.metrics), ("measured on", rows)])
@@ -205,7 +205,7 @@ def _metrics(publication: Publication) -> str:
     return ""
 
 
-def _facts(publication: Publication) -> str:
+def _facts(publication: PublishedVersion) -> str:
     facts = [("parity", _parity(publication.contract))]
     facts += [("speed", _speed(timing)) for timing in publication.timings]
     facts.append(("size", f"{publication.report.size_bytes / 1024:,.1f} KiB"))
@@ -218,7 +218,7 @@ def _list(facts: list[tuple[str, str]]) -> str:
     return f"<dl>{body}</dl>"
 
 
-def _matrix(publication: Publication) -> str:
+def _matrix(publication: PublishedVersion) -> str:
     metrics = publication.metrics or publication.fit
     classes = publication.contract.classes or []
     if metrics is None or metrics.confusion_matrix is None or len(classes) > _MAX_CLASSES:
@@ -246,7 +246,7 @@ def _cell(count: int, share: float, *, right: bool) -> str:
     return f"<td style='{style}' title='{share:.0%} of the row'>{count}</td>"
 
 
-def _links(publication: Publication) -> str:
+def _links(publication: PublishedVersion) -> str:
     docs = escape(publication.docs_url, quote=True)
     return (
         f"<div><a href='{docs}' target='_blank' rel='noopener'>Try it in Swagger</a> "

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.conversion.graph_patches import (
+from exporter.conversion.graph.cleanup import (
     keep_outputs,
     make_portable,
 )

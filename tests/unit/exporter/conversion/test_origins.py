@@ -26,10 +26,10 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from exporter.conversion.composition.compose import compose
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.origins import Origin, Traced
-from exporter.conversion.graph_patches import keep_outputs
+from exporter.conversion.compose import compose
+from exporter.conversion.graph.cleanup import keep_outputs
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.origins import Origin, Traced
 from support.models.asked_trees import around, ask
 
 RNG = np.random.default_rng(0)

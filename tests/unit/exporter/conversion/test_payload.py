@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from exporter.conversion.payload import encode, encode_varints, serialize
+from exporter.conversion.graph.payload import encode, encode_varints, serialize
 
 
 def _model(*nodes: str) -> ModelProto:

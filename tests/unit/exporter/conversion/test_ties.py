@@ -31,9 +31,9 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, Stand
 
 from exporter import publish
 from exporter.conversion.distances import ties
-from exporter.conversion.distances.ties import compare_with_ties
 from exporter.conversion.parity import choose_tolerance, run
 from exporter.conversion.search import Rows, find_conversion
+from exporter.conversion.ties import compare_with_ties
 from exporter.data.estimator import Answers, Original
 from exporter.data.reader import read_table
 

@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.cluster import Birch, BisectingKMeans
 from sklearn.multiclass import OutputCodeClassifier
 from sklearn.neighbors import NearestCentroid
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.linear import dense, largest
-from exporter.conversion.composition.registry import predict, predicts
-from exporter.conversion.composition.wrappers import binary_score
-from exporter.conversion.distances.metrics import metric_of, reduced_distances
+from exporter.conversion.distances.metrics import (
+    Metric,
+    metric_of,
+    reduced_distances,
+    true_distances,
+)
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.arrays import dense
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predict, predicts, transforms
+from exporter.conversion.graph.scores import binary_score, largest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 @predicts(NearestCentroid)
@@ -55,3 +62,12 @@ def predict_code(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     product = graph.op("Mul", graph.op("MatMul", said, book.T), 2.0)
     # The square of what they say is the same for each class.
     return Answer(largest(graph, graph.op("Sub", product, (book**2).sum(axis=1)[None, :])))
+
+
+@transforms(Birch, BisectingKMeans)
+def transform_centers(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
+    """Give the distance to each center."""
+    centers = model.subcluster_centers_ if isinstance(model, Birch) else model.cluster_centers_
+    metric = Metric("euclidean")
+    squares = reduced_distances(graph, graph.matrix(columns), dense(centers), metric)
+    return [Column(true_distances(graph, squares, metric), "real", len(centers))]

@@ -13,17 +13,18 @@ from sklearn.gaussian_process._gpc import (
     _BinaryGaussianProcessClassifierLaplace,
 )
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.linear import above, two_sided
-from exporter.conversion.composition.registry import predict, predicts
 from exporter.conversion.distances.metrics import Metric, reduced_distances
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.registry import predict, predicts
+from exporter.conversion.graph.scores import above, two_sided
 from exporter.conversion.numbers.functions import error_function
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Column
 
 
 @predicts(GaussianProcessClassifier)

@@ -11,17 +11,18 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
-from exporter.conversion.composition import foreign
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.linear import dense, largest
-from exporter.conversion.composition.registry import predicts, transforms
+from exporter.conversion.graph import fallback
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.arrays import dense
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predicts, transforms
+from exporter.conversion.graph.scores import largest
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _INT64 = 7
 
@@ -55,7 +56,7 @@ def predict_support_class(graph: Graph, model: Any, columns: Sequence[Column]) -
     pairs = graph.op("Gemm", kernel, weights, model.intercept_, transB=1)
     probabilities = None
     if hasattr(model, "predict_proba"):
-        probabilities = foreign.predict(graph, model, columns).probabilities
+        probabilities = fallback.predict(graph, model, columns).probabilities
     if count == 2:
         reached = graph.op("Cast", graph.op("GreaterOrEqual", pairs, 0.0), to=_INT64)
         index = graph.op("Reshape", reached, np.array([-1]))

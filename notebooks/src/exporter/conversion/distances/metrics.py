@@ -13,7 +13,7 @@ from exporter.conversion.numbers.scaling import normalize
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _CANONICAL = {
     "l2": "euclidean",

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.neighbors import RadiusNeighborsClassifier, RadiusNeighborsRegressor
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.linear import dense, largest
-from exporter.conversion.composition.registry import predicts
 from exporter.conversion.distances.metrics import metric_of, reduced_distances, true_distances
 from exporter.conversion.distances.nearest import check_weights, weigh
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.arrays import dense
+from exporter.conversion.graph.registry import predicts
+from exporter.conversion.graph.scores import largest
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Column
 
 
 @predicts(RadiusNeighborsClassifier)

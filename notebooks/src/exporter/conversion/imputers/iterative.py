@@ -8,15 +8,15 @@ import numpy as np
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - allows the next one
 from sklearn.impute import IterativeImputer
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import predict, transform, transforms
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predict, transform, transforms
 from exporter.conversion.imputers.simple import is_missing
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 @transforms(IterativeImputer)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.impute import KNNImputer
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import transforms
 from exporter.conversion.distances.nearest import check_weights, weigh
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import transforms
 from exporter.conversion.imputers.simple import is_missing
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _BEYOND = 1e300  # farther than any row; infinity times 0 would be no number
 _SMALL_BEYOND = 1e30  # in float32

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.impute import MissingIndicator, SimpleImputer
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import transforms
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import transforms
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Element, Graph
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Element
 
 
 @transforms(SimpleImputer)

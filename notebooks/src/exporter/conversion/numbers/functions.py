@@ -11,7 +11,7 @@ from scipy import special  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _DEGREE = 30
 _OPERATORS = {

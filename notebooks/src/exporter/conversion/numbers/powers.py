@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.preprocessing import PowerTransformer
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import transform, transforms
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import transform, transforms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _EPS = float(np.spacing(1.0))
 

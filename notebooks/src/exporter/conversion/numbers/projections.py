@@ -6,23 +6,22 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.cluster import Birch, BisectingKMeans, FeatureAgglomeration
+from sklearn.cluster import FeatureAgglomeration
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
 from sklearn.decomposition import FactorAnalysis, MiniBatchSparsePCA, SparsePCA
 from sklearn.kernel_approximation import AdditiveChi2Sampler, SkewedChi2Sampler
 from sklearn.neural_network import BernoulliRBM
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.linear import dense
-from exporter.conversion.composition.registry import transforms
-from exporter.conversion.distances.metrics import Metric, reduced_distances, true_distances
+from exporter.conversion.graph.arrays import dense
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import transforms
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 @transforms(
@@ -58,15 +57,6 @@ def transform_hidden(graph: Graph, model: BernoulliRBM, columns: Sequence[Column
     offset = np.asarray(model.intercept_hidden_, dtype=np.float64)
     line = graph.op("Add", graph.op("MatMul", graph.matrix(columns), weights.T), offset)
     return [Column(graph.op("Sigmoid", line), "real", len(weights))]
-
-
-@transforms(Birch, BisectingKMeans)
-def transform_centers(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
-    """Give the distance to each center."""
-    centers = model.subcluster_centers_ if isinstance(model, Birch) else model.cluster_centers_
-    metric = Metric("euclidean")
-    squares = reduced_distances(graph, graph.matrix(columns), dense(centers), metric)
-    return [Column(true_distances(graph, squares, metric), "real", len(centers))]
 
 
 @transforms(SkewedChi2Sampler)

@@ -20,15 +20,15 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import transforms
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import transforms
 from exporter.conversion.numbers.functions import apply_function, normal_quantile
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _NEAR = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
 _EPS = float(np.spacing(1.0))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.preprocessing import SplineTransformer
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import transforms
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import transforms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 @transforms(SplineTransformer)

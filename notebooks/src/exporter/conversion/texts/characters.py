@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_u
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _LAST_COMPOSED = 0x2FFFF  # later ones stand for themselves
 _DOTTED = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"

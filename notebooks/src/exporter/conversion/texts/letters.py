@@ -20,7 +20,7 @@ from exporter.conversion.texts.pieces import (
 )
 
 if TYPE_CHECKING:
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 _FINAL_SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}"

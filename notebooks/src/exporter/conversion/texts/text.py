@@ -15,8 +15,8 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import transforms
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import transforms
 from exporter.conversion.numbers.scaling import normalize
 from exporter.conversion.texts.characters import lower_dotted, strip_accents
 from exporter.conversion.texts.letters import SIGMA, split_letters
@@ -27,7 +27,7 @@ from exporter.errors import ConversionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 @transforms(CountVectorizer)

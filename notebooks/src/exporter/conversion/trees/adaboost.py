@@ -13,8 +13,8 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.registry import predict, predicts
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.registry import predict, predicts
 from exporter.conversion.trees.ensemble import add_in_order, add_parts, find_leaves
 from exporter.conversion.trees.sources import read_trees
 from exporter.conversion.trees.structure import leaf_values
@@ -23,7 +23,8 @@ from exporter.errors import ConversionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Column
     from exporter.conversion.trees.structure import Array
 
 _TREES = (DecisionTreeClassifier, ExtraTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor)

@@ -9,9 +9,9 @@ from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import predict, predicts
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predict, predicts
 from exporter.conversion.trees.ensemble import add_parts, add_values, find_leaves
 from exporter.conversion.trees.link import answer_scores
 from exporter.conversion.trees.sources import read_trees
@@ -20,7 +20,7 @@ from exporter.conversion.trees.structure import from_sklearn, leaf_values, with_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
     from exporter.conversion.trees.structure import Array, Trees
 
 _EPSILON = np.finfo(np.float64).eps

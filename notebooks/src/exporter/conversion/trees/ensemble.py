@@ -9,8 +9,8 @@ import numpy as np
 from exporter.conversion.trees.structure import split_trees
 
 if TYPE_CHECKING:
-    from exporter.conversion.composition.graph import Graph
-    from exporter.conversion.payload import Payload
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.payload import Payload
     from exporter.conversion.trees.structure import Array, Shares, Trees
 
 _DOMAIN = "ai.onnx.ml"

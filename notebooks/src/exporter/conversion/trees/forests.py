@@ -18,8 +18,8 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.registry import predicts
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.ensemble import (
     add_in_order,
     add_shares,
@@ -34,7 +34,8 @@ from exporter.errors import ConversionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Column
     from exporter.conversion.trees.structure import Shares, Trees
 
 # Beyond it the shares that the trees of one row hold are added by the ensemble itself.

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.origins import trace
-from exporter.conversion.composition.registry import predicts
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.boosting import add_stages
 from exporter.conversion.trees.link import answer_scores
+from exporter.conversion.trees.sources import trace
 from exporter.conversion.trees.structure import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
-    from exporter.conversion.composition.origins import Traced
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Column
+    from exporter.conversion.graph.origins import Traced
     from exporter.conversion.trees.structure import Array
 
 _BITS = 256

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporter.conversion.composition.answer import Answer
+from exporter.conversion.graph.answer import Answer
 
 if TYPE_CHECKING:
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 def answer_scores(

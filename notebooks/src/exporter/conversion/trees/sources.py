@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporter.conversion.composition.origins import trace
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.origins import Traced
 from exporter.conversion.trees.structure import from_sklearn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.builder import Graph
     from exporter.conversion.trees.structure import Trees
 
 
@@ -35,3 +36,24 @@ def read_trees(graph: Graph, columns: Sequence[Column], low: Sequence[Any]) -> t
     thresholds = np.zeros(len(split))
     thresholds[split] = traced.move(trees.features[split], trees.thresholds[split], np.float32)
     return graph.matrix(traced.columns), replace(trees, thresholds=thresholds)
+
+
+def trace(graph: Graph, columns: Sequence[Column]) -> Traced | None:
+    """Find what trees can be given instead of their columns; ``None`` where there is nothing else.
+
+    Only in a graph of doubles: rounding an argument to float32 would turn comparisons, too.
+    """
+    origins = [graph.origins.get(column.name) for column in columns]
+    if graph.real != "float64" or not any(origins):
+        return None
+    found = []
+    for column, origin in zip(columns, origins, strict=True):
+        if origin is None:
+            found.append(column)
+            continue
+        name = graph.matrix(origin.columns)
+        if np.isfinite(origin.low):
+            below = graph.op("Less", name, origin.low)
+            name = graph.op("Where", below, np.nan, name)
+        found.append(Column(name, "real", column.width))
+    return Traced(found, origins)

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
-from exporter.conversion.composition import foreign
-from exporter.conversion.composition.origins import find_origin
+from exporter.conversion.graph import fallback
+from exporter.conversion.graph.origins import find_origin
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from exporter.conversion.composition.answer import Answer
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.answer import Answer
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Column
 
     Transformer = Callable[[Graph, Any, Sequence[Column]], list[Column]]
     Predictor = Callable[[Graph, Any, Sequence[Column]], Answer]
@@ -51,7 +52,7 @@ def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[C
     Raises:
         ConversionError: Nothing here can write it.
     """
-    found = _TRANSFORMERS.get(_kind(estimator), foreign.transform)(graph, estimator, columns)
+    found = _TRANSFORMERS.get(_kind(estimator), fallback.transform)(graph, estimator, columns)
     origin = find_origin(estimator, columns, graph.origins)
     if origin is not None and len(found) == 1:
         graph.origins[found[0].name] = origin
@@ -64,7 +65,7 @@ def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
     Raises:
         ConversionError: Nothing here can write it.
     """
-    return _PREDICTORS.get(_kind(estimator), foreign.predict)(graph, estimator, columns)
+    return _PREDICTORS.get(_kind(estimator), fallback.predict)(graph, estimator, columns)
 
 
 @contextmanager

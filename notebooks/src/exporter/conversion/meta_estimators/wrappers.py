@@ -21,16 +21,16 @@ from sklearn.multiclass import (
     _ConstantPredictor,
 )
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.linear import above, largest, two_sided
-from exporter.conversion.composition.registry import predict, predicts, within
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predict, predicts, within
+from exporter.conversion.graph.scores import above, binary_score, largest, two_sided
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 @predicts(OneVsRestClassifier)
@@ -207,15 +207,6 @@ def predict_stacking(graph: Graph, model: Any, columns: Sequence[Column]) -> Ans
         stacked += columns
     with within("final_estimator"):
         return predict(graph, model.final_estimator_, stacked)
-
-
-def binary_score(graph: Graph, estimator: Any, answer: Answer) -> str:
-    """Give how sure an estimator of two classes is of the second: score, probability or value."""
-    if is_regressor(estimator):
-        return answer.need_value()
-    if hasattr(estimator, "decision_function"):
-        return answer.need_scores()
-    return graph.gather(answer.need_probabilities(), [1])
 
 
 def _threshold(model: Any) -> float:

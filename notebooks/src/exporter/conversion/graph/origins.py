@@ -24,12 +24,10 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from exporter.conversion.composition.graph import Column
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.column import Column
 
     Array = np.ndarray[Any, Any]
 
@@ -166,27 +164,6 @@ def _scale(scaler: Any, values: Array) -> Array:
         values = values - center
     scaled = scaler.with_std if is_standard else scaler.with_scaling
     return values / scaler.scale_ if scaled else values
-
-
-def trace(graph: Graph, columns: Sequence[Column]) -> Traced | None:
-    """Find what trees can be given instead of their columns; ``None`` where there is nothing else.
-
-    Only in a graph of doubles: rounding an argument to float32 would turn comparisons, too.
-    """
-    origins = [graph.origins.get(column.name) for column in columns]
-    if graph.real != "float64" or not any(origins):
-        return None
-    found = []
-    for column, origin in zip(columns, origins, strict=True):
-        if origin is None:
-            found.append(column)
-            continue
-        name = graph.matrix(origin.columns)
-        if np.isfinite(origin.low):
-            below = graph.op("Less", name, origin.low)
-            name = graph.op("Where", below, np.nan, name)
-        found.append(Column(name, "real", column.width))
-    return Traced(found, origins)
 
 
 def _search(

@@ -18,9 +18,9 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import predict, predicts
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predict, predicts
 from exporter.conversion.numbers.functions import apply_function, normal_share
 from exporter.conversion.numbers.scaling import interpolate
 from exporter.errors import ConversionError
@@ -28,7 +28,7 @@ from exporter.errors import ConversionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _NEAR = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
 _EPS = float(np.spacing(1.0))

@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
-from exporter.conversion.composition import (  # noqa: F401 - each registers what it writes
-    encoders,
-    linear,
-    structure,
-    targets,
-    thresholds,
-    wrappers,
-)
-from exporter.conversion.composition.graph import Column, Graph
-from exporter.conversion.composition.registry import predict
+from exporter.conversion import encoders, linear  # noqa: F401 - each registers what it writes
 from exporter.conversion.distances import (  # noqa: F401 - likewise
     centroids,
     gaussian,
@@ -24,11 +15,16 @@ from exporter.conversion.distances import (  # noqa: F401 - likewise
     nearest,
     radius,
 )
-from exporter.conversion.imputers import (  # noqa: F401 - likewise
-    iterative,
-    simple,
-)
+from exporter.conversion.graph.builder import Graph
+from exporter.conversion.graph.registry import predict
+from exporter.conversion.imputers import iterative, simple  # noqa: F401 - likewise
 from exporter.conversion.imputers import nearest as nearest_donors  # noqa: F401 - likewise
+from exporter.conversion.meta_estimators import (  # noqa: F401 - likewise
+    pipelines,
+    targets,
+    thresholds,
+    wrappers,
+)
 from exporter.conversion.numbers import (  # noqa: F401 - likewise
     powers,
     projections,
@@ -46,7 +42,7 @@ from exporter.conversion.trees import (  # noqa: F401 - likewise
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Real
+    from exporter.conversion.graph.column import Column, Real
 
 
 def compose(
@@ -66,7 +62,7 @@ def compose(
 
     Returns:
         An ONNX model with a label and probabilities, or one value; and the large attributes that
-        it lacks, see :func:`exporter.conversion.payload.serialize`.
+        it lacks, see :func:`exporter.conversion.graph.payload.serialize`.
 
     Raises:
         ConversionError: A part of it cannot be written.

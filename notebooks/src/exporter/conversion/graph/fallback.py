@@ -14,14 +14,15 @@ from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier, is_regressor
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.graph import OPSETS, Column
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.builder import OPSETS
+from exporter.conversion.graph.column import Column
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _INPUT = "X"
 # skl2onnx writes what answers otherwise.
@@ -42,13 +43,13 @@ _INSTEAD = {
 
 
 def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[Column]:
-    """Write a transformer; see :func:`exporter.conversion.composition.registry.transform`."""
+    """Write a transformer; see :func:`exporter.conversion.graph.registry.transform`."""
     outputs = _embed(graph, estimator, columns, {})
     return [Column(outputs[-1], "real", _width_out(estimator, columns))]
 
 
 def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
-    """Write a predictor; see :func:`exporter.conversion.composition.registry.predict`."""
+    """Write a predictor; see :func:`exporter.conversion.graph.registry.predict`."""
     if is_regressor(estimator):
         (value,) = _embed(graph, estimator, columns, {})
         return Answer(value=graph.op("Reshape", value, np.array([0, -1])))

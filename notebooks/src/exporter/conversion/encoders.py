@@ -13,16 +13,16 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.linear import largest
-from exporter.conversion.composition.registry import predicts, transforms
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predicts, transforms
+from exporter.conversion.graph.scores import largest
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 _INT64 = 7
 

@@ -20,9 +20,9 @@ from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 from sklearn.impute import KNNImputer
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from exporter.conversion.composition.linear import dense
 from exporter.conversion.converter import read_choices
 from exporter.conversion.distances.metrics import metric_of
+from exporter.conversion.graph.arrays import dense
 from exporter.conversion.parity import compare
 from exporter.conversion.precision import parts
 from exporter.data.estimator import Answers, Original

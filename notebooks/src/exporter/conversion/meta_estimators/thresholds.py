@@ -9,15 +9,16 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.linear import largest, normalized, two_sided
-from exporter.conversion.composition.registry import predict, predicts
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.registry import predict, predicts
+from exporter.conversion.graph.scores import largest, normalized, two_sided
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Column, Graph
+    from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.graph.column import Column
 
 _INT64 = 7
 

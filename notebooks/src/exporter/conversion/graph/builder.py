@@ -5,21 +5,20 @@ This module knows ONNX and nothing of scikit-learn.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.conversion.payload import Payload, encode
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.payload import Payload, encode
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exporter.conversion.composition.origins import Origin
-
-Real = Literal["float32", "float64"]
-Element = Literal["real", "int64", "bool", "string"]
+    from exporter.conversion.graph.column import Real
+    from exporter.conversion.graph.origins import Origin
 
 # What the oldest server that is worth supporting runs: onnxruntime 1.18 of May 2024 has opset 21.
 OPSETS = {"": 21, "ai.onnx.ml": 3, "com.microsoft": 1}
@@ -29,14 +28,6 @@ _NEEDS_NEWEST = "TreeEnsemble"
 _GONE_IN_NEWEST = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 _IR_VERSION = 10
 _PREFIX = "_"
-
-
-class Column(NamedTuple):
-    """A tensor of shape ``[rows, width]``: one column of the table, or several of one type."""
-
-    name: str
-    element: Element
-    width: int
 
 
 class Graph:
@@ -51,7 +42,7 @@ class Graph:
         noted: Choices that another graph may give out, each with what has made it.
         origins: What the values of a tensor were computed from, where trees may ask that instead.
         payloads: Large attributes by the names of their nodes, which the model to be lacks; see
-            :func:`exporter.conversion.payload.serialize`.
+            :func:`exporter.conversion.graph.payload.serialize`.
     """
 
     def __init__(self, inputs: Iterable[Column], real: Real, *, one_opset: bool = False) -> None:

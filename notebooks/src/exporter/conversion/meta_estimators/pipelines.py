@@ -25,8 +25,8 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import (
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import (
     predict,
     predicts,
     transform,
@@ -37,8 +37,8 @@ from exporter.conversion.composition.registry import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.answer import Answer
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.answer import Answer
+    from exporter.conversion.graph.builder import Graph
 
 _SELECTORS = (
     GenericUnivariateSelect,

@@ -14,15 +14,17 @@ from sklearn.discriminant_analysis import (
 )
 from sklearn.svm import LinearSVC, LinearSVR
 
-from exporter.conversion.composition.answer import Answer
-from exporter.conversion.composition.graph import Column
-from exporter.conversion.composition.registry import predicts, transforms
+from exporter.conversion.graph.answer import Answer
+from exporter.conversion.graph.arrays import dense
+from exporter.conversion.graph.column import Column
+from exporter.conversion.graph.registry import predicts, transforms
+from exporter.conversion.graph.scores import largest, normalized, two_sided
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.conversion.composition.graph import Graph
+    from exporter.conversion.graph.builder import Graph
 
 
 @predicts(
@@ -110,7 +112,7 @@ def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column
         clipped = graph.op("Clip", scores, -1.0, 1.0)
         each = graph.op("Div", graph.op("Add", clipped, 1.0), 2.0)
     else:
-        each = sigmoid(graph, scores) if binary else _exact_sigmoid(graph, scores)
+        each = graph.op("Sigmoid", scores) if binary else _exact_sigmoid(graph, scores)
     shares = two_sided(graph, each) if binary else normalized(graph, each)
     return Answer(index, shares, scores)
 
@@ -149,46 +151,9 @@ def transform_directions(graph: Graph, model: Any, columns: Sequence[Column]) ->
     return [Column(graph.op("MatMul", values, directions), "real", directions.shape[1])]
 
 
-def sigmoid(graph: Graph, scores: str) -> str:
-    """Write the logistic function, which stays finite at both ends."""
-    return graph.op("Sigmoid", scores)
-
-
 def _exact_sigmoid(graph: Graph, scores: str) -> str:
     # onnxruntime's Sigmoid stops at about 1e-8, and normalizing makes such shares large.
     return graph.op("Div", 1.0, graph.op("Add", graph.op("Exp", graph.op("Neg", scores)), 1.0))
-
-
-def dense(values: Any) -> np.ndarray[Any, Any]:
-    """Give what a model has learnt as an array of doubles; from sparse rows it learns a matrix."""
-    return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=np.float64)
-
-
-def two_sided(graph: Graph, positive: str) -> str:
-    """Put the complement before the probability of the second class."""
-    return graph.op("Concat", graph.op("Sub", 1.0, positive), positive, axis=1)
-
-
-def largest(graph: Graph, scores: str) -> str:
-    """Index of the first of the largest values of each row."""
-    return graph.op("ArgMax", scores, axis=1, keepdims=0)
-
-
-def normalized(graph: Graph, shares: str) -> str:
-    """Divide each row by its sum; a row of zeros becomes uniform."""
-    total = graph.total(shares)
-    empty = graph.op("Equal", total, 0.0)
-    filled = graph.op("Where", empty, 1.0, shares)
-    return graph.op("Div", filled, graph.total(filled))
-
-
-def above(graph: Graph, scores: str, threshold: float) -> str:
-    """Index 1 where the one score of each row is above a threshold, else 0."""
-    return graph.op("Cast", _flat(graph, graph.op("Greater", scores, threshold)), to=7)
-
-
-def _flat(graph: Graph, name: str) -> str:
-    return graph.op("Reshape", name, np.array([-1]))
 
 
 def _product(

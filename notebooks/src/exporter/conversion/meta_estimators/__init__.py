@@ -1,0 +1,1 @@
+"""Meta-estimators: pipelines and other estimators that hold estimators."""
