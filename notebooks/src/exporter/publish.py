@@ -15,7 +15,7 @@ from exporter.contract.builder import Notes, write_contract
 from exporter.conversion.parity import choose_tolerance
 from exporter.conversion.search import find_conversion
 from exporter.data.dataset import gather
-from exporter.data.estimator import Original
+from exporter.data.estimator import FittedEstimator
 from exporter.delivery.artifact import Artifact
 from exporter.delivery.client import Service
 from exporter.delivery.model_name import check_name
@@ -116,7 +116,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     _check_tolerance(tolerance)
     kept = resolve_keep(keep)
     signer = resolve_signer(sign_with)
-    original = Original(model)
+    original = FittedEstimator(model)
     with Progress(name, shown=progress) as steps:
         steps.begin("reading the rows")
         data = gather(original, X, y, evaluate, feature_names)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from exporter.conversion.converter import Attempt, convert
-from exporter.conversion.inputs import candidate_layouts
+from exporter.conversion.converter import convert
+from exporter.conversion.inputs import choose_layout
 from exporter.conversion.parity import Comparison, compare, run
 from exporter.conversion.precision import needs_doubles
-from exporter.data.estimator import Original
+from exporter.data.estimator import FittedEstimator
 from exporter.data.reader import read_table
 
 Array = np.ndarray[Any, Any]
@@ -39,11 +39,11 @@ def around(X: Array, count: int = 600, seed: int = 0) -> Array:  # noqa: N803
 
 def ask(model: Any, rows: Any, precision: str | None = None) -> Comparison:
     """Compare the converted model with the original."""
-    original = Original(model)
+    original = FittedEstimator(model)
     table = read_table(rows, original, None)
     chosen: Any = precision or ("float64" if needs_doubles(model) else "float32")
-    layout = replace(candidate_layouts(table)[0], precision=chosen)
-    conversion = convert(original, Attempt(layout), table.take(range(3)))
+    layout = replace(choose_layout(table), precision=chosen)
+    conversion = convert(original, layout, table.take(range(3)))
     expected = original.answer(table.native)
     scale = 1.0 if original.task == "classification" else float(np.abs(expected.labels).max())
     given = run(conversion, original, table)

@@ -85,7 +85,7 @@ def test_publishes_a_pickle(run: Callable[..., int], tmp_path: Path, logistic: P
         (["--evaluate", "x.csv"], {}, (2, "--evaluate needs --target")),
         (["--unit", "grams"], {}, (2, "has to be FEATURE=UNIT")),
         (["--unit", "mass=g"], {}, (2, "names 'mass', which is not a feature")),
-        (["--tolerance", "0"], {}, (1, "the ONNX file answers otherwise than the original")),
+        (["--tolerance", "0"], {}, (1, "the ONNX file answers differently from the original")),
         (["--url", "http://127.0.0.1:9", "--wait", "0.01"], {}, (1, "no service answers")),
     ],
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter.contract import provenance
-from exporter.contract.capabilities import Prober
+from exporter.contract.capabilities import CapabilityFinder
 from exporter.contract.features import describe
 from exporter.contract.samples import choose_rows, make_samples, ordinary_row, probe_rows
 from exporter.data.table import Table
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
-    from exporter.data.dataset import Evidence
-    from exporter.data.estimator import Answers, Original
+    from exporter.data.dataset import Dataset
+    from exporter.data.estimator import Answers, FittedEstimator
     from inference.model.contract import Feature
 
 
@@ -33,7 +33,7 @@ class Notes:
     descriptions: Mapping[str, str]
     target_names: Sequence[str] | None
 
-    def check(self, original: Original, data: Evidence) -> None:
+    def check(self, original: FittedEstimator, data: Dataset) -> None:
         """Check that it speaks of this model.
 
         Raises:
@@ -70,7 +70,11 @@ class Notes:
 
 
 def write_contract(
-    original: Original, data: Evidence, conversion: Conversion, comparison: Comparison, notes: Notes
+    original: FittedEstimator,
+    data: Dataset,
+    conversion: Conversion,
+    comparison: Comparison,
+    notes: Notes,
 ) -> Contract:
     """Write the contract, asking the original and the ONNX file where they have to be asked.
 
@@ -101,27 +105,29 @@ def write_contract(
 
 
 def _describe_features(
-    original: Original,
-    data: Evidence,
+    original: FittedEstimator,
+    data: Dataset,
     conversion: Conversion,
     basis: tuple[list[int], float],
     notes: Notes,
 ) -> list[Feature]:
     golden, tolerance = basis
     table = data.given.table
-    prober = Prober(original, conversion, table.take(probe_rows(table, golden)), tolerance)
+    finder = CapabilityFinder(
+        original, conversion, table.take(probe_rows(table, golden)), tolerance
+    )
     kept = _kept_columns(conversion)
-    manners = prober.probe({i: table.columns[i] for i in kept})
-    nullable = [i for i in kept if manners[i].nullable]
-    if len(nullable) > 1 and not prober.takes_nulls_together(nullable):
+    found = finder.find({i: table.columns[i] for i in kept})
+    nullable = [i for i in kept if found[i].nullable]
+    if len(nullable) > 1 and not finder.takes_nulls_together(nullable):
         # Singly yes, together no: allow what X itself shows, for that has been compared.
         seen = {i for i in nullable if table.columns[i].missing.any()}
-        manners = {i: replace(m, nullable=m.nullable and i in seen) for i, m in manners.items()}
+        found = {i: replace(m, nullable=m.nullable and i in seen) for i, m in found.items()}
     example = table.take([ordinary_row(table, golden)]).rows()[0]
     return [
         describe(
             table.columns[i],
-            manners[i],
+            found[i],
             str(conversion.inputs[i]),
             example[i],
             (notes.units.get(table.names[i]), notes.descriptions.get(table.names[i])),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
-    from exporter.data.estimator import Answers, Original
+    from exporter.data.estimator import Answers, FittedEstimator
     from exporter.data.table import Column, Table
     from inference.model.contract import Scalar
 
@@ -35,7 +35,7 @@ _MOST_FAILURES = 40  # of steps that are asked about many rows with nulls
 
 
 @dataclass(frozen=True)
-class Manners:
+class Capabilities:
     """What one feature takes.
 
     Attributes:
@@ -50,7 +50,7 @@ class Manners:
     also: tuple[Scalar, ...] = ()
 
 
-class Prober:
+class CapabilityFinder:
     """Asks the original and the ONNX file the same odd questions.
 
     Args:
@@ -61,14 +61,14 @@ class Prober:
     """
 
     def __init__(
-        self, original: Original, conversion: Conversion, base: Table, tolerance: float
+        self, original: FittedEstimator, conversion: Conversion, base: Table, tolerance: float
     ) -> None:
         self._original = original
         self._conversion = conversion
         self._base = base
         self._tolerance = tolerance
 
-    def probe(self, columns: dict[int, Column]) -> dict[int, Manners]:
+    def find(self, columns: dict[int, Column]) -> dict[int, Capabilities]:
         """Find out what each feature takes.
 
         Args:
@@ -78,7 +78,7 @@ class Prober:
         closed = self._find_closed(columns)
         also = {i: self._find_known(i, columns[i]) for i in closed}
         return {
-            i: Manners(nullable=i in nullable, closed=i in closed, also=also.get(i, ()))
+            i: Capabilities(nullable=i in nullable, closed=i in closed, also=also.get(i, ()))
             for i in columns
         }
 

@@ -9,7 +9,7 @@ import numpy as np
 from inference.model.contract import Feature, Histogram
 
 if TYPE_CHECKING:
-    from exporter.contract.capabilities import Manners
+    from exporter.contract.capabilities import Capabilities
     from exporter.data.table import Array, Column
     from inference.model.contract import Scalar
 
@@ -19,7 +19,7 @@ _MAX_OPEN_CATEGORIES = 1000
 
 def describe(
     column: Column,
-    manners: Manners,
+    capabilities: Capabilities,
     onnx_input: str,
     example: Scalar,
     notes: tuple[str | None, str | None],
@@ -28,13 +28,13 @@ def describe(
 
     Args:
         column: All its values.
-        manners: What it takes, as found by asking.
+        capabilities: What it takes, as found by asking.
         onnx_input: The input it feeds.
         example: A value of it that the model takes.
         notes: Its unit and its description.
     """
     unit, description = notes
-    kind = _kind(column, manners)
+    kind = _kind(column, capabilities)
     numbers = column.kind in ("number", "integer") and len(column.present) > 0
     counted = numbers and kind != "category"
     return Feature(
@@ -47,10 +47,10 @@ def describe(
         minimum=float(column.present.min()) if counted else None,
         maximum=float(column.present.max()) if counted else None,
         histogram=summarize(column.present) if counted else None,
-        categories=_categories(column, manners) if kind == "category" else None,
-        open_categories=kind == "category" and not manners.closed,
-        nullable=manners.nullable,
-        warn_unseen=kind == "category" and not manners.closed and _recurs(column),
+        categories=_categories(column, capabilities) if kind == "category" else None,
+        open_categories=kind == "category" and not capabilities.closed,
+        nullable=capabilities.nullable,
+        warn_unseen=kind == "category" and not capabilities.closed and _recurs(column),
     )
 
 
@@ -70,26 +70,29 @@ def summarize(values: Array) -> Histogram:
     return Histogram(edges=edges.tolist(), counts=counts.tolist())
 
 
-def _kind(column: Column, manners: Manners) -> Literal["number", "integer", "category", "boolean"]:
-    if column.kind == "text" or (column.kind in ("number", "integer") and manners.closed):
+def _kind(
+    column: Column, capabilities: Capabilities
+) -> Literal["number", "integer", "category", "boolean"]:
+    if column.kind == "text" or (column.kind in ("number", "integer") and capabilities.closed):
         return "category"
     if column.kind == "boolean":
         return "boolean"
     return "integer" if column.kind == "integer" else "number"
 
 
-def _categories(column: Column, manners: Manners) -> list[str | int]:
+def _categories(column: Column, capabilities: Capabilities) -> list[str | int]:
     if column.kind != "text":
         return [
-            int(v) for v in np.union1d(column.present, np.array(manners.also or column.present[:0]))
+            int(v)
+            for v in np.union1d(column.present, np.array(capabilities.also or column.present[:0]))
         ]
     counts: dict[str, int] = {}
     for value in column.present.tolist():
         counts[value] = counts.get(value, 0) + 1
-    if not manners.closed and len(counts) > _MAX_OPEN_CATEGORIES:
+    if not capabilities.closed and len(counts) > _MAX_OPEN_CATEGORIES:
         # Free text: the most frequent ones are enough to show what is meant.
         counts = dict(sorted(counts.items(), key=lambda c: -c[1])[:_MAX_OPEN_CATEGORIES])
-    return sorted({*counts, *map(str, manners.also)})
+    return sorted({*counts, *map(str, capabilities.also)})
 
 
 def _recurs(column: Column) -> bool:

@@ -14,7 +14,7 @@ import pandas as pd
 from inference.model.contract import Metrics, Training
 
 if TYPE_CHECKING:
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
 
 _LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
@@ -22,7 +22,7 @@ _GIT_SECONDS = 5
 
 
 def record(
-    original: Original, table: Table, description: str | None, metrics: Metrics | None
+    original: FittedEstimator, table: Table, description: str | None, metrics: Metrics | None
 ) -> Training:
     """Write down where the model comes from."""
     libraries = [*_LIBRARIES, *(["pandas"] if isinstance(table.native, pd.DataFrame) else [])]

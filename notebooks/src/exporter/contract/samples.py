@@ -9,7 +9,7 @@ import numpy as np
 from inference.model.contract import Sample
 
 if TYPE_CHECKING:
-    from exporter.data.estimator import Answers, Original
+    from exporter.data.estimator import Answers, FittedEstimator
     from exporter.data.table import Array, Table
     from inference.model.contract import Label
 
@@ -22,7 +22,7 @@ _WIDE_ROWS = 8
 
 
 def choose_rows(
-    table: Table, answers: Answers, original: Original, avoided: Array | None = None
+    table: Table, answers: Answers, original: FittedEstimator, avoided: Array | None = None
 ) -> list[int]:
     """Choose up to 32 rows: some of each class, extremes of features, and missing values.
 
@@ -69,7 +69,7 @@ def probe_rows(table: Table, golden: list[int]) -> list[int]:
 
 
 def make_samples(
-    table: Table, answers: Answers, original: Original, rows: list[int]
+    table: Table, answers: Answers, original: FittedEstimator, rows: list[int]
 ) -> list[Sample]:
     """Write rows down with the original's answers."""
     values = table.take(rows).rows()
@@ -85,7 +85,7 @@ def make_samples(
     ]
 
 
-def _label(original: Original, answers: Answers, row: int) -> Label | list[float]:
+def _label(original: FittedEstimator, answers: Answers, row: int) -> Label | list[float]:
     if original.classes is not None:
         return original.classes[int(answers.labels[row])]
     value: Label | list[float] = answers.labels[row].tolist()
@@ -119,7 +119,7 @@ def _extremes(table: Table, firm: Array) -> list[int]:
     return rows
 
 
-def _strata(answers: Answers, original: Original, firm: Array) -> list[list[int]]:
+def _strata(answers: Answers, original: FittedEstimator, firm: Array) -> list[list[int]]:
     if original.classes is not None:
         labels = answers.labels[firm]
         groups = [firm[labels == i] for i in range(len(original.classes))]

@@ -14,6 +14,7 @@ from exporter.conversion.graph.cleanup import keep_outputs, make_portable, opset
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.payload import serialize
 from exporter.conversion.graph.registry import written_here
+from exporter.conversion.inputs import choose_layout
 from exporter.conversion.precision import needs_doubles
 from exporter.data.estimator import reads_column
 from exporter.errors import ConversionError, DataError
@@ -24,10 +25,8 @@ from inference.model.session import Session
 from inference.runtime.memory import give_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from exporter.conversion.inputs import Layout, Precision
-    from exporter.data.estimator import Original
+    from exporter.conversion.inputs import InputLayout, Precision
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
 
 _MATRIX = "X"
@@ -49,7 +48,7 @@ class Conversion:
     """
 
     file: bytes
-    layout: Layout
+    layout: InputLayout
     inputs: tuple[str | None, ...]
     outputs: Outputs
     session: Session
@@ -63,43 +62,30 @@ class Conversion:
         return self.layout.to_feeds(table, self.inputs)
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One way to convert.
+def list_layouts(model: Any, table: Table) -> list[InputLayout]:
+    """List the layouts to try: in float32, which is faster to serve, then in float64.
 
-    Attributes:
-        layout: Where each column goes, and in which precision.
+    If rounding could send a row to another branch of a tree, float64 comes first.
     """
-
-    layout: Layout
-
-
-def list_attempts(model: Any, layouts: list[Layout]) -> Iterator[Attempt]:
-    """List the ways to convert, fastest to serve first: each in float32, then in float64.
-
-    Where rounding could send a row down another branch of a tree, float64 comes first.
-    """
+    layout = choose_layout(table)
     precisions: tuple[Precision, ...] = ("float32", "float64")
     if needs_doubles(model):
         precisions = ("float64", "float32")
-    for layout in layouts[:1]:
-        for precision in precisions:
-            yield Attempt(replace(layout, precision=precision))
+    return [replace(layout, precision=precision) for precision in precisions]
 
 
-def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
-    """Convert the model in one way and load it.
+def convert(original: FittedEstimator, layout: InputLayout, probe: Table) -> Conversion:
+    """Convert the model and load the result.
 
     Args:
         original: The model.
-        attempt: The way.
+        layout: The inputs, and their precision.
         probe: A few rows, to see what the graph gives.
 
     Raises:
         ConversionError: It cannot be converted, or onnxruntime cannot run the result.
         DataError: The model reads a column whose values cannot be sent.
     """
-    layout = attempt.layout
     classes = original.encoded_classes or original.classes
     columns = _columns(layout)
     try:
@@ -139,7 +125,7 @@ def convert(original: Original, attempt: Attempt, probe: Table) -> Conversion:
     return Conversion(file, layout, inputs, outputs, session)
 
 
-def read_choices(model: Any, layout: Layout, rows: Table) -> list[tuple[Any, Any]]:
+def read_choices(model: Any, layout: InputLayout, rows: Table) -> list[tuple[Any, Any]]:
     """Ask the graph which neighbors it chooses.
 
     Args:
@@ -169,14 +155,14 @@ def supported_estimators() -> list[str]:
     return sorted({kind.__name__ for kind in sklearn_operator_name_map} | set(written_here()))
 
 
-def _columns(layout: Layout) -> list[Column]:
+def _columns(layout: InputLayout) -> list[Column]:
     if layout.elements is None:
         return [Column(_MATRIX, "real", len(layout.names))]
     pairs = zip(layout.names, layout.elements, strict=True)
     return [Column(name, "real" if e == "number" else e, 1) for name, e in pairs]
 
 
-def _inputs(model: Any, layout: Layout) -> tuple[str | None, ...]:
+def _inputs(model: Any, layout: InputLayout) -> tuple[str | None, ...]:
     """Name the input that each column feeds; ``None`` for a column that the graph does not read."""
     kept = {value.name for value in model.graph.input}
     spelt = [c.name for c in _columns(layout)] * (
@@ -200,7 +186,7 @@ def _check_opsets(model: Any) -> None:
             )
 
 
-def _explain_runtime(reason: str, layout: Layout) -> str:
+def _explain_runtime(reason: str, layout: InputLayout) -> str:
     if layout.precision == "float64" and ("Type" in reason or "implement" in reason.lower()):
         return f"onnxruntime has no float64 version of one of its operators ({reason})"
     return reason

@@ -16,19 +16,17 @@ Precision = Literal["float32", "float64"]
 Element = Literal["number", "int64", "bool", "string"]
 
 _MATRIX = "X"
-_PLAIN: dict[Kind, Element] = {
+_ELEMENTS: dict[Kind, Element] = {
     "number": "number",
     "integer": "int64",
     "boolean": "bool",
     "text": "string",
     "unread": "string",  # its input is left out, or the conversion refused
 }
-_COUNTED: dict[Kind, Element] = {**_PLAIN, "boolean": "int64"}
-_FLOATING: dict[Kind, Element] = {**_PLAIN, "boolean": "number", "integer": "number"}
 
 
 @dataclass(frozen=True)
-class Layout:
+class InputLayout:
     """Where each column goes.
 
     Attributes:
@@ -67,20 +65,14 @@ class Layout:
             }
 
 
-def candidate_layouts(table: Table) -> list[Layout]:
-    """List the layouts worth trying, the best first.
+def choose_layout(table: Table) -> InputLayout:
+    """Choose the inputs for a table, in float32.
 
-    A single tensor is the fastest to serve. Where columns differ in type each has its own input,
-    and the variants replace booleans and integers by what more of skl2onnx's converters take.
+    Numbers only: a single tensor, which is the fastest to serve. Columns of several types: one
+    input per column.
     """
-    names = tuple(table.names)
-    kinds = [column.kind for column in table.columns]
-    variants: list[tuple[Element, ...] | None] = [None] if table.is_numeric else []
-    for mapping in (_PLAIN, _COUNTED, _FLOATING):
-        elements = tuple(mapping[kind] for kind in kinds)
-        if elements not in variants:
-            variants.append(elements)
-    return [Layout(names, elements, "float32") for elements in variants]
+    elements = None if table.is_numeric else tuple(_ELEMENTS[c.kind] for c in table.columns)
+    return InputLayout(tuple(table.names), elements, "float32")
 
 
 def _to_input(column: Column, element: Element, dtype: type[Any]) -> Array:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.conversion.converter import Conversion
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
 
 # Small enough that a graph which compares every row with every training row stays in memory.
@@ -108,7 +108,7 @@ class Comparison:
         )
 
 
-def choose_tolerance(original: Original, answers: Answers, tolerance: float | None) -> float:
+def choose_tolerance(original: FittedEstimator, answers: Answers, tolerance: float | None) -> float:
     """Settle the absolute difference that is accepted.
 
     By default 1e-5 for probabilities, and 1e-5 of the largest predicted value for a regression,
@@ -124,7 +124,7 @@ def choose_tolerance(original: Original, answers: Answers, tolerance: float | No
 
 def run(
     conversion: Conversion,
-    original: Original,
+    original: FittedEstimator,
     table: Table,
     report: Callable[[int], None] = lambda _: None,
 ) -> Answers:
@@ -168,7 +168,11 @@ def compare(expected: Answers, given: Answers, tolerance: float, task: str) -> C
 
 
 def explain(
-    comparison: Comparison, original: Original, expected: Answers, given: Answers, table: Table
+    comparison: Comparison,
+    original: FittedEstimator,
+    expected: Answers,
+    given: Answers,
+    table: Table,
 ) -> str:
     """Draw a table of the worst rows, for a person."""
     rows = [["row", "the original", "the ONNX file", "difference"]]
@@ -188,7 +192,7 @@ def explain(
     return "\n".join(["  " + line.rstrip() for line in lines] + [f"  row {first} is {shown}"])
 
 
-def _show(original: Original, answers: Answers, row: int) -> str:
+def _show(original: FittedEstimator, answers: Answers, row: int) -> str:
     if original.classes is None:
         return np.array2string(np.asarray(answers.labels[row]), precision=7)
     index = int(answers.labels[row])
@@ -208,7 +212,7 @@ def _differences(expected: Any, given: Any) -> np.ndarray[Any, Any]:
     return apart if apart.ndim == 1 else apart.max(axis=1)
 
 
-def _to_indices(labels: Any, original: Original) -> np.ndarray[Any, Any]:
+def _to_indices(labels: Any, original: FittedEstimator) -> np.ndarray[Any, Any]:
     codes = original.encoded_classes or original.classes or []
     known = {code: index for index, code in enumerate(codes)}
     return np.array([known.get(label, -1) for label in labels.tolist()], dtype=int)

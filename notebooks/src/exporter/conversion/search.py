@@ -1,4 +1,4 @@
-"""Finding the conversion whose answers are the original's: the first of several ways that holds."""
+"""The search for a conversion whose answers equal the original's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporter.conversion.converter import convert, list_attempts
-from exporter.conversion.inputs import candidate_layouts
+from exporter.conversion.converter import convert, list_layouts
 from exporter.conversion.parity import Comparison, explain, run
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.ties import compare_with_ties
@@ -19,9 +18,9 @@ from inference.errors import InferenceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.conversion.converter import Attempt, Conversion
-    from exporter.data.estimator import Answers, Original
-    from exporter.data.table import Table
+    from exporter.conversion.converter import Conversion
+    from exporter.conversion.inputs import InputLayout, Precision
+    from exporter.data.estimator import Answers, FittedEstimator
 
 _PROBE_ROWS = 3
 _SLIGHT = 1e-3  # a larger difference, as a share of the values, is no rounding
@@ -32,7 +31,7 @@ _CLEAR = 0.1
 @dataclass(frozen=True)
 class _Failure:
     comparison: Comparison
-    attempt: Attempt
+    precision: Precision
     rows: Rows
     given: Answers
     generated: bool
@@ -44,96 +43,111 @@ class _Failure:
 
 
 def find_conversion(
-    original: Original, rows: Rows, tolerance: float, report: Callable[[str], None]
+    original: FittedEstimator, rows: Rows, tolerance: float, report: Callable[[str], None]
 ) -> tuple[Conversion, Comparison]:
-    """Convert in the first way that answers every row like the original.
+    """Convert with the first layout whose graph answers every row like the original.
 
-    Where the given rows agree, rows between and around them are made and compared, too. Single
-    precision is left for double where it only just holds.
+    If the given rows agree, generated rows between and around them are compared, too. If float32
+    is only just within the tolerance, float64 is preferred.
 
     Args:
         original: The model.
-        rows: All rows to compare, and the original's answers.
-        tolerance: The absolute difference of a probability or value that is accepted.
-        report: Told what is being tried.
+        rows: All rows to compare, with the original's answers.
+        tolerance: The accepted absolute difference of a probability or value.
+        report: Called with the step that begins.
 
     Raises:
-        ConversionError: No way gives a file that onnxruntime runs.
-        ParityError: Each way answers some rows otherwise; shows the worst rows of the best way.
+        ConversionError: No layout results in a file that onnxruntime runs.
+        ParityError: Every layout answers some rows differently; shows the worst rows of the best
+            one.
     """
-    reasons: list[str] = []
-    best: _Failure | None = None
-    made: list[Rows] | None = None
+    search = _Search(original, rows, tolerance, report)
+    failures: list[_Failure] = []
     close: tuple[Conversion, Comparison] | None = None
-    for attempt in list_attempts(original.model, candidate_layouts(rows.table)):
-        way = attempt.layout.precision
-        if close is not None and way == "float32":
+    for layout in list_layouts(original.model, rows.table):
+        if close is not None and layout.precision == "float32":
             break
-        report(f"{way}, converting")
-        try:
-            conversion = convert(
-                original, attempt, rows.table.take(range(min(_PROBE_ROWS, len(rows.table))))
-            )
-            given = run(conversion, original, rows.table, _counter(report, way, len(rows.table)))
-        except (ConversionError, InferenceError, ValueError) as error:
-            reasons.append(str(error))
-            continue
-        comparison = compare_with_ties(
-            original, conversion, (rows.table, rows.answers), given, tolerance
-        )
-        failure = (
-            None
-            if comparison.holds
-            else _Failure(comparison, attempt, rows, given, generated=False)
-        )
-        if failure is None:
-            report(f"{way}, between the rows")
-            made = _make_rows(original, rows.table, tolerance) if made is None else made
-            others, failure = _compare_made(original, attempt, conversion, made, tolerance)
-            if failure is None:
-                found = conversion, comparison.joined(others)
-                if attempt.layout.precision == "float64" or found[1].is_clear(_CLEAR):
-                    return found
-                close = found
-                continue
-        if best is None or failure.badness < best.badness:
-            best = failure
+        found = search.try_layout(layout)
+        if isinstance(found, _Failure):
+            failures.append(found)
+        elif found is not None:
+            if layout.precision == "float64" or found[1].is_clear(_CLEAR):
+                return found
+            close = found
     if close is not None:
         return close
-    if best is not None:
-        raise ParityError(_explain_difference(original, best, reasons))
-    raise ConversionError(_explain_conversion(original, reasons))
+    if failures:
+        best = min(failures, key=lambda failure: failure.badness)
+        raise ParityError(_explain_difference(original, best, search.reasons))
+    raise ConversionError(_explain_conversion(original, search.reasons))
 
 
-def _counter(report: Callable[[str], None], way: str, count: int) -> Callable[[int], None]:
-    return lambda done: report(f"{way}, {done:,} of {count:,} rows compared")
+class _Search:
+    """Converts and compares with one layout at a time.
 
+    Attributes:
+        reasons: Why layouts could not be converted or run.
+    """
 
-def _make_rows(original: Original, table: Table, tolerance: float) -> list[Rows]:
-    made = generate(original, table, tolerance)
-    return [] if made is None else [Rows(*made)]
+    def __init__(
+        self,
+        original: FittedEstimator,
+        rows: Rows,
+        tolerance: float,
+        report: Callable[[str], None],
+    ) -> None:
+        self.reasons: list[str] = []
+        self._original = original
+        self._rows = rows
+        self._tolerance = tolerance
+        self._report = report
+        self._generated: list[Rows] | None = None
 
+    def try_layout(self, layout: InputLayout) -> tuple[Conversion, Comparison] | _Failure | None:
+        """Convert with a layout, and compare.
 
-def _compare_made(
-    original: Original,
-    attempt: Attempt,
-    conversion: Conversion,
-    made: list[Rows],
-    tolerance: float,
-) -> tuple[list[Comparison], _Failure | None]:
-    compared: list[Comparison] = []
-    for rows in made:
-        given = run(conversion, original, rows.table)
-        comparison = compare_with_ties(
-            original, conversion, (rows.table, rows.answers), given, tolerance
-        )
+        Returns:
+            The conversion if it answers like the original, the difference if it does not; ``None``
+            if it cannot be converted or run.
+        """
+        precision, table = layout.precision, self._rows.table
+        self._report(f"{precision}, converting")
+        try:
+            probe = table.take(range(min(_PROBE_ROWS, len(table))))
+            conversion = convert(self._original, layout, probe)
+            given = run(conversion, self._original, table, self._counter(precision))
+        except (ConversionError, InferenceError, ValueError) as error:
+            self.reasons.append(str(error))
+            return None
+        comparison = self._compare(conversion, self._rows, given)
         if not comparison.holds:
-            return compared, _Failure(comparison, attempt, rows, given, generated=True)
-        compared.append(comparison)
-    return compared, None
+            return _Failure(comparison, precision, self._rows, given, generated=False)
+        self._report(f"{precision}, between the rows")
+        others = []
+        for rows in self._generate():
+            given = run(conversion, self._original, rows.table)
+            other = self._compare(conversion, rows, given)
+            if not other.holds:
+                return _Failure(other, precision, rows, given, generated=True)
+            others.append(other)
+        return conversion, comparison.joined(others)
+
+    def _compare(self, conversion: Conversion, rows: Rows, given: Answers) -> Comparison:
+        pair = (rows.table, rows.answers)
+        return compare_with_ties(self._original, conversion, pair, given, self._tolerance)
+
+    def _generate(self) -> list[Rows]:
+        if self._generated is None:
+            made = generate(self._original, self._rows.table, self._tolerance)
+            self._generated = [] if made is None else [Rows(*made)]
+        return self._generated
+
+    def _counter(self, precision: Precision) -> Callable[[int], None]:
+        count = len(self._rows.table)
+        return lambda done: self._report(f"{precision}, {done:,} of {count:,} rows compared")
 
 
-def _explain_difference(original: Original, failure: _Failure, reasons: list[str]) -> str:
+def _explain_difference(original: FittedEstimator, failure: _Failure, reasons: list[str]) -> str:
     comparison = failure.comparison
     wrong = int((~comparison.equal).sum())
     beyond = int((comparison.differences > comparison.tolerance).sum())
@@ -157,14 +171,14 @@ def _explain_difference(original: Original, failure: _Failure, reasons: list[str
     doubles = next((r for r in reasons if "float64" in r), None)
     tried = f" It cannot be tried in float64: {doubles}." if doubles else ""
     return (
-        f"the ONNX file answers otherwise than the original: {found} "
-        f"(in {failure.attempt.layout.precision}, the best of all ways tried).{tried} {advice}. "
+        f"the ONNX file answers differently from the original: {found} "
+        f"(in {failure.precision}, the best of all tried).{tried} {advice}. "
         "The worst rows:\n"
         + explain(comparison, original, failure.rows.answers, failure.given, failure.rows.table)
     )
 
 
-def _explain_conversion(original: Original, reasons: list[str]) -> str:
+def _explain_conversion(original: FittedEstimator, reasons: list[str]) -> str:
     name = type(original.model).__name__
     distinct = [reason.rstrip(" .") for reason in dict.fromkeys(reasons)]
     return f"this {name} cannot be converted: {distinct[0]}." + "".join(

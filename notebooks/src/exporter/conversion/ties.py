@@ -25,7 +25,7 @@ from exporter.conversion.distances.metrics import metric_of
 from exporter.conversion.graph.arrays import dense
 from exporter.conversion.parity import compare
 from exporter.conversion.precision import parts
-from exporter.data.estimator import Answers, Original
+from exporter.data.estimator import Answers, FittedEstimator
 
 if TYPE_CHECKING:
     from exporter.conversion.converter import Conversion
@@ -38,7 +38,7 @@ _KINDS = (KNeighborsClassifier, KNeighborsRegressor, KNNImputer)
 
 
 def compare_with_ties(
-    original: Original,
+    original: FittedEstimator,
     conversion: Conversion,
     rows: tuple[Table, Answers],
     given: Answers,
@@ -64,7 +64,7 @@ def compare_with_ties(
     asked = table.take(wrong)
     chosen = read_choices(original.model, conversion.layout, asked)
     try:
-        again = Original(_substitute(original.model, chosen)).answer(asked.native)
+        again = FittedEstimator(_substitute(original.model, chosen)).answer(asked.native)
     except Exception:  # noqa: BLE001 - the original takes the rows, so that the twin is at fault
         return comparison
     shares = None if given.probabilities is None else given.probabilities[wrong]

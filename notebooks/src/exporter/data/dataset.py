@@ -16,7 +16,7 @@ from exporter.errors import DataError, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
     from inference.model.contract import Metrics
 
@@ -30,7 +30,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Dataset:
     """What was given.
 
     Attributes:
@@ -47,12 +47,12 @@ class Evidence:
 
 
 def gather(
-    original: Original,
+    original: FittedEstimator,
     x: Any,
     y: Any,
     evaluate: tuple[Any, Any] | None,
     names: Sequence[str] | None,
-) -> Evidence:
+) -> Dataset:
     """Read the rows and ask the original about them.
 
     Args:
@@ -70,7 +70,7 @@ def gather(
         table = read_table(x, original, names)
         answers = _answer(original, table)
         rows = Rows(table, answers)
-        return Evidence(rows, rows, None, _fit(original, rows, y))
+        return Dataset(rows, rows, None, _fit(original, rows, y))
     if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
         raise TargetError("evaluate has to be a pair: evaluate=(X_test, y_test)")
     given = read_table(x, original, names)
@@ -84,17 +84,17 @@ def gather(
     kept = Rows(table.take(range(count)), _part(answers, slice(0, count)))
     metrics.warn_unless_held_out(kept.table, held.table)
     score = metrics.score(original, held.answers, target)
-    return Evidence(kept, Rows(table, answers), score, _fit(original, kept, y))
+    return Dataset(kept, Rows(table, answers), score, _fit(original, kept, y))
 
 
-def _read_held_out(data: Any, original: Original, names: Sequence[str] | None) -> Table:
+def _read_held_out(data: Any, original: FittedEstimator, names: Sequence[str] | None) -> Table:
     try:
         return read_table(data, original, names)
     except DataError as error:
         raise DataError(f"evaluate's X is not like X: {error}") from None
 
 
-def _answer_both(original: Original, table: Table, count: int) -> Answers:
+def _answer_both(original: FittedEstimator, table: Table, count: int) -> Answers:
     """Ask about X and the held-out rows at once, and blame those of the two that are refused."""
     try:
         return _answer(original, table)
@@ -104,7 +104,7 @@ def _answer_both(original: Original, table: Table, count: int) -> Answers:
         raise
 
 
-def _answer(original: Original, table: Table, what: str = "X") -> Answers:
+def _answer(original: FittedEstimator, table: Table, what: str = "X") -> Answers:
     try:
         return answer_all(original, table.native, what)
     except DataError as error:
@@ -114,7 +114,7 @@ def _answer(original: Original, table: Table, what: str = "X") -> Answers:
         raise
 
 
-def _fit(original: Original, rows: Rows, y: Any) -> Metrics | None:
+def _fit(original: FittedEstimator, rows: Rows, y: Any) -> Metrics | None:
     if y is None:
         return None
     return metrics.score(original, rows.answers, metrics.read_target(y, len(rows.table), original))

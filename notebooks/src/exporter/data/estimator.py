@@ -38,7 +38,7 @@ class Answers:
     probabilities: np.ndarray[Any, Any] | None = None
 
 
-class Original:
+class FittedEstimator:
     """A fitted classifier or regressor.
 
     Args:
@@ -131,7 +131,7 @@ def explain_failure(error: Exception) -> str:
     return " ".join(lines)[:400] or type(error).__name__
 
 
-def answer_all(original: Original, native: Any, what: str = "X") -> Answers:
+def answer_all(original: FittedEstimator, native: Any, what: str = "X") -> Answers:
     """Ask the original about the rows a caller gave.
 
     Args:
@@ -155,7 +155,7 @@ def answer_all(original: Original, native: Any, what: str = "X") -> Answers:
         ) from error
 
 
-def reads_column(original: Original, native: Any, index: int) -> bool:
+def reads_column(original: FittedEstimator, native: Any, index: int) -> bool:
     """Tell whether a model does otherwise when a column of a DataFrame holds nothing but zeros."""
     if not isinstance(native, pd.DataFrame):
         return True
@@ -164,7 +164,7 @@ def reads_column(original: Original, native: Any, index: int) -> bool:
     return _outcome(original, native) != _outcome(original, changed)
 
 
-def _outcome(original: Original, native: Any) -> str | list[Any]:
+def _outcome(original: FittedEstimator, native: Any) -> str | list[Any]:
     try:
         answers = original.answer(native)
     except Exception as error:  # noqa: BLE001 - whatever it is, the rows are refused
@@ -173,7 +173,7 @@ def _outcome(original: Original, native: Any) -> str | list[Any]:
     return [answers.labels.tolist(), None if shares is None else shares.tolist()]
 
 
-def _first_refused(original: Original, native: Any) -> int | None:
+def _first_refused(original: FittedEstimator, native: Any) -> int | None:
     """Find the first row that the model refuses; ``None`` where it refuses each of them."""
     low, high = 0, len(native)
     if not _answers(original, native[:1]):
@@ -187,7 +187,7 @@ def _first_refused(original: Original, native: Any) -> int | None:
     return None if _answers(original, native[low : low + 1]) else low
 
 
-def _answers(original: Original, native: Any) -> bool:
+def _answers(original: FittedEstimator, native: Any) -> bool:
     try:
         original.answer(native)
     except Exception:  # noqa: BLE001 - whatever it is, the rows are refused

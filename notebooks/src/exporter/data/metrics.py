@@ -12,11 +12,13 @@ from exporter.errors import NotHeldOutWarning, TargetError
 from inference.model.contract import Metrics
 
 if TYPE_CHECKING:
-    from exporter.data.estimator import Answers, Original
+    from exporter.data.estimator import Answers, FittedEstimator
     from exporter.data.table import Table
 
 
-def read_target(y: Any, rows: int, original: Original, what: str = "y") -> np.ndarray[Any, Any]:
+def read_target(
+    y: Any, rows: int, original: FittedEstimator, what: str = "y"
+) -> np.ndarray[Any, Any]:
     """Check the true answers to some rows.
 
     Returns:
@@ -51,7 +53,7 @@ def read_target(y: Any, rows: int, original: Original, what: str = "y") -> np.nd
     return indices
 
 
-def score(original: Original, answers: Answers, target: np.ndarray[Any, Any]) -> Metrics:
+def score(original: FittedEstimator, answers: Answers, target: np.ndarray[Any, Any]) -> Metrics:
     """Compare answers with the truth.
 
     Raises:

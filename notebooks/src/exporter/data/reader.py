@@ -17,13 +17,13 @@ from inference.runtime.suggestions import nearest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
 
 
 _SHOWN_MISSING, _SHOWN_EXTRA = 3, 5
 
 
-def read_table(data: Any, original: Original, names: Sequence[str] | None = None) -> Table:
+def read_table(data: Any, original: FittedEstimator, names: Sequence[str] | None = None) -> Table:
     """Turn what a caller passes as X into a table.
 
     Args:
@@ -94,7 +94,7 @@ def _to_frame(data: Any) -> pd.DataFrame:
     return pd.DataFrame(array)
 
 
-def _array_names(width: int, original: Original, names: Sequence[str] | None) -> list[str]:
+def _array_names(width: int, original: FittedEstimator, names: Sequence[str] | None) -> list[str]:
     if original.width is not None and width != original.width:
         raise DataError(
             f"X has {width} columns, the model was fitted on {original.width}"
@@ -112,7 +112,7 @@ def _array_names(width: int, original: Original, names: Sequence[str] | None) ->
     return [str(n) for n in names]
 
 
-def _check_columns(given: list[str], original: Original) -> None:
+def _check_columns(given: list[str], original: FittedEstimator) -> None:
     expected = original.feature_names
     if expected is None:
         if original.width is not None and len(given) != original.width:
@@ -225,7 +225,7 @@ def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
     )
 
 
-def _to_native(data: Any, frame: pd.DataFrame, original: Original) -> Any:
+def _to_native(data: Any, frame: pd.DataFrame, original: FittedEstimator) -> Any:
     if isinstance(data, pd.DataFrame):
         # Fitted on an array: the names would only earn a warning.
         by_name = original.feature_names is not None or original.width is None

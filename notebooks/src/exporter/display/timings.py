@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.conversion.converter import Conversion
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
 
 _ROW_COUNTS = (1, 1000)
@@ -42,7 +42,7 @@ class Timing:
         return self.original_us / self.onnx_us if self.onnx_us else float("inf")
 
 
-def measure(original: Original, conversion: Conversion, table: Table) -> list[Timing]:
+def measure(original: FittedEstimator, conversion: Conversion, table: Table) -> list[Timing]:
     """Time both at 1 and at 1,000 rows, on rows of the table (repeated where it has fewer).
 
     A count of rows that the original refuses is left out.

@@ -12,10 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from exporter.contract.capabilities import Manners, Prober
+from exporter.contract.capabilities import Capabilities, CapabilityFinder
 from exporter.conversion.parity import choose_tolerance
-from exporter.conversion.search import Rows, find_conversion
-from exporter.data.estimator import Original, answer_all
+from exporter.conversion.search import find_conversion
+from exporter.data.dataset import Rows
+from exporter.data.estimator import FittedEstimator, answer_all
 from exporter.data.reader import read_table
 from exporter.data.table import stack
 from exporter.display import timings as speed
@@ -36,9 +37,11 @@ Y = np.tile([0, 1, 1, 0], 10)
 UNKNOWN = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
 
 
-def _convert(steps: list[Any], frame: pd.DataFrame = FRAME) -> tuple[Original, Conversion, Table]:
+def _convert(
+    steps: list[Any], frame: pd.DataFrame = FRAME
+) -> tuple[FittedEstimator, Conversion, Table]:
     model = make_pipeline(ColumnTransformer(steps), LogisticRegression()).fit(frame, Y)
-    original = Original(model)
+    original = FittedEstimator(model)
     table = read_table(frame, original)
     answers = answer_all(original, table.native)
     tolerance = choose_tolerance(original, answers, None)
@@ -46,31 +49,35 @@ def _convert(steps: list[Any], frame: pd.DataFrame = FRAME) -> tuple[Original, C
     return original, conversion, table
 
 
-def _probe(*steps: Any, frame: pd.DataFrame = FRAME) -> list[Manners]:
+def _probe(*steps: Any, frame: pd.DataFrame = FRAME) -> list[Capabilities]:
     original, conversion, table = _convert(list(steps), frame)
-    found = Prober(original, conversion, table, 1e-5).probe(dict(enumerate(table.columns)))
+    found = CapabilityFinder(original, conversion, table, 1e-5).find(dict(enumerate(table.columns)))
     return [found[i] for i in range(len(table.columns))]
 
 
 @pytest.mark.parametrize(
     ("step", "column", "manners"),
     [
-        (("s", "passthrough", ["number"]), "number", Manners()),
-        (("s", SimpleImputer(), ["number"]), "number", Manners(nullable=True)),
-        (("s", OneHotEncoder(), ["whole"]), "whole", Manners(closed=True)),
-        (("s", OneHotEncoder(handle_unknown="ignore"), ["whole"]), "whole", Manners(nullable=True)),
-        (("s", "passthrough", ["whole"]), "whole", Manners()),
-        (("s", OneHotEncoder(), ["text"]), "text", Manners(closed=True)),
+        (("s", "passthrough", ["number"]), "number", Capabilities()),
+        (("s", SimpleImputer(), ["number"]), "number", Capabilities(nullable=True)),
+        (("s", OneHotEncoder(), ["whole"]), "whole", Capabilities(closed=True)),
+        (
+            ("s", OneHotEncoder(handle_unknown="ignore"), ["whole"]),
+            "whole",
+            Capabilities(nullable=True),
+        ),
+        (("s", "passthrough", ["whole"]), "whole", Capabilities()),
+        (("s", OneHotEncoder(), ["text"]), "text", Capabilities(closed=True)),
         (
             ("s", OneHotEncoder(handle_unknown="ignore"), ["text"]),
             "text",
-            Manners(nullable=True),
+            Capabilities(nullable=True),
         ),
-        (("s", OrdinalEncoder(**UNKNOWN), ["text"]), "text", Manners(nullable=True)),
-        (("s", "passthrough", ["flag"]), "flag", Manners()),
+        (("s", OrdinalEncoder(**UNKNOWN), ["text"]), "text", Capabilities(nullable=True)),
+        (("s", "passthrough", ["flag"]), "flag", Capabilities()),
     ],
 )
-def test_finds_out_what_a_column_takes(step: Any, column: str, manners: Manners) -> None:
+def test_finds_out_what_a_column_takes(step: Any, column: str, manners: Capabilities) -> None:
     """Both are asked; only where both answer alike is a null or an unknown value allowed."""
     assert _probe(step, frame=FRAME[[column]]) == [manners]
 
@@ -79,7 +86,11 @@ def test_asks_about_each_column_apart() -> None:
     """One column that fails on a null does not spoil the others."""
     steps = [("i", SimpleImputer(), ["number"]), ("p", "passthrough", ["whole", "flag"])]
     frame = FRAME[["number", "whole", "flag"]]
-    assert _probe(*steps, frame=frame) == [Manners(nullable=True), Manners(), Manners()]
+    assert _probe(*steps, frame=frame) == [
+        Capabilities(nullable=True),
+        Capabilities(),
+        Capabilities(),
+    ]
 
 
 @pytest.mark.parametrize("place", [0, 5, 9])
@@ -112,11 +123,11 @@ def test_asks_little_about_a_wide_table(
     steps = [("i", SimpleImputer(), imputed), ("p", "passthrough", plain)]
     original, conversion, table = _convert([s for s in steps if s[2]], frame)
     asked: list[int] = []
-    answer = Original.answer
+    answer = FittedEstimator.answer
     monkeypatch.setattr(
-        Original, "answer", lambda self, rows: asked.append(len(rows)) or answer(self, rows)
+        FittedEstimator, "answer", lambda self, rows: asked.append(len(rows)) or answer(self, rows)
     )
-    found = Prober(original, conversion, table.take([0, 1, 2]), 1e-5).probe(
+    found = CapabilityFinder(original, conversion, table.take([0, 1, 2]), 1e-5).find(
         dict(enumerate(table.columns))
     )
     assert [names[i] for i, manners in found.items() if manners.nullable] == imputed
@@ -127,7 +138,7 @@ def test_asks_little_about_a_wide_table(
 def test_makes_columns_missing_like_one_table_each(indices: list[int]) -> None:
     """Many columns at once get the same rows, kinds and types as one after the other."""
     frame = FRAME.assign(kind=pd.Categorical(FRAME["text"]), large=FRAME["whole"].astype("Int64"))
-    original = Original(DummyClassifier().fit(frame, Y))
+    original = FittedEstimator(DummyClassifier().fit(frame, Y))
     table = read_table(frame, original).take([3, 1, 5])
     once = table.with_nulls(indices)
     each = stack([table.with_value(i, None) for i in indices])
@@ -140,7 +151,7 @@ def test_makes_columns_missing_like_one_table_each(indices: list[int]) -> None:
 def test_makes_numbers_of_an_array_missing() -> None:
     """Whole numbers become floats, which can be missing."""
     array = np.arange(6).reshape(2, 3)
-    table = read_table(array, Original(DummyClassifier().fit(array, [0, 1])))
+    table = read_table(array, FittedEstimator(DummyClassifier().fit(array, [0, 1])))
     expected = [[np.nan, 1, 2], [np.nan, 4, 5], [0, 1, np.nan], [3, 4, np.nan]]
     np.testing.assert_array_equal(table.with_nulls([0, 2]).native, expected)
 
@@ -151,8 +162,8 @@ def test_asks_about_nulls_in_several_columns_at_once() -> None:
         ("i", SimpleImputer(), ["number"]),
         ("t", OneHotEncoder(handle_unknown="ignore"), ["text"]),
     ]
-    prober = Prober(*_convert(steps, FRAME[["number", "text"]]), 1e-5)
-    assert prober.takes_nulls_together([0, 1])
+    finder = CapabilityFinder(*_convert(steps, FRAME[["number", "text"]]), 1e-5)
+    assert finder.takes_nulls_together([0, 1])
 
 
 def test_times_both_at_one_and_at_a_thousand_rows() -> None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exporter.contract.capabilities import Manners
+from exporter.contract.capabilities import Capabilities
 from exporter.contract.features import describe, summarize
 from exporter.data.table import Column
 
-OPEN, CLOSED = Manners(), Manners(closed=True)
+OPEN, CLOSED = Capabilities(), Capabilities(closed=True)
 
 
 def _texts(*values: str | None) -> Column:

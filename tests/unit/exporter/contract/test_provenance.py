@@ -11,14 +11,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from exporter.contract.provenance import digest, git_commit, record
-from exporter.data.estimator import Original
+from exporter.data.estimator import FittedEstimator
 from exporter.data.reader import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 X = np.array([[0.0, 1.0], [1.0, 0.0]])
-ORIGINAL = Original(LogisticRegression().fit(X, [0, 1]))
+ORIGINAL = FittedEstimator(LogisticRegression().fit(X, [0, 1]))
 
 
 def test_records_what_took_part() -> None:

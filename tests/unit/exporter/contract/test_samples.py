@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from exporter.contract.samples import MAX_SAMPLES, choose_rows, make_samples, ordinary_row
-from exporter.data.estimator import Answers, Original
+from exporter.data.estimator import Answers, FittedEstimator
 from exporter.data.table import Column, Table
 
 
@@ -15,8 +15,8 @@ def _table(values: Any, kind: str = "number") -> Table:
     return Table((Column("x", cast("Any", kind), array),), array.reshape(-1, 1))
 
 
-def _classifier(*classes: str) -> Original:
-    return cast("Original", SimpleNamespace(task="classification", classes=list(classes)))
+def _classifier(*classes: str) -> FittedEstimator:
+    return cast("FittedEstimator", SimpleNamespace(task="classification", classes=list(classes)))
 
 
 def test_takes_rows_of_every_class_and_both_extremes() -> None:
@@ -60,7 +60,7 @@ def test_includes_a_row_with_a_missing_value() -> None:
 def test_writes_the_originals_answers_with_their_python_types() -> None:
     """Labels are the classes themselves, probabilities plain floats."""
     answers = Answers(np.array([1, 0]), np.array([[0.25, 0.75], [1.0, 0.0]]))
-    original = cast("Original", SimpleNamespace(classes=[False, True]))
+    original = cast("FittedEstimator", SimpleNamespace(classes=[False, True]))
     first, second = make_samples(_table([1, 2], "integer"), answers, original, [0, 1])
     assert (first.row, first.label, first.probabilities) == ([1], True, [0.25, 0.75])
     assert second.label is False
@@ -69,7 +69,7 @@ def test_writes_the_originals_answers_with_their_python_types() -> None:
 def test_spreads_over_the_values_of_a_regression() -> None:
     """Low, middle and high predictions are all replayed."""
     values = np.random.default_rng(0).permutation(1000.0 * np.arange(200))
-    regressor = cast("Original", SimpleNamespace(task="regression", classes=None))
+    regressor = cast("FittedEstimator", SimpleNamespace(task="regression", classes=None))
     rows = choose_rows(_table(values), Answers(values), regressor)
     assert len(rows) == MAX_SAMPLES
     assert np.histogram(values[rows], bins=8)[0].min() >= 2

@@ -45,10 +45,10 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, LinearSVC
 
-from exporter.conversion.converter import Attempt, convert
-from exporter.conversion.inputs import Layout, candidate_layouts
+from exporter.conversion.converter import convert
+from exporter.conversion.inputs import InputLayout, choose_layout
 from exporter.conversion.parity import compare, run
-from exporter.data.estimator import Original
+from exporter.data.estimator import FittedEstimator
 from exporter.data.reader import read_table
 from exporter.errors import ConversionError
 
@@ -87,11 +87,11 @@ def between(x: Any, count: int = 300) -> Any:
 
 def check(model: Any, x: Any, rows: Any, precision: str = "float64") -> Comparison:
     """Convert a fitted model and compare its answers to rows it has not seen."""
-    original = Original(model)
+    original = FittedEstimator(model)
     table, asked = read_table(x, original), read_table(rows, original)
-    found = candidate_layouts(table)[0]
-    layout = Layout(found.names, found.elements, precision)  # type: ignore[arg-type]
-    conversion = convert(original, Attempt(layout), table.take(range(3)))
+    found = choose_layout(table)
+    layout = InputLayout(found.names, found.elements, precision)  # type: ignore[arg-type]
+    conversion = convert(original, layout, table.take(range(3)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some encoders warn of categories they do not know
         expected = original.answer(asked.native)

@@ -31,7 +31,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from exporter import publish
 from exporter.conversion.probes.rows import replace_columns
-from exporter.data.estimator import Original
+from exporter.data.estimator import FittedEstimator
 from exporter.data.reader import read_table
 from exporter.errors import ConversionError, ModelError
 from inference.model.servable import Servable
@@ -90,7 +90,7 @@ def test_narrow_numbers_neither_wrap_nor_round_in_generated_rows(dtype: str, for
     if isinstance(x, pd.DataFrame):
         x = x.set_axis(["a", "b"], axis=1)
     model = DecisionTreeClassifier().fit(x, np.arange(50) % 2)
-    table = read_table(x, Original(model)).take([0, 1, 2])
+    table = read_table(x, FittedEstimator(model)).take([0, 1, 2])
     wanted = np.array([-1, 300, 70_000]) if dtype != "float32" else np.array([0.1, 1 / 3, 2e9 + 1])
     made = replace_columns(table, {0: wanted})
     assert np.asarray(made.native)[:, 0].tolist() == wanted.tolist()

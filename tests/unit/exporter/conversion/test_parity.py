@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from exporter.conversion.parity import choose_tolerance, compare, explain
-from exporter.data.estimator import Answers, Original
+from exporter.data.estimator import Answers, FittedEstimator
 from exporter.data.table import Column, Table
 
 CLASSIFIER = cast(
-    "Original", SimpleNamespace(task="classification", classes=["a", "b"], encoded_classes=None)
+    "FittedEstimator",
+    SimpleNamespace(task="classification", classes=["a", "b"], encoded_classes=None),
 )
-REGRESSOR = cast("Original", SimpleNamespace(task="regression", classes=None))
+REGRESSOR = cast("FittedEstimator", SimpleNamespace(task="regression", classes=None))
 
 
 def _answers(labels: list[int], first: list[float]) -> Answers:

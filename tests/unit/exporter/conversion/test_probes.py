@@ -20,8 +20,9 @@ from exporter.conversion.parity import Comparison
 from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.probes.values import around, integers, numbers, texts
-from exporter.conversion.search import Rows, find_conversion
-from exporter.data.estimator import Answers, Original
+from exporter.conversion.search import find_conversion
+from exporter.data.dataset import Rows
+from exporter.data.estimator import Answers, FittedEstimator
 from exporter.data.reader import read_table
 from exporter.data.table import Column
 from exporter.errors import ParityError
@@ -29,8 +30,8 @@ from exporter.errors import ParityError
 IRIS, SPECIES = load_iris(return_X_y=True)
 
 
-def rows_of(model: Any, x: Any) -> tuple[Original, Rows]:
-    original = Original(model)
+def rows_of(model: Any, x: Any) -> tuple[FittedEstimator, Rows]:
+    original = FittedEstimator(model)
     table = read_table(x, original, None)
     return original, Rows(table, original.answer(table.native))
 
@@ -178,7 +179,7 @@ def test_original_that_refuses_numbers_between_those_of_x_is_asked_about_others(
     levels = np.random.default_rng(0).integers(0, 4, (80, 2)).astype(float)
     for encoder in (OneHotEncoder(), OrdinalEncoder()):
         model = make_pipeline(encoder, LogisticRegression()).fit(levels, levels[:, 0] > 1)
-        original = Original(model)
+        original = FittedEstimator(model)
         made = generate(original, read_table(levels, original), 1e-5)
         assert made is not None
         assert len(made[0]) > 10

@@ -30,11 +30,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, StandardScaler
 
 from exporter import publish
-from exporter.conversion.distances import ties
+from exporter.conversion import ties
 from exporter.conversion.parity import choose_tolerance, run
-from exporter.conversion.search import Rows, find_conversion
+from exporter.conversion.search import find_conversion
 from exporter.conversion.ties import compare_with_ties
-from exporter.data.estimator import Answers, Original
+from exporter.data.dataset import Rows
+from exporter.data.estimator import Answers, FittedEstimator
 from exporter.data.reader import read_table
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def test_public_data_sets_are_published(data: Any, tmp_path: Path) -> None:
 def _accepted(model: Any, data: Any, given: Answers, chosen: Any, monkeypatch: Any) -> Any:
     """Compare answers of a file that has chosen these neighbors."""
     monkeypatch.setattr(ties, "read_choices", lambda *_: [(model, np.array(chosen))])
-    original = Original(model)
+    original = FittedEstimator(model)
     rows = read_table(data, original), original.answer(data)
     layout = SimpleNamespace(layout=None)
     return compare_with_ties(original, cast("Any", layout), rows, given, 1e-5)
@@ -158,7 +159,7 @@ def test_value_that_no_choice_gives_is_not_accepted(monkeypatch: pytest.MonkeyPa
 
 def _convert(model: Any, data: Any) -> tuple[Any, Comparison]:
     """Convert without publishing; gives what answers rows as the file does."""
-    original = Original(model)
+    original = FittedEstimator(model)
     table = read_table(data, original)
     answers = original.answer(table.native)
     tolerance = choose_tolerance(original, answers, None)

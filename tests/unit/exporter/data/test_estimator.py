@@ -12,14 +12,14 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from exporter.data.estimator import Original, answer_all
+from exporter.data.estimator import FittedEstimator, answer_all
 from exporter.errors import DataError, ModelError
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
 
 
-def _fit(labels: Any) -> Original:
-    return Original(LogisticRegression().fit(X, np.array(labels)))
+def _fit(labels: Any) -> FittedEstimator:
+    return FittedEstimator(LogisticRegression().fit(X, np.array(labels)))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_answers_with_what_predict_says() -> None:
 
 def test_has_no_probabilities_where_the_model_has_none() -> None:
     """Decision values are not sold as probabilities."""
-    original = Original(RidgeClassifier().fit(X, [0, 1, 0, 1]))
+    original = FittedEstimator(RidgeClassifier().fit(X, [0, 1, 0, 1]))
     assert original.answer(X).probabilities is None
 
 
@@ -82,7 +82,7 @@ def test_has_no_probabilities_where_the_model_has_none() -> None:
 def test_says_what_is_wrong_with_the_model(model: Any, complaint: str) -> None:
     """Each kind of wrong model has an error that says what to pass."""
     with pytest.raises(ModelError, match=complaint):
-        Original(model)
+        FittedEstimator(model)
 
 
 def test_refuses_several_labels_per_row() -> None:
@@ -91,7 +91,7 @@ def test_refuses_several_labels_per_row() -> None:
     with pytest.warns(match="Maximum number|failed to converge"):
         network.fit(X, [[0, 1], [1, 0], [0, 1], [1, 1]])
     with pytest.raises(ModelError, match="several labels per row"):
-        Original(network).answer(X)
+        FittedEstimator(network).answer(X)
 
 
 def test_passes_on_what_the_model_says_about_rows_it_does_not_take() -> None:
@@ -105,7 +105,7 @@ def test_passes_on_what_the_model_says_about_rows_it_does_not_take() -> None:
 
 def test_answers_with_values_for_a_regression() -> None:
     """One target is one value per row, several are a row of them."""
-    single = Original(LinearRegression().fit(X, [[1.0], [2.0], [3.0], [4.0]]))
+    single = FittedEstimator(LinearRegression().fit(X, [[1.0], [2.0], [3.0], [4.0]]))
     assert single.answer(X).labels.shape == (4,)
-    double = Original(LinearRegression().fit(X, X))
+    double = FittedEstimator(LinearRegression().fit(X, X))
     assert double.answer(X).labels.shape == (4, 2)

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from exporter.data import forests
-from exporter.data.estimator import Original
+from exporter.data.estimator import FittedEstimator
 from exporter.data.forests import find_forest
 
 RNG = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_labels_and_probabilities_are_those_of_its_methods(model: Any, x: Any, rows: int) -> None:
     """To the last bit, below and above the number of rows that is divided."""
-    original = Original(model.fit(x, NAMES))
+    original = FittedEstimator(model.fit(x, NAMES))
     assert find_forest(model) is not None
     answers = original.answer(x[:rows])
     assert answers.probabilities is not None
@@ -58,7 +58,7 @@ def test_labels_and_probabilities_are_those_of_its_methods(model: Any, x: Any, r
 
 def test_values_are_those_of_its_method() -> None:
     model = ExtraTreesRegressor(5, random_state=0).fit(X, X[:, 0])
-    assert Original(model).answer(X).labels.tolist() == model.predict(X).tolist()
+    assert FittedEstimator(model).answer(X).labels.tolist() == model.predict(X).tolist()
 
 
 class _Louder(RandomForestClassifier):
@@ -70,7 +70,7 @@ class _Louder(RandomForestClassifier):
 
 @pytest.mark.parametrize("model", [_Louder(3), make_pipeline(StandardScaler(), _Louder(3))])
 def test_another_class_is_asked_by_its_own_methods(model: Pipeline) -> None:
-    original = Original(model.fit(X, NAMES))
+    original = FittedEstimator(model.fit(X, NAMES))
     assert set(original.answer(X).labels.tolist()) == {2}
 
 

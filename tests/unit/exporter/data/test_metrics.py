@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from exporter.data.estimator import Answers, Original
+from exporter.data.estimator import Answers, FittedEstimator
 from exporter.data.metrics import read_target, score, warn_unless_held_out
 from exporter.data.table import Column, Table
 from exporter.errors import NotHeldOutWarning, TargetError
@@ -15,10 +15,10 @@ from exporter.errors import NotHeldOutWarning, TargetError
 CLASSES = ["a", "b", "c"]
 
 
-def _classifier() -> Original:
+def _classifier() -> FittedEstimator:
     known = {c: i for i, c in enumerate(CLASSES)}
     return cast(
-        "Original",
+        "FittedEstimator",
         SimpleNamespace(
             task="classification",
             classes=CLASSES,
@@ -27,7 +27,7 @@ def _classifier() -> Original:
     )
 
 
-REGRESSOR = cast("Original", SimpleNamespace(task="regression", classes=None))
+REGRESSOR = cast("FittedEstimator", SimpleNamespace(task="regression", classes=None))
 
 
 def _table(*values: float) -> Table:

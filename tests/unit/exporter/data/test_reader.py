@@ -14,11 +14,11 @@ from exporter.data.reader import read_table
 from exporter.errors import DataError
 
 if TYPE_CHECKING:
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
 
 
-def _original(names: list[str] | None = None, width: int | None = None) -> Original:
-    return cast("Original", SimpleNamespace(feature_names=names, width=width))
+def _original(names: list[str] | None = None, width: int | None = None) -> FittedEstimator:
+    return cast("FittedEstimator", SimpleNamespace(feature_names=names, width=width))
 
 
 def _read(data: Any, fitted: list[str] | None = None, width: int | None = None, **more: Any) -> Any:

@@ -17,7 +17,7 @@ from exporter.data.table import stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Array, Table
 
 _PAIRS = 150
@@ -44,7 +44,7 @@ def thresholds(model: Any, width: int) -> list[Array]:
 
 
 def find_jumps(
-    original: Original, table: Table, tolerance: float, rng: np.random.Generator
+    original: FittedEstimator, table: Table, tolerance: float, rng: np.random.Generator
 ) -> Table | None:
     """Find rows on either side of a jump, by halving the way between rows that differ.
 

@@ -19,7 +19,7 @@ from exporter.data.table import stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.data.estimator import Original
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Array, Table
 
 _SEED = 20
@@ -33,7 +33,9 @@ _BLOCKS = 16
 _LEAST_SHARE = 0.05  # of a call's time that its rows take, whatever a noisy clock says
 
 
-def generate(original: Original, table: Table, tolerance: float) -> tuple[Table, Answers] | None:
+def generate(
+    original: FittedEstimator, table: Table, tolerance: float
+) -> tuple[Table, Answers] | None:
     """Make rows that X does not show, and ask the original about them.
 
     The same data gives the same rows, except that there are fewer on a slow machine.
@@ -72,7 +74,7 @@ def generate(original: Original, table: Table, tolerance: float) -> tuple[Table,
     return stack(tables), answers
 
 
-def _affordable(original: Original, table: Table) -> int:
+def _affordable(original: FittedEstimator, table: Table) -> int:
     trial = table.take(np.arange(min(_TRIAL_ROWS, len(table))))
     # Two rows, since there are transformers that refuse a single one.
     many, one = _time(original, trial), _time(original, trial.take([0, 0]))
@@ -83,14 +85,14 @@ def _affordable(original: Original, table: Table) -> int:
     return max(bound, _TRIAL_ROWS)
 
 
-def _time(original: Original, table: Table) -> float:
+def _time(original: FittedEstimator, table: Table) -> float:
     begin = time.perf_counter()
     original.answer(table.native)
     return time.perf_counter() - begin
 
 
 def _blocks(
-    original: Original, table: Table, count: int, rng: np.random.Generator
+    original: FittedEstimator, table: Table, count: int, rng: np.random.Generator
 ) -> Iterator[Table]:
     splits = thresholds(original.model, len(table.columns))
     pools = [_pool(table, index, splits[index], rng) for index in range(len(table.columns))]
@@ -149,7 +151,7 @@ def _alike(blocks: list[Table]) -> Iterator[list[Table]]:
 
 
 def _ask_all(
-    original: Original, blocks: list[Table], deadline: float
+    original: FittedEstimator, blocks: list[Table], deadline: float
 ) -> Iterator[tuple[Table, Answers]]:
     # At once, for a call may take long; block by block where it does not take all of them.
     together = stack(blocks)
@@ -162,7 +164,9 @@ def _ask_all(
         yield together, answers
 
 
-def _ask(original: Original, block: Table, deadline: float) -> Iterator[tuple[Table, Answers]]:
+def _ask(
+    original: FittedEstimator, block: Table, deadline: float
+) -> Iterator[tuple[Table, Answers]]:
     # Rows that the original refuses are found by halving, and left out.
     try:
         answers = original.answer(block.native)
