@@ -14,6 +14,7 @@ from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
+from inference.access.body_budget import Bodies
 from inference.access.rate_limit import RATE_BYTES
 from inference.access.setup import build_authorizer
 from inference.admission.admission import examine_aside, read_aside
@@ -25,21 +26,20 @@ from inference.runtime.shared_memory import Place, SharedMemory
 from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
+from inference.serving.readiness import Readiness
 from inference.telemetry.recorder import SECTION_BYTES, Recorder
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
 from inference.web.api.models import models_router
 from inference.web.browser_policy import browser_policy
-from inference.web.errors import problem
+from inference.web.errors import by_path
 from inference.web.fast.infer import InferRoutes
 from inference.web.fast.predict import PredictRoutes
 from inference.web.fast.routes import FastRoutes
-from inference.web.message.body import Bodies
 from inference.web.methods import Methods
 from inference.web.middleware import RequestMiddleware
 from inference.web.openapi.document import OpenApiDocument, operation_id
-from inference.web.readiness import Readiness
 from inference.web.trailing_slash import TrailingSlash
 from inference.web.trusted_proxies import Proxies
 from inference.web.v2.router import oip_router
@@ -145,7 +145,7 @@ def create_app(
     app.include_router(health_router(repository, readiness))
     app.include_router(metrics_router(recorder, repository, aliases=settings.metric_aliases))
     app.include_router(oip_router(repository, state_file, recorder, settings, readiness))
-    problem.install(app)
+    by_path.install(app)
 
     @app.get("/", include_in_schema=False)
     async def root(request: Request) -> RedirectResponse:

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from inference.access.body_budget import Bodies
 from inference.errors import ArtifactError, ClientError, ContractError
 from inference.model.contract_codec import METADATA_KEY, decode_contract, encode_contract
 from inference.model.features import check_against
@@ -33,7 +34,6 @@ from inference.model.signing import (
 )
 from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
-from inference.web.message.body import Bodies
 from inference.web.message.compression import decompress
 from support.amount import amount
 from support.models import artifacts

@@ -17,15 +17,15 @@ import grpc
 from inference.access.authorizer import log_denied
 from inference.access.scopes import RequiredScope
 from inference.errors import ClientError, NotReadyError
-from inference.web.errors.oip import describe as describe_error
+from inference.oip.errors import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from inference.access.api_key import Caller
     from inference.access.authorizer import Authorizer
+    from inference.access.body_budget import Bodies, Hold
     from inference.grpc.message_reader import Reception
-    from inference.web.message.body import Bodies, Hold
 
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 

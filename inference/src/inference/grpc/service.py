@@ -24,14 +24,14 @@ from inference.grpc.messages import (
     write_message,
 )
 from inference.oip import descriptions as describe
+from inference.oip.errors import describe_error
 from inference.repository.operations import load_model, unload_model
+from inference.runtime.documents import Document, Subject, run_aside
 from inference.runtime.threads import INLINE_BYTES, off_loop
 from inference.serving.tensors.response import pick_results
+from inference.serving.versions import find_servable, read_version
 from inference.telemetry.statistics import collect_statistics
 from inference.telemetry.timing import Timing
-from inference.web.documents import Document, Subject, run_aside
-from inference.web.errors.oip import describe as describe_error
-from inference.web.versions import find_servable, read_version
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from inference.repository.operator_state import StateFile
     from inference.repository.repository import Repository
     from inference.serving.inferrer import Inferrer
+    from inference.serving.readiness import Readiness
     from inference.serving.tensors.query import Query
     from inference.telemetry.recorder import Recorder
     from inference.telemetry.statistics import ModelStatistics
-    from inference.web.readiness import Readiness
 
     Numbers = dict[tuple[str, int], ModelStatistics]
 

@@ -23,7 +23,7 @@ from starlette.middleware.cors import CORSMiddleware
 from inference.access.authorizer import log_denied
 from inference.errors import HostError, OriginError
 from inference.logs import REQUEST_ID
-from inference.web.errors import oip, problem
+from inference.web.errors.by_path import encode_error
 from inference.web.message.request_id import request_id
 from inference.web.trusted_proxies import Proxies
 
@@ -162,8 +162,7 @@ async def _refuse(error: ClientError, scope: Scope, receive: Receive, send: Send
     identity = request_id(scope["headers"])
     REQUEST_ID.set(identity)
     log_denied(f"{scope['method']} {scope['path'][:_LONGEST_SHOWN]}", error)
-    form = oip if oip.is_protocol_path(scope["path"]) else problem
-    response = form.respond(error)
+    response = encode_error(error, scope["path"]).to_starlette()
     response.headers["x-request-id"] = identity.decode()
     await response(scope, receive, send)
 

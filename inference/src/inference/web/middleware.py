@@ -13,7 +13,7 @@ from inference.access.scopes import required_scope
 from inference.errors import ClientError, EncodingError, RookeryError
 from inference.logs import KEY_ID, REQUEST_ID
 from inference.web.access_log import log_request
-from inference.web.errors import oip, problem
+from inference.web.errors.by_path import encode_error
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import content_coding
 from inference.web.message.request_id import request_id
@@ -77,8 +77,8 @@ class RequestMiddleware:
         except ClientGoneError:
             return
         except RookeryError as error:
-            form = oip if oip.is_protocol_path(path) else problem
-            await form.respond(error)(scope, receive, send_with_id)
+            response = encode_error(error, path).to_starlette()
+            await response(scope, receive, send_with_id)
             return
         await self._app(scope, received, send_with_id)
 

@@ -15,14 +15,15 @@ import pytest
 from fastapi import FastAPI
 
 from inference.repository.snapshot import Model, Snapshot, Version
+from inference.runtime.documents import Document, Documents, Subject
+from inference.serving.readiness import Readiness
 from inference.telemetry.recorder import Recorder
 from inference.web.api.metrics import metrics_router
 from inference.web.api.model_documents import ModelsDocument, encode_model
 from inference.web.api.models import models_router
 from inference.web.api.schemas import ModelDetail, ModelsView
-from inference.web.documents import Document, DocumentResponse, Documents, Subject, encoded
+from inference.web.documents import DocumentResponse, encoded
 from inference.web.openapi.document import OpenApiDocument
-from inference.web.readiness import Readiness
 from inference.web.v2.router import oip_router
 from support.amount import amount
 from support.repository_harness import Bench, live, note, scenario

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from inference.repository.repository import Repository
-    from inference.web.readiness import Readiness
+    from inference.serving.readiness import Readiness
 
 
 class Health(BaseModel):

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from inference.runtime.documents import Document, Subject
 from inference.telemetry.prometheus.collector import ServiceCollector
-from inference.web.documents import Document, DocumentResponse, Subject, encoded
+from inference.web.documents import DocumentResponse, encoded
 
 if TYPE_CHECKING:
     from inference.repository.repository import Repository

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from inference.model.signature import TensorSpec
     from inference.repository.operator_state import Selection
     from inference.repository.snapshot import Model, Version
-    from inference.web.documents import Encoded, Subject
+    from inference.runtime.documents import Subject
+    from inference.web.documents import Encoded
 
 # What one model may take of the list; what is left out of it is told by the model's own document.
 _LISTED_BYTES = 64 * 1024

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from inference.errors import NotReadyError
 from inference.repository.operator_state import Selection, State
+from inference.runtime.documents import Document, Documents, Subject
 from inference.web.api.model_documents import ModelsDocument, encode_model
 from inference.web.api.schemas import (
     ActivationResult,
@@ -20,7 +21,7 @@ from inference.web.api.schemas import (
     SelectionResult,
     SelectionView,
 )
-from inference.web.documents import Document, DocumentResponse, Documents, Subject
+from inference.web.documents import DocumentResponse
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable

@@ -1,1 +1,1 @@
-"""Errors to responses, in the form of the route that was asked."""
+"""Errors as responses, in the form of the requested route."""

@@ -1,4 +1,4 @@
-"""The headers that belong to an error, whatever form its body has."""
+"""The headers of a response to an error, in either form."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from inference.errors import (
 )
 
 _RETRY_SECONDS = 1
-_CODINGS = "gzip, deflate, zstd"
-_CHALLENGE = 'Bearer realm="rookery"'
+_CODINGS = b"gzip, deflate, zstd"
+_CHALLENGE = b'Bearer realm="rookery"'
 
 
-def error_headers(error: Exception) -> dict[str, str]:
-    """Give the headers that tell a client what to do next.
+def error_headers(error: Exception) -> list[tuple[bytes, bytes]]:
+    """Return the headers that say what the client can do next, names in lower case.
 
     Source: RFC 6750, section 3, for ``WWW-Authenticate``; RFC 9110, section 10.2.3, for
     ``Retry-After`` and section 15.5.16 for ``Accept-Encoding``.
 
     >>> error_headers(RateError("too often", 0.2))
-    {'Retry-After': '1'}
+    [(b'retry-after', b'1')]
     """
     match error:
         case HTTPException():
-            return dict(error.headers or {})
+            headers = error.headers or {}
+            return [(n.lower().encode(), v.encode()) for n, v in headers.items()]
         case UnknownCallerError():
-            return {"WWW-Authenticate": _CHALLENGE}
+            return [(b"www-authenticate", _CHALLENGE)]
         case ForbiddenError():
-            return {"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope"'}
+            return [(b"www-authenticate", _CHALLENGE + b', error="insufficient_scope"')]
         case EncodingError():
-            return {"Accept-Encoding": _CODINGS}
+            return [(b"accept-encoding", _CODINGS)]
         case RateError() | NotReadyError():
             wait = error.wait_seconds if isinstance(error, RateError) else _RETRY_SECONDS
-            return {"Retry-After": str(math.ceil(wait))}
+            return [(b"retry-after", b"%d" % math.ceil(wait))]
         case _:
-            return {}
+            return []

@@ -1,36 +1,33 @@
-"""Errors to responses: the one place where an error becomes bytes on the wire.
+"""Errors as problem documents, ``application/problem+json``.
 
-``application/problem+json``, RFC 9457: ``type``, ``title``, ``status``, ``detail``, and ``errors``
-with one entry per bad row and feature.
+The members are ``type``, ``title``, ``status``, ``detail``, and ``errors`` with one entry per
+invalid row and feature. Source: RFC 9457.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from inference.errors import RookeryError, RowsError
-from inference.web.errors import oip
+from inference.web.errors.error_response import ErrorResponse
 from inference.web.errors.headers import error_headers
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_MEDIA_TYPE = MEDIA_TYPE.encode()
 
 
 def describe(error: Exception) -> dict[str, Any]:
-    """Turn an error into a problem document.
+    """Return the problem document of an error.
 
-    An error that is not of our tree is logged with its traceback, and told as nothing but its kind:
-    what it says may hold a caller's values.
+    An unexpected error is logged with its traceback, and the document names its type only, because
+    its message may contain a caller's values.
     """
     match error:
         case RowsError():
@@ -52,31 +49,11 @@ def describe(error: Exception) -> dict[str, Any]:
             return _document(500, "Internal error", f"the service failed: {type(error).__name__}")
 
 
-def encode_problem(error: Exception) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
-    """Turn an error into status, body and further headers."""
+def encode(error: Exception) -> ErrorResponse:
+    """Encode an error as a problem document."""
     document = describe(error)
-    headers = error_headers(error)
-    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    return document["status"], msgspec.json.encode(document), pairs
-
-
-def respond(error: Exception) -> Response:
-    """Turn an error into a response of Starlette's."""
-    status, body, pairs = encode_problem(error)
-    headers = {name.decode(): value.decode() for name, value in pairs}
-    return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def install(app: FastAPI) -> None:
-    """Answer every error of the app's own routes: a problem document, or ``/v2``'s own form."""
-
-    async def handle(request: Request, error: Exception) -> Response:
-        if oip.is_protocol_path(request.scope["path"]):
-            return oip.respond(error)
-        return respond(error)
-
-    for kind in (RookeryError, HTTPException, RequestValidationError, Exception):
-        app.add_exception_handler(kind, handle)
+    body = msgspec.json.encode(document)
+    return ErrorResponse(document["status"], _MEDIA_TYPE, body, error_headers(error))
 
 
 def _document(status: int, title: str, detail: str) -> dict[str, Any]:

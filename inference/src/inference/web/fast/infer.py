@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RequestError, RookeryError
-from inference.web.errors.oip import refuse
+from inference.serving.versions import find_servable
+from inference.web.errors.oip import encode
 from inference.web.message.compression import compressed_aside, compressed_now
-from inference.web.versions import find_servable
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
@@ -82,11 +82,10 @@ class InferRoutes:
         self, exchange: Exchange, error: Exception, servable: Servable | None = None
     ) -> Response:
         """Answer with ``{"error": "..."}``."""
-        status, body, headers = refuse(error)
+        response = encode(error)
         exchange.timing.finish()
-        self._latency.observe(self.name, servable, status, exchange.timing)
-        further = [(n.lower().encode(), v.encode()) for n, v in headers]
-        return exchange.respond(status, _JSON, body)._replace(further=further)
+        self._latency.observe(self.name, servable, response.status, exchange.timing)
+        return exchange.refuse(response)
 
     def _succeed(self, exchange: Exchange, servable: Servable, answer: Answer) -> Response:
         self._latency.observe(self.name, servable, 200, exchange.timing)

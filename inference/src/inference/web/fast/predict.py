@@ -15,9 +15,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RookeryError
-from inference.web.errors.problem import MEDIA_TYPE, encode_problem
+from inference.serving.versions import find_servable
+from inference.web.errors.problem import encode
 from inference.web.message.compression import compressed_aside, compressed_now
-from inference.web.versions import find_servable
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _PATH = re.compile(r"(?:/models/([^/]+)(?:/versions/([^/]+))?)?/predict/?")
 _JSON = b"application/json"
-_PROBLEM = MEDIA_TYPE.encode()
 
 
 class PredictRoutes:
@@ -85,10 +84,10 @@ class PredictRoutes:
         self, exchange: Exchange, error: Exception, servable: Servable | None = None
     ) -> Response:
         """Answer with a problem document."""
-        status, body, extra = encode_problem(error)
+        response = encode(error)
         exchange.timing.finish()
-        self._latency.observe(self.name, servable, status, exchange.timing)
-        return exchange.respond(status, _PROBLEM, body)._replace(further=extra)
+        self._latency.observe(self.name, servable, response.status, exchange.timing)
+        return exchange.refuse(response)
 
     def _succeed(self, exchange: Exchange, servable: Servable, body: bytes) -> Response:
         self._latency.observe(self.name, servable, 200, exchange.timing)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 
 from inference.access.authorizer import log_denied
+from inference.access.body_budget import Bodies
 from inference.access.scopes import RequiredScope
 from inference.errors import ClientError, ForbiddenError, RateError, UnknownCallerError
 from inference.logs import REQUEST_ID
@@ -16,7 +17,7 @@ from inference.runtime.threads import off_loop
 from inference.web.access_log import log_request
 from inference.web.browser_policy import BrowserPolicy
 from inference.web.fast.head_cache import HeadCache
-from inference.web.message.body import Bodies, ClientGoneError, read_body
+from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import MAX_RATIO, content_coding, decompress
 from inference.web.message.exchange import Exchange
 from inference.web.methods import HOT
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from inference.access.authorizer import Authorizer
+    from inference.serving.readiness import Readiness
     from inference.telemetry.counters import Counters
     from inference.web.message.exchange import Response, Routes
     from inference.web.message.headers import Headers
-    from inference.web.readiness import Readiness
 
 
 _USUAL_INFLATION = 8  # how many times larger numbers in JSON become

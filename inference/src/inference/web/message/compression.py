@@ -16,7 +16,7 @@ from inference.runtime.threads import PIECE_BYTES, off_loop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.web.message.body import Hold
+    from inference.access.body_budget import Hold
     from inference.web.message.exchange import Response
     from inference.web.message.headers import Headers
 

@@ -8,6 +8,7 @@ from inference.telemetry.timing import SERVER_TIMING, Timing
 from inference.web.message.request_id import request_id
 
 if TYPE_CHECKING:
+    from inference.web.errors.error_response import ErrorResponse
     from inference.web.message.headers import Headers
 
 _HEAD = (
@@ -94,6 +95,11 @@ class Exchange:
     def respond(self, status: int, media_type: bytes, body: bytes) -> Response:
         """Make the response, with the request's id and timing."""
         return Response(status, media_type, body, self.request_id, self.timing, [])
+
+    def refuse(self, error: ErrorResponse) -> Response:
+        """Make the response to an error."""
+        status, media_type, body, headers = error
+        return Response(status, media_type, body, self.request_id, self.timing, headers)
 
 
 class Routes(Protocol):

@@ -17,7 +17,8 @@ from fastapi.openapi.utils import get_openapi
 from inference.errors import RookeryError
 from inference.logs import KEY_ID
 from inference.repository.snapshot import Snapshot
-from inference.web.documents import Document, DocumentResponse, Subject, encoded
+from inference.runtime.documents import Document, Subject
+from inference.web.documents import DocumentResponse, encoded
 from inference.web.fragments import Pieces
 from inference.web.openapi.drop_downs import name_schemas, offer_name
 from inference.web.openapi.error_responses import PROBLEM, UNFIT, merge_alike

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.web.documents import encoded, run_aside
+from inference.runtime.documents import run_aside
+from inference.web.documents import encoded
 
 if TYPE_CHECKING:
     from starlette.types import Scope

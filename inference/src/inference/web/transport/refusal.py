@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from inference.web.errors import oip, problem
+from inference.web.errors.by_path import encode_error
 from inference.web.transport.lingering_transport import Patience
 
 if TYPE_CHECKING:
@@ -30,18 +30,12 @@ def spell(error: RookeryError, url: bytes, further: Headers) -> bytes:
         url: What was asked for, as far as it is known; it decides on the form.
         further: Headers beside those that follow from the rest.
     """
-    if oip.is_protocol_path(url.partition(b"?")[0].decode("latin-1")):
-        refusal = oip.refuse(error)
-        status, body, media_type = refusal.status, refusal.body, "application/json"
-        headers = [(name.encode(), value.encode()) for name, value in refusal.headers]
-    else:
-        status, body, headers = problem.encode_problem(error)
-        media_type = problem.MEDIA_TYPE
+    response = encode_error(error, url.partition(b"?")[0].decode("latin-1"))
     head = [
-        STATUS_LINE[status],
+        STATUS_LINE[response.status],
         *(b"%s: %s\r\n" % pair for pair in further),
-        b"content-type: %s\r\ncontent-length: %d\r\n" % (media_type.encode(), len(body)),
-        *(b"%s: %s\r\n" % pair for pair in headers),
+        b"content-type: %s\r\ncontent-length: %d\r\n" % (response.media_type, len(response.body)),
+        *(b"%s: %s\r\n" % pair for pair in response.headers),
         b"connection: close\r\n\r\n",
     ]
-    return b"".join([*head, body])
+    return b"".join([*head, response.body])

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Response
 
 from inference.errors import NotReadyError
 from inference.oip import descriptions as describe
+from inference.runtime.documents import Document, Documents, Subject
+from inference.serving.versions import read_version
 from inference.telemetry.statistics import collect_statistics
-from inference.web.documents import Document, DocumentResponse, Documents, Subject, encoded
+from inference.web.documents import DocumentResponse, encoded
 from inference.web.v2.schemas import ErrorView, ModelConfig, ModelMetadata, StatisticsView
-from inference.web.versions import read_version
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

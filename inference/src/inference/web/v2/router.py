@@ -11,8 +11,10 @@ from fastapi import APIRouter, Request, Response
 from inference.errors import ConflictError, NotReadyError, RequestError
 from inference.oip import descriptions as describe
 from inference.repository import operations as switch
-from inference.web.documents import Document, DocumentResponse, Subject, encoded
-from inference.web.errors.oip import respond
+from inference.runtime.documents import Document, Subject
+from inference.serving.versions import find_servable
+from inference.web.documents import DocumentResponse, encoded
+from inference.web.errors.oip import encode as encode_error
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.v2.documents import (
     MODEL,
@@ -36,17 +38,16 @@ from inference.web.v2.schemas import (
     ServerReady,
     Unloaded,
 )
-from inference.web.versions import find_servable
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.repository.operator_state import StateFile
     from inference.repository.repository import Repository
+    from inference.serving.readiness import Readiness
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
     from inference.telemetry.statistics import ModelStatistics
     from inference.web.documents import Encoded
-    from inference.web.readiness import Readiness
 
     Numbers = dict[tuple[str, int], ModelStatistics]
 
@@ -111,7 +112,7 @@ def _add_server(router: APIRouter, readiness: Readiness) -> None:
         if readiness.state == "ready":
             return ServerReady(ready=True, live=True)
         error = NotReadyError(readiness.reason)
-        return respond(error, ready=False, live=True)
+        return encode_error(error, ready=False, live=True).to_starlette()
 
 
 def _add_models(router: APIRouter, repository: Repository) -> None:
@@ -149,7 +150,7 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
         try:
             await find(model_name, model_version)
         except (NotReadyError, ConflictError) as error:
-            return respond(error, name=model_name, ready=False)
+            return encode_error(error, name=model_name, ready=False).to_starlette()
         return ModelReady(name=model_name, ready=True)
 
 

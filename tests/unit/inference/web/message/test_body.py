@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inference.access.body_budget import Bodies
 from inference.errors import OverloadedError, RequestError, TooLargeError
 from inference.settings import Settings
-from inference.web.message.body import Bodies, ClientGoneError, read_body
+from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import decompress
 
 if TYPE_CHECKING:
