@@ -42,7 +42,7 @@ sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in chi
 
 
 def test_gives_eight_publishers_eight_complete_versions(tmp_path: Path) -> None:
-    """Nobody overwrites anybody, no number is left out, and nothing else stays."""
+    """No publication overwrites another, no number is skipped, and no other file remains."""
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],

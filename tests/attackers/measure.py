@@ -134,8 +134,8 @@ def _run(module: str, *arguments: object) -> subprocess.Popen[str]:
 def _finish(client: subprocess.Popen[str], *, after: float) -> dict[str, Any]:
     with contextlib.suppress(subprocess.TimeoutExpired):
         client.wait(after)
-    told, _ = client.communicate()
-    return json.loads(told)
+    reported, _ = client.communicate()
+    return json.loads(reported)
 
 
 def _forget_peak(pid: int) -> None:

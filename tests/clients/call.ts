@@ -98,7 +98,7 @@ async function infer() {
     },
   });
   if (error) throw new Error(error.error);
-  if (typeof data === "string") throw new Error("nobody asked for binary data");
+  if (typeof data === "string") throw new Error("unexpected binary data");
   return data.outputs.map((output) => output.name);
 }
 

@@ -135,7 +135,7 @@ def test_onnxruntime_is_told_not_to_report_its_use(
 def test_ports_are_published_on_loopback_only(
     container: str, inspect: Callable[[str], dict[str, Any]]
 ) -> None:
-    """Nobody on the network reaches either of them."""
+    """No other machine reaches either of them."""
     ports = inspect(container)["NetworkSettings"]["Ports"]
     published = [binding["HostIp"] for bindings in ports.values() for binding in bindings or []]
 
@@ -159,7 +159,7 @@ def test_jupyter_lets_nobody_in_without_the_token_from_its_log(token: str) -> No
 
 
 def test_jupyter_asks_nobody_for_news_or_updates(token: str) -> None:
-    """JupyterLab has nothing to tell since it asked nobody."""
+    """JupyterLab shows no news, since it does not look for any."""
     with httpx.Client(
         base_url="http://127.0.0.1:8888", headers={"Authorization": f"token {token}"}, timeout=30
     ) as person:
@@ -185,8 +185,8 @@ def test_text_models_have_the_locale_that_they_ask_for(
 ) -> None:
     """Onnxruntime's default, which a slim image has not by itself."""
     more = {} if locale is None else {"locale": locale}
-    spelt = node("StringNormalizer", ["X"], ["Y"], case_change_action="LOWER", **more)
-    content = model(graph([spelt], [value("X", STRING, "n")], [value("Y", STRING, "n")]))
+    onnx_graph = node("StringNormalizer", ["X"], ["Y"], case_change_action="LOWER", **more)
+    content = model(graph([onnx_graph], [value("X", STRING, "n")], [value("Y", STRING, "n")]))
     lower, admitted = run_python("api_service", LOWER.format(content=content.hex())).splitlines()
     assert lower.split()[0] == "\xe4\xf6"
     assert admitted == "True"

@@ -34,7 +34,7 @@ def interleave(
     Args:
         measures: What to measure, by name.
         rounds: How often.
-        note: Told of each measurement.
+        note: Called with each measurement.
     """
     results: Results = {name: [] for name in measures}
     for number in range(rounds):

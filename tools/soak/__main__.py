@@ -86,7 +86,7 @@ class Soak:
         """Hold the load under faults, restart the service under load, and look at what is left."""
         self._faults.fill()
         self._service.start(within=120)
-        self._site.everywhere("/models", lambda told: len(told["models"]) == 5)
+        self._site.everywhere("/models", lambda document: len(document["models"]) == 5)
         assert self._service.client.post("/select-model/?model=steady").status_code == 200
         idle = {pid: descriptors(pid) for pid in self._site.workers()}
         begun = time.monotonic()

@@ -39,9 +39,9 @@ class Faults:
 
     Args:
         site: The service.
-        expected: Told of new weights before a file has them.
-        questions: Told what may be away.
-        tally: Told of deaths and of requests that were left.
+        expected: Receives new weights before a file has them.
+        questions: Receives what may be missing.
+        tally: Receives deaths and abandoned requests.
 
     Attributes:
         recoveries: Seconds from each death of a worker to the first prediction of its successor.
@@ -106,7 +106,7 @@ class Faults:
         self._refused(endless(), "INFERENCE_ADMISSION_TIMEOUT_SECONDS")
 
     def corrupt_in_place(self) -> None:
-        """Overwrite a live file with rubbish, and mend it."""
+        """Overwrite a live file with rubbish, then restore it."""
         self._service.put("flat.onnx", b"rubbish")
         self._site.everywhere("/models/flat", lambda m: m["quarantined"])
         self.replace()
@@ -116,20 +116,20 @@ class Faults:
         self._questions.side_may_be_away.set()
         content = (self._service.models / "side/1/model.onnx").read_bytes()
         shutil.rmtree(self._service.models / "side")
-        self._site.everywhere("/models", lambda told: "side" not in _names(told))
+        self._site.everywhere("/models", lambda document: "side" not in _names(document))
         self._service.put("side/1/model.onnx", content)
-        self._site.everywhere("/models", lambda told: "side" in _names(told, "ready"))
+        self._site.everywhere("/models", lambda document: "side" in _names(document, "ready"))
         self._questions.side_may_be_away.clear()
 
     def unload(self) -> None:
         """Unload a model, and load it again."""
         self._questions.side_may_be_away.set()
         for verb, status in (("unload", 409), ("load", 200)):
-            told = self._service.client.post(f"/v2/repository/models/side/{verb}")
-            assert told.status_code == 200, told.text
+            document = self._service.client.post(f"/v2/repository/models/side/{verb}")
+            assert document.status_code == 200, document.text
             answer = self._service.client.post("/models/side/predict", json=BLOCKS["one"][0])
             assert answer.status_code == status, answer.text
-        self._site.everywhere("/models", lambda told: "side" in _names(told, "ready"))
+        self._site.everywhere("/models", lambda document: "side" in _names(document, "ready"))
         self._questions.side_may_be_away.clear()
 
     # -- folders -----------------------------------------------------------------------------------
@@ -137,10 +137,10 @@ class Faults:
     def lose_models_folder(self) -> None:
         """Take the whole models folder away for a while, as a lost mount does."""
         away = self._service.root / "away"
-        told = self._service.log.count("is not there")
+        document = self._service.log.count("is not there")
         self._service.models.rename(away)
         try:
-            eventually(lambda: self._service.log.count("is not there") > told, within=30)
+            eventually(lambda: self._service.log.count("is not there") > document, within=30)
         finally:
             away.rename(self._service.models)
         self.publish()
@@ -251,11 +251,11 @@ class Faults:
 
     def _refused(self, content: bytes, reason: str) -> None:
         self._version += 1
-        number = self._version  # which nobody may ever be answered by: no weights are allowed
+        number = self._version  # no answer may ever come from it: no weights are allowed
         place = self._service.put(f"moving/{number}/model.onnx", content)
 
-        def is_refused(told: dict[str, Any]) -> bool:
-            refused = {entry["version"]: entry["reason"] for entry in told["quarantined"]}
+        def is_refused(document: dict[str, Any]) -> bool:
+            refused = {entry["version"]: entry["reason"] for entry in document["quarantined"]}
             return reason in refused.get(number, "")
 
         self._site.everywhere("/models/moving", is_refused, within=90)
@@ -278,14 +278,14 @@ class Faults:
 
     def _judge(self, answer: Answer) -> None:
         assert answer.status == 200, answer.body
-        told = answer.json()
-        found = [list(told["probabilities"].values())]
-        wrong = self._expected.judge(told["model"], told["version"], "one", found)
+        document = answer.json()
+        found = [list(document["probabilities"].values())]
+        wrong = self._expected.judge(document["model"], document["version"], "one", found)
         assert not wrong, wrong
 
 
-def _names(told: dict[str, Any], *states: str) -> set[str]:
-    return {m["name"] for m in told["models"] if not states or m["state"] in states}
+def _names(document: dict[str, Any], *states: str) -> set[str]:
+    return {m["name"] for m in document["models"] if not states or m["state"] in states}
 
 
 def round_of(faults: Faults) -> list[tuple[str, Callable[[], None]]]:

@@ -29,7 +29,7 @@ class Client(threading.Thread):
 
     Args:
         url: The service.
-        tally: Told what became of each request.
+        tally: Receives the result of each request.
         questions: In this order.
         seconds: From one to the next, when the answer is not late.
         keep: Whether one connection is kept.

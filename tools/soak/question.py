@@ -1,4 +1,4 @@
-"""What is asked: each kind of request, spelt once, with what says whether its answer is right."""
+"""Each kind of request, written once, with a check of its answer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Questions:
 
     Attributes:
         side_may_be_away: Set while the model ``side`` may be taken away.
-        choices_may_fail: Set while a choice may be refused, or somebody else chooses.
+        choices_may_fail: Set while a selection may be refused, or another client selects.
     """
 
     def __init__(self, expected: Expected) -> None:
@@ -116,15 +116,15 @@ class Questions:
                 return ""
             if wrong := _is_not(answer, 200):
                 return wrong
-            told = answer.json()
-            if name and told["model"] != name:
-                return f"{told['model']} answers instead of {name}"
-            rows = told.get("predictions", [told])
+            document = answer.json()
+            if name and document["model"] != name:
+                return f"{document['model']} answers instead of {name}"
+            rows = document.get("predictions", [document])
             found = [[row["probabilities"][species] for species in SPECIES] for row in rows]
             labels = [row["label"] for row in rows]
             if labels != [SPECIES[int(np.argmax(row))] for row in found]:
                 return f"labels beside their probabilities: {labels[:3]}"
-            return self._expected.judge(told["model"], told["version"], block, found)
+            return self._expected.judge(document["model"], document["version"], block, found)
 
         path = f"/models/{name}/predict" if name else "/predict/"
         return Question(f"predict, {kind}", request(path, json.dumps(body).encode()), judge)
@@ -148,13 +148,13 @@ class Questions:
             if wrong := _is_not(answer, 200):
                 return wrong
             size = int(answer.headers.get(_BINARY) or len(answer.body))
-            told = json.loads(answer.body[:size])
-            [output] = told["outputs"]
+            document = json.loads(answer.body[:size])
+            [output] = document["outputs"]
             found = np.array(
                 np.frombuffer(answer.body[size:], dtype="<f4") if binary else output["data"]
             ).reshape(output["shape"])
             return self._expected.judge(
-                told["model_name"], int(told["model_version"]), block, found
+                document["model_name"], int(document["model_version"]), block, found
             )
 
         data = request(f"/v2/models/{name}/infer", head + buffer, *headers)
@@ -168,7 +168,7 @@ class Questions:
             (path, b'{"bill_length_mm": 39.1,', 400),
             (path, json.dumps(lacking).encode(), 422),
             (path, b'[1, 2, 3, "heavy"]', 422),
-            ("/models/nobody/predict", b"[1, 2, 3, 4]", 404),
+            ("/models/unknown/predict", b"[1, 2, 3, 4]", 404),
             ("/models/steady/versions/9/predict", b"[1, 2, 3, 4]", 404),
             ("/v2/models/steady/infer", b"\x00\x00\x80?", 400),
         ]

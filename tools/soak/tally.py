@@ -79,7 +79,7 @@ class Tally:
             error: What came instead.
             port: Our end of the connection; 0 when there never was one.
             begun: When it was sent, on the monotonic clock.
-            first: Whether it was the connection's first, so that nobody need have accepted it.
+            first: Whether it was the connection's first, so that it need not have been accepted.
         """
         with self._lock:
             # A port is used again in time, so only a death since shortly before counts.

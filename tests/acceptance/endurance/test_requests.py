@@ -1,7 +1,7 @@
 """Whatever is asked, on every route, is answered: in time, by a status that is documented.
 
 ``FUZZ_REQUESTS`` says how many requests each way of serving gets; ``make endure`` gives it 10,000.
-The requests are those of Hypothesis, spelt by hand onto a socket, since no client would send them.
+Hypothesis generates the requests, which are written to a socket, since no client would send them.
 """
 
 from __future__ import annotations
@@ -255,14 +255,14 @@ class Client:
     """Asks on one connection for as long as the service keeps it.
 
     Attributes:
-        told: How often each status came.
+        counted: The number of answers with each status.
     """
 
     def __init__(self, service: Service, routes: list[Route]) -> None:
         self._url = str(service.client.base_url)
         self._routes = routes
         self._connection = Raw(self._url)
-        self.told: Counter[int] = Counter()
+        self.counted: Counter[int] = Counter()
 
     def close(self) -> None:
         self._connection.close()
@@ -277,7 +277,7 @@ class Client:
         answer = self._connection.answer(head=asked.method == "HEAD")
         if answer.status == 100:
             answer = self._connection.answer()
-        self.told[answer.status] += 1
+        self.counted[answer.status] += 1
         self._judge(asked, answer)
         if answer.headers.get("connection") == "close" or not asked.framed:
             self.connect_again()
@@ -308,18 +308,18 @@ class Client:
 
     @staticmethod
     def _judge_refusal(path: str, answer: Answer) -> None:
-        told = answer.json()
+        counted = answer.json()
         spelt_by_protocol = path == "/v2" or path.startswith("/v2/")
         # Of what is no HTTP not even the path is known.
         if answer.status in OF_THE_CONNECTION and answer.headers.get("connection") == "close":
-            spelt_by_protocol = "error" in told
+            spelt_by_protocol = "error" in counted
         if spelt_by_protocol:
             assert answer.headers["content-type"] == "application/json"
-            assert told["error"]
+            assert counted["error"]
         else:
             assert answer.headers["content-type"] == "application/problem+json"
-            assert told["status"] == answer.status
-            assert told["title"]
+            assert counted["status"] == answer.status
+            assert counted["title"]
 
 
 def test_every_route_answers_whatever_is_asked(
@@ -352,12 +352,14 @@ def test_every_route_answers_whatever_is_asked(
         ask()
     finally:
         client.close()
-    assert client.told.total() >= REQUESTS
-    assert client.told[200] > REQUESTS / 10, f"too few were taken: {client.told}"
+    assert client.counted.total() >= REQUESTS
+    assert client.counted[200] > REQUESTS / 10, f"too few were taken: {client.counted}"
     for name in MODELS[:2]:
         assert service.client.get(f"/models/{name}").status_code == 200
     assert service.process is not None
     assert service.process.poll() is None
     assert "Traceback" not in service.log
     with capsys.disabled():
-        sys.stdout.write(f"\n{client.told.total()} requests: {dict(sorted(client.told.items()))}\n")
+        sys.stdout.write(
+            f"\n{client.counted.total()} requests: {dict(sorted(client.counted.items()))}\n"
+        )

@@ -80,8 +80,8 @@ def test_the_report_holds_the_knee_each_step_and_latency_by_model(
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "load.md").read_text()
     assert report.startswith(f"# Load on {url}\n")
-    told = r"^Knee: (\d+) users, [\d,]+ answers/s, p95 [\d.]+ ms \(bounds: p95 5000 ms"
-    knee = re.search(told, report, re.MULTILINE)
+    reported = r"^Knee: (\d+) users, [\d,]+ answers/s, p95 [\d.]+ ms \(bounds: p95 5000 ms"
+    knee = re.search(reported, report, re.MULTILINE)
     assert knee
     steps = re.findall(r"^\| (\d+) +\| [\d,]+ +\| [\d.]+ +\|.*\|", report, re.MULTILINE)
     assert steps == ["1", "2", "4"]

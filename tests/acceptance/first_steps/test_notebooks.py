@@ -46,8 +46,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
-    """Give an address where nobody listens, and nobody will while the test runs."""
+def unused_url() -> Iterator[str]:
+    """Return an address where no service listens during the test."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -121,11 +121,11 @@ def test_mixed_columns_publishes_a_pipeline_that_takes_words_and_gaps(service: S
 
 @each_notebook
 def test_notebook_says_what_to_do_when_no_service_runs(
-    name: str, nobody: str, tmp_path: Path
+    name: str, unused_url: str, tmp_path: Path
 ) -> None:
     """Without a service it publishes all the same, and ends well."""
-    said = execute(name, nobody, tmp_path, without={"pairs", "cross-validate", "comparison"})
+    said = execute(name, unused_url, tmp_path, without={"pairs", "cross-validate", "comparison"})
 
-    assert f"no service answers at {nobody}" in said
+    assert f"no service answers at {unused_url}" in said
     assert "make serve" in said
     assert list(tmp_path.glob("penguins-*/1/model.onnx"))

@@ -1,4 +1,4 @@
-"""One caller's run takes for ever, or all memory: everybody else is served as before."""
+"""A run that never ends, or takes all memory, does not affect other callers."""
 
 from __future__ import annotations
 

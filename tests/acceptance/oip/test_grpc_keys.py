@@ -69,10 +69,10 @@ def call(channel: grpc.Channel, keys: dict[str, tuple[str, str]]) -> Callable[..
         streams = described.client_streaming
         kind = channel.stream_stream if streams else channel.unary_unary
         shown = keys[key][0] if key in keys else "rk_wrong"
-        spelt = f"Bearer {shown}" if header == "authorization" else shown
+        credential = f"Bearer {shown}" if header == "authorization" else shown
         stub = kind(f"/{SERVICE.full_name}/{method}", request.SerializeToString, reply.FromString)
         message = FILLED.get(method) or request()
-        metadata = [] if key is None else [(header, spelt)]
+        metadata = [] if key is None else [(header, credential)]
         try:
             if streams:
                 asked = iter([FILLED["ModelInfer"]] * 3)
@@ -87,12 +87,12 @@ def call(channel: grpc.Channel, keys: dict[str, tuple[str, str]]) -> Callable[..
 
 def _code(answer: pb.ModelStreamInferResponse) -> grpc.StatusCode:
     """Tell why a message of a stream was denied; a stream goes on all the same."""
-    told = {
+    reported = {
         "lacks scope": grpc.StatusCode.PERMISSION_DENIED,
         "requests a second": grpc.StatusCode.RESOURCE_EXHAUSTED,
         "key": grpc.StatusCode.UNAUTHENTICATED,
     }
-    found = (code for part, code in told.items() if part in answer.error_message)
+    found = (code for part, code in reported.items() if part in answer.error_message)
     return next(found, grpc.StatusCode.OK)
 
 

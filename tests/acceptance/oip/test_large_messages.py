@@ -27,7 +27,7 @@ class Connection:
 
 
 class Clock:
-    """Time that passes only where somebody sleeps."""
+    """A clock that advances only when a test sleeps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0

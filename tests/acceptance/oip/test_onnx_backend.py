@@ -1,4 +1,4 @@
-"""The onnx package's own backend tests, dropped into the models folder as somebody else's files.
+"""The backend tests of the onnx package, copied into the models folder as foreign files.
 
 Each model that onnxruntime loads and whose datatypes the protocol has is asked over the service
 with Triton's client, through binary. To examine one file in a child process takes half a second,
@@ -215,9 +215,9 @@ def _is_random(model: Model) -> bool:
 def _input(name: str, datatype: str, value: Any) -> triton.InferInput:
     array = np.asarray(value)
     # The client cannot spell a string without dimensions otherwise.
-    spelt = array.reshape(1) if array.ndim == 0 and datatype == "BYTES" else array
-    tensor = triton.InferInput(name, list(spelt.shape), datatype)
-    tensor.set_data_from_numpy(spelt, binary_data=True)
+    reshaped = array.reshape(1) if array.ndim == 0 and datatype == "BYTES" else array
+    tensor = triton.InferInput(name, list(reshaped.shape), datatype)
+    tensor.set_data_from_numpy(reshaped, binary_data=True)
     tensor.set_shape(list(array.shape))
     return tensor
 

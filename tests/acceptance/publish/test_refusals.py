@@ -179,10 +179,10 @@ def test_shows_the_worst_rows_of_a_file_that_answers_otherwise(tmp_path: Path) -
     """The table begins with the largest difference; the message says what could be accepted."""
     with pytest.raises(ParityError, match="0 of 40 labels differ") as caught:
         publish(MODEL, "m", FRAME, models_dir=tmp_path, tolerance=0)
-    told = str(caught.value)
-    assert "in float64, the best of all tried" in told
-    assert "pass tolerance=" in told
-    head, *rows = [line for line in told.splitlines() if line.startswith("  ")]
+    output = str(caught.value)
+    assert "in float64, the best of all tried" in output
+    assert "pass tolerance=" in output
+    head, *rows = [line for line in output.splitlines() if line.startswith("  ")]
     assert head.split() == ["row", "the", "original", "the", "ONNX", "file", "difference"]
     differences = [float(row.split()[-1]) for row in rows[:-1]]
     assert differences == sorted(differences, reverse=True)

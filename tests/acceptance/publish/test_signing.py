@@ -40,8 +40,8 @@ def test_only_what_is_signed_is_served(service: Service, split: Any, tmp_path: P
     service.wait_for("m", state="ready", active_version=1)
 
     publish(model, "m", rows, models_dir=service.models, progress=False)
-    told = service.wait_for("m", quarantined=[{"version": 2, "reason": _UNSIGNED}])
-    assert told["active_version"] == 1
+    reported = service.wait_for("m", quarantined=[{"version": 2, "reason": _UNSIGNED}])
+    assert reported["active_version"] == 1
 
     sealed = (service.models / "m" / "1" / "model.onnx").read_bytes()
     service.put("copy/1/model.onnx", sealed)

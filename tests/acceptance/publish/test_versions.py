@@ -1,4 +1,4 @@
-"""Publishing the same again makes no version, and old versions go where nobody needs them."""
+"""Publishing the same model creates no version; old versions that are not needed are removed."""
 
 from __future__ import annotations
 

@@ -139,9 +139,9 @@ def test_every_route_is_tried(keyed: Keyed) -> None:
     document = keyed.ask("GET", "/openapi.json", None, "both").json()
     tried = {(method, path.partition("?")[0]) for method, path, _, _ in ROUTES}
     for path, item in document["paths"].items():
-        spelt = re.sub(r"\{\w+\}", lambda found: _SPELT[found[0]], path)
+        payload = re.sub(r"\{\w+\}", lambda found: _SPELT[found[0]], path)
         for method in item:
-            options = {spelt, spelt.replace("/models/m/", "/models/other/")}
+            options = {payload, payload.replace("/models/m/", "/models/other/")}
             assert {(method.upper(), option) for option in options} & tried, (method, path)
 
 

@@ -69,11 +69,11 @@ def test_every_route_takes_every_coding(served: Service, path: str, body: bytes,
     expected = served.client.post(path, content=body).json()
     with Raw(url(served)) as raw:
         for _ in range(3):
-            spelt = request(path, squeeze(body), f"Content-Encoding: {coding}")
-            assert raw.ask(spelt).json() == expected
-        spelt = chunked(squeeze(body), 7)
-        told = (f"Content-Encoding: {coding}", "Transfer-Encoding: chunked")
-        assert raw.ask(request(path, spelt, *told)).json() == expected
+            payload = request(path, squeeze(body), f"Content-Encoding: {coding}")
+            assert raw.ask(payload).json() == expected
+        payload = chunked(squeeze(body), 7)
+        headers_sent = (f"Content-Encoding: {coding}", "Transfer-Encoding: chunked")
+        assert raw.ask(request(path, payload, *headers_sent)).json() == expected
         assert raw.ask(request(path, body)).json() == expected
 
 
@@ -92,9 +92,9 @@ def test_other_codings_are_415_and_the_right_ones_are_told(
 
 
 def test_two_headers_are_as_good_as_one(served: Service) -> None:
-    told = [("content-encoding", "gzip"), ("content-encoding", "gzip")]
+    headers_sent = [("content-encoding", "gzip"), ("content-encoding", "gzip")]
     body = gzip.compress(gzip.compress(GOOD))
-    assert served.client.post(HOT, content=body, headers=told).status_code == 415
+    assert served.client.post(HOT, content=body, headers=headers_sent).status_code == 415
 
 
 @pytest.mark.parametrize(("path", "body"), ROUTES)
@@ -230,8 +230,8 @@ def test_binary_data_may_follow_json_in_another_encoding(served: Service) -> Non
     tensor["parameters"] = {"binary_data_size": 16}
     head = json.dumps({"inputs": [tensor]}).encode("utf-16")
     data = memoryview(bytearray(16)).tobytes()
-    told = {"inference-header-content-length": str(len(head))}
-    assert served.client.post(V2, content=head + data, headers=told).status_code == 200
+    headers_sent = {"inference-header-content-length": str(len(head))}
+    assert served.client.post(V2, content=head + data, headers=headers_sent).status_code == 200
 
 
 def test_compressed_requests_leave_the_connection_as_it_was(served: Service) -> None:

@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from support.service.process import Service
 
 REQUESTS = amount("KEPT_REQUESTS", 500)
-TOLD = "timeout=1"
+STATED = "timeout=1"
 GET = request("/healthz", method="GET")
 _PAUSE = threading.Event()
 
 
-@pytest.mark.parametrize("spelt", [request(HOT, GOOD), request(V2, TENSOR), GET])
-def test_every_answer_says_how_long_its_connection_stays(served: Service, spelt: bytes) -> None:
+@pytest.mark.parametrize("payload", [request(HOT, GOOD), request(V2, TENSOR), GET])
+def test_every_answer_says_how_long_its_connection_stays(served: Service, payload: bytes) -> None:
     with Raw(url(served)) as raw:
         for _ in range(3):  # from the third on its head is known
-            answer = raw.ask(spelt)
+            answer = raw.ask(payload)
             assert answer.status == 200
             assert answer.headers.get_all("connection") == ["keep-alive"]
-            assert answer.headers.get_all("keep-alive") == [TOLD]
+            assert answer.headers.get_all("keep-alive") == [STATED]
 
 
-@pytest.mark.parametrize("spelt", [request(HOT, b"x"), request("/no", method="GET")])
-def test_errors_say_so_too(served: Service, spelt: bytes) -> None:
+@pytest.mark.parametrize("payload", [request(HOT, b"x"), request("/no", method="GET")])
+def test_errors_say_so_too(served: Service, payload: bytes) -> None:
     with Raw(url(served)) as raw:
-        assert raw.ask(spelt).headers["keep-alive"] == TOLD
+        assert raw.ask(payload).headers["keep-alive"] == STATED
 
 
 @pytest.mark.parametrize("path", [HOT, "/healthz"])
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_an_answer_that_closes_does_not(served: Service, path: str, version: str) -> None:
     method = "GET" if path == "/healthz" else "POST"
-    spelt = request(path, GOOD, "Connection: close", method=method, version=version)
+    payload = request(path, GOOD, "Connection: close", method=method, version=version)
     with Raw(url(served)) as raw:
-        answer = raw.ask(spelt if method == "POST" else spelt.removesuffix(GOOD))
+        answer = raw.ask(payload if method == "POST" else payload.removesuffix(GOOD))
         assert answer.headers.get_all("connection") == ["close"]
         assert "keep-alive" not in answer.headers
         assert raw.is_closed()
@@ -58,13 +58,13 @@ def test_an_answer_that_closes_does_not(served: Service, path: str, version: str
 
 @pytest.mark.parametrize("asked", ["keep-alive", "Keep-Alive", "Keep-Alive, TE"])
 def test_http_1_0_stays_open_where_it_is_asked_to(served: Service, asked: str) -> None:
-    spelt = request(HOT, GOOD, f"Connection: {asked}", version="1.0")
+    payload = request(HOT, GOOD, f"Connection: {asked}", version="1.0")
     with Raw(url(served)) as raw:
         for _ in range(3):
-            answer = raw.ask(spelt)
+            answer = raw.ask(payload)
             check_prediction(answer)
             assert answer.headers.get_all("connection") == ["keep-alive"]
-            assert answer.headers["keep-alive"] == TOLD
+            assert answer.headers["keep-alive"] == STATED
             assert "transfer-encoding" not in answer.headers
         last = raw.ask(request("/healthz", method="GET", version="1.0"))
         assert last.headers["connection"] == "close"
@@ -74,7 +74,7 @@ def test_http_1_0_stays_open_where_it_is_asked_to(served: Service, asked: str) -
 def test_an_idle_connection_ends_after_what_was_told_and_without_a_reset(served: Service) -> None:
     with Raw(url(served)) as raw:
         check_prediction(raw.ask(request(HOT, GOOD)))
-        _PAUSE.wait(1.2)  # it was told 1 s
+        _PAUSE.wait(1.2)  # the answer states 1 s
         check_prediction(raw.ask(request(HOT, GOOD)))
         assert raw.socket.recv(1) == b""  # the end, within the socket's time
         raw.send(request(HOT, GOOD))  # too late: it is dropped, and the client is not reset
@@ -85,7 +85,7 @@ def test_an_idle_connection_ends_after_what_was_told_and_without_a_reset(served:
 def test_no_request_is_lost_when_connections_are_about_to_end(
     served: Service, *, through_nginx: bool
 ) -> None:
-    """Each client pauses for as long as it was told, or 50 ms less or more."""
+    """Each client pauses for the stated time, or 50 ms less or more."""
     if not through_nginx:
         assert asyncio.run(ask_again(url(served))) == [200] * REQUESTS
         return
@@ -143,11 +143,11 @@ def test_a_connection_of_age_is_closed_behind_its_next_answer(
     service.put("penguins/1/model.onnx", penguins())
     service.start()
     with Raw(url(service)) as raw:
-        spelt = request(HOT, GOOD)
-        assert raw.ask(spelt).headers["connection"] == "keep-alive"
+        payload = request(HOT, GOOD)
+        assert raw.ask(payload).headers["connection"] == "keep-alive"
         answers = []
         eventually(
-            lambda: answers.append(raw.ask(spelt)) or answers[-1].headers["connection"] == "close"
+            lambda: answers.append(raw.ask(payload)) or answers[-1].headers["connection"] == "close"
         )
         assert all(answer.status == 200 for answer in answers)
         assert raw.is_closed()

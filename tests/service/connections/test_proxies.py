@@ -174,8 +174,8 @@ def test_a_page_behind_a_proxy_may_ask_and_others_may_not(served: Service, tmp_p
         other = client.post(f"/ml{HOT}", content=GOOD, headers={"origin": "http://evil.example"})
         assert other.status_code == 403
     # Whatever a page says of itself: which hosts are answered follows from Host alone.
-    told = {"host": "evil.example", "x-forwarded-host": "localhost"}
-    assert served.client.get("/models", headers=told).status_code == 421
+    headers_sent = {"host": "evil.example", "x-forwarded-host": "localhost"}
+    assert served.client.get("/models", headers=headers_sent).status_code == 421
 
 
 @pytest.mark.parametrize("value", ["ml", "/a b", "//ml", "/models", "/v2/x", "/ä"])

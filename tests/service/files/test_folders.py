@@ -106,7 +106,7 @@ def chosen(service: Service) -> Service:
 
 
 def cannot_choose(service: Service, why: str) -> None:
-    """Check that a choice is refused, changes nothing and is told."""
+    """Check that a selection is refused, changes nothing and is logged."""
     answer = service.client.post("/select-model/?model=n")
     assert answer.status_code == 503
     assert why in answer.json()["detail"]

@@ -97,8 +97,8 @@ def test_a_hundred_republications_fail_no_request(published: Service) -> None:
         eventually(lambda: caller.answers.get(1, 0) > before + 10, within=60)
     assert {status for status, _, _ in caller.failures} <= {404, 409, 503}
     assert {kind for _, kind, _ in caller.failures} == {"application/problem+json"}
-    for _, _, told in caller.failures:
-        assert "is no longer there" in told or "being examined" in told
+    for _, _, reported in caller.failures:
+        assert "is no longer there" in reported or "being examined" in reported
 
 
 def test_a_file_replaced_in_place_answers_old_or_new_and_never_fails(published: Service) -> None:

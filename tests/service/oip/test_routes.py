@@ -100,7 +100,7 @@ def test_describes_inference_for_swagger(filled: Service) -> None:
     paths = get(filled, "/openapi.json")["paths"]
     responses = paths["/v2/models/{model_name}/infer"]["post"]["responses"]
     assert set(responses) == {"200", "4XX", "5XX"}
-    told = statuses(paths["/v2/models/{model_name}/infer"]["post"])
-    assert told == {200, 400, 404, 413, 415, 500, 503, 504}
+    reported = statuses(paths["/v2/models/{model_name}/infer"]["post"])
+    assert reported == {200, 400, 404, 413, 415, 500, 503, 504}
     described = [op for path, item in paths.items() if path[:3] == "/v2" for op in item.values()]
     assert not any("422" in operation["responses"] for operation in described)

@@ -61,6 +61,6 @@ def test_a_clock_that_jumps_disturbs_neither_requests_nor_models(
     offset.write_text("0")  # and back
     service.put("m/4/model.onnx", penguins(seed=4))
     service.wait_for("m", active_version=4)
-    told = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=jump)
-    assert f"\n{told.year}-" in service.log, "the clock has really jumped"
+    expected = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=jump)
+    assert f"\n{expected.year}-" in service.log, "the clock has really jumped"
     assert "Traceback" not in service.log

@@ -85,8 +85,8 @@ def test_models_shows_versions_pins_and_what_is_selected(
     assert lines[0] == "MODEL STATE ACTIVE VERSIONS TASK METRICS REASON"
     assert lines[1].startswith("* m ready 1 (pinned) 1, 2 classification ")
     assert lines[2].startswith("n ready 1 1 classification ")
-    told = ask(service, keys, "pin", "m", "latest")
-    assert told == "active version of model 'm': 2 (follows the latest)\n"
+    output = ask(service, keys, "pin", "m", "latest")
+    assert output == "active version of model 'm': 2 (follows the latest)\n"
     assert ask(service, keys, "models", "--json") == service.client.get("/models").json()
 
 
@@ -114,10 +114,10 @@ def test_predict_takes_records_from_everywhere(
     assert ask(service, keys, "predict", "m", "--data", record, "--json") == answer
     assert ask(service, keys, "predict", "m", "--json", stdin=record) == answer
     (tmp_path / "rows.json").write_text(json.dumps([list(GOOD.values())] * 2))
-    told = ask(service, keys, "predict", "m", "--file", str(tmp_path / "rows.json"))
-    assert told.splitlines()[0] == "m version 2"
-    assert len(told.splitlines()) == 3
-    assert answer["label"] in told
+    output = ask(service, keys, "predict", "m", "--file", str(tmp_path / "rows.json"))
+    assert output.splitlines()[0] == "m version 2"
+    assert len(output.splitlines()) == 3
+    assert answer["label"] in output
     ask(service, keys, "select", "n")
     assert ask(service, keys, "predict", "--data", record).startswith("n version 1\n")
     first = ask(service, keys, "predict", "m", "--version", "1", "--data", record)
@@ -201,7 +201,7 @@ def test_whatever_a_shell_gives_reaches_the_service_as_it_is(
 def test_a_key_that_can_be_none_is_not_shown(service: Service) -> None:
     done = run("models", url=service.client.base_url, api_key="rk_secret\nsecret")
     assert done.returncode == 2
-    assert "INFERENCE_API_KEY is not a key" in done.stderr
+    assert "INFERENCE_API_KEY is not an API key" in done.stderr
     assert "secret" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""What happens is told as events with fields, and nothing of callers' values is told."""
+"""The log contains events with fields, and no values from callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service, onnxruntime in it, connects to nobody: shown by its system calls, under strace."""
+"""The service, including onnxruntime, opens no connection, as strace shows."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def test_an_examination_ends_with_the_process_that_asked(
     service.put("m/1/model.onnx", endless())
     eventually(lambda: len(processes(service)) > others, what="an examination")
     service.stop(signal.SIGKILL)
-    eventually(lambda: not processes(service), what="nobody examines any more")
+    eventually(lambda: not processes(service), what="no process examines any more")
 
 
 def processes(service: Service) -> list[str]:

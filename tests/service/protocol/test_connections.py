@@ -110,18 +110,18 @@ def test_an_offer_to_upgrade_is_not_taken(raw: Raw, protocol: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_chunked_bodies_are_put_together(raw: Raw, size: int) -> None:
-    spelt = request(HOT, chunked(GOOD, size), "Transfer-Encoding: chunked")
+    payload = request(HOT, chunked(GOOD, size), "Transfer-Encoding: chunked")
     for _ in range(2):
-        check_prediction(raw.ask(spelt))
-    raw.send(spelt * 2)
+        check_prediction(raw.ask(payload))
+    raw.send(payload * 2)
     for _ in range(2):
         check_prediction(raw.answer())
 
 
 def test_slow_clients_are_answered(raw: Raw) -> None:
-    spelt = request(HOT, chunked(GOOD, 40), "Transfer-Encoding: chunked") + request(V2, TENSOR)
-    for i in range(len(spelt)):
-        raw.send(spelt[i : i + 1])
+    payload = request(HOT, chunked(GOOD, 40), "Transfer-Encoding: chunked") + request(V2, TENSOR)
+    for i in range(len(payload)):
+        raw.send(payload[i : i + 1])
     assert raw.answer().json()["model"] == "penguins"
     assert raw.answer().json()["model_name"] == "penguins"
 
@@ -133,11 +133,11 @@ def test_bodies_of_any_size_are_read(raw: Raw, path: str) -> None:
         short, last = (TENSOR, b"3750") if path == V2 else (GOOD, b"}")
         body = short.replace(last, last.rjust(size - len(short) + len(last)))
         assert len(body) == max(size, len(short))
-        for spelt in (
+        for payload in (
             request(path, body),
             request(path, chunked(body, 10_000), "Transfer-Encoding: chunked"),
         ):
-            assert raw.ask(spelt).status == 200, size
+            assert raw.ask(payload).status == 200, size
 
 
 def test_client_that_expects_100_is_told_to_go_on(raw: Raw) -> None:
@@ -178,9 +178,9 @@ def test_a_small_limit_on_bodies_holds(
     with Raw(url(service)) as raw:
         for path, body in ((HOT, GOOD), (V2, TENSOR)):
             for size, status in ((500, 200), (501, 413)):
-                spelt = chunked(body.ljust(size), 100)
+                payload = chunked(body.ljust(size), 100)
                 assert raw.ask(request(path, body.ljust(size))).status == status
-                answer = raw.ask(request(path, spelt, "Transfer-Encoding: chunked"))
+                answer = raw.ask(request(path, payload, "Transfer-Encoding: chunked"))
                 assert answer.status == status
 
 
@@ -197,7 +197,7 @@ def test_half_closed_client_gets_its_answer(service: Service) -> None:
 
 
 def test_client_that_leaves_in_the_middle_harms_nobody(service: Service, raw: Raw) -> None:
-    for spelt in (
+    for payload in (
         request(HOT, GOOD)[:20],
         request(HOT, GOOD)[:-5],
         request(HOT, GOOD.ljust(100_000))[:-5],
@@ -206,18 +206,18 @@ def test_client_that_leaves_in_the_middle_harms_nobody(service: Service, raw: Ra
         request(SLOW, b"[[200000]]") + request(HOT, GOOD),
     ):
         with Raw(url(service)) as leaving:
-            leaving.send(spelt)
+            leaving.send(payload)
             leaving.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     check_prediction(raw.ask(request(HOT, GOOD)))
-    eventually(is_waiting(service, "busy", 0), what="nobody waits")
+    eventually(is_waiting(service, "busy", 0), what="no request waits")
     assert "Traceback" not in service.log
 
 
 def test_what_a_client_does_not_read_is_not_piled_up(service: Service) -> None:
     before = resident_mib(service)
-    spelt = request(HOT, b"x" * 50, f"X-Request-ID: {'i' * 128}") * 100
+    payload = request(HOT, b"x" * 50, f"X-Request-ID: {'i' * 128}") * 100
     with Raw(url(service), receive_buffer=4096) as raw:
-        complete = flood(raw, spelt) * 100
+        complete = flood(raw, payload) * 100
         assert resident_mib(service) < before + 20
         with Raw(url(service)) as other:
             check_prediction(other.ask(request(HOT, GOOD)))
@@ -229,12 +229,12 @@ def test_what_a_client_does_not_read_is_not_piled_up(service: Service) -> None:
             tail = tail[-11:]
 
 
-def flood(raw: Raw, spelt: bytes) -> int:
+def flood(raw: Raw, payload: bytes) -> int:
     """Send until the service stops reading; give how often all of it went out."""
     raw.socket.settimeout(0.5)
     for times in range(5000):
         try:
-            raw.send(spelt)
+            raw.send(payload)
         except TimeoutError:
             raw.socket.settimeout(20)
             return times

@@ -95,7 +95,7 @@ def test_whoever_sends_all_before_reading_gets_the_answer(
 
 
 @pytest.mark.parametrize(
-    ("spelt", "status"),
+    ("payload", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
@@ -111,12 +111,12 @@ def test_whoever_sends_all_before_reading_gets_the_answer(
     ],
 )
 def test_refused_connections_are_told_why_dated_named_and_counted(
-    keyed: Service, spelt: bytes, status: int
+    keyed: Service, payload: bytes, status: int
 ) -> None:
     before = refusals(keyed, status)
     with Raw(url(keyed)) as raw:
         # More than the kernel holds comes behind it.
-        answer = raw.send(spelt + b"x" * 500_000).answer() if status != 401 else raw.ask(spelt)
+        answer = raw.send(payload + b"x" * 500_000).answer() if status != 401 else raw.ask(payload)
     assert answer.status == status
     assert answer.headers["date"]
     assert answer.headers["x-request-id"]
@@ -138,23 +138,23 @@ def test_one_address_leaves_connections_to_others(make_service: Callable[..., Se
     service = make_service(max_connections=8, host="127.0.0.1")  # so 6 for one address
     service.start()
     service.client.close()
-    spelt = request("/healthz", method="GET")
+    payload = request("/healthz", method="GET")
     first = [Raw(url(service)) for _ in range(6)]
     try:
         for one in first:
-            assert one.ask(spelt).status == 200
+            assert one.ask(payload).status == 200
         with Raw(url(service)) as further:
             answer = further.answer()
             assert answer.status == 429
             assert answer.headers["retry-after"] == "1"
             assert b"INFERENCE_MAX_CONNECTIONS_PER_ADDRESS" in answer.body
         with Raw(url(service), source="127.0.0.2") as other:
-            assert other.ask(spelt).status == 200
+            assert other.ask(payload).status == 200
         first.pop().close()
 
         def is_let_in() -> bool:
             with Raw(url(service)) as again:
-                return again.ask(spelt).status == 200
+                return again.ask(payload).status == 200
 
         eventually(is_let_in)
     finally:

@@ -86,7 +86,7 @@ def test_wrong_paths_are_not_found(raw: Raw, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelt",
+    "payload",
     [
         b"nonsense\r\n\r\n",
         request(HOT, GOOD, "Content-Length: x"),
@@ -99,15 +99,15 @@ def test_wrong_paths_are_not_found(raw: Raw, path: str) -> None:
         b"\x16\x03\x01\x02\x00",
     ],
 )
-def test_malformed_requests_are_refused_and_the_connection_closed(raw: Raw, spelt: bytes) -> None:
-    raw.send(spelt)
+def test_malformed_requests_are_refused_and_the_connection_closed(raw: Raw, payload: bytes) -> None:
+    raw.send(payload)
     assert raw.answer().status == 400
     assert raw.is_closed()
 
 
 @pytest.mark.parametrize("path", [HOT, "/models"])
 def test_requests_in_front_of_a_malformed_one_are_answered(raw: Raw, path: str) -> None:
-    """And then the connection is closed; that the last one is refused may be told or not."""
+    """Then the connection is closed; the last request may be refused without an answer."""
     method, body = ("GET", b"") if path == "/models" else ("POST", GOOD)
     raw.send(request(path, body, method=method) * 2 + b"nonsense\r\n\r\n")
     rest = b""
@@ -186,12 +186,12 @@ ALIKE = {
 }
 
 
-@pytest.mark.parametrize("spelt", ALIKE.values(), ids=ALIKE)
-def test_both_modes_answer_alike(both: dict[bool, Service], spelt: bytes) -> None:
+@pytest.mark.parametrize("payload", ALIKE.values(), ids=ALIKE)
+def test_both_modes_answer_alike(both: dict[bool, Service], payload: bytes) -> None:
     answers = []
     for service in both.values():
         with Raw(url(service)) as raw:
-            answers.append(raw.ask(spelt))
+            answers.append(raw.ask(payload))
     direct, asgi = answers
     assert direct.status == asgi.status
     assert direct.body == asgi.body

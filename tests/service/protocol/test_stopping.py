@@ -1,4 +1,4 @@
-"""The end of the service: nobody who was let in is turned away, and nobody can put it off."""
+"""The shutdown: accepted connections are answered, and no client can delay it."""
 
 from __future__ import annotations
 
@@ -148,10 +148,10 @@ def hang_in_head(service: Service) -> Raw:
 def do_not_read(service: Service) -> Raw:
     raw = Raw(url(service), receive_buffer=4096)
     raw.socket.settimeout(0.5)
-    spelt = request("/openapi.json", method="GET") * 100
+    payload = request("/openapi.json", method="GET") * 100
     try:
         for _ in range(1000):
-            raw.send(spelt)
+            raw.send(payload)
     except TimeoutError:
         return raw
     pytest.fail("the service has read everything")
@@ -190,7 +190,7 @@ def test_no_client_can_put_the_end_off(
 def test_a_worker_that_is_ended_by_hand_has_a_successor_that_lets_in(
     make_service: Callable[..., Service],
 ) -> None:
-    """Though its predecessor has told the kernel to let nobody in."""
+    """Although its predecessor has closed the socket for new connections."""
     service = make_service().start()
 
     def worker() -> int:

@@ -34,12 +34,12 @@ TO_PENGUINS = "/models/penguins/predict"
 
 def _failing() -> bytes:
     """Make a model that fails for some inputs: an index that a row brings is out of range."""
-    spelt = graph(
+    onnx_graph = graph(
         [node("Gather", ["X", "X"], ["Y"], axis=0)],
         [value("X", 7, "n")],
         [value("Y", 7, "n")],
     )
-    return model(spelt)
+    return model(onnx_graph)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["direct", "asgi"])
@@ -297,6 +297,6 @@ def test_a_pin_that_cannot_be_is_refused_and_changes_nothing(
 
 
 def test_no_value_of_a_caller_is_logged(service: Service) -> None:
-    service.client.post(TO_MIXED, json=MIXED | {"island": "a secret of somebody"})
-    assert "a secret of somebody" not in service.log
+    service.client.post(TO_MIXED, json=MIXED | {"island": "a secret of a caller"})
+    assert "a secret of a caller" not in service.log
     assert "Traceback" not in service.log

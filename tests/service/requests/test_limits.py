@@ -1,4 +1,4 @@
-"""Each limit on connections, heads and time is answered clearly, and hurts nobody else."""
+"""Each limit on connections, headers and time has a clear answer and affects only its client."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def status_of(answer: bytes) -> int:
 
 
 def body_of(answer: bytes) -> dict[str, object]:
-    spelt: dict[str, object] = json.loads(answer.partition(b"\r\n\r\n")[2])
-    return spelt
+    document: dict[str, object] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return document
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -200,13 +200,13 @@ def test_labels_are_described_with_their_types(service: Service) -> None:
 
 
 def test_predict_describes_the_selected_model(service: Service) -> None:
-    def told() -> str:
+    def reported() -> str:
         return str(document(service)["paths"]["/predict/"]["post"]["description"])
 
-    assert "no model is selected" in told()
+    assert "no model is selected" in reported()
     for name in ("mixed", "integers"):
         service.client.post(f"/select-model/?model={name}")
-        assert f"Selected is **{name}**, version 1" in told()
+        assert f"Selected is **{name}**, version 1" in reported()
 
 
 def test_the_document_follows_what_comes_and_goes(service: Service) -> None:

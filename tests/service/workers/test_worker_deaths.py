@@ -1,4 +1,4 @@
-"""Workers that die, are killed or are told to end, under load."""
+"""Workers that die, are killed or are stopped, under load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several workers on one port: one service to whoever asks it."""
+"""Several workers on one port behave like one service."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_no_two_workers_make_the_same_request_id(shared: Service) -> None:
     answers = everywhere(shared, "/models/n/predict", 60)
     made = {answer.headers["x-request-id"] for answer in answers}
     assert len(made) == 60
-    assert len({spelt.split("-")[0] for spelt in made}) == 3
+    assert len({request_id.split("-")[0] for request_id in made}) == 3
 
 
 def test_the_supervisor_can_be_forked_safely(shared: Service) -> None:

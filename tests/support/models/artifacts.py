@@ -44,11 +44,11 @@ def _field(number: int, value: Any) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    spelt = bytearray()
+    onnx_graph = bytearray()
     while value > 127:
-        spelt.append(value & 127 | 128)
+        onnx_graph.append(value & 127 | 128)
         value >>= 7
-    return bytes([*spelt, value])
+    return bytes([*onnx_graph, value])
 
 
 # -- ONNX ------------------------------------------------------------------------------------------
@@ -243,14 +243,14 @@ def booleans(seed: int = 0) -> bytes:
 def regressor(targets: Sequence[str] | None = None) -> bytes:
     """Make a linear regressor: the sum of four numbers, or one such sum per target."""
     width = len(targets) if targets else 1
-    spelt = graph(
+    onnx_graph = graph(
         [node("MatMul", ["X", "W"], ["label"])],
         [value("X", FLOAT, "n", 4)],
         [value("label", FLOAT, "n", width)],
         [tensor("W", np.ones((4, width)))],
     )
     named = None if targets is None else list(targets)
-    return with_contract(spelt, contract(measurements(), None, targets=named))
+    return with_contract(onnx_graph, contract(measurements(), None, targets=named))
 
 
 MIXED = (
@@ -283,23 +283,23 @@ def mixed() -> bytes:
              intercepts=[-3.0, 0.0], multi_class=0, post_transform="SOFTMAX",
              classlabels_strings=["big", "small"]),
     ]  # fmt: skip
-    spelt = graph(
+    onnx_graph = graph(
         nodes,
         [value(name, e, "n", 1) for name, e in zip(columns, elements, strict=True)],
         [value("label", STRING, "n"), value("probabilities", FLOAT, "n", 2)],
         [tensor("zero", [[0.0]])],
     )
-    return with_contract(spelt, contract(MIXED, ["big", "small"]))
+    return with_contract(onnx_graph, contract(MIXED, ["big", "small"]))
 
 
 def images() -> bytes:
     """Make a model whose input is no row of columns."""
-    spelt = graph(
+    onnx_graph = graph(
         [node("Identity", ["image"], ["out"])],
         [value("image", FLOAT, "n", 3, 8, 8)],
         [value("out", FLOAT, "n", 3, 8, 8)],
     )
-    return model(spelt)
+    return model(onnx_graph)
 
 
 def endless() -> bytes:
@@ -309,13 +309,13 @@ def endless() -> bytes:
         [value("i", INT64), value("go", BOOL), value("x", FLOAT, "n", 1)],
         [value("go_on", BOOL), value("y", FLOAT, "n", 1)],
     )
-    spelt = graph(
+    onnx_graph = graph(
         [node("Loop", ["turns", "", "X"], ["Y"], body=("graph", body))],
         [value("X", FLOAT, "n", 1)],
         [value("Y", FLOAT, "n", 1)],
         [tensor("turns", 2**62, INT64)],
     )
-    return model(spelt)
+    return model(onnx_graph)
 
 
 def busy() -> bytes:
@@ -335,7 +335,7 @@ def busy() -> bytes:
 
 def greedy() -> bytes:
     """Make a model that loads and takes 2 TiB to run."""
-    spelt = graph(
+    onnx_graph = graph(
         [
             node("Shape", ["X"], ["shape"]),
             node("Mul", ["shape", "many"], ["sizes"]),
@@ -345,7 +345,7 @@ def greedy() -> bytes:
         [value("Y", FLOAT, "n", "m")],
         [tensor("many", [1, 2**39], INT64)],
     )
-    return model(spelt)
+    return model(onnx_graph)
 
 
 def with_external_data() -> bytes:

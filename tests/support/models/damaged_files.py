@@ -63,8 +63,8 @@ def _as_model(change: Callable[[random.Random, Any], None]) -> Callable[..., byt
     def make(chance: random.Random, content: bytes) -> bytes:
         model = onnx.load_from_string(content)
         change(chance, model)
-        spelt: bytes = model.SerializeToString()
-        return spelt
+        encoded: bytes = model.SerializeToString()
+        return encoded
 
     return make
 

@@ -34,17 +34,17 @@ CONSTANTS = [
 
 
 def _sized(*nodes: bytes, y: bytes | None = None) -> bytes:
-    spelt = graph([*NUMBER, *nodes], [X], [y or value("Y", FLOAT, "m")], CONSTANTS)
-    return model(spelt)
+    onnx_graph = graph([*NUMBER, *nodes], [X], [y or value("Y", FLOAT, "m")], CONSTANTS)
+    return model(onnx_graph)
 
 
 def _body(*nodes: bytes) -> tuple[str, bytes]:
-    spelt = graph(
+    onnx_graph = graph(
         [node("Identity", ["go"], ["go_on"]), *nodes],
         [value("i", INT64), value("go", BOOL), value("x", FLOAT, "n", 1)],
         [value("go_on", BOOL), value("y", FLOAT, "n", 1)],
     )
-    return ("graph", spelt)
+    return ("graph", onnx_graph)
 
 
 def _function(nodes: Sequence[bytes]) -> bytes:
@@ -54,8 +54,8 @@ def _function(nodes: Sequence[bytes]) -> bytes:
     function = message(
         (1, "Relu"), (4, "X"), (5, "Y"), *((7, item) for item in body), (9, opset), (10, "own")
     )
-    spelt = graph([node("Relu", ["X"], ["Y"], "own")], [X], [value("Y", FLOAT, "m")])
-    return model(spelt) + message((8, message((1, "own"), (2, 1))), (25, function))
+    onnx_graph = graph([node("Relu", ["X"], ["Y"], "own")], [X], [value("Y", FLOAT, "m")])
+    return model(onnx_graph) + message((8, message((1, "own"), (2, 1))), (25, function))
 
 
 LOOP = _sized(

@@ -112,7 +112,7 @@ def parsed() -> bytes:
     return _model([node], inputs, [tensor("y", FLOAT, ("n", 1))])
 
 
-def spelt() -> bytes:
+def encoded() -> bytes:
     node = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.STRING)
     outputs = [tensor("y", TensorProto.STRING, ("n", 2))]
     return _model([node], [tensor("x", FLOAT, ("n", 2))], outputs)
@@ -201,7 +201,7 @@ GRAPHS = {
     "optional": optional(),
     "optional-empty": optional(empty=True),
     "parsed": parsed(),
-    "spelt": spelt(),
+    "encoded": encoded(),
     "not-utf8": not_utf8(),
     "maps-int": maps("int"),
     "maps-string": maps("string"),

@@ -37,12 +37,12 @@ ELEMENTS: dict[str, tuple[int, str]] = {
 def identity(datatype: str) -> bytes:
     """Make a model that gives its only input back, two dimensions, both variable."""
     number = ELEMENTS[datatype][0]
-    spelt = a.graph(
+    encoded = a.graph(
         [a.node("Identity", ["x"], ["y"])],
         [a.value("x", number, "n", "m")],
         [a.value("y", number, "n", "m")],
     )
-    return a.model(spelt)
+    return a.model(encoded)
 
 
 def several() -> bytes:
@@ -52,12 +52,12 @@ def several() -> bytes:
         "words": (a.STRING, "n"),
         "cube": (a.FLOAT, 2, "k", 3),
     }
-    spelt = a.graph(
+    encoded = a.graph(
         [a.node("Identity", [name], [f"{name}_out"]) for name in kinds],
         [a.value(name, *rest) for name, rest in kinds.items()],
         [a.value(f"{name}_out", *rest) for name, rest in kinds.items()],
     )
-    return a.model(spelt)
+    return a.model(encoded)
 
 
 def fill(service: Service) -> Service:

@@ -30,7 +30,7 @@ def eventually(
     Args:
         holds: The question.
         within: Seconds.
-        what: What is waited for, told when it does not come.
+        what: The expected event, for the error message.
         every: Seconds between two questions; more where the question is itself a load.
     """
     deadline = time.monotonic() + within

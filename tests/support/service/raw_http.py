@@ -1,4 +1,4 @@
-"""HTTP spelt by hand over a socket, for what a well-behaved client would never send."""
+"""HTTP written to a socket by hand, for requests that a correct client would never send."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Client(threading.Thread):
                 answer = raw.ask(request(HOT, GOOD))
             except (OSError, AssertionError) as error:
                 if first and isinstance(error, ConnectionError):
-                    self.refused = True  # nobody had taken the connection yet
+                    self.refused = True  # no worker had accepted the connection yet
                 else:
                     self.failed.append(repr(error))
                 return

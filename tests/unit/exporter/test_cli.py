@@ -62,10 +62,10 @@ def test_publishes_a_saved_model(
     """The model's own columns are found in the file, and the warning goes to the error stream."""
     held = str(tmp_path / "held.csv")
     status = run("--target", "species", "--evaluate", held, "--unit", "body_mass_g=g", "--quiet")
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert (status, _published(tmp_path)) == (0, ["models/penguins/1/model.onnx"])
-    assert "penguins version 1 (classification) is published" in told.out
-    assert "runs the code in it" in told.err
+    assert "penguins version 1 (classification) is published" in output.out
+    assert "runs the code in it" in output.err
 
 
 def test_publishes_a_pickle(run: Callable[..., int], tmp_path: Path, logistic: Pipeline) -> None:
@@ -96,12 +96,12 @@ def test_tells_wrong_use_from_refusal(
     files: dict[str, str],
     expected: tuple[int, str],
 ) -> None:
-    """2 is the caller's to mend, 1 the model's or the machine's; one line says what."""
+    """The status is 2 for errors of the caller, 1 for those of model or machine, with one line."""
     status, message = expected
     assert run(*arguments, **files) == status
-    told = capsys.readouterr().err
-    assert message in told
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert message in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x80\x04.", pickle.dumps({"no": "model"})])
@@ -181,9 +181,9 @@ def test_reads_columns_as_text_where_asked(
     joblib.dump(model, tmp_path / "codes.joblib")
     _csv(tmp_path, codes[codes["code"] != "True"])
     assert run(model="codes.joblib", sample="other.csv") == 2
-    told = capsys.readouterr().err
-    assert "numbers or booleans in code, where the model was fitted on strings" in told
-    assert "pass --text code" in told
+    output = capsys.readouterr().err
+    assert "numbers or booleans in code, where the model was fitted on strings" in output
+    assert "pass --text code" in output
     assert run("--text", "code", model="codes.joblib", sample="other.csv") == 0
     assert run("--text", "absent", model="codes.joblib", sample="other.csv") == 2
     assert "has no column 'absent'" in capsys.readouterr().err
@@ -197,7 +197,7 @@ def test_names_both_versions_where_a_pickle_of_another_one_fails(
     logistic: Pipeline,
     compress: Any,
 ) -> None:
-    """Another release keeps its modules elsewhere, so that pickle names one that nobody knows."""
+    """Another release has other modules, so that the pickle names an unknown one."""
     here = sklearn.__version__.encode()
     saved = pickle.dumps(logistic).replace(here, b"0.9.1"[: len(here)].ljust(len(here), b"0"))
     broken = saved.replace(b"sklearn.linear_model._logistic", b"sklearn.linear_model._logistix")
@@ -207,9 +207,9 @@ def test_names_both_versions_where_a_pickle_of_another_one_fails(
     }[compress](broken)  # fmt: skip
     (tmp_path / "old.pkl").write_bytes(packed)
     assert run(model="old.pkl") == 2
-    told = capsys.readouterr().err
-    assert "saved by scikit-learn 0.9.1" in told
-    assert f"scikit-learn {sklearn.__version__} cannot load" in told
+    output = capsys.readouterr().err
+    assert "saved by scikit-learn 0.9.1" in output
+    assert f"scikit-learn {sklearn.__version__} cannot load" in output
 
 
 def test_says_that_it_is_published_on_a_terminal_that_cannot_print_it(
@@ -243,9 +243,9 @@ def test_names_no_column_where_no_string_was_guessed_away(
     joblib.dump(model, tmp_path / "codes.joblib")
     _csv(tmp_path, codes.assign(code="c"))
     assert run(model="codes.joblib", sample="other.csv") == 2
-    told = capsys.readouterr().err
-    assert "unknown categories" in told
-    assert "--text" not in told
+    output = capsys.readouterr().err
+    assert "unknown categories" in output
+    assert "--text" not in output
 
 
 def test_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,15 +259,15 @@ def test_gives_a_program_what_it_needs(
     run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Twice the same, as a script in cron does: the second time nothing has changed."""
-    told = []
+    output = []
     for _ in range(2):
         assert run("--target", "species", "--json", "--quiet") == 0
-        told.append(json.loads(capsys.readouterr().out))
-    first, second = told
+        output.append(json.loads(capsys.readouterr().out))
+    first, second = output
     assert first["path"] == str(tmp_path / "models" / "penguins" / "1" / "model.onnx")
     assert (first["name"], first["version"], first["served"]) == ("penguins", 1, False)
     assert first["parity"]["label_agreement"] == 1
-    assert [one["unchanged"] for one in told] == [False, True]
+    assert [one["unchanged"] for one in output] == [False, True]
     assert second | {"unchanged": False} == first
 
 

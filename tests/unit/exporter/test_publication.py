@@ -119,11 +119,11 @@ def test_writes_a_line_for_the_shell(make_publication: Callable[..., Publication
 def test_is_plain_in_a_terminal(make_publication: Callable[..., Publication]) -> None:
     """str() has everything, repr() is one line."""
     publication = make_publication()
-    told = str(publication)
-    assert "penguins version 3 (classification) is published" in told
-    assert "accuracy 75.0%" in told
-    assert "http://127.0.0.1:8000/docs#/predict/predict-penguins" in told
-    assert publication.curl in told
+    output = str(publication)
+    assert "penguins version 3 (classification) is published" in output
+    assert "accuracy 75.0%" in output
+    assert "http://127.0.0.1:8000/docs#/predict/predict-penguins" in output
+    assert publication.curl in output
     assert "\n" not in repr(publication)
 
 

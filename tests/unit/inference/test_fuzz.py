@@ -75,18 +75,18 @@ def fuzz(
         references = sys.getrefcount(data)
         begin = time.perf_counter()
         try:
-            told = f"taken, {type(decode(data)).__name__}"
+            reported = f"taken, {type(decode(data)).__name__}"
             taken += 1
         except refusal as error:
-            told = _told(error)
+            reported = _told(error)
         except Exception as error:
             error.add_note(f"the input: {data[:2000]!r}")
             raise
         slowest = max(slowest, time.perf_counter() - begin)
         assert slowest < SLOWEST_SECONDS, data[:2000]
         # An error that is part of a cycle would hold the input until the collector runs.
-        assert sys.getrefcount(data) == references, (told, data[:2000])
-        mutator.learn(data, told)
+        assert sys.getrefcount(data) == references, (reported, data[:2000])
+        mutator.learn(data, reported)
     return (
         f"{INPUTS} inputs, {taken} taken, {mutator.outcomes} outcomes, "
         f"slowest {slowest * 1e3:.0f} ms\n"

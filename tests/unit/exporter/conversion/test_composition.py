@@ -400,7 +400,7 @@ def test_weighs_counts_as_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"strip_accents": str.title}, "use strip_accents='unicode'"),
         ({"tokenizer": list, "token_pattern": None}, "leave it out, use tokenizer=str.split"),
@@ -411,10 +411,10 @@ def test_weighs_counts_as_asked() -> None:
     ids=["accents", "tokenizer", "preprocessor", "pattern", "analyzer"],
 )
 def test_says_which_option_of_a_vectorizer_has_no_counterpart(
-    options: dict[str, Any], told: str
+    options: dict[str, Any], message: str
 ) -> None:
     """And what to do about it."""
     texts = [f"x{text} xcat" for text in TEXTS]
     model = fit(make_pipeline(CountVectorizer(**options), log()), texts, [0, 1, 0, 1])
-    with pytest.raises(ConversionError, match=told):
+    with pytest.raises(ConversionError, match=message):
         check(model, texts, texts)

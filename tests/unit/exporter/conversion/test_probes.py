@@ -164,12 +164,12 @@ def test_the_contract_tells_given_and_generated_rows_apart() -> None:
 
 
 def test_reports_how_many_rows_have_been_compared() -> None:
-    """A large table takes long, and somebody is waiting."""
+    """A large table takes long, so progress is reported."""
     x = np.repeat(IRIS, 20, axis=0)
     original, rows = rows_of(DecisionTreeClassifier(random_state=0).fit(IRIS, SPECIES), x)
-    told: list[str] = []
-    find_conversion(original, rows, 1e-5, told.append)
-    assert [line for line in told if "compared" in line] == [
+    reported: list[str] = []
+    find_conversion(original, rows, 1e-5, reported.append)
+    assert [line for line in reported if "compared" in line] == [
         f"float32, {done} of 3,000 rows compared" for done in ("1,000", "2,000", "3,000")
     ]
 

@@ -43,6 +43,6 @@ def test_suggests_nothing_where_nothing_can_be_kept(name: str) -> None:
 
 
 def test_refuses_what_is_no_string() -> None:
-    """Swapped arguments are told from bad names."""
+    """Swapped arguments are distinguished from invalid names."""
     with pytest.raises(InvalidNameError, match="must be a string, not ndarray"):
         check_name(__import__("numpy").zeros(3))

@@ -74,7 +74,7 @@ def test_takes_the_next_version_when_another_publisher_was_faster(
 
 @pytest.mark.parametrize("umask", [0o077, 0o000])
 def test_lets_another_user_read_whatever_the_umask(tmp_path: Path, umask: int) -> None:
-    """The service may run as somebody else."""
+    """The service may run as another user."""
     before = os.umask(umask)
     try:
         _publish(tmp_path)

@@ -103,8 +103,8 @@ print("admitted" if report.admitted else report.reason)
 def _lower(locale: str | None) -> bytes:
     """Make a model that writes text in small letters, as a locale has them."""
     more = {} if locale is None else {"locale": locale}
-    spelt = node("StringNormalizer", ["X"], ["Y"], case_change_action="LOWER", **more)
-    return model(graph([spelt], [value("X", STRING, "n")], [value("Y", STRING, "n")]))
+    onnx_graph = node("StringNormalizer", ["X"], ["Y"], case_change_action="LOWER", **more)
+    return model(graph([onnx_graph], [value("X", STRING, "n")], [value("Y", STRING, "n")]))
 
 
 def test_missing_locale_is_named_with_what_to_do(tmp_path: Path) -> None:

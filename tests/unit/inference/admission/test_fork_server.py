@@ -67,7 +67,7 @@ def test_it_refuses_with_the_reason(
     report = ask(forks, path, limits)
     assert not report.admitted
     assert reason in report.reason
-    eventually(lambda: not children(forks.pid), what="nobody is left")
+    eventually(lambda: not children(forks.pid), what="no process is left")
 
 
 def test_a_path_can_be_any_bytes(forks: ForkServer, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_cancelled_examination_ends_its_processes(forks: ForkServer, path: Pat
             await task
 
     asyncio.run(asyncio.wait_for(cancel(), 30))
-    eventually(lambda: not children(forks.pid), what="nobody is left")
+    eventually(lambda: not children(forks.pid), what="no process is left")
 
 
 @pytest.mark.parametrize("whom", ["the examiner", "the monitor"])
@@ -180,4 +180,4 @@ def test_a_stopped_monitor_is_ended_when_its_time_is_over(forks: ForkServer, pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fork_server, "_GRACE_SECONDS", 0.5)
         assert "took over 1 seconds" in asyncio.run(asyncio.wait_for(stop(), 30)).reason
-    eventually(lambda: not children(forks.pid), what="nobody is left")
+    eventually(lambda: not children(forks.pid), what="no process is left")

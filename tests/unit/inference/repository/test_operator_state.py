@@ -30,7 +30,7 @@ def test_without_a_file_nothing_is_chosen(tmp_path: Path) -> None:
 
 
 def test_an_unchanged_state_stays_the_same_object(tmp_path: Path) -> None:
-    """Whoever builds something from the state builds anew only when it is another object."""
+    """The same object is returned until the state changes, so that users can cache by identity."""
     state_file = StateFile(tmp_path)
     assert state_file.current() is state_file.current()
     state_file.update(lambda _: select("a"))

@@ -310,7 +310,7 @@ async def test_a_servable_is_freed_after_its_last_request(plan: Plan) -> None:
         gc.collect()
         return gone() is None
 
-    # A thread lets go of what it has done a moment after it has told so.
+    # A thread releases its objects a moment after it has reported the result.
     await asyncio.to_thread(eventually, is_freed)
 
 

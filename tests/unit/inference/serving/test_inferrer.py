@@ -86,12 +86,12 @@ def test_both_ways_answer_alike(inferrer: Inferrer, penguins: Servable) -> None:
 
 def test_a_failed_run_is_the_callers_mistake_only_without_contract(inferrer: Inferrer) -> None:
     """Dimensions with one name must agree, which only the graph knows."""
-    spelt = artifacts.graph(
+    onnx_graph = artifacts.graph(
         [artifacts.node("Add", ["a", "b"], ["c"])],
         [artifacts.value(name, artifacts.FLOAT, "n") for name in "ab"],
         [artifacts.value("c", artifacts.FLOAT, "n")],
     )
-    servable = Servable.load("sum", 1, artifacts.model(spelt))
+    servable = Servable.load("sum", 1, artifacts.model(onnx_graph))
     inputs = [
         {"name": name, "shape": [n], "datatype": "FP32", "data": [1.0] * n}
         for name, n in (("a", 2), ("b", 3))

@@ -173,9 +173,9 @@ def test_a_graph_that_answers_otherwise_each_time_is_not_bound() -> None:
         node("ArgMax", ["X"], ["label"], axis=1, keepdims=0),
     ]
     outputs = [value("label", INT64, "n"), value("probabilities", FLOAT, 1, 1)]
-    spelt = graph(nodes, [value("X", FLOAT, "n", 4)], outputs)
+    onnx_graph = graph(nodes, [value("X", FLOAT, "n", 4)], outputs)
     described = contract(measurements(), [3], [Sample(list(ROW), 3, [1.0])])
-    servable = servable_of(with_contract(spelt, described))
+    servable = servable_of(with_contract(onnx_graph, described))
     assert servable.bind_row(["label"]) is not None
     assert servable.bind_row(["label", "probabilities"]) is None
 

@@ -114,7 +114,7 @@ def test_classes_of_a_file_without_contract_are_named_by_its_graph(
 def linear(transform: str, classes: tuple[str, ...] = SPECIES, *, scale: float = 1.0) -> bytes:
     """Make a classifier whose table is what a transformation makes of three margins."""
     weights = [float(w) for w in np.random.default_rng(3).normal(size=3 * 4) * scale]
-    spelt = node(
+    onnx_graph = node(
         "LinearClassifier",
         ["X"],
         ["label", "table"],
@@ -127,7 +127,7 @@ def linear(transform: str, classes: tuple[str, ...] = SPECIES, *, scale: float =
     )
     return model(
         graph(
-            [spelt],
+            [onnx_graph],
             [value("X", FLOAT, "n", 4)],
             [value("label", STRING, "n"), value("table", FLOAT, "n", 3)],
         )
@@ -152,7 +152,7 @@ def test_only_a_distribution_is_called_probabilities(content: bytes, name: str) 
 
 def test_network_that_decides_by_its_own_softmax_has_probabilities() -> None:
     """Its graph names no classes, so they are numbered."""
-    spelt = graph(
+    onnx_graph = graph(
         [
             node("MatMul", ["X", "W"], ["margins"]),
             node("Softmax", ["margins"], ["shares"], axis=1),
@@ -162,14 +162,14 @@ def test_network_that_decides_by_its_own_softmax_has_probabilities() -> None:
         [value("label", INT64, "n"), value("shares", FLOAT, "n", 2)],
         [tensor("W", [[1, 0], [0, 1]])],
     )
-    [prediction] = predictions(model(spelt), [[3.0, 1.0]])
+    [prediction] = predictions(model(onnx_graph), [[3.0, 1.0]])
     assert prediction["label"] == 0
     assert list(prediction["probabilities"]) == ["0", "1"]
 
 
 def test_distances_are_scores() -> None:
     """As of a clustering: the label is the number of the nearest center."""
-    spelt = graph(
+    onnx_graph = graph(
         [
             node("CDist", ["X", "centers"], ["distances"], "com.microsoft", metric="euclidean"),
             node("ArgMin", ["distances"], ["label"], axis=1, keepdims=0),
@@ -178,7 +178,7 @@ def test_distances_are_scores() -> None:
         [value("label", INT64, "n"), value("distances", FLOAT, "n", 2)],
         [tensor("centers", [[0, 0, 0, 0], [9, 9, 9, 9]])],
     )
-    [prediction] = predictions(model(spelt), [[0.0, 0.0, 0.0, 1.0]])
+    [prediction] = predictions(model(onnx_graph), [[0.0, 0.0, 0.0, 1.0]])
     assert prediction == {"label": 0, "scores": {"0": 1.0, "1": pytest.approx(18.0, abs=1)}}
 
 
@@ -195,12 +195,12 @@ def test_golden_samples_that_are_no_distribution_make_scores() -> None:
 
 
 def test_a_foreign_graph_answers_its_outputs_by_name() -> None:
-    spelt = graph(
+    onnx_graph = graph(
         [node("Identity", ["X"], ["twin"]), node("Neg", ["X"], ["minus"])],
         [value("X", 1, "n", 2)],
         [value("twin", 1, "n", 2), value("minus", 1, "n", 2)],
     )
-    found = predictions(model(spelt), [[1.0, 2.0]])
+    found = predictions(model(onnx_graph), [[1.0, 2.0]])
     assert found == [{"outputs": {"twin": [1.0, 2.0], "minus": [-1.0, -2.0]}}]
 
 
@@ -242,5 +242,5 @@ def test_records_encode_as_predictions_do(content: bytes) -> None:
     if servable.features and len(servable.features) != len(rows[0]):
         rows = [[feature.example for feature in servable.features]] * 2
     results = servable.run(builder.outputs, servable.to_feeds(rows))
-    spelt = msgspec.json.encode(builder.records(results))
-    assert spelt == msgspec.json.encode(builder.predictions(results))
+    onnx_graph = msgspec.json.encode(builder.records(results))
+    assert onnx_graph == msgspec.json.encode(builder.predictions(results))

@@ -1,4 +1,4 @@
-"""Runs that would take for ever, or all memory, harm nobody but who asked for them."""
+"""Runs that never end, or take all memory, affect only the request that caused them."""
 
 from __future__ import annotations
 
@@ -169,12 +169,12 @@ async def test_inputs_of_different_lengths_are_as_costly_as_the_longest() -> Non
     bench = Bench()
     from support.models.artifacts import FLOAT, graph, model, node, value  # noqa: PLC0415
 
-    spelt = graph(
+    onnx_graph = graph(
         [node("Identity", ["A"], ["Y"]), node("Identity", ["B"], ["Z"])],
         [value("A", FLOAT, "n", 1), value("B", FLOAT, "m", 1)],
         [value("Y", FLOAT, "n", 1), value("Z", FLOAT, "m", 1)],
     )
-    servable = load(model(spelt), mode="inline", inline_rows=8)
+    servable = load(model(onnx_graph), mode="inline", inline_rows=8)
     feeds = {"A": np.zeros((9, 1), np.float32), "B": np.zeros((8, 1), np.float32)}
     assert longest(servable, 1, feeds) == 9
     assert not bench.dispatcher.is_inline(servable, 9, feeds)

@@ -234,7 +234,7 @@ async def test_a_document_is_written_in_pieces(size: int) -> None:
 
 @pytest.mark.parametrize(("count", "shown"), [(50, 50), (51, 51), (1000, 50)])
 def test_a_model_takes_so_much_of_the_list(count: int, shown: int) -> None:
-    """What is left out of it is told by the model's own document."""
+    """Omitted parts are in the model's own document."""
     refused = {v: Version(v, "quarantined", "x" * 400, quarantined=True) for v in range(1, count)}
     model = Model("m", MappingProxyType(refused | {count: Version(count, "loading")}))
     snapshot = Snapshot(MappingProxyType({"m": model}))

@@ -1,4 +1,4 @@
-"""What is told to be no model by its outline alone."""
+"""Files that cannot be models, judged by their outline alone."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ CONSTANTS = [
 
 
 def is_fixed(*nodes: bytes, element: int = FLOAT) -> bool:
-    spelt = graph(nodes, [value("X", element, "n", 1)], [value("Y", FLOAT, "m")], CONSTANTS)
-    return has_fixed_sizes(parse(model(spelt)))
+    onnx_graph = graph(nodes, [value("X", element, "n", 1)], [value("Y", FLOAT, "m")], CONSTANTS)
+    return has_fixed_sizes(parse(model(onnx_graph)))
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
@@ -106,11 +106,11 @@ def test_words_are_counted_and_not_multiplied(nodes: list[bytes], *, fixed: bool
 
 
 def test_an_initializer_that_is_an_input_too_is_a_constant() -> None:
-    """Files of an old version list them so; nobody can send another one here."""
-    spelt = graph(
+    """Files of an old version list initializers among the inputs; callers cannot replace them."""
+    onnx_graph = graph(
         [node("Reshape", ["X", "shape"], ["Y"])],
         [X, value("shape", INT64, 2)],
         [value("Y", FLOAT, "n", 1)],
         [tensor("shape", [-1, 1], INT64)],
     )
-    assert has_fixed_sizes(parse(model(spelt)))
+    assert has_fixed_sizes(parse(model(onnx_graph)))

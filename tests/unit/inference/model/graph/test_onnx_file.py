@@ -24,8 +24,8 @@ _GRAPH = graph([node("Identity", ["X"], ["Y"])], [value("X", 1, "n")], [value("Y
 
 def _within(*fields: tuple[int, bytes]) -> bytes:
     """Add fields to the attribute of a node."""
-    spelt = message((4, "If"), (5, message((1, "a"), *fields)))
-    return model(graph([spelt], [], []))
+    onnx_graph = message((4, "If"), (5, message((1, "a"), *fields)))
+    return model(graph([onnx_graph], [], []))
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,10 @@ def convolutions(layers: int, side: int, rows: int | str) -> bytes:
         for one, other in zip(["X", *names], [*names, "Y"], strict=True)
     ]
     shape = (rows, 64, side, side)
-    spelt = graph(
+    onnx_graph = graph(
         nodes, [value("X", FLOAT, *shape)], [value("Y", FLOAT, *shape)], [tensor("w", weights)]
     )
-    return model(spelt)
+    return model(onnx_graph)
 
 
 @pytest.mark.parametrize("rows", ["n", 1])

@@ -78,6 +78,6 @@ def test_stops_when_it_is_told_to(tmp_path: Path, polling: bool) -> None:
         stop = asyncio.Event()
         stop.set()
         async for _ in ticks(tmp_path, rescan_seconds=60, force_polling=polling, stop=stop):
-            pytest.fail("it was told to stop")
+            pytest.fail("it must have stopped")
 
     asyncio.run(stopped())

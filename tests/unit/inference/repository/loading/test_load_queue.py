@@ -74,12 +74,12 @@ async def test_the_newest_and_each_kind_have_their_turn_soon() -> None:
         queue.offer((f"junk-{number}", 1), entry(), Kind.NEW)
         queue.offer((f"spoilt-{number}", 1), entry(), Kind.AGAIN)
     queue.offer(("good", 1), entry(), Kind.NEW)
-    queue.offer(("mended", 1), entry(), Kind.AGAIN)
+    queue.offer(("repaired", 1), entry(), Kind.AGAIN)
     queue.offer(("live", 1), entry(), Kind.LIVE)
     may_end.set()
     await until(begun, 9)
     await queue.close()
-    assert {"good", "mended", "live", "junk-0"} <= {name for name, _ in begun[:9]}
+    assert {"good", "repaired", "live", "junk-0"} <= {name for name, _ in begun[:9]}
 
 
 @scenario

@@ -242,12 +242,12 @@ def test_a_name_that_is_no_text_can_be_told(of_penguins: RowReader) -> None:
 
 
 def test_a_feature_may_have_any_name(of_penguins: RowReader) -> None:
-    """JSON spells these with a backslash; what is wrong is still told by name."""
+    """JSON writes these with a backslash; the error still names the feature."""
     names = ['bill "length"', "bill\\depth", "flipper\nlength", "\x00"]
     features = [Feature(name, "number", "X") for name in names]
-    spelt = classifier_graph(SPECIES)
+    onnx_graph = classifier_graph(SPECIES)
     reader = RowReader(
-        Servable.load("m", 1, with_contract(spelt, contract(features, SPECIES))), max_rows=5
+        Servable.load("m", 1, with_contract(onnx_graph, contract(features, SPECIES))), max_rows=5
     )
     values = list(PENGUIN.values())
     record = dict(zip(names, values, strict=True))
@@ -263,13 +263,13 @@ def test_a_feature_may_have_any_name(of_penguins: RowReader) -> None:
 def test_many_misspelt_features_cost_little() -> None:
     """Suggesting names is quadratic, and the request says how many names there are."""
     features = [Feature(f"feature_{i}", "number", "X", example=1.0) for i in range(400)]
-    spelt = graph(
+    onnx_graph = graph(
         [node("Identity", ["X"], ["label"])],
         [value("X", 1, "n", 400)],
         [value("label", 1, "n", 400)],
     )
-    reader = RowReader(Servable.load("wide", 1, with_contract(spelt, contract(features, None))),
-                       max_rows=1000)  # fmt: skip
+    servable = Servable.load("wide", 1, with_contract(onnx_graph, contract(features, None)))
+    reader = RowReader(servable, max_rows=1000)
     record = {f"featur_{i}": 1 for i in range(400)}
     begin = time.perf_counter()
     found = faults(reader, [record] * 100)
@@ -279,11 +279,11 @@ def test_many_misspelt_features_cost_little() -> None:
 
 def test_a_large_integer_category_is_out_of_range() -> None:
     features = [Feature("c", "category", "X", example=1, categories=[1, 2], open_categories=True)]
-    spelt = graph(
+    onnx_graph = graph(
         [node("Identity", ["X"], ["label"])], [value("X", 7, "n", 1)], [value("label", 7, "n", 1)]
     )
     reader = RowReader(
-        Servable.load("c", 1, with_contract(spelt, contract(features, None))), max_rows=9
+        Servable.load("c", 1, with_contract(onnx_graph, contract(features, None))), max_rows=9
     )
     assert reader.read(b'{"c": 77}').feeds["X"].tolist() == [[77]]
     [(_, feature, reason)] = faults(reader, {"c": 2**64})
@@ -312,11 +312,11 @@ def _reader_with_unused(*unused: str) -> RowReader:
         Feature("mass", "number", "X", example=1.0, nullable=True),
         Feature("age", "number", "X", example=1.0),
     ]
-    spelt = graph(
+    onnx_graph = graph(
         [node("Identity", ["X"], ["label"])], [value("X", 1, "n", 2)], [value("label", 1, "n", 2)]
     )
     described = contract(features, None, targets=["a", "b"], unused=list(unused))
-    return RowReader(Servable.load("m", 1, with_contract(spelt, described)), max_rows=5)
+    return RowReader(Servable.load("m", 1, with_contract(onnx_graph, described)), max_rows=5)
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ class Echo:
     def answer_now(self, exchange: Exchange) -> Response | None:
         if exchange.body == b"wait":
             return None
-        told = repr((exchange.path, exchange.headers, exchange.body)).encode()
-        return exchange.respond(200, b"text/plain", told)
+        reported = repr((exchange.path, exchange.headers, exchange.body)).encode()
+        return exchange.respond(200, b"text/plain", reported)
 
     async def answer(self, exchange: Exchange) -> Response:
         return exchange.respond(200, b"text/plain", b"waited")

@@ -196,10 +196,10 @@ def test_a_head_may_have_so_many_lines(protocol: type[Protocol], step: int, more
 @pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
 @pytest.mark.parametrize("trailers", [19, 20, 21])
 def test_trailers_may_be_so_many(protocol: type[Protocol], trailers: int) -> None:
-    spelt = b"POST /now HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
-    spelt += b"X: 1\r\n" * trailers
+    encoded = b"POST /now HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    encoded += b"X: 1\r\n" * trailers
     # A piece for itself, since nothing behind the end of a message is counted.
-    packets = [spelt, b"\r\n"]
+    packets = [encoded, b"\r\n"]
 
     async def run() -> bytes:
         bench = Bench(protocol, bounds=ConnectionLimits(max_header_lines=20))
