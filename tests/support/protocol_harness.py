@@ -1,4 +1,4 @@
-"""One connection on a transport that is none, to routes that answer at once or when they may."""
+"""One connection on a fake transport, to routes that answer at once or later."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from inference.web.fast.routes import FastRoutes
-from inference.web.transport.bounded_protocol import bounded
-from inference.web.transport.connection_limits import ConnectionLimits
-from inference.web.transport.fast_path import DirectProtocol
+from inference.web.transport.connection import HttpConnection
+from inference.web.transport.connection_context import ConnectionContext
 from support.fake_transport import FakeTransport
 from support.service.raw_http import request
 
@@ -20,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.web.message.exchange import Exchange, Response
-    from inference.web.transport.protocol import Protocol
+    from inference.web.transport.connection_limits import ConnectionLimits
 
 
 async def turns_until(holds: Callable[[], bool], *, most: int = 100_000) -> int:
-    """Give the loop turns until something holds; tell how many it took."""
+    """Run turns of the loop until something holds; return their number."""
     for turn in range(most):
         if holds():
             return turn
         await asyncio.sleep(0)
-    pytest.fail("it does not come to hold")
+    pytest.fail("the condition was never met")
 
 
 class Routes:
@@ -60,7 +59,7 @@ class Routes:
 
 
 async def nothing(*_: Any) -> None:
-    pytest.fail("a route that is not hot")
+    pytest.fail("a route that is not a fast one")
 
 
 class Bench:
@@ -68,26 +67,28 @@ class Bench:
 
     def __init__(
         self,
-        protocol: type[Protocol] = DirectProtocol,
+        *,
+        fast_path: bool = True,
         keep_alive: float = 60,
-        bounds: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - it cannot be changed
+        limits: ConnectionLimits | None = None,
     ) -> None:
         self.routes = Routes()
-        hot = FastRoutes(nothing, [self.routes], max_body_bytes=1000)
-        # The second is less than an int may say, which is what a test needs.
+        app = FastRoutes(nothing, [self.routes], max_body_bytes=1000)
+        # A test needs less than a second, which an int cannot say.
         seconds: Any = keep_alive
         config = uvicorn.Config(
-            hot, log_config=None, proxy_headers=False, timeout_keep_alive=seconds
+            app, log_config=None, proxy_headers=False, timeout_keep_alive=seconds
         )
         self.transport = FakeTransport()
-        self.protocol = bounded(protocol, bounds)(config, ServerState(), {})
+        context = ConnectionContext(app, limits, fast_path=fast_path)
+        self.protocol = HttpConnection(config, ServerState(), {}, context=context)
         self.protocol.connection_made(self.transport)
 
     def send(self, *paths: str) -> None:
         self.protocol.data_received(b"".join(request(path) for path in paths))
 
     async def bodies(self, count: int) -> list[bytes]:
-        """Wait until so many answers have been written, and give their bodies."""
+        """Wait until so many answers have been written; return their bodies."""
         async with asyncio.timeout(10):
             while True:
                 answers = self.transport.written.split(b"HTTP/1.1 200 OK")[1:]

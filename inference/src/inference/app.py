@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from fastapi import FastAPI
-    from starlette.types import ASGIApp
 
     from inference.admission.admission import Examiner, Reader
     from inference.settings import Settings
@@ -74,7 +73,7 @@ def create_app(
     reader: Reader = read_aside,
     examiner: Examiner = examine_aside,
     retire: Callable[[str], None] = lambda _: None,
-) -> ASGIApp:
+) -> FastRoutes:
     """Make the service; it begins to watch the models folder when its lifespan starts.
 
     Args:

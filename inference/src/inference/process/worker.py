@@ -9,7 +9,8 @@ import math
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -17,12 +18,11 @@ from inference.app import create_app
 from inference.logs import fields
 from inference.process.retirement import Retirement
 from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
-from inference.web.transport.bounded_protocol import bounded
+from inference.web.transport.connection import HttpConnection
+from inference.web.transport.connection_context import ConnectionContext
 from inference.web.transport.connection_limits import ConnectionLimits
 from inference.web.transport.draining_server import DrainingServer
-from inference.web.transport.fast_path import DirectProtocol
 from inference.web.transport.keep_alive import KEEP_ALIVE_GRACE_SECONDS
-from inference.web.transport.plain_protocol import PlainProtocol
 
 if TYPE_CHECKING:
     import socket
@@ -30,31 +30,34 @@ if TYPE_CHECKING:
     from inference.admission.fork_server import ForkServer
     from inference.runtime.shared_memory import Place
     from inference.settings import Settings
+    from inference.web.fast.routes import FastRoutes
 
 logger = logging.getLogger(__name__)
 
 _OTHER_FILES = 256  # descriptors other than connections
-_ONE_ADDRESS = 0.75  # the default share of connections for one client address
+_ADDRESS_SHARE = 0.75  # of all connections, for one client address
 # How long another thread may delay the event loop; Python's default is 5 ms.
 _SWITCH_SECONDS = 0.0005
 
 
-class _Server(DrainingServer):
+class WorkerServer(DrainingServer):
     """A server with a heartbeat."""
 
     def __init__(
         self,
         config: uvicorn.Config,
+        routes: FastRoutes,
         heartbeat: Heartbeat,
         retirement: Retirement,
         *,
         drain_seconds: float,
     ) -> None:
-        super().__init__(config, drain_seconds)
+        super().__init__(config, routes, drain_seconds=drain_seconds)
         self._retirement = retirement
         self._heartbeat = heartbeat
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal arrives."""
         with self._heartbeat.beating():
             await super().serve(sockets)
 
@@ -64,6 +67,7 @@ class _Server(DrainingServer):
         return self._retirement.is_asked
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections, and report that this worker serves."""
         await super().startup(sockets)
         self._heartbeat.serve()
 
@@ -85,13 +89,18 @@ def run_worker(
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     retirement = Retirement()
-    config = _configure(settings, forks, place, retirement)
+    routes = create_app(
+        settings, place, reader=forks.read, examiner=forks.examine, retire=retirement.ask
+    )
+    config = _configure(settings, routes)
     # These objects live as long as the process, so exclude them from garbage collection.
     gc.freeze()
     heartbeat = Heartbeat(place.memory.section("heartbeat", place.worker))
-    server = _Server(config, heartbeat, retirement, drain_seconds=settings.drain_seconds)
+    server = WorkerServer(
+        config, routes, heartbeat, retirement, drain_seconds=settings.drain_seconds
+    )
     # uvicorn logs why it cannot start, and raises a signal again after its shutdown.
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit)
     try:
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             server.run(sockets=[listening])
@@ -106,14 +115,17 @@ def run_worker(
     return 0 if server.started else 1
 
 
-def _configure(
-    settings: Settings, forks: ForkServer, place: Place, retirement: Retirement
-) -> uvicorn.Config:
+def _exit(*_: object) -> None:
+    raise SystemExit
+
+
+def _configure(settings: Settings, routes: FastRoutes) -> uvicorn.Config:
+    context = ConnectionContext(routes, _connection_limits(settings), fast_path=settings.direct)
+    # uvicorn calls it like the class, see tests/unit/inference/web/transport/test_uvicorn.py.
+    new_connection: Any = partial(HttpConnection, context=context)
     return uvicorn.Config(
-        create_app(
-            settings, place, reader=forks.read, examiner=forks.examine, retire=retirement.ask
-        ),
-        http=bounded(DirectProtocol if settings.direct else PlainProtocol, _bounds(settings)),
+        routes,
+        http=new_connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -125,25 +137,23 @@ def _configure(
     )
 
 
-def _leave(*_: object) -> None:
-    raise SystemExit
-
-
-def _bounds(settings: Settings) -> ConnectionLimits:
-    """Return the limits, after raising the limit on open files if needed."""
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the limits, and raise the limit on open files for as many connections."""
     connections = _make_room(settings.max_connections)
     per_address = settings.max_connections_per_address
     return ConnectionLimits(
-        settings.max_header_bytes,
-        settings.max_header_lines,
-        settings.head_seconds,
-        settings.body_seconds,
-        connections,
-        math.ceil(connections * _ONE_ADDRESS) if per_address is None else per_address,
-        settings.linger_seconds,
-        settings.linger_bytes,
-        settings.keep_alive_seconds,
-        settings.max_connection_seconds,
+        max_header_bytes=settings.max_header_bytes,
+        max_header_lines=settings.max_header_lines,
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        max_connections=connections,
+        max_connections_per_address=(
+            math.ceil(connections * _ADDRESS_SHARE) if per_address is None else per_address
+        ),
+        linger_seconds=settings.linger_seconds,
+        linger_bytes=settings.linger_bytes,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        max_connection_seconds=settings.max_connection_seconds,
     )
 
 

@@ -1,41 +1,42 @@
-"""How many connections each client address has open."""
+"""The number of open connections of each client address."""
 
 from __future__ import annotations
 
 from ipaddress import IPv6Address
 
-_PREFIX_BYTES = 8  # of an IPv6 address: a client has a whole network of 64 bits to choose from
+# An IPv6 client has a network of 64 bits, so its first 8 bytes identify it.
+_PREFIX_BYTES = 8
 
 
 class AddressLimit:
     """Counts connections by client address.
 
     Args:
-        most: For one address; 0 sets no limit.
+        max_connections: Of one address; 0 sets no limit.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_connections: int) -> None:
+        self._max_connections = max_connections
         self._open: dict[str | bytes, int] = {}
 
     def enter(self, host: str | None) -> bool:
-        """Count a connection.
+        """Count a new connection. Call :meth:`leave` at its end, whatever this returns.
 
         Args:
-            host: The address; ``None`` where there is none, as on a Unix socket.
+            host: The address; ``None`` if there is none, as on a Unix socket.
 
         Returns:
-            Whether it is within the limit; it has to leave in either case.
+            Whether the connection is within the limit.
         """
-        if host is None or not self._most:
+        if host is None or not self._max_connections:
             return True
         client = _client(host)
         count = self._open[client] = self._open.get(client, 0) + 1
-        return count <= self._most
+        return count <= self._max_connections
 
     def leave(self, host: str | None) -> None:
-        """Count its end."""
-        if host is None or not self._most:
+        """Count the end of a connection."""
+        if host is None or not self._max_connections:
             return
         client = _client(host)
         left = self._open[client] - 1

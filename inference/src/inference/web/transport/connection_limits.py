@@ -1,4 +1,4 @@
-"""The limits on connections, and how long is waited for what."""
+"""The limits on connections, and the timer for what is being received."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ class ConnectionLimits(NamedTuple):
     max_connection_seconds: float = 0
 
 
-class Timer:
-    """The time that what is being received may take.
+class ReceiveTimer:
+    """Limits the time to receive a head or a body.
 
     Args:
-        bounds: How long.
-        ring: Called when the time is over.
+        limits: The times.
+        on_timeout: Called when the time is over.
 
     Attributes:
-        phase: What it was started for last: :data:`HEAD` or :data:`BODY`.
-        is_on: Whether it will ring.
+        phase: What the timer was last started for: :data:`HEAD` or :data:`BODY`.
+        is_on: Whether the timer runs.
     """
 
-    __slots__ = ("_bounds", "_handle", "_ring", "is_on", "phase")
+    __slots__ = ("_handle", "_limits", "_on_timeout", "is_on", "phase")
 
-    def __init__(self, bounds: ConnectionLimits, ring: Callable[[], None]) -> None:
-        self._bounds = bounds
-        self._ring = ring
+    def __init__(self, limits: ConnectionLimits, on_timeout: Callable[[], None]) -> None:
+        self._limits = limits
+        self._on_timeout = on_timeout
         self._handle: asyncio.TimerHandle | None = None
         self.phase = ""
         self.is_on = False
 
     def start(self, loop: asyncio.AbstractEventLoop, phase: str) -> None:
-        """Start it, unless it is on for that already."""
+        """Start the timer, unless it runs for this phase already."""
         if self.is_on and self.phase == phase:
             return
         self.stop()
         self.phase, self.is_on = phase, True
-        seconds = self._bounds.head_seconds if phase == HEAD else self._bounds.body_seconds
+        seconds = self._limits.head_seconds if phase == HEAD else self._limits.body_seconds
         self._handle = loop.call_later(seconds, self._end)
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop the timer."""
         if self._handle is not None:
             self._handle.cancel()
         self._handle, self.is_on = None, False
 
     def _end(self) -> None:
         self.stop()
-        self._ring()
+        self._on_timeout()

@@ -1,7 +1,7 @@
-"""Turns: what connections have received in advance is worked off a little in each turn of the loop.
+"""A round-robin queue of connections that have received several requests at once.
 
-A client may send thousands of requests without waiting for answers. They get what time is left
-beside everybody else's, shared among all connections that have any.
+A client may send thousands of requests without waiting for answers. All such connections together
+get a short time in each turn of the event loop, so that other clients do not wait for them.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from collections import deque
 from time import perf_counter
 from typing import Protocol
 
-_SECONDS = 0.001  # how long all of them together may keep the loop
+_SECONDS = 0.001  # for all waiting connections together, in each turn of the loop
 
 
 class Waiting(Protocol):
-    """What waits for its turn."""
+    """An entry of the queue."""
 
     def go_on(self) -> bool:
-        """Do one thing; tell whether there is another to do."""
+        """Do one step; return whether another step remains."""
 
 
 class FairQueue:
-    """Gives turns to what waits, in rotation."""
+    """Runs one step of each waiting entry in rotation."""
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
         self._known: set[Waiting] = set()
 
-    def add(self, one: Waiting) -> None:
-        """Let one go on in the loop's next turn; it does not wait twice."""
-        if one in self._known:
+    def add(self, entry: Waiting) -> None:
+        """Run an entry from the next turn of the loop on; an entry is in the queue only once."""
+        if entry in self._known:
             return
-        self._known.add(one)
-        self._waiting.append(one)
+        self._known.add(entry)
+        self._waiting.append(entry)
         if len(self._waiting) == 1:
             asyncio.get_running_loop().call_soon(self._run)
 
@@ -41,16 +41,16 @@ class FairQueue:
         until = perf_counter() + _SECONDS
         try:
             while self._waiting:
-                one = self._waiting[0]
+                entry = self._waiting[0]
                 goes_on = False
                 try:
-                    goes_on = one.go_on()
+                    goes_on = entry.go_on()
                 finally:
                     self._waiting.popleft()
                     if goes_on:
-                        self._waiting.append(one)
+                        self._waiting.append(entry)
                     else:
-                        self._known.discard(one)
+                        self._known.discard(entry)
                 if perf_counter() >= until:
                     break
         finally:

@@ -1,65 +1,88 @@
-"""The direct protocol: answers hot routes as soon as the request is complete.
+"""The fast path: answers requests to the fast routes without the ASGI application.
 
-Between uvicorn's parser and an ASGI application stand a scope, a task and two awaited messages,
-which together cost more than a small model. This subclass answers a hot route from the parser's own
-callback, and without the parser where the request's head is known. Everything else it hands to
-uvicorn unchanged, by replaying the callbacks that it has held back: every other route, a large
-body, a pipelined request, a client that reads too slowly.
+Between the parser and an ASGI application are a scope, a task and two awaited messages, which
+together cost more than a small model. The fast path answers from the parser's callback, and without
+the parser if the request's head is cached or simple. Other requests go to the application:
+other routes, large bodies, pipelined requests, a client that reads too slowly.
 
-``INFERENCE_DIRECT=false`` turns it off; both ways pass the same tests.
+``INFERENCE_DIRECT=false`` turns it off; the same tests pass with and without it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from inference.logs import REQUEST_ID
 from inference.web.access_log import log_request
-from inference.web.fast.head_cache import LARGEST_KEPT, ParsedHead
+from inference.web.fast.head_cache import MAX_HEAD_BYTES, ParsedHead
 from inference.web.http1.plain_head import read_plain_head
 from inference.web.message.exchange import Exchange
 from inference.web.message.request_id import make_id
-from inference.web.transport.cycle import Cycle
-from inference.web.transport.protocol import Protocol
 
 if TYPE_CHECKING:
     import asyncio
 
     from inference.web.message.exchange import Response, Routes
     from inference.web.message.headers import Headers
+    from inference.web.transport.connection_context import ConnectionContext
+    from inference.web.transport.connection_interface import Connection
 
-# Larger bodies are uvicorn's, which stops reading while the application does not keep up.
-_LARGEST_BODY = 64 * 1024
+# uvicorn receives larger bodies: it stops reading while the application does not keep up.
+_MAX_BODY_BYTES = 64 * 1024
 
 
-class DirectProtocol(Protocol):
-    """uvicorn's protocol with a short cut for the hot routes."""
+class FastPath:
+    """The fast path of one connection.
 
-    # What every response begins with after its status, and the list that it was made of.
-    _default: ClassVar[tuple[object, bytes]] = (None, b"")
+    A request that comes in several pieces is *held*: the callbacks of the parser go here instead of
+    to uvicorn, until the request is complete and answered, or given to the application after all.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._largest_body = min(_LARGEST_BODY, self._hot.max_body_bytes)
-        self._family: Routes | None = None
+    Args:
+        connection: The connection.
+        context: What all connections share.
+    """
+
+    __slots__ = ("_body", "_body_bytes", "_connection", "_context", "_family", "_head", "_headers",
+                 "_heads", "_max_body_bytes", "_path", "_routes")  # fmt: skip
+
+    def __init__(self, connection: Connection, context: ConnectionContext) -> None:
+        self._connection = connection
+        self._context = context
+        self._routes = context.routes
+        self._heads = context.routes.heads
+        self._max_body_bytes = min(_MAX_BODY_BYTES, context.routes.max_body_bytes)
+        self._family: Routes | None = None  # set while a request is held
         self._path = ""
         self._headers: Headers = []
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._head: ParsedHead | None = None  # of the last message, if it may be cached
 
-    def answer_known(self, message: bytes) -> bool:
-        """Answer a request whose head is known, or plain."""
-        if not self._is_free():
+    # Whole messages, without the parser.
+
+    def answer(self, message: bytes) -> bool:
+        """Answer a message whose head is cached or simple; return whether it was answered.
+
+        Args:
+            message: What was received between two messages.
+        """
+        connection = self._connection
+        cycle = connection.cycle
+        if (
+            (cycle is not None and not cycle.response_complete)
+            or connection.flow.write_paused
+            or connection.transport.is_closing()
+        ):
             return False
-        found = self._hot.heads.find(message)
+        found = self._heads.find(message)
         if found is None:
             return self._answer_plain(message)
-        (family, path, headers, _, _), body = found
+        (family, path, headers, _), body = found
         exchange = Exchange(path, headers, body, make_id())
-        self._answer(family, exchange, keep_alive=not self.closing)
+        self._answer(family, exchange, keep_alive=not connection.closing)
         return True
 
     def _answer_plain(self, message: bytes) -> bool:
@@ -67,150 +90,185 @@ class DirectProtocol(Protocol):
         if plain is None:
             return False
         path, headers, by_name, size = plain
-        family = self._hot.family(path)
+        family = self._routes.family(path)
+        limits = self._context.limits
         if (
             family is None
-            or len(message) - size > self._largest_body
-            or size > self.bounds.max_header_bytes
-            or len(headers) > self.bounds.max_header_lines
-            or not self._hot.browsers.is_exempt(headers, by_name)
+            or len(message) - size > self._max_body_bytes
+            or size > limits.max_header_bytes
+            or len(headers) > limits.max_header_lines
+            or not self._routes.browsers.is_exempt(headers, by_name)
         ):
             return False
         made_id = None
-        if b"x-request-id" not in by_name:  # a head with an id of its own does not come again
+        if b"x-request-id" not in by_name:  # a head with an id of its own is not sent again
             made_id = make_id()
-            if size <= LARGEST_KEPT:
+            if size <= MAX_HEAD_BYTES:
                 head = ParsedHead(family, path, headers, len(message) - size)
-                self._hot.heads.keep(message[:size], head)
+                self._heads.add(message[:size], head)
         exchange = Exchange(path, headers, message[size:], made_id)
-        self._answer(family, exchange, keep_alive=not self.closing)
+        self._answer(family, exchange, keep_alive=not self._connection.closing)
         return True
 
-    def on_headers_complete(self) -> None:
-        """Hold a hot request back until it is complete, or let uvicorn begin with it."""
+    def cache_head(self, packet: bytes) -> None:
+        """Cache the head of a packet that was one whole message, if its answer may be repeated."""
+        if self._head is not None:
+            self._heads.add_first(packet, self._head)
+
+    # Messages from the parser.
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether the request that is being received is held."""
+        return self._family is not None
+
+    def reset(self) -> None:
+        """Forget the last message; a new one begins."""
         self._family = self._head = None
-        if self._may_answer():
-            path = self.url.partition(b"?")[0].decode("latin-1")
-            self._path = unquote(path) if "%" in path else path
-            self._family = self._hot.family(self._path)
-            if self._family is not None and not (
-                self._is_whole or self._hot.is_authorized(self.headers)
-            ):
-                self._family = None  # it is refused before its body is here
-        if self._family is None:
-            super().on_headers_complete()
-        else:
-            self._headers = self.headers  # what a body in chunks ends with is put elsewhere
-            self._held, self._held_bytes = [], 0
 
-    def on_body(self, body: bytes) -> None:
-        """Hold the body back, up to a limit."""
-        if self._family is None:
-            super().on_body(body)
-            return
-        self._held.append(body)
-        self._held_bytes += len(body)
-        if self._held_bytes > self._largest_body:
-            self._hand_over()
+    def hold(self, version: str, *, is_whole: bool) -> bool:
+        """Hold the request whose head is complete, if it can be answered here.
 
-    def on_message_complete(self) -> None:
-        """Answer, or tell uvicorn that it can."""
+        Args:
+            version: The version of HTTP, such as ``1.1``.
+            is_whole: Whether its body was received with the head.
+
+        Returns:
+            False if the application is to answer.
+        """
+        connection, routes = self._connection, self._routes
+        cycle = connection.cycle
+        headers = connection.headers
+        if (
+            version != "1.1"
+            or connection.parser.get_method() != b"POST"
+            or connection.expect_100_continue
+            or (cycle is not None and not cycle.response_complete)
+            or connection.flow.write_paused
+            or connection.transport.is_closing()
+            or any(name == b"content-encoding" for name, _ in headers)
+            or not routes.browsers.is_exempt(headers)
+        ):
+            return False
+        path = connection.url.partition(b"?")[0].decode("latin-1")
+        self._path = unquote(path) if "%" in path else path
+        family = routes.family(self._path)
+        # A request that will be refused is refused before its body is received.
+        if family is None or not (is_whole or routes.is_authorized(headers)):
+            return False
+        self._family = family
+        self._headers = headers  # trailers go to another list
+        self._body, self._body_bytes = [], 0
+        return True
+
+    def add_body(self, body: bytes) -> None:
+        """Add a piece of the body; give a large body to the application."""
+        self._body.append(body)
+        self._body_bytes += len(body)
+        if self._body_bytes > self._max_body_bytes:
+            self.hand_over()
+
+    def complete(self) -> None:
+        """Answer the held request, which is complete."""
         family, self._family = self._family, None
         if family is None:
-            super().on_message_complete()
             return
-        keep_alive = self.parser.should_keep_alive() and not self.closing
+        keep_alive = self._connection.parser.should_keep_alive() and not self._connection.closing
         if keep_alive:
-            self._head = ParsedHead(family, self._path, self._headers, self._held_bytes)
-        exchange = Exchange(self._path, self._headers, b"".join(self._held))
+            self._head = ParsedHead(family, self._path, self._headers, self._body_bytes)
+        exchange = Exchange(self._path, self._headers, b"".join(self._body))
         self._answer(family, exchange, keep_alive=keep_alive)
 
-    def shutdown(self) -> None:
-        """Let a request that is being received still be answered, by uvicorn, which then closes."""
-        if self._family is not None:
-            self._hand_over()
-        super().shutdown()
+    def hand_over(self) -> None:
+        """Give the held request to the application."""
+        body, self._body, self._family = self._body, [], None
+        self._connection.start_application()
+        if body:  # as one piece: uvicorn copies all it has for each
+            self._connection.pass_body(b"".join(body))
 
-    def _may_answer(self) -> bool:
-        """Tell whether nothing about this request needs more than the short cut has."""
-        return (
-            self.parser.get_method() == b"POST"
-            and self._version == "1.1"
-            and not self.expect_100_continue
-            and not self.parser.should_upgrade()
-            and self._is_free()
-            and all(name != b"content-encoding" for name, _ in self.headers)
-            and self._hot.browsers.is_exempt(self.headers)
-        )
-
-    def _is_free(self) -> bool:
-        """Tell whether nothing stands between an answer and the client."""
-        return (
-            (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
-            and not self.transport.is_closing()
-            and self.limit_concurrency is None
-        )
-
-    def _hand_over(self) -> None:
-        held, self._held, self._family = self._held, [], None
-        super().on_headers_complete()
-        if held:
-            super().on_body(b"".join(held))  # as one: uvicorn copies all it has for each piece
+    # Answers.
 
     def _answer(self, family: Routes, exchange: Exchange, *, keep_alive: bool) -> None:
         REQUEST_ID.set(exchange.request_id)
-        response = self._hot.refuse_denied(family, exchange) or family.answer_now(exchange)
+        response = self._routes.refuse_denied(family, exchange) or family.answer_now(exchange)
+        connection = self._connection
         if response is None:
-            later = _Later({"headers": exchange.headers}, keep_alive=keep_alive)
-            later.task = self.loop.create_task(self._answer_later(family, exchange, later))
-            later.task.add_done_callback(self.tasks.discard)
-            self.tasks.add(later.task)
-            cycle: Any = later
-            self.cycle = self._running = cycle
+            pending = PendingAnswer(keep_alive=keep_alive)
+            pending.task = connection.loop.create_task(
+                self._answer_later(family, exchange, pending)
+            )
+            pending.task.add_done_callback(connection.tasks.discard)
+            connection.tasks.add(pending.task)
+            connection.cycle = connection.running = pending
             return
         self._write(exchange, response, keep_alive=keep_alive)
-        self.server_state.total_requests += 1
+        connection.server_state.total_requests += 1
         if keep_alive:
-            self.rest(exchange.timing.done)
+            connection.idle_timer.rest(exchange.timing.done)
 
-    async def _answer_later(self, family: Routes, exchange: Exchange, later: _Later) -> None:
+    async def _answer_later(
+        self, family: Routes, exchange: Exchange, pending: PendingAnswer
+    ) -> None:
+        connection = self._connection
         try:
             response = await family.answer(exchange)
-            if not self.transport.is_closing():
-                self._write(exchange, response, keep_alive=later.keep_alive)
+            if not connection.transport.is_closing():
+                self._write(exchange, response, keep_alive=pending.keep_alive)
         except BaseException:
-            self.transport.close()  # nothing can be told any more
+            connection.transport.close()  # no answer can be sent any more
             raise
         finally:
-            later.response_complete = True
-        # What uvicorn does at the end of a response: go on with the next, or set its timer.
-        self.on_response_complete()
+            pending.response_complete = True
+        connection.on_response_complete()
 
     def _write(self, exchange: Exchange, response: Response, *, keep_alive: bool) -> None:
-        headers = self.server_state.default_headers
-        made_of, default = DirectProtocol._default
-        if made_of is not headers:
-            default = b"".join(b"%s: %s\r\n" % pair for pair in headers)
-            DirectProtocol._default = (headers, default)
-        end = self.kept_end if keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(
+        connection, context = self._connection, self._context
+        headers = connection.server_state.default_headers
+        if context.default_headers is headers:
+            default = context.default_head
+        else:
+            default = context.encode_default(headers)
+        end = context.kept_end if keep_alive else b"connection: close\r\n\r\n"
+        connection.transport.write(
             b"".join((STATUS_LINE[response.status], default, response.head, end, response.body))
         )
         if not keep_alive:
-            self.transport.close()
-        if self._hot.log_requests:
+            connection.transport.close()
+        if self._routes.log_requests:
             timing = exchange.timing
             log_request("POST", exchange.path, response.status, timing.done - timing.started)
 
 
-class _Later(Cycle):
-    """An answer that is still to come; given up when the client leaves."""
+class PendingAnswer:
+    """A fast answer under way, in the place of uvicorn's request-response cycle.
 
-    __slots__ = ("task",)
+    uvicorn queues further requests behind it, and sets :attr:`message_event` when the client
+    disconnects, which cancels the answer.
+
+    Args:
+        keep_alive: Whether the connection stays open after the answer.
+
+    Attributes:
+        keep_alive: The same; uvicorn clears it at shutdown.
+        response_started: Whether bytes of the answer may have been sent.
+        response_complete: Whether the answer was sent or canceled.
+        disconnected: Whether the client has disconnected.
+        task: The task that answers.
+    """
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "response_started", "task")
     task: asyncio.Task[None]
 
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.response_started = self.response_complete = self.disconnected = False
+
+    @property
+    def message_event(self) -> PendingAnswer:
+        """The object whose :meth:`set` uvicorn calls on disconnect."""
+        return self
+
     def set(self) -> None:
-        """Look at the news."""
+        """Cancel the answer if the client has disconnected."""
         if self.disconnected:
             self.task.cancel()

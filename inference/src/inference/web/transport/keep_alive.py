@@ -1,14 +1,17 @@
-"""Connections between two requests: what clients learn about them, and how they end.
+"""Connections between two requests: what clients are promised, and when an idle one is closed.
 
-A client that sends while the server closes loses its request, so the server tells how long it
-waits, waits longer, and looks once more before it closes.
+A client that sends while the server closes the connection loses its request. So the server
+announces how long it waits, waits a little longer, and looks for unread bytes before it closes.
 """
 
 from __future__ import annotations
 
 import random
 import select
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from inference.web.transport.lingering_transport import LingerLimit
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,33 +20,35 @@ if TYPE_CHECKING:
 
     from inference.web.message.headers import Headers
 
-# How much longer the service waits than it says: an answer is on its way, and so is a request.
+# How much longer the server waits than it announces: time for an answer and the next request.
 KEEP_ALIVE_GRACE_SECONDS = 2
-# Connections that were opened together do not end together. gRPC's own share is the same.
+# Connections that were opened together should not end together. gRPC uses the same share.
 _JITTER = 0.1
+_READ_SECONDS = 0.01  # for the event loop to read what the kernel has
+# For a client that sends at the moment its idle connection is closed: it gets no reset.
+_IDLE_LINGER = LingerLimit(1.0, 64 * 1024)
 
 
 def kept_headers(seconds: int) -> Headers:
-    """Give the headers of an answer after which the connection stays open.
+    """Return the headers of an answer after which the connection stays open.
 
-    Node's and Apache's clients follow ``Keep-Alive`` without asking for it; HTTP/1.0 clients need
-    ``Connection``.
+    The HTTP clients of Node and Apache read ``Keep-Alive``; HTTP/1.0 clients need ``Connection``.
     """
     return [(b"connection", b"keep-alive"), (b"keep-alive", b"timeout=%d" % seconds)]
 
 
-def spell_end(headers: Headers) -> bytes:
-    """Spell headers as the last ones of a head."""
+def encode_end(headers: Headers) -> bytes:
+    """Encode the last headers of a head, and the blank line after them."""
     return b"".join(b"%s: %s\r\n" % pair for pair in headers) + b"\r\n"
 
 
 def announce(cycle: Any, headers: Headers) -> None:
-    """Add headers to the answer of uvicorn's cycle, if the connection stays open behind it."""
+    """Add headers to the answer of a uvicorn cycle if the connection stays open after it."""
     send: Send = cycle.send
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            del cycle.send  # or else each would keep the other in memory
+            del cycle.send  # this function and the cycle refer to each other
             own = message.get("headers", [])
             if cycle.keep_alive and not any(name.lower() == b"connection" for name, _ in own):
                 message = {**message, "headers": [*own, *headers]}
@@ -52,16 +57,80 @@ def announce(cycle: Any, headers: Headers) -> None:
     cycle.send = send_with_headers
 
 
+def jittered(seconds: float) -> float:
+    """Return a duration that differs from ``seconds`` by up to 10 % at random."""
+    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+
+
+class Connection(Protocol):
+    """The connection, as the idle timer uses it."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: Any
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is being received and nothing waits to be parsed."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer is under way."""
+
+
+class IdleTimer:
+    """Closes a connection that has been idle for too long.
+
+    It is set once, and when it rings it checks how long the connection has been idle. uvicorn sets
+    a timer for each request instead, and a blank line stops that.
+
+    Args:
+        connection: The connection.
+        seconds: The longest idle time.
+    """
+
+    __slots__ = ("_connection", "_handle", "_idle_since", "_seconds")
+
+    def __init__(self, connection: Connection, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._idle_since = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the timer runs."""
+        return self._handle is not None
+
+    def rest(self, since: float) -> None:
+        """Note the time, by :func:`time.perf_counter`, at which the last answer was complete."""
+        self._idle_since = since
+        if self._handle is None:
+            self._ring()
+
+    def stop(self) -> None:
+        """Stop the timer."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _ring(self) -> None:
+        connection = self._connection
+        left = self._idle_since + self._seconds - perf_counter()
+        if connection.is_answering or not connection.is_quiet:
+            left = self._seconds  # other timers limit this
+        if left <= 0 and has_arrived(connection.transport):
+            left = _READ_SECONDS
+        if left > 0:
+            self._handle = connection.loop.call_later(left, self._ring)
+        elif not connection.transport.is_closing():
+            connection.transport.linger(_IDLE_LINGER)
+
+
 def has_arrived(transport: asyncio.Transport) -> bool:
-    """Tell whether the kernel holds bytes, or the end, that the loop has not read yet."""
+    """Return whether the kernel holds bytes, or an end, that the event loop has not read yet."""
     peer = transport.get_extra_info("socket")
     if peer is None:
         return False
     poll = select.poll()
     poll.register(peer.fileno(), select.POLLIN)
     return bool(poll.poll(0))
-
-
-def jittered(seconds: float) -> float:
-    """Vary an age by chance."""
-    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret

@@ -1,8 +1,8 @@
-"""The end of a connection: an answer is not lost because the client was still sending.
+"""A transport whose end loses no answer, even if the client is still sending.
 
-A socket that is closed with unread bytes in it resets the connection, and the client may never see
-the answer that was written before. So writing stops first, and what still comes is read and dropped
-until the client has closed, too, or for a while.
+If a socket is closed with unread bytes in it, the kernel resets the connection, and the client may
+never see an answer that was written before. So the server stops writing first, and reads and drops
+what still arrives, until the client closes or a limit is reached.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-BULK_BYTES = 64 * 1024  # what comes in such packets is read one packet in each turn of the loop
-DROP_SECONDS = 0.002  # between two packets of what is dropped
-# When the service ends, others are waited for who have not had their answers.
-_HURRY_SECONDS = 0.5
+BULK_BYTES = 64 * 1024  # of packets of this size, the event loop reads one in each turn
+DROP_SECONDS = 0.002  # the pause after each packet that is dropped
+# At the end of the service, others still wait for their answers.
+_SHUTDOWN_SECONDS = 0.5
 
 
-class Patience(NamedTuple):
-    """How long, and for how many bytes, a client may go on that has been answered already."""
+class LingerLimit(NamedTuple):
+    """How long, and up to how many bytes, the server reads after its last answer."""
 
     seconds: float
-    most_bytes: int
+    max_bytes: int
 
 
 class Connection(Protocol):
-    """What an outlet asks of the protocol that writes to it."""
+    """The connection, as its transport uses it."""
 
     loop: asyncio.AbstractEventLoop
 
     @property
     def may_be_sending(self) -> bool:
-        """Whether the client may be sending what nobody will read."""
+        """Whether the client may be sending bytes that the connection will not read."""
 
     def pause_writing(self) -> None:
         """See :class:`asyncio.BaseProtocol`."""
@@ -47,53 +47,53 @@ class Connection(Protocol):
 
 
 class LingeringTransport:
-    """A transport as protocols use it; closing it does not take back what was written.
+    """A transport for one connection; closing it does not take back what was written.
 
     Args:
-        raw: The transport.
-        connection: Who writes to it.
-        patience: With a client that is still sending.
+        raw: The transport of the socket.
+        connection: The connection that writes to it.
+        limit: For a client that sends after the last answer.
 
     Attributes:
-        write: Writes bytes, which are dropped once it is closed.
+        write: Writes bytes; they are dropped after the end.
     """
 
-    __slots__ = ("_closed", "_connection", "_lingering", "_patience", "_raw", "write")
+    __slots__ = ("_closed", "_connection", "_limit", "_lingering", "_raw", "write")
 
-    def __init__(self, raw: asyncio.Transport, connection: Connection, patience: Patience) -> None:
+    def __init__(self, raw: asyncio.Transport, connection: Connection, limit: LingerLimit) -> None:
         self._raw = raw
         self._connection = connection
-        self._patience = patience
+        self._limit = limit
         self._closed = False
         self._lingering: _Linger | None = None
         self.write: Callable[[bytes], None] = raw.write
 
     def is_closing(self) -> bool:
-        """Tell whether nothing more can be written."""
+        """Return whether nothing more can be written."""
         return self._closed or self._raw.is_closing()
 
     def close(self) -> None:
-        """Close; if the client may be sending, when it has ended or patience has."""
+        """Close; if the client may be sending, read and drop first."""
         if not self.is_closing():
             if self._connection.may_be_sending:
-                self.linger(self._patience)
+                self.linger()
             else:
                 self._closed = True
                 self._raw.close()
 
-    def linger(self, patience: Patience) -> None:
-        """Write nothing more, and drop what comes for a while."""
+    def linger(self, limit: LingerLimit | None = None) -> None:
+        """Write nothing more, and drop what arrives within a limit; the transport's by default."""
         self._closed = True
         self.write = _drop
-        self._lingering = _Linger(self._raw, self._connection, patience)
+        self._lingering = _Linger(self._raw, self._connection, limit or self._limit)
 
-    def hurry(self) -> None:
-        """Lose patience soon, where it is asked for."""
+    def shorten_linger(self) -> None:
+        """Stop reading and dropping soon, since the service ends."""
         if self._lingering is not None:
-            self._lingering.wait(_HURRY_SECONDS)
+            self._lingering.wait(_SHUTDOWN_SECONDS)
 
     def abort(self) -> None:
-        """Close at once, whatever is lost."""
+        """Close at once, without sending what is still buffered."""
         self._closed = True
         self._raw.abort()
 
@@ -113,31 +113,31 @@ class LingeringTransport:
 class _Linger(asyncio.Protocol):
     """Reads and drops, with a pause after each packet.
 
-    Without pauses the loop would read up to 32 packets of 256 KiB from each such client in each of
-    its turns, while other clients wait.
+    Without pauses, the event loop would read up to 32 packets of 256 KiB of each such client in
+    each of its turns, while other clients wait.
     """
 
-    def __init__(self, raw: asyncio.Transport, connection: Connection, patience: Patience) -> None:
+    def __init__(self, raw: asyncio.Transport, connection: Connection, limit: LingerLimit) -> None:
         self._raw = raw
         self._connection = connection
-        self._left = patience.most_bytes
+        self._left_bytes = limit.max_bytes
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self.wait(patience.seconds)
+        self.wait(limit.seconds)
         raw.set_protocol(self)
         raw.resume_reading()
         raw.write_eof()
 
     def wait(self, seconds: float) -> None:
-        """Go on for so long from now, at most."""
+        """Close at the latest so many seconds from now."""
         if self._timer is not None:
             self._timer.cancel()
-        # Closing still writes what is to be written; only what is unread is lost.
+        # Closing still writes what is buffered; only unread bytes are lost.
         self._timer = self._connection.loop.call_later(seconds, self._raw.close)
 
     def data_received(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left < 0:
+        self._left_bytes -= len(data)
+        if self._left_bytes < 0:
             self._raw.close()
             return
         self._raw.pause_reading()

@@ -1,34 +1,51 @@
-"""How a connection is refused: spelt without an application, since there may be no request."""
+"""Answers to refused connections, made without an application: there may be no request."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from inference.logs import fields
 from inference.web.errors.by_path import encode_error
-from inference.web.transport.lingering_transport import Patience
+from inference.web.transport.lingering_transport import LingerLimit
 
 if TYPE_CHECKING:
     from inference.errors import RookeryError
     from inference.web.message.headers import Headers
 
-# A connection too many is told so, but only so many of them at a time, since they count as well.
-_FURTHER = 64
+logger = logging.getLogger(__name__)
+
+# Connections above the limit get an answer, too. At most this many do so at a time, since each of
+# them needs a file descriptor and memory.
+_MAX_ANSWERED = 64
 
 
-def patience_with_further(over: int) -> Patience:
-    """Tell how long a connection is listened to that is so many over the limit."""
-    return Patience(1.0, 1024 * 1024) if over <= _FURTHER else Patience(0, 0)
+def log_refusal(error: RookeryError, client: str | None) -> None:
+    """Log why a client, given by its address, was refused."""
+    told = fields("refused", status=error.status, client=client)
+    logger.warning("refused with %d: %s", error.status, error, extra=told)
 
 
-def spell(error: RookeryError, url: bytes, further: Headers) -> bytes:
-    """Spell a whole answer, after which the connection is closed.
+def linger_limit(excess: int) -> LingerLimit | None:
+    """Return how long to read from a refused connection; ``None`` for as long as from any other.
 
     Args:
-        error: Why.
-        url: What was asked for, as far as it is known; it decides on the form.
-        further: Headers beside those that follow from the rest.
+        excess: How many connections are open above the limit.
+    """
+    if excess <= 0:
+        return None
+    return LingerLimit(1.0, 1024 * 1024) if excess <= _MAX_ANSWERED else LingerLimit(0, 0)
+
+
+def encode_refusal(error: RookeryError, url: bytes, further: Headers) -> bytes:
+    """Encode a whole response, after which the connection is closed.
+
+    Args:
+        error: The reason.
+        url: The requested URL as far as it was received; it decides on the form of the error.
+        further: Headers in addition to those of the error.
     """
     response = encode_error(error, url.partition(b"?")[0].decode("latin-1"))
     head = [

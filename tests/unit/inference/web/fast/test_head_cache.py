@@ -15,18 +15,15 @@ from uvicorn.server import ServerState
 from inference.errors import UnknownCallerError
 from inference.web.fast.head_cache import HeadCache, ParsedHead
 from inference.web.fast.routes import FastRoutes
-from inference.web.transport.bounded_protocol import bounded
-from inference.web.transport.connection_limits import ConnectionLimits
-from inference.web.transport.fast_path import DirectProtocol
-from inference.web.transport.plain_protocol import PlainProtocol
+from inference.web.transport.connection import HttpConnection
+from inference.web.transport.connection_context import ConnectionContext
 from support.fake_transport import FakeTransport
 
 if TYPE_CHECKING:
     from inference.web.message.exchange import Exchange, Response
-    from inference.web.transport.protocol import Protocol
 
 HEAD = b"POST /hot HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n"
-KNOWN: Any = ParsedHead(family=None, path="/hot", headers=[], body_bytes=4, scope={})  # type: ignore[arg-type]
+KNOWN: Any = ParsedHead(family=None, path="/hot", headers=[], body_bytes=4)  # type: ignore[arg-type]
 
 
 class Echo:
@@ -76,7 +73,7 @@ class Connection:
         heads: ``None`` for none that is ever known.
         authorizer: As of :class:`FastRoutes`.
         keep_alive: Seconds after which it is closed.
-        protocol: The protocol.
+        fast_path: Whether the fast path is on.
     """
 
     def __init__(
@@ -84,10 +81,11 @@ class Connection:
         heads: HeadCache | None,
         authorizer: Any = None,
         keep_alive: Any = 60,
-        protocol: type[Protocol] = DirectProtocol,
+        *,
+        fast_path: bool = True,
     ) -> None:
         async def nothing(*_: Any) -> None:
-            pytest.fail("a route that is not hot")
+            pytest.fail("a route that is not a fast one")
 
         hot = FastRoutes(nothing, [Echo()], max_body_bytes=1000, authorizer=authorizer)
         hot.heads = heads or NoHeads()
@@ -95,7 +93,8 @@ class Connection:
             hot, log_config=None, proxy_headers=False, timeout_keep_alive=keep_alive
         )
         self.transport = FakeTransport()
-        self.protocol = bounded(protocol, ConnectionLimits())(config, ServerState(), {})
+        context = ConnectionContext(hot, fast_path=fast_path)
+        self.protocol = HttpConnection(config, ServerState(), {}, context=context)
         self.protocol.connection_made(self.transport)
 
     def send(self, data: bytes) -> None:
@@ -135,7 +134,7 @@ async def settle(*connections: Connection) -> None:
 
 def test_only_one_whole_message_is_found() -> None:
     heads = HeadCache()
-    heads.note(HEAD + b"body", KNOWN)
+    heads.add_first(HEAD + b"body", KNOWN)
     assert heads.find(HEAD + b"soul") == (KNOWN, b"soul")
     for other in (HEAD, HEAD + b"sou", HEAD + b"souls", b"\r\n" + HEAD + b"soul", b"", b"soul"):
         assert heads.find(other) is None, other
@@ -154,14 +153,14 @@ def test_only_one_whole_message_is_found() -> None:
 )
 def test_what_is_not_one_message_is_not_noted(packet: bytes) -> None:
     heads = HeadCache()
-    heads.note(packet, KNOWN)
+    heads.add_first(packet, KNOWN)
     assert heads.find(packet) is None
     assert heads.find(HEAD + b"body") is None
 
 
 def test_a_head_that_will_not_come_again_is_not_noted() -> None:
     heads = HeadCache()
-    heads.note(HEAD + b"body", KNOWN._replace(headers=[(b"x-request-id", b"1")]))
+    heads.add_first(HEAD + b"body", KNOWN._replace(headers=[(b"x-request-id", b"1")]))
     assert heads.find(HEAD + b"body") is None
 
 
@@ -169,17 +168,17 @@ def test_they_do_not_pile_up() -> None:
     heads = HeadCache()
     for number in range(1000):
         head = b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\n" % number
-        heads.note(head + b"body", KNOWN)
+        heads.add_first(head + b"body", KNOWN)
         assert heads.find(head + b"body")
-    assert len(heads._known) <= 256
+    assert len(heads._heads) <= 256
 
 
 @pytest.mark.parametrize(("others", "is_known"), [(254, True), (255, True), (256, False)])
 def test_oldest_head_is_forgotten_first(others: int, is_known: bool) -> None:
     heads = HeadCache()
-    heads.note(HEAD + b"body", KNOWN)
+    heads.add_first(HEAD + b"body", KNOWN)
     for number in range(others):
-        heads.note(b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\nbody" % number, KNOWN)
+        heads.add_first(b"POST /hot HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\nbody" % number, KNOWN)
     assert (heads.find(HEAD + b"body") is not None) == is_known
 
 
@@ -229,14 +228,13 @@ def make_stream(chance: random.Random) -> list[bytes]:
     return [whole[a:b] for a, b in itertools.pairwise([0, *cuts, len(whole)])]
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
-def test_what_is_known_changes_no_answer(protocol: type[Protocol]) -> None:
+def test_what_is_known_changes_no_answer() -> None:
     """Two services are sent the same streams; one of them never knows a head."""
     chance = random.Random(7)
     heads = CountingHeads()
 
     async def compare(packets: list[bytes]) -> None:
-        knowing, ignorant = (Connection(h, protocol=protocol) for h in (heads, None))
+        knowing, ignorant = (Connection(h) for h in (heads, None))
         for packet in packets:
             knowing.send(packet)
             ignorant.send(packet)
@@ -256,13 +254,12 @@ def test_what_is_known_changes_no_answer(protocol: type[Protocol]) -> None:
     assert heads.found > 500, "the streams do not test what they are for"
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
-def test_a_head_cut_out_of_another_is_not_believed(protocol: type[Protocol]) -> None:
+def test_a_head_cut_out_of_another_is_not_believed() -> None:
     """The second packet looks like a request, and is the end of a header and more."""
 
     async def run() -> None:
         heads = HeadCache()
-        connection = Connection(heads, protocol=protocol)
+        connection = Connection(heads)
         connection.send(b"POST /hot HTTP/1.1\r\nX-Api-Key: mine\r\nX: ")
         connection.send(HEAD + b"body")
         await settle()
@@ -272,32 +269,31 @@ def test_a_head_cut_out_of_another_is_not_believed(protocol: type[Protocol]) -> 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
 @pytest.mark.parametrize("lines", range(1, 9))
-def test_blank_lines_are_no_head(protocol: type[Protocol], lines: int) -> None:
+def test_blank_lines_are_no_head(lines: int) -> None:
     async def run() -> None:
         heads = HeadCache()
-        connection = Connection(heads, protocol=protocol)
+        connection = Connection(heads)
         for packet in (HEAD + b"body", b"\r\n" * lines, HEAD + b"body"):
             connection.send(packet)
             await settle()
-        assert list(heads._known) == [HEAD]
+        assert list(heads._heads) == [HEAD]
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
-def test_the_authorizer_is_asked_once_for_each_request(protocol: type[Protocol]) -> None:
+@pytest.mark.parametrize("fast_path", [True, False])
+def test_the_authorizer_is_asked_once_for_each_request(*, fast_path: bool) -> None:
     async def run() -> None:
         authorizer, heads = Authorizer(), CountingHeads()
-        connection = Connection(heads, authorizer, protocol=protocol)
+        connection = Connection(heads, authorizer, fast_path=fast_path)
         keyed = HEAD.replace(b"Host", b"X-Api-Key: monday\r\nHost")
         for count, body in enumerate([b"body", b"soul", b"wait", b"soul"], 1):
             connection.send(keyed + body)
             await settle()
             assert connection.transport.written.count(b"HTTP/1.1 200 OK") == count
             assert authorizer.asked == count
-        assert heads.found == 3
+        assert heads.found == (3 if fast_path else 0)
         authorizer.key = b"tuesday"
         connection.send(keyed + b"body")
         await settle()
@@ -313,21 +309,23 @@ def test_a_connection_is_closed_when_it_has_been_quiet_since_a_known_head() -> N
         Connection(heads).send(HEAD + b"body")
         connection = Connection(heads, keep_alive=0.05)
         connection.send(HEAD + b"body")
-        assert not connection.protocol._timer.is_on  # type: ignore[attr-defined]
-        armed = connection.protocol.timeout_keep_alive_task
+        assert not connection.protocol._receive_timer.is_on
+        armed = connection.protocol.idle_timer._handle
+        assert armed is not None
         connection.send(HEAD + b"soul")
-        assert connection.protocol.timeout_keep_alive_task is armed
+        assert connection.protocol.idle_timer._handle is armed
         await asyncio.wait_for(connection.transport.gone.wait(), 10)
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("fast_path", [True, False])
 def test_a_known_head_is_answered_at_the_end_and_the_connection_closed(
-    protocol: type[Protocol],
+    *,
+    fast_path: bool,
 ) -> None:
     async def run() -> None:
-        connection = Connection(HeadCache(), protocol=protocol)
+        connection = Connection(HeadCache(), fast_path=fast_path)
         connection.send(HEAD + b"body")
         await settle()
         connection.protocol.shutdown()

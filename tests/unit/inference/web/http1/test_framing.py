@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import httptools
 import pytest
@@ -15,14 +14,9 @@ from inference.web.http1.framing import CHUNKED, Framing, body_length, end_of_on
 from inference.web.transport.address_limit import AddressLimit
 from inference.web.transport.connection_limits import ConnectionLimits
 from inference.web.transport.fair_queue import FairQueue
-from inference.web.transport.fast_path import DirectProtocol
-from inference.web.transport.lingering_transport import BULK_BYTES, LingeringTransport, Patience
-from inference.web.transport.plain_protocol import PlainProtocol
+from inference.web.transport.lingering_transport import BULK_BYTES, LingeringTransport, LingerLimit
 from support.fake_transport import FakeTransport
 from support.protocol_harness import Bench, turns_until
-
-if TYPE_CHECKING:
-    from inference.web.transport.protocol import Protocol
 
 HEAD = b"POST /now HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n"
 
@@ -152,57 +146,57 @@ def test_a_packet_of_one_message_is_known(packet: bytes, *, is_one: bool) -> Non
     assert end == (packet.find(b"\r\n\r\n") + 4 if is_one else 0)
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("fast_path", [True, False])
 @pytest.mark.parametrize("field", ["Content-Length: 9", "Transfer-Encoding: chunked", "Host: i"])
-def test_a_length_that_is_not_the_only_one_is_refused(protocol: type[Protocol], field: str) -> None:
+def test_a_length_that_is_not_the_only_one_is_refused(*, fast_path: bool, field: str) -> None:
     whole = HEAD.replace(b": 0", b": 2") + field.encode() + b"\r\n\r\n{}"
     assert end_of_only_head(whole)
-    assert asyncio.run(status_after([whole], protocol)) == b"400"
+    assert asyncio.run(status_after([whole], fast_path=fast_path)) == b"400"
 
 
 # -- limits on heads, at their edges ---------------------------------------------------------------
 
 
-async def status_after(packets: list[bytes], protocol: type[Protocol], **bounds: int) -> bytes:
-    bench = Bench(protocol, bounds=ConnectionLimits(**bounds))
+async def status_after(packets: list[bytes], *, fast_path: bool, **limits: int) -> bytes:
+    bench = Bench(fast_path=fast_path, limits=ConnectionLimits(**limits))
     for packet in packets:
         bench.protocol.data_received(packet)
     await turns_until(lambda: bench.transport.written.endswith((b"now", b"}")))
     return bench.transport.written[9:12]
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("fast_path", [True, False])
 @pytest.mark.parametrize("step", [1, 7, 10_000])
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_a_head_may_have_so_many_bytes(protocol: type[Protocol], step: int, more: int) -> None:
+def test_a_head_may_have_so_many_bytes(*, fast_path: bool, step: int, more: int) -> None:
     most = 1024
     filled = HEAD + b"X: " + b"x" * (most + more - len(HEAD) - 7) + b"\r\n\r\n"
     assert len(filled) == most + more
     packets = [filled[at : at + step] for at in range(0, len(filled), step)]
-    status = asyncio.run(status_after(packets, protocol, max_header_bytes=most))
+    status = asyncio.run(status_after(packets, fast_path=fast_path, max_header_bytes=most))
     assert status == (b"431" if more > 0 else b"200")
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("fast_path", [True, False])
 @pytest.mark.parametrize("step", [3, 10_000])
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_a_head_may_have_so_many_lines(protocol: type[Protocol], step: int, more: int) -> None:
+def test_a_head_may_have_so_many_lines(*, fast_path: bool, step: int, more: int) -> None:
     filled = HEAD + b"X: 1\r\n" * (18 + more) + b"\r\n"
     packets = [filled[at : at + step] for at in range(0, len(filled), step)]
-    status = asyncio.run(status_after(packets, protocol, max_header_lines=20))
+    status = asyncio.run(status_after(packets, fast_path=fast_path, max_header_lines=20))
     assert status == (b"431" if more > 0 else b"200")
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("fast_path", [True, False])
 @pytest.mark.parametrize("trailers", [19, 20, 21])
-def test_trailers_may_be_so_many(protocol: type[Protocol], trailers: int) -> None:
+def test_trailers_may_be_so_many(*, fast_path: bool, trailers: int) -> None:
     encoded = b"POST /now HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
     encoded += b"X: 1\r\n" * trailers
     # A piece for itself, since nothing behind the end of a message is counted.
     packets = [encoded, b"\r\n"]
 
     async def run() -> bytes:
-        bench = Bench(protocol, bounds=ConnectionLimits(max_header_lines=20))
+        bench = Bench(fast_path=fast_path, limits=ConnectionLimits(max_header_lines=20))
         for packet in packets:
             if not bench.transport.ended:
                 bench.protocol.data_received(packet)
@@ -215,12 +209,12 @@ def test_trailers_may_be_so_many(protocol: type[Protocol], trailers: int) -> Non
     assert asyncio.run(run()) == (b"431" if trailers > 21 else b"200")
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
-def test_trailers_are_no_headers(protocol: type[Protocol]) -> None:
+@pytest.mark.parametrize("fast_path", [True, False])
+def test_trailers_are_no_headers(*, fast_path: bool) -> None:
     """A key, say, that a proxy has not seen."""
 
     async def run() -> None:
-        bench = Bench(protocol)
+        bench = Bench(fast_path=fast_path)
         seen: list[object] = []
         answer_now = bench.routes.answer_now
 
@@ -242,10 +236,10 @@ def test_trailers_are_no_headers(protocol: type[Protocol]) -> None:
 # -- turns -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
-def test_a_packet_of_many_requests_is_answered_over_many_turns(protocol: type[Protocol]) -> None:
+@pytest.mark.parametrize("fast_path", [True, False])
+def test_a_packet_of_many_requests_is_answered_over_many_turns(*, fast_path: bool) -> None:
     async def run() -> None:
-        bench = Bench(protocol)
+        bench = Bench(fast_path=fast_path)
         bench.send(*["/now"] * 500)
         assert bench.transport.written.count(b"HTTP/1.1 200 OK") <= 1
         assert not bench.transport.reading
@@ -284,7 +278,7 @@ def test_offers_to_upgrade_are_declined_one_by_one(count: int) -> None:
     offer = HEAD + b"Upgrade: a\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n"
 
     async def run() -> None:
-        bench = Bench(DirectProtocol)
+        bench = Bench()
         bench.protocol.data_received(offer * count)
         assert len(await bench.bodies(count)) == count
 
@@ -315,7 +309,7 @@ def test_a_network_of_ipv6_is_one_client() -> None:
 
 
 class Ending:
-    """A protocol whose client is still sending."""
+    """A connection whose client is still sending."""
 
     may_be_sending = True
 
@@ -335,7 +329,7 @@ class Ending:
 def test_what_is_still_sent_is_dropped_up_to_a_limit(sent: int, *, closed: bool) -> None:
     async def run() -> None:
         raw, ending = FakeTransport(), Ending()
-        outlet = LingeringTransport(raw, ending, Patience(60, 10))
+        outlet = LingeringTransport(raw, ending, LingerLimit(60, 10))
         outlet.write(b"refused")
         outlet.close()
         outlet.close()
@@ -356,7 +350,7 @@ def test_a_large_message_in_one_packet_gives_others_their_turn(size: int, *, pau
     body = size - len(head % size)
 
     async def run() -> None:
-        bench = Bench(DirectProtocol)
+        bench = Bench()
         bench.protocol.data_received(head % body + b"x" * (size - len(head % body)))
         assert bench.transport.reading is not pauses
 

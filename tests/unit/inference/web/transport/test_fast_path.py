@@ -1,22 +1,17 @@
-"""The direct protocol on a transport that is none: what a socket cannot show in time."""
+"""Connections on a fake transport, with and without the fast path: what depends on timing."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from inference.web.transport.connection_limits import ConnectionLimits
-from inference.web.transport.fast_path import DirectProtocol
-from inference.web.transport.plain_protocol import PlainProtocol
 from support.protocol_harness import Bench
 from support.service.raw_http import request
-
-if TYPE_CHECKING:
-    from inference.web.transport.protocol import Protocol
 
 
 async def pass_time(seconds: float) -> None:
@@ -26,8 +21,8 @@ async def pass_time(seconds: float) -> None:
     await rung.wait()
 
 
-async def answers_in_order(protocol: type[Protocol]) -> None:
-    bench = Bench(protocol)
+async def answers_in_order(*, fast_path: bool) -> None:
+    bench = Bench(fast_path=fast_path)
     bench.send("/now", "/later", "/now", "/now")
     await bench.routes.began.wait()
     assert not bench.transport.reading
@@ -36,8 +31,8 @@ async def answers_in_order(protocol: type[Protocol]) -> None:
     assert bench.transport.reading
 
 
-async def is_not_idle(protocol: type[Protocol]) -> None:
-    bench = Bench(protocol, keep_alive=0.02)
+async def is_not_idle(*, fast_path: bool) -> None:
+    bench = Bench(fast_path=fast_path, keep_alive=0.02)
     bench.send("/now", "/later")
     await bench.routes.began.wait()
     await pass_time(0.1)
@@ -47,8 +42,8 @@ async def is_not_idle(protocol: type[Protocol]) -> None:
     await asyncio.wait_for(bench.transport.gone.wait(), 10)
 
 
-async def is_given_up(protocol: type[Protocol]) -> None:
-    bench = Bench(protocol)
+async def is_given_up(*, fast_path: bool) -> None:
+    bench = Bench(fast_path=fast_path)
     bench.send("/later", "/now")
     await bench.routes.began.wait()
     bench.transport.close()
@@ -58,8 +53,8 @@ async def is_given_up(protocol: type[Protocol]) -> None:
     assert bench.transport.written == b""
 
 
-async def is_answered_at_the_end(protocol: type[Protocol]) -> None:
-    bench = Bench(protocol)
+async def is_answered_at_the_end(*, fast_path: bool) -> None:
+    bench = Bench(fast_path=fast_path)
     bench.send("/now")
     await bench.bodies(1)
     bench.protocol.shutdown()
@@ -71,9 +66,9 @@ async def is_answered_at_the_end(protocol: type[Protocol]) -> None:
     bench.protocol.shutdown()  # type: ignore[unreachable]  # the property has changed
 
 
-async def leaves_no_timer(protocol: type[Protocol]) -> None:
+async def leaves_no_timer(*, fast_path: bool) -> None:
     """Three times, so that heads are known; the client resets while the last answer is to come."""
-    bench = Bench(protocol, keep_alive=0.02)
+    bench = Bench(fast_path=fast_path, keep_alive=0.02)
     for count in (1, 2):
         bench.send("/now")
         await bench.bodies(count)
@@ -89,7 +84,7 @@ async def leaves_no_timer(protocol: type[Protocol]) -> None:
     async with asyncio.timeout(10):
         await bench.routes.given_up.wait()
     await pass_time(0.1)
-    assert bench.protocol.timeout_keep_alive_task is None
+    assert not bench.protocol.idle_timer.is_on
     gone = weakref.ref(bench.protocol)
     del bench
     async with asyncio.timeout(10):
@@ -98,20 +93,22 @@ async def leaves_no_timer(protocol: type[Protocol]) -> None:
             gc.collect()
 
 
-async def is_closed_after_blank_lines(protocol: type[Protocol]) -> None:
-    quiet = Bench(protocol, bounds=ConnectionLimits(head_seconds=0.1, linger_seconds=0.1))
+async def is_closed_after_blank_lines(*, fast_path: bool) -> None:
+    quiet = Bench(
+        fast_path=fast_path, limits=ConnectionLimits(head_seconds=0.1, linger_seconds=0.1)
+    )
     quiet.protocol.data_received(b"\r\n")
     await asyncio.wait_for(quiet.transport.gone.wait(), 10)
-    rested = Bench(protocol, keep_alive=0.1)
+    rested = Bench(fast_path=fast_path, keep_alive=0.1)
     rested.send("/now")
     await rested.bodies(1)
     rested.protocol.data_received(b"\r\n\r\n")
     await asyncio.wait_for(rested.transport.gone.wait(), 10)
 
 
-async def is_not_idle_while_a_body_comes(protocol: type[Protocol]) -> None:
+async def is_not_idle_while_a_body_comes(*, fast_path: bool) -> None:
     """Its head has come together with the request before."""
-    bench = Bench(protocol, keep_alive=0.02)
+    bench = Bench(fast_path=fast_path, keep_alive=0.02)
     following = request("/now", b"body")
     bench.protocol.data_received(request("/now") + following[:-2])
     await bench.bodies(1)
@@ -132,7 +129,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("protocol", [DirectProtocol, PlainProtocol])
+@pytest.mark.parametrize("fast_path", [True, False])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_connection(case: Any, protocol: type[Protocol]) -> None:
-    asyncio.run(case(protocol))
+def test_connection(case: Any, *, fast_path: bool) -> None:
+    asyncio.run(case(fast_path=fast_path))
