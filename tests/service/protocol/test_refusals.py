@@ -169,7 +169,7 @@ def test_a_hard_limit_on_files_is_told_and_refusals_by_it_are_answered(
     service.under = ["prlimit", "--nofile=128:128"]
     service.start()
     assert "only 64 connections at a time instead of 4096" in service.log
-    assert "raise that hard limit (ulimit -n) to 4352" in service.log
+    assert "raise this hard limit (ulimit -n) to 4352" in service.log
     opened = [Raw(url(service)) for _ in range(63)]  # and the client's own
     try:
         with Raw(url(service)) as further:

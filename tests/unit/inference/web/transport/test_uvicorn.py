@@ -242,7 +242,8 @@ def test_status_lines_are_whole() -> None:
 
 
 def test_server_takes_any_callable_for_the_class(config: uvicorn.Config) -> None:
-    factory: Any = partial(HttpConnection, context=None)
+    nothing: Any = None
+    factory: Any = partial(HttpConnection, context=nothing)
     config.http = factory
     config.load()
     text = message("Config(http=...)", WORKER, "passes a functools.partial instead of a class")
