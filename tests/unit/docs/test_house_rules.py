@@ -39,7 +39,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "tests/service/requests/test_bad_requests.py",
         "tests/support/models/artifacts.py",
         "tests/unit/exporter/conversion/test_composition.py",
-        "tests/unit/inference/repository/test_repository_files.py",
         "tests/unit/inference/serving/rows/test_reader.py",
         "tests/unit/inference/serving/tensors/test_list_slices.py",
         "tests/unit/inference/serving/tensors/test_tensors.py",

@@ -1,0 +1,73 @@
+"""A disk or a mount that fails removes no model."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.repository.folder.changes import Changes, look_for_changes
+
+
+@pytest.mark.parametrize("call", ["stat", "is_dir", "scandir"])
+@pytest.mark.parametrize("place", ["m/1/model.onnx", "m.onnx"])
+def test_a_look_that_fails_removes_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    place: str,
+) -> None:
+    """A disk or a mount that fails says nothing about what is there."""
+    before = Changes()
+    for path in (tmp_path / place, tmp_path / "other/1/model.onnx"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    before = look_for_changes(tmp_path, before, 0)
+    assert before.found.keys() == {("m", 1), ("other", 1)}
+    with monkeypatch.context() as broken:
+        break_looks(broken, call)
+        during = look_for_changes(tmp_path, before, 0)
+    assert during.found == before.found
+    assert not during.new
+    assert not during.gone
+    after = look_for_changes(tmp_path, during, 0)
+    assert (after.found, after.new, after.gone) == (before.found, [], [])
+    (tmp_path / place).unlink()
+    assert look_for_changes(tmp_path, after, 0).gone == [("m", 1)]
+    if during.scan.unseen:
+        assert during.warning == "cannot look at m; what is live stays live"
+        assert "Input/output error" in during.scan.ignored[0].reason
+
+
+def break_looks(broken: pytest.MonkeyPatch, call: str) -> None:
+    """Let looks at what belongs to the model ``m`` fail, as a broken disk does."""
+    stat, scandir = Path.stat, os.scandir
+
+    def is_broken(path: object) -> bool:
+        return any(part in ("m", "m.onnx") for part in Path(str(path)).parts)
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path, self._entry = entry.name, entry.path, entry
+
+        def is_dir(self) -> bool:
+            if is_broken(self.path):
+                raise OSError(errno.EIO, "Input/output error")
+            return self._entry.is_dir()
+
+    def broken_stat(path: Path, **more: Any) -> os.stat_result:
+        if is_broken(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return stat(path, **more)
+
+    def broken_scandir(path: Path) -> list[Any]:
+        if call == "scandir" and is_broken(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return [Entry(e) if call == "is_dir" else e for e in scandir(path)]
+
+    broken.setattr(os, "scandir", broken_scandir)
+    if call == "stat":
+        broken.setattr(Path, "stat", broken_stat)
