@@ -96,7 +96,7 @@ def test_open_predict_follows_what_is_selected_here_and_elsewhere(
 
     service.client.post("/select-model/?model=mixed").raise_for_status()
     eventually(lambda: "island" in predict.body(), what="the body of the mixed model")
-    assert "Selected is mixed" in predict.block.inner_text()
+    assert "Selected model: mixed" in predict.block.inner_text()
 
 
 def test_typed_body_is_kept_when_another_model_is_selected(
@@ -108,7 +108,7 @@ def test_typed_body_is_kept_when_another_model_is_selected(
     body = predict.block.locator("textarea")
     body.fill(MINE)
     service.client.post("/select-model/?model=penguins").raise_for_status()
-    predict.block.get_by_text("Selected is").wait_for()
+    predict.block.get_by_text("Selected model").wait_for()
     assert body.input_value() == MINE
 
 
@@ -216,7 +216,7 @@ def test_page_with_a_key_follows_and_forgets_with_the_key(
     (tmp_path / "keys").write_text(line)
     service = start(api_keys_file=tmp_path / "keys")
     open_page(page, service)
-    page.get_by_text("This service needs a key").wait_for()
+    page.get_by_text("This service requires an API key").wait_for()
     page.get_by_role("button", name="Authorize").first.click()
     dialog = page.locator(".auth-container:has-text('bearer')").first
     dialog.locator("input").fill(key)

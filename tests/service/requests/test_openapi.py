@@ -206,7 +206,7 @@ def test_predict_describes_the_selected_model(service: Service) -> None:
     assert "no model is selected" in reported()
     for name in ("mixed", "integers"):
         service.client.post(f"/select-model/?model={name}")
-        assert f"Selected is **{name}**, version 1" in reported()
+        assert f"Selected model: **{name}**, version 1" in reported()
 
 
 def test_the_document_follows_what_comes_and_goes(service: Service) -> None:

@@ -24,7 +24,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "docs/reference/generate.py:_errors",
         "inference/src/inference/app.py:create_app",
         "inference/src/inference/web/api/models.py:models_router",
-        "inference/src/inference/web/openapi/inference.py:_schemas",
         "inference/src/inference/web/transport/bounded_protocol.py",
         "inference/src/inference/web/v2/documents.py:add_descriptions",
         "notebooks/src/exporter/cli.py:make_parser",

@@ -13,30 +13,28 @@ if TYPE_CHECKING:
 
 
 class Health(BaseModel):
-    """Whether the service lives, or is ready."""
+    """Whether the service is alive, or ready."""
 
     status: str
     models: int
 
 
 def health_router(repository: Repository, readiness: Readiness) -> APIRouter:
-    """Make the routes."""
+    """Build the routes."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/healthz", summary="Is the process alive?")
+    @router.get("/healthz", summary="Liveness")
     async def check_liveness() -> Health:
-        """Answer as long as the process lives."""
+        """Return 200 while the process is running."""
         return Health(status="alive", models=len(repository.current().ready_names))
 
     @router.get(
         "/readyz",
-        summary="Is it ready for traffic?",
-        responses={
-            503: {"model": Health, "description": "Models are still being examined, or it stops"}
-        },
+        summary="Readiness",
+        responses={503: {"model": Health, "description": "The service is starting or stopping"}},
     )
     async def check_readiness(response: Response) -> Health:
-        """Answer 200 from when the models found at the start have been examined until it stops."""
+        """Return 200 once the models found at startup are examined, until shutdown begins."""
         state = readiness.state
         if state != "ready":
             response.status_code = 503

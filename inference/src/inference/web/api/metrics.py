@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool) -> APIRouter:
-    """Make the route.
+    """Build the route.
 
     Args:
         recorder: What has been counted.
         repository: Which models there are.
-        aliases: Whether the names that Triton's and KServe's dashboards know are given, too.
+        aliases: Whether to add the metric names of Triton and KServe.
     """
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry(auto_describe=False)
@@ -33,14 +33,16 @@ def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool)
 
     def now() -> Subject:
         recorder.latency.flush()
-        collector.snapshot = repository.current()  # which is the loop's, and not for other threads
+        collector.snapshot = (
+            repository.current()
+        )  # read on the event loop, because other threads may not
         return Subject(None)
 
     document = Document(now, lambda _: encoded(generate_latest(registry)))
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def get_metrics() -> DocumentResponse:
-        """Give the metrics of all workers; the process figures are the answering worker's."""
+        """Return the metrics of all workers. Process metrics are those of the answering worker."""
         return DocumentResponse(await document.get(), CONTENT_TYPE_LATEST)
 
     return router

@@ -1,4 +1,4 @@
-"""The routes about models: what is there, which one is selected, which version is active."""
+"""The routes that list models, select one, and pin a version."""
 
 from __future__ import annotations
 
@@ -31,40 +31,40 @@ if TYPE_CHECKING:
 
 _SWAP_SECONDS = 60
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is not text, or is nested too deep"},
-    404: {"model": Problem, "description": "No such model or version"},
-    409: {"model": Problem, "description": "It is there and does not answer"},
-    413: {"model": Problem, "description": "The body is over the limit on its size"},
-    415: {"model": Problem, "description": "A compressed body, which this route does not take"},
-    503: {"model": Problem, "description": "Not ready yet, or the state cannot be written"},
+    400: {"model": Problem, "description": "The body is not UTF-8, or is nested too deeply"},
+    404: {"model": Problem, "description": "The model or version does not exist"},
+    409: {"model": Problem, "description": "The model exists and is not available"},
+    413: {"model": Problem, "description": "The body is too large"},
+    415: {"model": Problem, "description": "This route does not accept compressed bodies"},
+    503: {"model": Problem, "description": "Not ready yet, or the state cannot be saved"},
 }
 
 
 def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
-    """Make the routes.
+    """Build the routes.
 
     Args:
-        repository: Where the models are.
-        state_file: Where selection and pins are kept.
+        repository: The models.
+        state_file: Stores the selection and the pins.
     """
     router = APIRouter(tags=["models"])
 
     listed = Document(lambda: Subject(repository.current()), ModelsDocument().encode)
     shown: Documents[Encoded] = Documents()
 
-    @router.get("/models", summary="Every model", response_model=ModelsView)
+    @router.get("/models", summary="List all models", response_model=ModelsView)
     async def list_models() -> DocumentResponse:
-        """List every model: its state, versions, features, classes and metrics."""
+        """Return every model with its state, versions, features, classes and metrics."""
         return DocumentResponse(await listed.get())
 
     @router.get(
         "/models/{name}",
-        summary="One model, with its contract",
+        summary="Show one model and its contract",
         response_model=ModelDetail,
         responses=_pick(404),
     )
     async def get_model(name: str) -> DocumentResponse:
-        """Show one model: the whole contract, the graph's signature, how it is served."""
+        """Return the contract of a model, the signature of its graph, and how it is served."""
 
         def current() -> Subject:
             snapshot = repository.current()
@@ -75,16 +75,16 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
 
     @router.post(
         "/select-model/",
-        summary="Choose the model that /predict/ uses",
+        summary="Select the model for /predict/",
         responses=_pick(404, 409, 415, 503),
     )
     async def select_model(
-        model: Annotated[str, Query(description="A live model.")],
+        model: Annotated[str, Query(description="A model that is ready.")],
         version: Annotated[
-            int | None, Query(ge=1, description="Only where it is not to be the active one.")
+            int | None, Query(ge=1, description="Leave it empty for the active version.")
         ] = None,
     ) -> SelectionResult:
-        """Select a model. It stays selected over restarts, and holds in every worker."""
+        """Select a model. The selection applies to all workers and survives restarts."""
         if version is not None:
             servable = await _within(repository.ensure(model, version))
         else:
@@ -103,7 +103,7 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         responses=_pick(400, 404, 409, 413, 415, 503),
     )
     async def set_active_version(name: str, change: ActiveChange) -> ActivationResult:
-        """Roll back to a version, or go back to following the highest good one."""
+        """Pin a version to roll back, or follow the highest admitted version again."""
         if change.version == "latest":
             repository.current().model(name)
             await state_file.change(lambda state: _pin(state, name, None))

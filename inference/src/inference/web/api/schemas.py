@@ -1,4 +1,4 @@
-"""What the model routes answer with: the response models that OpenAPI shows."""
+"""The request and response models of the model routes, for OpenAPI."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class VersionView(BaseModel):
 
     version: int
     state: StateName
-    reason: str | None = Field(description="Why it does not answer, or was refused.")
-    digest: str | None = Field(description="SHA-256 of what is served.")
+    reason: str | None = Field(description="Why it is not ready, or was quarantined.")
+    digest: str | None = Field(description="SHA-256 of the served file.")
 
 
 class Refusal(BaseModel):
-    """A version whose file was refused."""
+    """A quarantined version."""
 
     version: int
     reason: str
@@ -30,32 +30,34 @@ class ModelView(BaseModel):
 
     name: str
     state: StateName
-    reason: str | None = Field(description="Why nothing answers; null when something does.")
-    active_version: int | None = Field(description="What answers when no version is asked for.")
+    reason: str | None = Field(description="Why no version is ready; null if one is.")
+    active_version: int | None = Field(
+        description="The version that answers if a request names none."
+    )
     pinned_version: int | None
     loaded_versions: list[int]
     versions: list[VersionView]
     quarantined: list[Refusal]
     selected: bool = Field(description="Whether /predict/ uses it.")
     task: Literal["classification", "regression"] | None = Field(
-        description="Null for a file without contract."
+        description="Null for a file without a contract."
     )
     features: list[str] | None = Field(
-        description="In order; null when it takes tensors only. A model that would take over "
-        "64 KiB of the list has null there for features, classes and metrics, and its highest "
-        "versions only."
+        description="In order; null for a model that accepts tensors only. In the list of all "
+        "models, an entry above 64 KiB has null for features, classes and metrics, and lists only "
+        "the highest versions."
     )
     classes: list[str | int | float | bool] | None
     metrics: dict[str, Any] | None = Field(
-        description="On held-out data.", examples=[{"rows": 114, "accuracy": 0.991}]
+        description="Measured on held-out data.", examples=[{"rows": 114, "accuracy": 0.991}]
     )
 
 
 class ModelDetail(ModelView):
-    """One model, with its whole contract."""
+    """One model, with its contract."""
 
     contract: dict[str, Any] | None = Field(
-        description="Null for a file without contract.",
+        description="Null for a file without a contract.",
         examples=[{"contract_version": 1, "task": "classification"}],
     )
     signature: dict[str, Any] | None = Field(
@@ -63,12 +65,12 @@ class ModelDetail(ModelView):
         examples=[{"inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 4]}]}],
     )
     plan: dict[str, Any] | None = Field(
-        description="How it is served, and the costs behind it.", examples=[{"threads": 1}]
+        description="How the model is served, and its measured costs.", examples=[{"threads": 1}]
     )
 
 
 class IgnoredView(BaseModel):
-    """An entry of the models folder that is not taken for a model."""
+    """An entry of the models folder that is not a model."""
 
     path: str
     reason: str
@@ -78,11 +80,11 @@ class SelectionView(BaseModel):
     """The model that /predict/ uses."""
 
     model: str
-    version: int | None = Field(description="Null: whatever version is active.")
+    version: int | None = Field(description="Null for the active version.")
 
 
 class ModelsView(BaseModel):
-    """Every model."""
+    """All models."""
 
     models: list[ModelView]
     selected: SelectionView | None
@@ -90,7 +92,7 @@ class ModelsView(BaseModel):
 
 
 class SelectionResult(BaseModel):
-    """What was selected."""
+    """The new selection."""
 
     selected: SelectionView
     active_version: int = Field(description="The version that answers now.")
@@ -101,33 +103,33 @@ class ActiveChange(BaseModel):
     """The version to pin."""
 
     version: Annotated[int, Field(strict=True, ge=1)] | Literal["latest"] = Field(
-        description="A version in the models folder, or 'latest' for the highest good one.",
+        description="A version in the models folder, or 'latest' for the highest admitted one.",
         examples=["latest"],
     )
 
 
 class ActivationResult(BaseModel):
-    """What is active now."""
+    """The active version after the change."""
 
     model: str
-    active_version: int | None = Field(description="Null when no version is good.")
+    active_version: int | None = Field(description="Null if no version is admitted.")
     pinned_version: int | None
 
 
 class RowFault(BaseModel):
-    """What is wrong with one row."""
+    """An error in one row."""
 
-    row: int = Field(description="From 0.")
-    feature: str | None = Field(description="Null where the row as a whole is wrong.")
+    row: int = Field(description="Index of the row, from 0.")
+    feature: str | None = Field(description="Null if the row as a whole is invalid.")
     reason: str
 
 
 class Problem(BaseModel):
-    """A problem document, RFC 9457."""
+    """A problem document (RFC 9457)."""
 
     type: str = Field(examples=["about:blank"])
     title: str
     status: int
     detail: str
-    errors: list[RowFault] = Field(default=[], description="One entry per bad row and feature.")
-    total_errors: int = Field(default=0, description="How many there are, the unlisted included.")
+    errors: list[RowFault] = Field(default=[], description="One entry per invalid row and feature.")
+    total_errors: int = Field(default=0, description="Number of errors, listed or not.")

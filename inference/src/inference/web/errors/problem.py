@@ -43,7 +43,7 @@ def describe(error: Exception) -> dict[str, Any]:
             return _document(error.status_code, "Not answered", error.detail)
         case RequestValidationError():
             faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-            return _document(422, "The request does not fit the route", "; ".join(faults))
+            return _document(422, "Invalid request", "; ".join(faults))
         case _:
             logger.error("a request failed unexpectedly", exc_info=error)
             return _document(500, "Internal error", f"the service failed: {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of one model's answers."""
+"""The schemas of one model's responses in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-NUMBER: Schema = {"type": ["number", "null"]}  # null stands for a number that JSON cannot spell
-_LISTED = 500  # no page can show more
+NUMBER: Schema = {"type": ["number", "null"]}  # null stands for a number that JSON cannot represent
+_LISTED = 500  # more are unreadable on a page
 _SHOWN = 20
 
 
 def describe_answers(servable: Servable, name: str, schemas: Schema) -> None:
-    """Add the schemas of what a model answers to one row, to one record, and to a list."""
+    """Add the schemas of the responses to one row, to one record, and to a list."""
     members = _members(servable, name, schemas)
     required = list(members)
     schemas[f"{name}Prediction"] = make_object(members, required) | {
-        "description": f"What {servable.name} answers to one row."
+        "description": f"The prediction of {servable.name} for one row."
     }
     named = describe_head(servable.name, servable.version)
     schemas[f"{name}Answer"] = make_object(named | members, ["model", "version", *required]) | {
-        "description": f"What {servable.name} answers to one record."
+        "description": f"The response of {servable.name} to one record."
     }
     many = {"predictions": {"type": "array", "items": reference(f"{name}Prediction")}}
     schemas[f"{name}Answers"] = make_object(named | many, ["model", "version", "predictions"]) | {
-        "description": f"What {servable.name} answers to a list, in its order."
+        "description": f"The response of {servable.name} to a list, in the same order."
     }
 
 
 def describe_head(model: str, version: int) -> Schema:
-    """Describe what every answer begins with."""
+    """Describe the first members of every response."""
     return {
         "model": {"type": "string", "examples": [model]},
         "version": {"type": "integer", "examples": [version]},
@@ -47,7 +47,7 @@ def describe_head(model: str, version: int) -> Schema:
 
 
 def reference(name: str) -> Schema:
-    """Refer to a schema."""
+    """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -58,7 +58,7 @@ def make_object(properties: Schema, required: list[str]) -> Schema:
 
 
 def _members(servable: Servable, name: str, schemas: Schema) -> Schema:
-    """Describe the members of one prediction, all of which are there."""
+    """Describe the members of one prediction, all of which are required."""
     contract = servable.contract
     if contract is None:
         if not is_classifier(servable):
@@ -92,8 +92,8 @@ def _outputs(servable: Servable) -> Schema:
 
 
 def _table(name: str, what: str, schemas: Schema, keys: Sequence[str]) -> Schema:
-    """Describe numbers by name: a map, since what they are called is data and no code."""
-    listed = f": {', '.join(keys)}." if len(keys) <= _LISTED else f", of which are {len(keys):,}."
+    """Describe numbers by name: a map, because the names are data."""
+    listed = f": {', '.join(keys)}." if len(keys) <= _LISTED else f", {len(keys):,} in total."
     schemas[f"{name}{what}"] = {
         "type": "object",
         "description": ("By target" if what == "Values" else "By class") + listed,
@@ -110,6 +110,6 @@ def _label(contract: Contract) -> Schema:
     described: Schema = {"type": types[0] if len(types) == 1 else types}
     if len(classes) > _LISTED:
         return described | {"description": f"One of {len(classes):,} classes."}
-    if types in (["integer"], ["string"]):  # code generators know no other constants
+    if types in (["integer"], ["string"]):  # code generators support no other constants
         return described | enumerate_values(classes)
     return described | {"description": f"One of: {', '.join(map(str, classes))}."}

@@ -1,8 +1,8 @@
-"""The OpenAPI document, made anew when the snapshot or the operator's choices change.
+"""The OpenAPI document, rebuilt when the snapshot or the operator's choices change.
 
-FastAPI describes its own routes; this adds what only the live models can tell: the drop-down of
-``/select-model/``, and one typed entry per model with its features, units, ranges, categories and
-examples that run as they are.
+FastAPI describes its own routes. This module adds what depends on the live models: the drop-down of
+``/select-model/``, and one typed entry per model with features, units, ranges, categories and
+examples that you can execute unchanged.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-# No page can show more; the models for which there is no room share one entry.
+# No browser can show more. The remaining models share one entry.
 _MODELS_BYTES = 8 * 1024 * 1024
-_EXAMPLES = 20  # models whose examples the entry for any model has
+_EXAMPLES = 20  # models with an example in the entry for any model
 _OF_KNOWN = ("/models/{name}", "/models/{name}/active")
 _TAGS = {
-    "models": "Which models are live, selected and active",
-    "predict": "Ask a model",
-    "health": "For probes",
-    "open inference protocol": "For KServe's and Triton's clients",
+    "models": "Live, selected and active models",
+    "predict": "Predict with a model, from records or rows",
+    "health": "Liveness, readiness and metrics",
+    "open inference protocol": "For clients of KServe and Triton",
 }
 
 
 class _Piece(NamedTuple):
-    """A model's own entry, encoded.
+    """The encoded entry of one model.
 
     Attributes:
-        operation: Its operation.
-        schemas: The schemas that this refers to.
-        example: A record; empty where none is known.
+        operation: The operation.
+        schemas: The schemas that the operation refers to.
+        example: A record; empty if none is known.
     """
 
     operation: bytes
@@ -74,13 +74,13 @@ class _Piece(NamedTuple):
 
 
 class OpenApiDocument:
-    """The document that ``/openapi.json`` answers with.
+    """Serves ``/openapi.json``.
 
     Args:
-        app: FastAPI's app, which describes its own routes.
+        app: The app with all routes except the fast ones.
         repository: Where the live models are.
-        keyed: Whether keys are needed; who has none is told of no model.
-        proxies: Which proxies are believed.
+        keyed: Whether keys are required. A request without a key gets a document without models.
+        proxies: The trusted proxies.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class OpenApiDocument:
         self._document = Document(lambda: Subject(repository.current()), self._encode)
 
     def install(self) -> None:
-        """Answer ``/openapi.json`` in place of FastAPI, which would encode it in the loop."""
+        """Replace FastAPI's route, which would encode the document on the event loop."""
         routes = self._app.router.routes
         routes[:] = [r for r in routes if getattr(r, "path", None) != self._app.openapi_url]
 
@@ -120,7 +120,7 @@ class OpenApiDocument:
         return encoded(msgspec.json.encode(document))
 
     def _make(self, snapshot: Snapshot) -> Schema:
-        # FastAPI's part never changes, and takes fifty times as long as a copy of it.
+        # FastAPI's part never changes, and takes fifty times as long as copying it.
         app = self._app
         self._own = self._own or get_openapi(
             title=app.title, version=app.version, routes=app.routes
@@ -137,10 +137,10 @@ class OpenApiDocument:
         _offer_names(document, snapshot)
         examples = _examples(pieces)
         paths["/predict/"] = {"post": _predict_selected(snapshot, identifiers, schemas, examples)}
-        # To hold the places of the models' own entries, before the entries for any model.
+        # Placeholders, so that the models' entries come before the entry for any model.
         paths |= {path: {} for path in map(_path_of, pieces)}
         paths["/models/{name}/predict"] = {
-            "post": _predict_named("predict_by_name", "Ask any model", snapshot, examples)
+            "post": _predict_named("predict_by_name", "Predict with any model", snapshot, examples)
         }
         paths["/models/{name}/versions/{version}/predict"] = {
             "post": _predict_version(snapshot, examples)
@@ -160,7 +160,7 @@ class OpenApiDocument:
     def _choose_pieces(
         self, snapshot: Snapshot, identifiers: dict[str, Identifier]
     ) -> dict[str, _Piece]:
-        """Choose the models that have entries of their own: all, as far as there is room."""
+        """Return the models that get their own entry, until the document is full."""
         room, chosen = _MODELS_BYTES, {}
         for model, piece in self._pieces.of(snapshot, identifiers):
             if piece is None:
@@ -187,12 +187,12 @@ class OpenApiDocument:
 
 
 def operation_id(route: APIRoute) -> str:
-    """Name one of FastAPI's routes as a programmer would call it."""
+    """Return the operation id of one of FastAPI's routes."""
     return f"{route.name}_version" if "{model_version}" in route.path else route.name
 
 
 def _offer_names(document: Schema, snapshot: Snapshot) -> None:
-    """Turn the parameters that name models into drop-downs, and choose the first of each."""
+    """Turn the parameters that name models into drop-downs, with the first name as example."""
     known = list(snapshot.models)
     for path, item in document["paths"].items():
         for operation in item.values():
@@ -205,10 +205,10 @@ def _offer_names(document: Schema, snapshot: Snapshot) -> None:
 
 
 def _correct(paths: Schema) -> None:
-    """Say of our own routes that errors are problem documents, FastAPI's validation included."""
+    """Describe errors of our routes as problem documents, including FastAPI's validation."""
     for path, operations in paths.items():
         for operation in operations.values():
-            # FastAPI spells an optional parameter "integer or null", which Swagger shows clumsily.
+            # FastAPI declares an optional parameter as "integer or null", hard to read in Swagger.
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "version":
                     parameter["schema"] = {"type": "integer", "minimum": 1}
@@ -218,11 +218,11 @@ def _correct(paths: Schema) -> None:
                 if status >= "400":
                     response["content"] = PROBLEM if status != "422" else UNFIT
                     if status == "422":
-                        response["description"] = "The request does not fit the route"
+                        response["description"] = "Invalid request; the caller must fix it"
 
 
 def _examples(pieces: dict[str, _Piece]) -> dict[str, Schema]:
-    """Give a record of each of the first models."""
+    """Return a record of each of the first models."""
     found = {name: piece.example for name, piece in pieces.items() if piece.example}
     return {name: {"value": msgspec.Raw(found[name])} for name in list(found)[:_EXAMPLES]}
 
@@ -236,12 +236,12 @@ def _predict_selected(
     try:
         selected = snapshot.selected()
     except RookeryError as error:
-        told = f"Nothing to ask yet: {error}"
-        operation = describe_operation("predict", "Ask the selected model", told)
+        told = f"No model to predict with yet: {error}"
+        operation = describe_operation("predict", "Predict with the selected model", told)
         return _with_examples(operation, examples)
     training = describe_training(selected)
-    told = f"Selected is **{selected.name}**, version {selected.version}. {training}"
-    operation = describe_operation("predict", "Ask the selected model", told)
+    told = f"Selected model: **{selected.name}**, version {selected.version}. {training}"
+    operation = describe_operation("predict", "Predict with the selected model", told)
     if not selected.features:
         return operation
     is_active = selected is snapshot.models[selected.name].active
@@ -255,8 +255,8 @@ def _predict_selected(
 def _predict_named(
     operation_id: str, summary: str, snapshot: Snapshot, examples: dict[str, Schema]
 ) -> Schema:
-    """Describe the route that takes a model's name."""
-    told = "The body is a record of that model; the examples are named after the models."
+    """Describe a route with a model's name in its path."""
+    told = "Send a record of that model, or a list. Each example is named after its model."
     operation = describe_operation(operation_id, summary, told)
     name: Schema = {"name": "name", "in": "path", "required": True}
     offer_name(name, list(examples) or snapshot.ready_names, is_known=False)
@@ -271,7 +271,7 @@ def _with_examples(operation: Schema, examples: dict[str, Schema]) -> Schema:
 
 
 def _predict_version(snapshot: Snapshot, examples: dict[str, Schema]) -> Schema:
-    summary = "Ask one version of a model"
+    summary = "Predict with one version of a model"
     operation = _predict_named("predict_by_version", summary, snapshot, examples)
     first = next((snapshot.models[name].active for name in examples), None)
     operation["parameters"].append(
@@ -280,7 +280,7 @@ def _predict_version(snapshot: Snapshot, examples: dict[str, Schema]) -> Schema:
             "in": "path",
             "required": True,
             "schema": {"type": "integer", "minimum": 1},
-            "description": "A version that is kept loaded.",
+            "description": "A loaded version.",
             **({"example": first.version} if first is not None else {}),
         }
     )

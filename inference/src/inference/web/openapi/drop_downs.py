@@ -1,4 +1,4 @@
-"""Parameters that name a model: drop-downs in the page, one type in a generated client."""
+"""Parameters that name a model: drop-downs on the page, one type in a generated client."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Schema = dict[str, Any]
 
 
 def name_schemas(snapshot: Snapshot) -> Schema:
-    """Describe the names of the models that answer, and of all there are."""
+    """Describe the names of the models that are ready, and of all models."""
     return {
-        "ModelName": _names(snapshot.ready_names, "A model that answers."),
-        "KnownModelName": _names(list(snapshot.models), "A model, whether it answers or not."),
+        "ModelName": _names(snapshot.ready_names, "A model that is ready."),
+        "KnownModelName": _names(list(snapshot.models), "Any model, ready or not."),
     }
 
 
@@ -26,9 +26,9 @@ def offer_name(parameter: Schema, names: Sequence[str], *, is_known: bool = Fals
     """Turn a parameter into a drop-down.
 
     Args:
-        parameter: Names a model.
-        names: The first of them is chosen to begin with.
-        is_known: Whether models that do not answer are offered, too.
+        parameter: The parameter for the name of a model.
+        names: The first is preselected.
+        is_known: Whether to offer models that are not ready, too.
     """
     name = "KnownModelName" if is_known else "ModelName"
     parameter["schema"] = {"$ref": f"#/components/schemas/{name}"}

@@ -1,7 +1,7 @@
-"""Errors in the OpenAPI document: what each status means, and an error as it comes.
+"""Errors in the OpenAPI document: the meaning of each status, with an example.
 
-Statuses that are answered alike are one entry, ``4XX`` or ``5XX``, so that a generated client has
-one type for them.
+Statuses whose responses have the same schema share one entry, ``4XX`` or ``5XX``, so that a
+generated client has one type for them.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ UNFIT: Schema = {
     | {
         "example": {
             "type": "about:blank",
-            "title": "The request does not fit the route",
+            "title": "Invalid request",
             "status": 422,
             "detail": "query.model: Field required",
         }
     }
 }
 _PREDICT = {
-    "400": "Not JSON, or no rows",
-    "404": "No such model or version",
-    "409": "Nothing is selected, or the model does not answer",
-    "413": "Over the limit on bytes or rows",
-    "415": "Compressed otherwise than by gzip, deflate or zstd",
-    "422": "Some rows do not fit the model; names each row and feature",
+    "400": "The body is not JSON, or contains no rows",
+    "404": "The model or version does not exist",
+    "409": "No model is selected, or the model is not available",
+    "413": "Too many bytes or rows",
+    "415": "Unsupported compression; use gzip, deflate or zstd",
+    "422": "Some rows are invalid; the response lists each row and feature",
     "500": "The model failed",
-    "503": "The model is still being loaded, or too many requests wait",
-    "504": "The run took too long and was ended",
+    "503": "The model is still loading, or the service is overloaded",
+    "504": "The run exceeded its time limit",
 }
 _LIVE = "Live are: penguins."
 _KNOWN: dict[str, RookeryError] = {
@@ -64,8 +64,8 @@ def add_errors(operation: Schema, wrong: Schema | None = None) -> Schema:
     """Describe the errors of a predict route.
 
     Args:
-        operation: The route's.
-        wrong: What a body that does not fit is answered with, where it is known.
+        operation: The operation of the route.
+        wrong: The response to an invalid body, if known.
     """
     for status, description in _PREDICT.items():
         operation["responses"][status] = {"description": description, "content": PROBLEM}
@@ -76,7 +76,7 @@ def add_errors(operation: Schema, wrong: Schema | None = None) -> Schema:
 
 
 def merge_alike(operation: Schema) -> None:
-    """Make one entry of the statuses that are answered alike; to be called once, at the end."""
+    """Merge statuses with the same schema into one entry. Call it once, at the end."""
     responses: Schema = operation["responses"]
     for family in ("4", "5"):
         statuses = sorted(status for status in responses if status[0] == family)
@@ -99,13 +99,13 @@ def merge_alike(operation: Schema) -> None:
 
 
 def _form(response: Schema) -> str:
-    """Tell what a response looks like, whatever its examples."""
+    """Return a key that is equal for responses with the same schema."""
     content = response.get("content", {})
     return str([(media, described.get("schema")) for media, described in content.items()])
 
 
 def _exemplify(response: Schema, merged: Mapping[str, Schema]) -> None:
-    """Show errors as they come, in a response whose content is its own from now on."""
+    """Add examples of errors to a response, whose content is copied."""
     content = response.get("content") or {}
     if len(content) != 1:
         return

@@ -1,6 +1,6 @@
-"""Examples that run as they are: a model's golden rows with their answers, and an error.
+"""Examples that you can execute unchanged: golden samples with their responses, and an error.
 
-A row is shown only if the model's own reader takes it without a warning.
+A row is shown only if the model's reader accepts it without a warning.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ Examples = dict[str, Any]
 ONE, LIST, ROWS = "one record", "a list of records", "rows in feature order"
 _ROWS = 2
 _TRIED = 20  # golden samples
-_LONGEST_BYTES = 16 * 1024  # no page can show more
+_LONGEST_BYTES = 16 * 1024  # more is unreadable on a page
 
 
 class ModelExamples:
-    """One model's examples.
+    """The examples of one model.
 
     Args:
-        servable: It must have features.
+        servable: A model with features.
 
     Attributes:
-        requests: Bodies of its predict route, by what they are.
-        answers: What these are answered with; empty where nothing is known of that.
-        problem: What a wrong body is answered with.
+        requests: Bodies for its predict route, by kind.
+        answers: The responses to them; empty if unknown.
+        problem: The response to an invalid body.
     """
 
     def __init__(self, servable: Servable) -> None:
@@ -53,7 +53,7 @@ class ModelExamples:
         self.problem: dict[str, Any] | None = None
         try:
             self._find()
-        except Exception as error:  # noqa: BLE001 - one file must not cost all their description
+        except Exception as error:  # noqa: BLE001 - one file must not break the whole document
             told = fields("no_examples", model=servable.name, version=servable.version)
             kind = type(error).__name__
             _log.warning(
@@ -71,7 +71,7 @@ class ModelExamples:
             self.answers = self._answer(samples)
 
     def _choose(self) -> tuple[list[list[Scalar]], list[Sample]]:
-        """Choose two different rows, and their golden samples where they have them."""
+        """Return two different rows, and their golden samples if they have any."""
         contract = self._servable.contract
         samples: list[Sample] = []
         for sample in (contract.samples if contract else [])[:_TRIED]:
@@ -118,7 +118,7 @@ class ModelExamples:
         return _short({ONE: named | (predictions[0] or {}), LIST: many, ROWS: many})
 
     def _refuse(self, row: list[Scalar]) -> dict[str, Any] | None:
-        """Give the answer to a record whose first feature is of the wrong type."""
+        """Return the response to a record whose first feature has the wrong type."""
         first = self._features[0]
         wrong = 1.5 if first.kind == "category" else "long"
         record = self._record(row) | {first.name: wrong}
@@ -130,7 +130,7 @@ class ModelExamples:
 
 
 def _prediction(contract: Contract, sample: Sample, table: str) -> dict[str, Any] | None:
-    """Spell a golden sample's answer; ``None`` where the sample does not hold all of it."""
+    """Return the prediction of a golden sample; ``None`` if the sample is incomplete."""
     label = sample.label
     if contract.task == "regression":
         if contract.targets is None:
@@ -147,7 +147,7 @@ def _prediction(contract: Contract, sample: Sample, table: str) -> dict[str, Any
 
 
 def _other(feature: Feature) -> Scalar:
-    """Give another value than the feature's example, inside the training range."""
+    """Return a value other than the feature's example, inside the training range."""
     example = feature.example
     if isinstance(example, bool):
         return not example
@@ -161,5 +161,5 @@ def _other(feature: Feature) -> Scalar:
 
 
 def _short(examples: Examples) -> Examples:
-    """Leave out what is too long to be shown."""
+    """Omit examples that are too long to show."""
     return {k: v for k, v in examples.items() if len(msgspec.json.encode(v)) <= _LONGEST_BYTES}

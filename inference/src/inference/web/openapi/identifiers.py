@@ -1,8 +1,7 @@
-"""Models' names as programmers write them: what generated clients call classes and functions.
+"""Names of models in code: the classes and functions of generated clients.
 
-Generators change case and drop separators, each in its own way. Two models whose names differ by
-nothing else, such as ``a-b`` and ``a_b``, would overwrite each other's code, so the second is
-numbered.
+Generators change case and drop separators, each in its own way. Two models whose names differ only
+in these, such as ``a-b`` and ``a_b``, would overwrite each other's code, so the second is numbered.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 
 _ASCII_WORDS = re.compile(r"[A-Z0-9]+")
 _SEPARATORS = re.compile(r"[._-]+")
-# "predict_by_name" and "SelectedRecord" are there whatever models are.
+# "predict_by_name" and "SelectedRecord" always exist.
 _RESERVED = frozenset({"selected", "byname", "byversion"})
 
 
 class Identifier(NamedTuple):
-    """One model's name in code.
+    """The name of one model in code.
 
     Attributes:
         pascal: As part of a class's name, such as ``PenguinsForest``.
@@ -36,7 +35,7 @@ SELECTED = Identifier("Selected", "selected")
 
 
 def identify(names: Iterable[str]) -> dict[str, Identifier]:
-    """Give each model an identifier that no other has, whatever becomes of case and separators.
+    """Return a unique identifier for each model, regardless of case and separators.
 
     >>> identify(["penguins-forest", "penguins_forest", "3d"])["penguins_forest"]
     Identifier(pascal='PenguinsForest2', snake='penguins_forest_2')
@@ -59,10 +58,10 @@ def identify(names: Iterable[str]) -> dict[str, Identifier]:
 
 
 def name_constants(values: Sequence[str]) -> dict[str, list[str]]:
-    """Name the constants that stand for some texts, where generators would choose equal names.
+    """Name the constants for some strings, where generators would choose equal names.
 
     Returns:
-        The member of a schema that they know; none where the texts make good names themselves.
+        The schema member for generators; empty if the strings are good names themselves.
 
     >>> name_constants(["Adelie", "Gentoo"]), name_constants(["a b", "a-b", "3"])
     ({}, {'x-enum-varnames': ['A_B', 'A_B_2', 'VALUE_3']})
@@ -86,13 +85,13 @@ def name_constants(values: Sequence[str]) -> dict[str, list[str]]:
 
 
 def enumerate_values(values: list[Any]) -> dict[str, Any]:
-    """List values of one type, texts or integers, in a schema."""
+    """Return the enumeration of values of one type, strings or integers."""
     is_text = isinstance(values[0], str)
     return {"enum": values} | (name_constants(values) if is_text else {})
 
 
 def can_be_attributes(names: Sequence[str]) -> bool:
-    """Tell whether generators can make attributes of all names: no two differ by signs alone.
+    """Whether generators can make attributes of all names: no two differ only by punctuation.
 
     >>> can_be_attributes(["bill length (mm)", "Age", "age"]), can_be_attributes(["a/b", "a-b"])
     (True, False)

@@ -1,4 +1,4 @@
-"""A request of the protocol that a model answers as it is, for the OpenAPI document."""
+"""An example of an inference request that you can execute unchanged."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.model.signature import TensorSpec
 
-_LONGEST_BYTES = 16 * 1024  # no page can show more
+_LONGEST_BYTES = 16 * 1024  # more is unreadable on a page
 _MOST_VALUES = 2048
 
 
 def example_request(servable: Servable) -> dict[str, Any] | None:
-    """Spell a request of one row: a golden one, or the features' examples, or zeros.
+    """Return a request of one row: a golden sample, or the features' examples, or zeros.
 
     Returns:
-        ``None`` where it would be too long to be shown, or an input has no datatype.
+        ``None`` if it would be too long to show, or an input has no datatype.
     """
     specs = servable.signature.inputs
     feeds = _row(servable) or {spec.name: _zeros(spec) for spec in specs}

@@ -1,4 +1,4 @@
-"""What stands at the head of the document: what to do first, with models and without."""
+"""The introduction of the OpenAPI document: the first steps, with and without models."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ if TYPE_CHECKING:
     from inference.repository.snapshot import Snapshot
 
 _WITH_MODELS = """\
-Choose a model with **`POST /select-model/`** (its drop-down lists the live ones), then ask
-**`POST /predict/`**. Or ask a model by name: each has its own entry under *predict*, with its
-features and examples that run as they are.
+Select a model with **`POST /select-model/`** (the drop-down lists the live models), then predict
+with **`POST /predict/`**. Or predict with a model by name: each model has its own entry under
+*predict*, with its features and with examples that you can execute unchanged.
 
-Models appear, change and go without a restart, and this page follows by itself.
+Models appear, change and disappear without a restart. This page updates itself.
 """
 _WITHOUT_MODELS = """\
-**No model is live yet.** Do one of these; the model then appears on this page by itself:
+**No model is live yet.** Publish one in one of these ways. It then appears on this page:
 
 - In a notebook: `from exporter import publish`, then `publish(model, "my-model", X, y)`.
 - On the command line: `exporter publish model.joblib --name my-model --sample rows.csv`.
 - Copy any ONNX file into the models folder, as `my-model.onnx` or `my-model/1/model.onnx`.
 """
 _REFUSED = """
-Files are there that do not answer: **`GET /models`** says why.
+Some files were found and not admitted: **`GET /models`** states the reasons.
 """
 _WITHOUT_KEY = """\
-**This service needs a key.** Press *Authorize* and enter yours; the models then appear here.
+**This service requires an API key.** Press *Authorize* and enter your key. The models then appear.
 """
 
 
 def introduce(snapshot: Snapshot | None) -> str:
-    """Write the head for the models at one moment; ``None`` for who has shown no key."""
+    """Return the introduction. ``None`` is for a request without a key."""
     if snapshot is None:
         return _WITHOUT_KEY
     if snapshot.ready_names:

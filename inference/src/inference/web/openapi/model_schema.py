@@ -1,8 +1,7 @@
-"""What the OpenAPI document says of one model: its features, its answers, examples of both.
+"""One model in the OpenAPI document: its features, its responses, and examples of both.
 
-The schemas are named components, in forms that code generators can tell apart: what one record is
-answered with has a required member that what a list is answered with has not, and the other way
-round.
+The schemas are named components that code generators can tell apart: the responses to one record
+and to a list each have a required member that the other lacks.
 """
 
 from __future__ import annotations
@@ -29,33 +28,58 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-_UNUSED: Schema = {"description": "Not read by the model."}
-# No page can show more: a model of more features takes any body there, and longer lists of
-# categories or classes are left out.
+_UNUSED: Schema = {"description": "Ignored by the model."}
+# More is unreadable on a page: a model with more features is described with any body, and longer
+# lists of categories or classes are omitted.
 _DESCRIBED_FEATURES = 500
 _LISTED = 500
 _LONGEST_TUPLE = 30
 _ABOVE = "9000 is above 6300, the largest value seen in training"
 _KINDS = {"number": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
 _VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
+_TABLE: Schema = {"type": ["object", "null"], "additionalProperties": NUMBER}
+_BY_CLASS = _TABLE | {"examples": [{"Adelie": 0.98, "Gentoo": 0.02}]}
+# Of a prediction; which of them are present depends on the model.
+_MEMBERS: Schema = {
+    "label": {"type": ["string", "number", "boolean"], "description": "For a classifier."},
+    "probabilities": _BY_CLASS
+    | {"description": "By class; null if the model has no probabilities."},
+    "scores": _BY_CLASS | {"description": "By class, for a classifier without probabilities."},
+    "value": NUMBER | {"description": "For a regressor."},
+    "values": _TABLE
+    | {
+        "description": "By target, for a regressor with several targets.",
+        "examples": [{"y": 1}],
+    },
+    "outputs": {
+        "type": "object",
+        "description": "By name, for any other ONNX file.",
+        "examples": [{"output": [0.5]}],
+    },
+}
+_WARNING: Schema = {
+    "row": {"type": ["integer", "null"], "description": "From 0; null for all rows."},
+    "feature": {"type": ["string", "null"]},
+    "reason": {"type": "string"},
+}
 
 
 def describe_predict(servable: Servable, identifier: Identifier, schemas: Schema) -> Schema:
     """Describe the route of one model.
 
     Args:
-        servable: What answers.
-        identifier: Its name in code.
-        schemas: Where the schemas of its records and answers are put.
+        servable: The model.
+        identifier: The name of the model in code.
+        schemas: Receives the schemas of its records and responses.
     """
     operation = describe_operation(
-        f"predict_{identifier.snake}", f"Ask {servable.name}", describe_training(servable)
+        f"predict_{identifier.snake}", f"Predict with {servable.name}", describe_training(servable)
     )
     return complete(operation, servable, identifier, schemas)
 
 
 def describe_operation(operation_id: str, summary: str, description: str) -> Schema:
-    """Describe a predict route of which any model may be asked."""
+    """Describe a predict route for any model."""
     operation: Schema = {
         "tags": ["predict"],
         "summary": summary,
@@ -70,7 +94,7 @@ def describe_operation(operation_id: str, summary: str, description: str) -> Sch
 def complete(
     operation: Schema, servable: Servable, identifier: Identifier, schemas: Schema
 ) -> Schema:
-    """Describe what one model takes and answers in an operation that asks it."""
+    """Describe the records and responses of one model in an operation."""
     examples = ModelExamples(servable)
     name, features = identifier.pascal, servable.features or []
     if len(features) <= _DESCRIBED_FEATURES:
@@ -88,31 +112,11 @@ def complete(
 
 
 def any_schemas() -> Schema:
-    """Describe what any model takes and answers."""
-    table: Schema = {"type": ["object", "null"], "additionalProperties": NUMBER}
-    by_class = table | {"examples": [{"Adelie": 0.98, "Gentoo": 0.02}]}
-    members: Schema = {
-        "label": {"type": ["string", "number", "boolean"], "description": "Of a classifier."},
-        "probabilities": by_class | {"description": "By class; null where the model gives none."},
-        "scores": by_class | {"description": "By class, of a classifier without probabilities."},
-        "value": NUMBER | {"description": "Of a regressor."},
-        "values": table
-        | {"description": "By target, of a regressor on several targets.", "examples": [{"y": 1}]},
-        "outputs": {
-            "type": "object",
-            "description": "By name, of any other ONNX file.",
-            "examples": [{"output": [0.5]}],
-        },
-    }
-    one = make_object(describe_head("penguins", 1) | members, ["model", "version"])
-    prediction = make_object(members, [])
+    """Describe the records and responses of any model."""
+    head = describe_head("penguins", 1)
+    one = make_object(head | _MEMBERS, ["model", "version"])
     many = {"predictions": {"type": "array", "items": reference("Prediction")}}
-    example = {"row": 0, "feature": "body_mass_g", "reason": _ABOVE}
-    warning: Schema = {
-        "row": {"type": ["integer", "null"], "description": "From 0; null for all rows."},
-        "feature": {"type": ["string", "null"]},
-        "reason": {"type": "string"},
-    }
+    several = make_object(head | many, ["model", "version", "predictions"])
     return {
         "Record": {
             "type": "object",
@@ -125,25 +129,22 @@ def any_schemas() -> Schema:
             "description": "Values in the order of the features.",
             "items": _VALUE,
         },
-        "Prediction": prediction | {"description": "The answer to one row."},
-        "Answer": one | {"description": "The answer to one record."},
-        "Answers": make_object(
-            describe_head("penguins", 1) | many, ["model", "version", "predictions"]
-        )
-        | {"description": "The answers to a list, in its order."},
-        "RowWarning": make_object(warning, ["row", "feature", "reason"])
+        "Prediction": make_object(_MEMBERS, []) | {"description": "The prediction for one row."},
+        "Answer": one | {"description": "The response to one record."},
+        "Answers": several | {"description": "The response to a list, in the same order."},
+        "RowWarning": make_object(_WARNING, ["row", "feature", "reason"])
         | {
-            "description": "A value outside the training data; it is answered all the same.",
-            "examples": [example],
+            "description": "A value outside the training data. The model predicts anyway.",
+            "examples": [{"row": 0, "feature": "body_mass_g", "reason": _ABOVE}],
         },
     }
 
 
 def describe_training(servable: Servable) -> str:
-    """Tell where a model comes from, and how good it is."""
+    """Return the description of a model, and its metrics."""
     contract = servable.contract
     if contract is None:
-        return "This file has no contract: its features are positional, nothing is known of them."
+        return "This file has no contract. Its features have positions, but no names or ranges."
     metrics = contract.training.metrics
     description = (contract.training.description or "").strip()
     ended = not description or description.endswith((".", "!", "?"))
@@ -158,8 +159,8 @@ def describe_training(servable: Servable) -> str:
 def _request(name: str) -> Schema:
     """Describe a body: a record, or a list of records or rows.
 
-    One row without a list around it is answered, too. Generated clients could not tell it from a
-    list of rows, so it is not described.
+    The service also accepts one row without a list around it. That is not described, because
+    generated clients could not tell it from a list of rows.
     """
     record, row = reference(f"{name}Record"), reference(f"{name}Row")
     item = {"title": "A record or a row", "anyOf": [record, row]}
@@ -169,7 +170,7 @@ def _request(name: str) -> Schema:
 
 def _answers(*schemas: Schema) -> Schema:
     return {
-        "description": "The prediction; for a list of rows, one each",
+        "description": "The prediction; for a list, one per row",
         "content": {
             "application/json": {"schema": {"title": "One answer, or many", "anyOf": list(schemas)}}
         },
@@ -185,7 +186,7 @@ def _exemplify(described: Schema, examples: Schema) -> None:
 def _record(servable: Servable) -> Schema:
     features = servable.features or []
     unused = (servable.contract.unused or []) if servable.contract else []
-    told = {"type": "object", "description": f"A record of {servable.name}."}
+    told = {"type": "object", "description": f"A record for {servable.name}."}
     if not can_be_attributes([*(feature.name for feature in features), *unused]):
         names = ", ".join(feature.name for feature in features)
         told["description"] += f" Its features: {names}."
@@ -201,7 +202,7 @@ def _record(servable: Servable) -> Schema:
 
 
 def _row(features: Sequence[Feature]) -> Schema:
-    """Describe values in feature order: their types only, which the record describes by name."""
+    """Describe values in feature order, by type only; the record describes them by name."""
     types = [_type(feature) for feature in features]
     described: Schema = {
         "type": "array",
@@ -211,7 +212,7 @@ def _row(features: Sequence[Feature]) -> Schema:
     }
     if all(kind == types[0] for kind in types):
         return described | {"items": {"type": types[0]}}
-    if len(types) > _LONGEST_TUPLE:  # no page and no person can read more
+    if len(types) > _LONGEST_TUPLE:  # more is unreadable
         return described | {"items": _VALUE}
     return described | {"prefixItems": [{"type": kind} for kind in types]}
 
@@ -224,7 +225,7 @@ def _type(feature: Feature) -> str | list[str]:
 
 
 def _property(feature: Feature) -> Schema:
-    # The training range is told and not enforced: values outside are answered with a warning.
+    # The training range is documented and not enforced: values outside cause a warning.
     parts = [feature.description or "", f"in {feature.unit}" if feature.unit else ""]
     if feature.minimum is not None and feature.maximum is not None:
         parts.append(f"seen in training: {feature.minimum:g} to {feature.maximum:g}")

@@ -1,4 +1,4 @@
-"""Keys in the OpenAPI document: Swagger's Authorize button, and what a denied request is told."""
+"""API keys in the OpenAPI document: the Authorize button, and the responses to denied requests."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ Schema = dict[str, Any]
 
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key of this service."},
-    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "An API key of this service, in a header of its own.",
+    },
 }
 _FAST = ("/predict", "/predict/", "/infer")
-_TOLD = {
-    "401": "No key, or none that is known",
-    "403": "The key has not the scope",
-    "429": "The key has asked too often; Retry-After says when to ask again",
+_DENIALS = {
+    "401": "No API key, or an unknown one",
+    "403": "The API key lacks the required scope",
+    "429": "Rate limit exceeded; the header Retry-After says when to retry",
 }
 
 
 def add_keys(document: Schema) -> None:
-    """Describe keys, and which route needs which scope."""
+    """Describe keys and the scope that each route requires."""
     document["components"]["securitySchemes"] = _SCHEMES
     document["security"] = [{name: []} for name in _SCHEMES]
     for path, item in document["paths"].items():
@@ -31,7 +36,7 @@ def add_keys(document: Schema) -> None:
 
 
 def add_key(operation: Schema, method: str, path: str) -> None:
-    """Describe which scope one operation needs, and what a denied request is told."""
+    """Describe the scope that an operation requires, and the responses to denied requests."""
     required = (
         RequiredScope.PREDICT if path.endswith(_FAST) else required_scope(method.upper(), path)
     )
@@ -39,9 +44,9 @@ def add_key(operation: Schema, method: str, path: str) -> None:
         operation["security"] = []
         return
     content = ERROR if path.startswith("/v2") else PROBLEM
-    for status, description in _TOLD.items():
+    for status, description in _DENIALS.items():
         operation["responses"][status] = {"description": description, "content": content}
     if required is not RequiredScope.ANY_KEY:
-        told = operation.get("description", "")
-        scope = f"Needs a key with the scope `{required.value}`."
-        operation["description"] = f"{told}\n\n{scope}".strip()
+        text = operation.get("description", "")
+        scope = f"Requires an API key with scope `{required.value}`."
+        operation["description"] = f"{text}\n\n{scope}".strip()

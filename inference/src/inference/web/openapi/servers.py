@@ -1,4 +1,4 @@
-"""The OpenAPI document as clients behind a proxy need it: with the addresses that they know."""
+"""The OpenAPI document for clients behind a proxy, with the addresses that they use."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _KEPT = 8
 
 
 class Servers:
-    """Adds ``servers`` to a document; what was made last is kept.
+    """Adds ``servers`` to a document, and caches the result.
 
     Args:
-        proxies: Which proxies are believed.
+        proxies: The trusted proxies.
     """
 
     def __init__(self, proxies: Proxies) -> None:
@@ -31,7 +31,7 @@ class Servers:
         self._made: OrderedDict[tuple[str, ...], Encoded] = OrderedDict()
 
     async def locate(self, document: Encoded, scope: Scope) -> Encoded:
-        """Give the document for one client."""
+        """Return the document for one client."""
         urls = self._proxies.urls(scope)
         if not urls:
             return document

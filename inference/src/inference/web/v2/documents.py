@@ -1,4 +1,4 @@
-"""What the protocol's routes say of models: metadata, configuration, numbers."""
+"""The routes for metadata, configuration and statistics of models."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ if TYPE_CHECKING:
 
 MODEL = "/models/{model_name}"
 VERSION = MODEL + "/versions/{model_version}"
-_TOLD: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorView, "description": "The request is not what the protocol takes"},
-    404: {"model": ErrorView, "description": "No such model or version"},
-    413: {"model": ErrorView, "description": "Over the limit on bytes or rows"},
-    415: {"model": ErrorView, "description": "A compressed body, which this route does not take"},
-    500: {"model": ErrorView, "description": "The model, or the service, failed"},
-    503: {"model": ErrorView, "description": "It is there and does not answer, or cannot be kept"},
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorView, "description": "Invalid request; the caller must fix it"},
+    404: {"model": ErrorView, "description": "The model or version does not exist"},
+    413: {"model": ErrorView, "description": "Too many bytes or rows"},
+    415: {"model": ErrorView, "description": "This route does not accept compressed bodies"},
+    503: {
+        "model": ErrorView,
+        "description": "The model is not available, or the state cannot be saved",
+    },
 }
 
 
 def pick(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Give the responses of these statuses."""
-    return {status: _TOLD[status] for status in statuses}
+    """Return the descriptions of these statuses."""
+    return {status: _ERRORS[status] for status in statuses}
 
 
 def encode_names(subject: Subject) -> Encoded:
-    """Name every model that answers."""
+    """Encode the names of the models that are ready."""
     return encoded(msgspec.json.encode({"models": subject.thing.ready_names}))
 
 
@@ -62,7 +64,7 @@ def add_descriptions(
     repository: Repository,
     find: Callable[[str, str | None], Awaitable[Servable]],
 ) -> None:
-    """Add metadata and configuration."""
+    """Add the routes for metadata and configuration."""
     documents: Documents[Encoded] = Documents()
 
     async def document(
@@ -85,44 +87,44 @@ def add_descriptions(
 
     @router.get(
         VERSION,
-        summary="What one version takes and gives",
+        summary="Metadata of one version",
         response_model=ModelMetadata,
         responses=pick(404, 503),
     )
     @router.get(
         MODEL,
-        summary="What a model takes and gives",
+        summary="Metadata of a model",
         response_model=ModelMetadata,
         responses=pick(404, 503),
     )
     async def get_model_metadata(
         model_name: str, model_version: str | None = None
     ) -> DocumentResponse:
-        """Describe inputs, outputs and contract."""
+        """Return inputs, outputs and contract."""
         describe_it = _describe_whole if model_version is None else _describe_one
         return await document(describe_it, model_name, model_version)
 
     @router.get(
         VERSION + "/config",
-        summary="One version's configuration",
+        summary="Configuration of one version",
         response_model=ModelConfig,
         responses=pick(404, 503),
     )
     @router.get(
         MODEL + "/config",
-        summary="A model's configuration",
+        summary="Configuration of a model",
         response_model=ModelConfig,
         responses=pick(404, 503),
     )
     async def get_model_config(
         model_name: str, model_version: str | None = None
     ) -> DocumentResponse:
-        """Describe a model in the words of Triton's configuration."""
+        """Return the configuration in Triton's format."""
         return await document(describe.describe_config, model_name, model_version)
 
 
 def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder) -> None:
-    """Add numbers of all models, of one, and of one version."""
+    """Add the routes for statistics."""
 
     def now() -> Subject:
         recorder.latency.flush()
@@ -139,25 +141,25 @@ def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder
 
     numbers, everything = Document(now, collect), Document(now, encode_all)
 
-    @router.get("/models/stats", summary="Every model's numbers", response_model=StatisticsView)
+    @router.get("/models/stats", summary="Statistics of all models", response_model=StatisticsView)
     async def get_all_statistics() -> Response:
-        """Tell how many requests there were, and what they spent where."""
+        """Return request counts and the time spent in each phase."""
         return DocumentResponse(encoded(await everything.get()))
 
     @router.get(
         VERSION + "/stats",
-        summary="One version's numbers",
+        summary="Statistics of one version",
         response_model=StatisticsView,
         responses=pick(404, 503),
     )
     @router.get(
         MODEL + "/stats",
-        summary="A model's numbers",
+        summary="Statistics of a model",
         response_model=StatisticsView,
         responses=pick(404, 503),
     )
     async def get_model_statistics(model_name: str, model_version: str | None = None) -> Response:
-        """Tell how many requests there were, and what they spent where."""
+        """Return request counts and the time spent in each phase."""
         version = None if model_version is None else read_version(model_version)
         asked = list(describe.ready_versions(repository.current(), model_name, version))
         described = describe.describe_statistics(asked, await numbers.get())

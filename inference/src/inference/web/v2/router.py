@@ -1,4 +1,4 @@
-"""Every route under ``/v2`` but inference, which is :mod:`inference.web.fast.infer`."""
+"""All routes under ``/v2`` except inference, which is :mod:`inference.web.fast.infer`."""
 
 from __future__ import annotations
 
@@ -69,46 +69,50 @@ def oip_router(
     settings: Settings,
     readiness: Readiness,
 ) -> APIRouter:
-    """Make the routes.
+    """Build the routes.
 
     Args:
-        repository: Where the models are.
-        state_file: Where unloaded models are noted.
+        repository: The models.
+        state_file: Stores which models are unloaded.
         recorder: Adds up the numbers of every version.
-        settings: The limit on bodies.
-        readiness: Whether traffic may be sent here.
+        settings: Limits the size of bodies.
+        readiness: The readiness of the service.
     """
     router = APIRouter(prefix="/v2", tags=["open inference protocol"])
     _add_server(router, readiness)
-    add_statistics(router, repository, recorder)  # before "stats" is taken for a model's name
+    add_statistics(
+        router, repository, recorder
+    )  # before the route that would take "stats" for a model's name
     _add_models(router, repository)
     _add_repository(router, repository, state_file, settings.max_body_bytes)
     return router
 
 
 def _add_server(router: APIRouter, readiness: Readiness) -> None:
-    @router.get("", summary="What this server can do")
+    @router.get("", summary="Server metadata")
     async def get_server_metadata() -> ServerMetadata:
-        """Name the server and the extensions of the protocol that it implements."""
+        """Return name and version of the server, and the protocol extensions it supports."""
         return ServerMetadata(
             name=describe.SERVER_NAME,
             version=distribution_version("inference"),
             extensions=describe.EXTENSIONS,
         )
 
-    @router.get("/health/live", summary="Does the server live?")
+    @router.get("/health/live", summary="Server liveness")
     async def check_server_liveness() -> Live:
-        """Answer as long as the process lives."""
+        """Return 200 while the process is running."""
         return Live(live=True)
 
     @router.get(
         "/health/ready",
-        summary="Is the server ready for traffic?",
+        summary="Server readiness",
         response_model=ServerReady,
-        responses={503: {"model": ServerNotReady, "description": "Models are being examined"}},
+        responses={
+            503: {"model": ServerNotReady, "description": "The server is starting or stopping"}
+        },
     )
     async def check_server_readiness() -> ServerReady | Response:
-        """Answer 200 from when the models found at the start have been examined until it stops."""
+        """Return 200 once the models found at startup are examined, until shutdown begins."""
         if readiness.state == "ready":
             return ServerReady(ready=True, live=True)
         error = NotReadyError(readiness.reason)
@@ -121,32 +125,32 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
 
     names = Document(lambda: Subject(repository.current()), encode_names)
 
-    @router.get("/models", summary="The models that answer", response_model=ModelNames)
+    @router.get("/models", summary="List the models that are ready", response_model=ModelNames)
     async def list_ready_models() -> DocumentResponse:
-        """Name every model that answers."""
+        """Return the names of the models that are ready."""
         return DocumentResponse(await names.get())
 
     add_descriptions(router, repository, find)
     not_ready: dict[int | str, dict[str, Any]] = {
-        503: {"model": ModelNotReady, "description": "It is there and does not answer"}
+        503: {"model": ModelNotReady, "description": "The model exists and is not ready"}
     }
 
     @router.get(
         VERSION + "/ready",
-        summary="Does one version answer?",
+        summary="Readiness of one version",
         response_model=ModelReady,
         responses=pick(404) | not_ready,
     )
     @router.get(
         MODEL + "/ready",
-        summary="Does a model answer?",
+        summary="Readiness of a model",
         response_model=ModelReady,
         responses=pick(404) | not_ready,
     )
     async def check_model_readiness(
         model_name: str, model_version: str | None = None
     ) -> ModelReady | Response:
-        """Answer 200 when the model, or that version of it, answers."""
+        """Return 200 if the model, or the version, is ready."""
         try:
             await find(model_name, model_version)
         except (NotReadyError, ConflictError) as error:
@@ -167,56 +171,56 @@ def _add_repository(
 
     @router.post(
         "/repository/index",
-        summary="Everything that lies in the models folder",
+        summary="List the models folder",
         response_model=list[IndexEntry],
         responses=pick(400, 413, 415),
         openapi_extra=_body(IndexRequest),
     )
     async def list_repository(request: Request) -> DocumentResponse:
-        """List every version with its state, and why it does not answer."""
+        """Return every version with its state, and the reason if it is not ready."""
         asked = await _read(request, _Index, max_bytes)
         return DocumentResponse(await indexes[asked.ready].get())
 
     @router.post(
         "/repository/models/{model_name}/load",
-        summary="Put a model into service",
+        summary="Load a model",
         responses=pick(400, 404, 413, 415, 503),
         openapi_extra=_body(RepositoryRequest),
     )
     async def load_model(request: Request, model_name: str) -> Loaded:
-        """Load a model; answered when it answers. It stays loaded over restarts."""
+        """Load a model, and respond when it is ready. It stays loaded across restarts."""
         await _read(request, _Parameters, max_bytes)
         try:
             await switch.load_model(repository, state_file, model_name)
-        except ConflictError as error:  # to try again would not help, so it is no 503
+        except ConflictError as error:  # a retry would not help, so it is not 503
             raise RequestError(str(error)) from None
         return Loaded(name=model_name)
 
     @router.post(
         "/repository/models/{model_name}/unload",
-        summary="Take a model out of service",
+        summary="Unload a model",
         responses=pick(400, 404, 413, 415, 503),
         openapi_extra=_body(RepositoryRequest),
     )
     async def unload_model(request: Request, model_name: str) -> Unloaded:
-        """Unload a model. It stays unloaded over restarts, until it is loaded again."""
+        """Unload a model. It stays unloaded across restarts, until you load it again."""
         await _read(request, _Parameters, max_bytes)
         await switch.unload_model(repository, state_file, model_name)
         return Unloaded(name=model_name)
 
 
 async def _read(request: Request, kind: type[T], max_bytes: int) -> T:
-    """Read a body that may be missing, whatever its Content-Type says."""
+    """Read a body, which may be empty, of any Content-Type."""
     try:
         body = await read_body(request.scope["headers"], request.receive, max_bytes=max_bytes)
     except ClientGoneError:
-        raise RequestError("the request is not complete") from None
+        raise RequestError("the request is incomplete") from None
     if not body.strip():
         return kind()
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise RequestError(f"the body is not what this route takes: {error}") from None
+        raise RequestError(f"invalid body: {error}") from None
 
 
 def _body(model: type[IndexRequest | RepositoryRequest]) -> dict[str, Any]:

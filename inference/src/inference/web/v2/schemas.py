@@ -1,4 +1,4 @@
-"""What the protocol's routes answer with: the response models that OpenAPI shows.
+"""The response models of the protocol's routes, for OpenAPI.
 
 Source: https://github.com/kserve/open-inference-protocol, specification of the REST protocol, and
 Triton's extensions of it.
@@ -12,13 +12,13 @@ from pydantic import BaseModel, Field
 
 
 class ErrorView(BaseModel):
-    """Why there is no answer."""
+    """An error."""
 
     error: str
 
 
 class ServerMetadata(BaseModel):
-    """What this server is and can do."""
+    """Name, version and extensions of the server."""
 
     name: str
     version: str
@@ -26,7 +26,7 @@ class ServerMetadata(BaseModel):
 
 
 class Live(BaseModel):
-    """Whether the server lives."""
+    """Whether the server is alive."""
 
     live: bool
 
@@ -38,22 +38,22 @@ class ServerReady(Live):
 
 
 class ServerNotReady(ServerReady, ErrorView):
-    """The server lives and is not ready."""
+    """The server is alive and not ready."""
 
 
 class ModelReady(BaseModel):
-    """Whether a model answers."""
+    """Whether a model is ready."""
 
     name: str
     ready: bool
 
 
 class ModelNotReady(ModelReady, ErrorView):
-    """The model is there and does not answer."""
+    """The model exists and is not ready."""
 
 
 class ModelNames(BaseModel):
-    """The models that answer."""
+    """The names of the models that are ready."""
 
     models: list[str]
 
@@ -67,7 +67,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -75,14 +75,14 @@ class ModelMetadata(BaseModel):
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
     parameters: dict[str, Any] = Field(
-        description="The contract, where the file has one; and the outputs that are left out, "
-        "since the protocol has no datatype for them.",
+        description="The contract, if the file has one, and the outputs that are omitted because "
+        "the protocol has no datatype for them.",
         examples=[{}],
     )
 
 
 class TensorConfig(BaseModel):
-    """One input or output, in the words of Triton's configuration."""
+    """One input or output, in Triton's format."""
 
     name: str
     data_type: str
@@ -90,28 +90,28 @@ class TensorConfig(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """Triton's configuration of a model, as far as it has a meaning here."""
+    """The configuration of a model in Triton's format."""
 
     name: str
     platform: str
     backend: str
     default_model_filename: str
     version_policy: dict[str, Any] = Field(examples=[{"specific": {"versions": [1]}}])
-    max_batch_size: int = Field(description="0: the dimensions hold the batch's.")
+    max_batch_size: int = Field(description="0: the dimensions include the batch.")
     input: list[TensorConfig]
     output: list[TensorConfig]
     parameters: dict[str, Any] = Field(examples=[{}])
 
 
 class DurationView(BaseModel):
-    """How often, and nanoseconds in all."""
+    """A count, and the total time in nanoseconds."""
 
     count: int
     ns: int
 
 
 class InferenceStatistics(BaseModel):
-    """Requests and what they spent where."""
+    """Request counts and the time spent in each phase."""
 
     success: DurationView
     fail: DurationView
@@ -120,11 +120,11 @@ class InferenceStatistics(BaseModel):
     compute_infer: DurationView
     compute_output: DurationView
     cache_hit: DurationView = Field(description="Always 0: nothing is cached.")
-    cache_miss: DurationView = Field(description="Always 0, likewise.")
+    cache_miss: DurationView = Field(description="Always 0: nothing is cached.")
 
 
 class BatchStatistics(BaseModel):
-    """Runs of one size."""
+    """Runs with one batch size."""
 
     batch_size: int
     compute_input: DurationView
@@ -133,27 +133,27 @@ class BatchStatistics(BaseModel):
 
 
 class ModelStatisticsView(BaseModel):
-    """The numbers of one version of a model."""
+    """Statistics of one version of a model."""
 
     name: str
     version: str
-    last_inference: int = Field(description="Milliseconds since the epoch; 0 for never.")
-    inference_count: int = Field(description="Rows answered.")
-    execution_count: int = Field(description="Runs; fewer than requests where these were batched.")
+    last_inference: int = Field(description="Milliseconds since the Unix epoch; 0 if never.")
+    inference_count: int = Field(description="Predicted rows.")
+    execution_count: int = Field(description="Runs of the model; fewer than requests if batched.")
     inference_stats: InferenceStatistics
     batch_stats: list[BatchStatistics]
 
 
 class StatisticsView(BaseModel):
-    """The numbers of every version asked for."""
+    """Statistics of the requested versions."""
 
     model_stats: list[ModelStatisticsView]
 
 
 class IndexRequest(BaseModel):
-    """What the index shall list; an empty body lists everything."""
+    """What to list. An empty body lists everything."""
 
-    ready: bool = Field(default=False, description="Only what answers.")
+    ready: bool = Field(default=False, description="List only what is ready.")
 
 
 class IndexEntry(BaseModel):
@@ -162,11 +162,11 @@ class IndexEntry(BaseModel):
     name: str
     version: str
     state: Literal["UNKNOWN", "READY", "UNAVAILABLE", "LOADING", "UNLOADING"]
-    reason: str = Field(description="Why it does not answer; empty when it does.")
+    reason: str = Field(description="Why it is not ready; empty if it is ready.")
 
 
 class RepositoryRequest(BaseModel):
-    """Parameters of a load or an unload; none of them means anything here."""
+    """Parameters of a load or unload. They are ignored."""
 
     parameters: dict[str, Any] = Field(default={}, examples=[{}])
 
