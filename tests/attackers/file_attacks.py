@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from attackers.attacks import attack
-from support.models.artifacts import endless, greedy, message, penguins
+from support.models.artifacts import message, penguins
+from support.models.hostile_models import endless, greedy
 
 if TYPE_CHECKING:
     from pathlib import Path

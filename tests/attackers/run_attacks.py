@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attackers.attacks import attack
-from support.models.artifacts import FLOAT, INT64, busy, graph, model, node, value
+from support.models.artifacts import FLOAT, INT64, graph, model, node, value
+from support.models.hostile_models import busy
 
 if TYPE_CHECKING:
     from attackers.target import Target

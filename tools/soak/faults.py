@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from soak.expected import BLOCKS
 from soak.site import answered_by, freeze
-from support.models.artifacts import endless, greedy, penguins
+from support.models.artifacts import penguins
+from support.models.hostile_models import endless, greedy
 from support.service.process import eventually
 from support.service.raw_http import Raw, request
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from support.models.artifacts import endless, greedy, message, model, penguins, with_external_data
+from support.models.artifacts import message, model, penguins
+from support.models.hostile_models import endless, greedy, with_external_data
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:

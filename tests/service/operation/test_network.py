@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.models.artifacts import endless, penguins
+from support.models.artifacts import penguins
+from support.models.hostile_models import endless
 from support.project import FIXTURES
 from support.service.process import Service, eventually
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.models.artifacts import MEASUREMENTS, endless, penguins
+from support.models.artifacts import MEASUREMENTS, penguins
+from support.models.hostile_models import endless
 from support.project import FIXTURES
 from support.service.process import Service, eventually
 

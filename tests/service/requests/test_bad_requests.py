@@ -9,7 +9,6 @@ import pytest
 
 from support.models.artifacts import (
     MEASUREMENTS,
-    endless,
     graph,
     images,
     mixed,
@@ -18,6 +17,7 @@ from support.models.artifacts import (
     penguins,
     value,
 )
+from support.models.hostile_models import endless
 from support.openapi_answers import statuses
 from support.service.process import Service
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.models.artifacts import MEASUREMENTS, busy, penguins
+from support.models.artifacts import MEASUREMENTS, penguins
+from support.models.hostile_models import busy
 from support.service.process import eventually
 from support.service.raw_http import Raw, request
 

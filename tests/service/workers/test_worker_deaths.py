@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.models.artifacts import endless, penguins
+from support.models.artifacts import penguins
+from support.models.hostile_models import endless
 from support.service.process import Service, children, descendants, eventually
 from support.service.raw_http import request
 from support.service.workers import (

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from inference.model.contract_codec import METADATA_KEY
-from support.models import artifacts
+from support.models import artifacts, hostile_models
 from support.models.mutation import Mutator
 from support.project import FIXTURES
 
@@ -166,11 +166,11 @@ def _metadata(chance: random.Random, model: Any) -> None:
 
 
 def _greedy(*_: object) -> bytes:
-    return artifacts.greedy()
+    return hostile_models.greedy()
 
 
 def _endless(*_: object) -> bytes:
-    return artifacts.endless()
+    return hostile_models.endless()
 
 
 _KINDS: dict[str, Callable[..., bytes]] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from support.models.artifacts import MEASUREMENTS, busy, penguins
+from support.models.artifacts import MEASUREMENTS, penguins
+from support.models.hostile_models import busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

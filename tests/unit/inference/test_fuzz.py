@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import struct
 import sys
-import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,7 @@ from inference.model.features import check_against
 from inference.model.graph.onnx_file import read_metadata
 from inference.model.inputs import Columns
 from inference.model.servable import Servable
-from inference.model.signature import Signature, TensorSpec
+from inference.model.signature import Signature
 from inference.model.signing import (
     SIGNATURE_BYTES,
     FileSignature,
@@ -35,70 +33,19 @@ from inference.model.signing import (
 from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
 from inference.web.message.compression import decompress
-from support.amount import amount
-from support.models import artifacts
-from support.models.mutation import Mutator
+from support.fuzzing import INPUTS, fuzz
+from support.models import artifacts, hostile_models
+from support.row_bodies import MIXED, PENGUIN
+from support.signatures import spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from inference.model.contract import Contract
 
-INPUTS = amount("FUZZ_INPUTS", 10_000)
-SLOWEST_SECONDS = 5.0
 MAX_ROWS = 50
 
 pytestmark = pytest.mark.timeout(60 + INPUTS // 100)
-
-_PARTICULARS = re.compile(r"'[^']*'|[\d.]+|\[[^]]*\]")
-
-
-def fuzz(
-    decode: Callable[[bytes], object],
-    corpus: Sequence[bytes],
-    refusal: type[Exception],
-    words: Sequence[bytes] = (),
-) -> str:
-    """Try so many inputs, and tell how they were answered.
-
-    Args:
-        decode: Raises nothing but the refusal; asserts what it has to.
-        corpus: What it takes.
-        refusal: The branch of the tree that it may raise.
-        words: What its inputs are made of.
-    """
-    mutator, taken, slowest = Mutator(corpus, words), 0, 0.0
-    for data in corpus:
-        decode(data)
-    for _ in range(INPUTS):
-        data = mutator.make()
-        references = sys.getrefcount(data)
-        begin = time.perf_counter()
-        try:
-            reported = f"taken, {type(decode(data)).__name__}"
-            taken += 1
-        except refusal as error:
-            reported = _told(error)
-        except Exception as error:
-            error.add_note(f"the input: {data[:2000]!r}")
-            raise
-        slowest = max(slowest, time.perf_counter() - begin)
-        assert slowest < SLOWEST_SECONDS, data[:2000]
-        # An error that is part of a cycle would hold the input until the collector runs.
-        assert sys.getrefcount(data) == references, (reported, data[:2000])
-        mutator.learn(data, reported)
-    return (
-        f"{INPUTS} inputs, {taken} taken, {mutator.outcomes} outcomes, "
-        f"slowest {slowest * 1e3:.0f} ms\n"
-    )
-
-
-def _told(error: Exception) -> str:
-    """Give what a refusal says, without the particulars; it has to be short, and JSON."""
-    text = str(error)
-    msgspec.json.encode(text)
-    assert len(text) < 10_000, text
-    return f"{type(error).__name__} {_PARTICULARS.sub('', text)[:80]}"
 
 
 @pytest.fixture
@@ -114,13 +61,10 @@ def tell(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
 
 # -- rows ------------------------------------------------------------------------------------------
 
-_PENGUIN = dict(zip(artifacts.MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
-_MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
-
 
 @pytest.mark.parametrize(
     ("content", "record"),
-    [(artifacts.penguins(), _PENGUIN), (artifacts.mixed(), _MIXED)],
+    [(artifacts.penguins(), PENGUIN), (artifacts.mixed(), MIXED)],
     ids=["matrix", "columns"],
 )
 def test_rows_become_arrays_of_the_right_type_or_are_refused(
@@ -147,17 +91,13 @@ def test_rows_become_arrays_of_the_right_type_or_are_refused(
 # -- tensors ---------------------------------------------------------------------------------------
 
 
-def _spec(name: str, element: str, *shape: int) -> TensorSpec:
-    return TensorSpec.from_onnx(name, f"tensor({element})", list(shape))
-
-
 _SIGNATURE = Signature(
-    inputs=(_spec("x", "float", -1, 2), _spec("s", "string", -1), _spec("h", "float16", 1)),
-    outputs=(_spec("y", "float", -1, 2), _spec("t", "string", -1)),
+    inputs=(spec("x", "float", -1, 2), spec("s", "string", -1), spec("h", "float16", 1)),
+    outputs=(spec("y", "float", -1, 2), spec("t", "string", -1)),
 )
-_INTEGER = Signature((_spec("i", "int64", -1, 3),), (_spec("o", "int64", -1, 3),))
-_BOOL = Signature((_spec("b", "bool"),), (_spec("o", "bool"),))
-_WORDS = Signature((_spec("w", "string", -1),), (_spec("o", "string", -1),))
+_INTEGER = Signature((spec("i", "int64", -1, 3),), (spec("o", "int64", -1, 3),))
+_BOOL = Signature((spec("b", "bool"),), (spec("o", "bool"),))
+_WORDS = Signature((spec("w", "string", -1),), (spec("o", "string", -1),))
 _TENSOR_WORDS = [
     *(b'"FP32"', b'"INT64"', b'"BYTES"', b'"FP16"', b'"BOOL"', b'"UINT8"', b'"classification":1'),
     *(b'"binary_data_size":8', b'"binary_data_output":true', b'"shared_memory_region":"r"'),
@@ -172,12 +112,12 @@ def _strings(*values: bytes) -> bytes:
 def _ask(signature: Signature, data: bytes, json_bytes: int | None) -> object:
     query = read_request(signature, data, json_bytes, max_rows=MAX_ROWS)
     assert query.rows <= MAX_ROWS
-    assert query.feeds.keys() == {spec.name for spec in signature.inputs}
-    for spec in signature.inputs:
-        feed = query.feeds[spec.name]
-        assert feed.dtype == spec.dtype
-        if spec.shape:
-            fits = [d in (-1, n) for d, n in zip(spec.shape, feed.shape, strict=True)]
+    assert query.feeds.keys() == {known.name for known in signature.inputs}
+    for known in signature.inputs:
+        feed = query.feeds[known.name]
+        assert feed.dtype == known.dtype
+        if known.shape:
+            fits = [d in (-1, n) for d, n in zip(known.shape, feed.shape, strict=True)]
             assert all(fits)
         assert feed.dtype.kind != "O" or all(isinstance(v, str) for v in feed.reshape(-1))
     assert query.outputs
@@ -327,7 +267,7 @@ def test_files_are_models_or_refused(tell: Callable[[str], None]) -> None:
     corpus = [
         artifacts.penguins(),
         artifacts.mixed(),
-        artifacts.endless(),
+        hostile_models.endless(),
         artifacts.model(artifacts.graph([], [], [], [artifacts.tensor("t", [1.0])]), {"a": "b"}),
     ]
 
@@ -336,10 +276,11 @@ def test_files_are_models_or_refused(tell: Callable[[str], None]) -> None:
         msgspec.json.encode(metadata)
         return metadata
 
-    tell(fuzz(decode, corpus, ArtifactError, [artifacts.external_tensor("t"), b"\x7a", b"\x3a"]))
+    words = [hostile_models.external_tensor("t"), b"\x7a", b"\x3a"]
+    tell(fuzz(decode, corpus, ArtifactError, words))
 
 
-def test_no_end_of_a_file_passes_for_a_seal_but_a_seal(tell: Callable[[str], None]) -> None:
+def test_only_a_signature_at_the_end_of_a_file_is_read_as_one(tell: Callable[[str], None]) -> None:
     whole = append_signature(b"content", FileSignature("0" * 16, bytes(range(64))))
 
     def decode(data: bytes) -> object:

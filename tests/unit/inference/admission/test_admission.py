@@ -11,7 +11,7 @@ import pytest
 
 from inference.admission.admission import Limits, examine, examine_aside, explain, read_aside
 from inference.admission.files.contents import read_contents
-from support.models import artifacts
+from support.models import artifacts, hostile_models
 from support.project import FIXTURES
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_what_scikit_learns_converter_writes_is_admitted(fixture: Path) -> None:
         (bytes(range(256)) * 20, "not an ONNX model"),
         (artifacts.penguins()[:-100], "truncated"),
         (artifacts.penguins(wrong=True), "golden sample 0 is answered"),
-        (artifacts.with_external_data(), "external data is refused"),
+        (hostile_models.with_external_data(), "external data is refused"),
         (
             artifacts.model(artifacts.classifier_graph([0, 1]), {"rookery.contract": "{"}),
             "contract",
@@ -89,7 +89,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 def test_an_artifact_that_never_ends_is_refused_in_time(path: Path) -> None:
     begin = time.monotonic()
-    report = report_of(path, artifacts.endless(), Limits(seconds=2))
+    report = report_of(path, hostile_models.endless(), Limits(seconds=2))
     assert time.monotonic() - begin < 10
     assert not report.admitted
     assert "INFERENCE_ADMISSION_TIMEOUT_SECONDS" in report.reason
@@ -98,13 +98,13 @@ def test_an_artifact_that_never_ends_is_refused_in_time(path: Path) -> None:
 
 def test_an_artifact_that_eats_memory_is_refused(path: Path) -> None:
     """The processes that serve have no limit of their own, so it must not reach them."""
-    report = report_of(path, artifacts.greedy())
+    report = report_of(path, hostile_models.greedy())
     assert not report.admitted
     assert "memory" in report.reason
 
 
 def test_a_cancelled_examination_ends_its_child(path: Path) -> None:
-    path.write_bytes(artifacts.endless())
+    path.write_bytes(hostile_models.endless())
 
     async def cancel() -> float:
         contents = await read_aside(path)
@@ -120,7 +120,7 @@ def test_a_cancelled_examination_ends_its_child(path: Path) -> None:
 
 
 def test_an_examination_aside_is_bounded_in_time(path: Path) -> None:
-    path.write_bytes(artifacts.endless())
+    path.write_bytes(hostile_models.endless())
     with read_contents(path, 10_000) as contents:
         report = asyncio.run(examine_aside(contents, Limits(seconds=1)))
     assert "INFERENCE_ADMISSION_TIMEOUT_SECONDS" in report.reason
@@ -164,7 +164,7 @@ def test_a_limit_on_address_space_bounds_examinations_and_is_named(tmp_path: Pat
     """A hard ``ulimit -v`` below what an examination may take is no model's fault."""
     good, greedy = tmp_path / "good.onnx", tmp_path / "greedy.onnx"
     good.write_bytes(artifacts.penguins())
-    greedy.write_bytes(artifacts.greedy())
+    greedy.write_bytes(hostile_models.greedy())
     done = subprocess.run(
         [sys.executable, "-c", _UNDER_A_LIMIT, str(good), str(greedy)],
         capture_output=True,

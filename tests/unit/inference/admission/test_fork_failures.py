@@ -21,7 +21,7 @@ from support.forked_processes import (
     is_alive,
     monitor_and_examiner,
 )
-from support.models import artifacts
+from support.models import hostile_models
 from support.models.artifacts import penguins
 from support.service.process import eventually
 
@@ -98,7 +98,7 @@ def test_a_process_that_cannot_be_begun_costs_the_fork_server_nothing(
 
 
 def test_whatever_it_has_begun_ends_with_it(path: Path) -> None:
-    path.write_bytes(artifacts.endless())
+    path.write_bytes(hostile_models.endless())
     server = ForkServer(load_trial)
 
     async def close() -> None:

@@ -24,7 +24,7 @@ from support.forked_processes import (
     monitor_and_examiner,
     read_and_examine,
 )
-from support.models import artifacts
+from support.models import hostile_models
 from support.models.artifacts import penguins
 from support.project import FIXTURES
 from support.service.process import eventually
@@ -54,10 +54,10 @@ def test_it_reports_what_a_fresh_process_does(forks: ForkServer, file: Path) -> 
         (b"no model", Limits(), "not an ONNX model"),
         (penguins()[:800], Limits(), "truncated"),
         (penguins(wrong=True), Limits(), "golden sample"),
-        (artifacts.with_external_data(), Limits(), "external data"),
-        (artifacts.greedy(), Limits(), "memory"),
-        (artifacts.endless(), Limits(seconds=1), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
-        (artifacts.endless(), Limits(seconds=0.3), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
+        (hostile_models.with_external_data(), Limits(), "external data"),
+        (hostile_models.greedy(), Limits(), "memory"),
+        (hostile_models.endless(), Limits(seconds=1), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
+        (hostile_models.endless(), Limits(seconds=0.3), "INFERENCE_ADMISSION_TIMEOUT_SECONDS"),
     ],
 )
 def test_it_refuses_with_the_reason(
@@ -83,7 +83,7 @@ def test_examinations_run_side_by_side(forks: ForkServer, tmp_path: Path) -> Non
         (tmp_path / f"{number}.onnx").write_bytes(penguins(number))
 
     async def ask_all() -> list[Report]:
-        (tmp_path / "endless.onnx").write_bytes(artifacts.endless())
+        (tmp_path / "endless.onnx").write_bytes(hostile_models.endless())
         files = [tmp_path / "endless.onnx", *(tmp_path / f"{n}.onnx" for n in range(4))]
         limits = Limits(seconds=5)
         return await asyncio.gather(*(read_and_examine(forks, f, limits) for f in files))
@@ -95,7 +95,7 @@ def test_examinations_run_side_by_side(forks: ForkServer, tmp_path: Path) -> Non
 
 
 def test_a_cancelled_examination_ends_its_processes(forks: ForkServer, path: Path) -> None:
-    path.write_bytes(artifacts.endless())
+    path.write_bytes(hostile_models.endless())
 
     async def cancel() -> None:
         task = asyncio.create_task(read_and_examine(forks, path, Limits(seconds=60)))
@@ -112,7 +112,7 @@ def test_a_cancelled_examination_ends_its_processes(forks: ForkServer, path: Pat
 def test_a_killed_process_costs_one_examination_at_most(
     forks: ForkServer, path: Path, whom: str
 ) -> None:
-    path.write_bytes(artifacts.endless())
+    path.write_bytes(hostile_models.endless())
 
     async def kill() -> Report:
         task = asyncio.create_task(read_and_examine(forks, path, Limits(seconds=3)))
@@ -168,7 +168,7 @@ def test_the_examiner_inherits_nothing_that_is_open(path: Path) -> None:
 
 
 def test_a_stopped_monitor_is_ended_when_its_time_is_over(forks: ForkServer, path: Path) -> None:
-    path.write_bytes(artifacts.endless())
+    path.write_bytes(hostile_models.endless())
 
     async def stop() -> Report:
         with await forks.read(path, Limits()) as contents:

@@ -4,17 +4,8 @@ import pytest
 
 from inference.errors import ArtifactError
 from inference.model.graph.onnx_file import read_metadata
-from support.models.artifacts import (
-    attribute,
-    external_tensor,
-    graph,
-    message,
-    model,
-    node,
-    penguins,
-    value,
-    with_external_data,
-)
+from support.models.artifacts import attribute, graph, message, model, node, penguins, value
+from support.models.hostile_models import external_tensor, with_external_data
 from support.project import FIXTURES
 
 STOLEN = external_tensor("stolen")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from typing import Any
 
 import numpy as np
@@ -12,41 +11,18 @@ from inference.errors import RequestError, RowsError, TooLargeError
 from inference.model.contract import Feature
 from inference.model.servable import Servable
 from inference.serving.rows.reader import RowReader
-from inference.serving.rows.row_errors import MAX_FAULTS
 from support.models.artifacts import (
-    MEASUREMENTS,
     SPECIES,
     classifier_graph,
     contract,
     graph,
-    mixed,
     node,
-    penguins,
     value,
     with_contract,
 )
+from support.row_bodies import MIXED, PENGUIN, faults
 
-MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
 NAMES = list(MIXED)
-PENGUIN = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
-
-
-@pytest.fixture(scope="module")
-def of_penguins() -> RowReader:
-    return RowReader(Servable.load("penguins", 1, penguins()), max_rows=5)
-
-
-@pytest.fixture(scope="module")
-def of_mixed() -> RowReader:
-    return RowReader(Servable.load("mixed", 1, mixed()), max_rows=100_000)
-
-
-def faults(reader: RowReader, document: Any) -> list[tuple[int, str | None, str]]:
-    body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    with pytest.raises(RowsError) as caught:
-        reader.read(body)
-    assert caught.value.total >= len(caught.value.faults)
-    return [(fault.row, fault.feature, fault.reason) for fault in caught.value.faults]
 
 
 @pytest.mark.parametrize(
@@ -144,103 +120,6 @@ def test_more_rows_than_the_limit_are_too_large(of_penguins: RowReader) -> None:
             of_penguins.read(json.dumps([item] * 6).encode())
 
 
-@pytest.mark.parametrize(
-    ("changed", "feature", "reason"),
-    [
-        ({"mass": "3.5"}, "mass", "expected a number, got the string '3.5'"),
-        ({"mass": True}, "mass", "expected a number, got the boolean true"),
-        ({"mass": [3.5]}, "mass", "expected a number, got a list"),
-        ({"mass": {}}, "mass", "expected a number, got an object"),
-        ({"mass": float("nan")}, "mass", "NaN is not a finite number; send null"),
-        ({"mass": float("-inf")}, "mass", "-Infinity is not a finite number"),
-        ({"mass": 1e39}, "mass", "1e+39 is out of the range of float32"),
-        ({"mass": 10**39}, "mass", "out of the range of float32"),
-        ({"mass": 10**400}, "mass", "not a finite number"),
-        ({"age": 4.5}, "age", "expected an integer, got the number 4.5"),
-        ({"age": "4"}, "age", "expected an integer, got the string '4'"),
-        ({"age": False}, "age", "expected an integer, got the boolean false"),
-        ({"age": 2**31}, "age", "out of the range of int32"),
-        ({"age": -(2**70)}, "age", "out of the range of int32"),
-        ({"age": 10**40}, "age", "out of the range of int32"),
-        ({"age": 1e300}, "age", "out of the range of int32"),
-        ({"age": None}, "age", "null is not allowed"),
-        ({"wild": 1}, "wild", "expected true or false, got the number 1"),
-        ({"wild": "true"}, "wild", "expected true or false, got the string 'true'"),
-        ({"wild": None}, "wild", "null is not allowed"),
-        ({"island": "dream"}, "island", "unknown category 'dream'. Did you mean 'Dream'?"),
-        ({"island": "x" * 999}, "island", "unknown category 'xxx"),
-        ({"island": 5}, "island", "expected a string, got the number 5"),
-        ({"island": None}, "island", "null is not allowed"),
-        ({"island": "\ud800"}, "island", "not Unicode text"),
-        ({"sex": "\udfff"}, "sex", "not Unicode text"),
-        ({"sex": 3}, "sex", "expected a string, got the number 3"),
-        ({"sex": 10**400}, "sex", "not a finite number"),
-    ],
-)
-def test_a_bad_value_is_named_by_row_and_feature(
-    of_mixed: RowReader, changed: dict[str, Any], feature: str, reason: str
-) -> None:
-    record = MIXED | changed
-    for bad in (record, list(record.values())):
-        [(row, named, said)] = faults(of_mixed, [MIXED, bad])
-        assert (row, named) == (1, feature)
-        assert reason in said
-
-
-def test_missing_extra_and_misspelt_features_are_named(of_penguins: RowReader) -> None:
-    record = {"bill_lenght_mm" if k == "bill_length_mm" else k: v for k, v in PENGUIN.items()}
-    assert faults(of_penguins, record | {"color": 1}) == [
-        (0, "bill_length_mm", "it is missing"),
-        (
-            0,
-            "bill_lenght_mm",
-            "the model has no such feature. Did you mean 'bill_length_mm'?",
-        ),
-        (
-            0,
-            "color",
-            (
-                "the model has no such feature. The features are: 'bill_length_mm', "
-                "'bill_depth_mm', 'flipper_length_mm', 'body_mass_g'"
-            ),
-        ),
-    ]
-
-
-@pytest.mark.parametrize("row", [[], [1, 2, 3], [1, 2, 3, 4, 5]])
-def test_a_row_of_wrong_length_is_told_the_order(of_penguins: RowReader, row: list[int]) -> None:
-    [(index, feature, reason)] = faults(of_penguins, [[1, 2, 3, 4], row])
-    assert (index, feature) == (1, None)
-    assert f"has {len(row)} values, the model takes 4 values in the order 'bill_length" in reason
-
-
-def test_an_item_that_is_no_row_is_told_what_it_is(of_penguins: RowReader) -> None:
-    found = faults(of_penguins, [[1, 2, 3, 4], 5, "x", None])
-    assert [(row, feature) for row, feature, _ in found] == [(1, None), (2, None), (3, None)]
-
-
-def test_every_wrong_row_is_listed(of_mixed: RowReader) -> None:
-    bad = MIXED | {"age": "x", "mass": "y"}
-    found = faults(of_mixed, [MIXED, bad, MIXED, bad])
-    assert [(r, f) for r, f, _ in found] == [(1, "mass"), (1, "age"), (3, "mass"), (3, "age")]
-
-
-def test_of_many_faults_the_first_hundred_are_listed_and_all_are_counted(
-    of_mixed: RowReader,
-) -> None:
-    with pytest.raises(RowsError) as caught:
-        of_mixed.read(json.dumps([MIXED | {"age": "x"}] * 500).encode())
-    assert len(caught.value.faults) == MAX_FAULTS
-    assert caught.value.total == 500
-
-
-def test_a_name_that_is_no_text_can_be_told(of_penguins: RowReader) -> None:
-    """A name with half of a surrogate pair must not break the answer, which is UTF-8."""
-    for _, feature, reason in faults(of_penguins, PENGUIN | {"\ud800": 1, "y" * 5000: 2}):
-        assert feature is not None
-        assert len(f"{feature}{reason}".encode()) < 1000
-
-
 def test_a_feature_may_have_any_name(of_penguins: RowReader) -> None:
     """JSON writes these with a backslash; the error still names the feature."""
     names = ['bill "length"', "bill\\depth", "flipper\nlength", "\x00"]
@@ -258,37 +137,6 @@ def test_a_feature_may_have_any_name(of_penguins: RowReader) -> None:
     assert faults(reader, record | {names[0]: "long"}) == [
         (0, names[0], "expected a number, got the string 'long'")
     ]
-
-
-def test_many_misspelt_features_cost_little() -> None:
-    """Suggesting names is quadratic, and the request says how many names there are."""
-    features = [Feature(f"feature_{i}", "number", "X", example=1.0) for i in range(400)]
-    onnx_graph = graph(
-        [node("Identity", ["X"], ["label"])],
-        [value("X", 1, "n", 400)],
-        [value("label", 1, "n", 400)],
-    )
-    servable = Servable.load("wide", 1, with_contract(onnx_graph, contract(features, None)))
-    reader = RowReader(servable, max_rows=1000)
-    record = {f"featur_{i}": 1 for i in range(400)}
-    begin = time.perf_counter()
-    found = faults(reader, [record] * 100)
-    assert time.perf_counter() - begin < 10
-    assert len(found) == MAX_FAULTS
-
-
-def test_a_large_integer_category_is_out_of_range() -> None:
-    features = [Feature("c", "category", "X", example=1, categories=[1, 2], open_categories=True)]
-    onnx_graph = graph(
-        [node("Identity", ["X"], ["label"])], [value("X", 7, "n", 1)], [value("label", 7, "n", 1)]
-    )
-    reader = RowReader(
-        Servable.load("c", 1, with_contract(onnx_graph, contract(features, None))), max_rows=9
-    )
-    assert reader.read(b'{"c": 77}').feeds["X"].tolist() == [[77]]
-    [(_, feature, reason)] = faults(reader, {"c": 2**64})
-    assert feature == "c"
-    assert "out of the range of int64" in reason
 
 
 @pytest.mark.parametrize("seed", range(20))

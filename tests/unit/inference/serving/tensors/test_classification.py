@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference.serving.tensors.classification import rank_classes
+
+
+class TestClassification:
+    def test_ranks_best_first_with_labels(self) -> None:
+        array = np.array([[0.25, 0.5, 0.125], [1, 0, 2]], dtype=np.float32)
+        assert rank_classes(array, 2, ["a", "b", "c"]).tolist() == [
+            ["0.5:1:b", "0.25:0:a"],
+            ["2.0:2:c", "1.0:0:a"],
+        ]
+
+    def test_gives_all_where_there_are_fewer(self) -> None:
+        assert rank_classes(np.array([[3, 4]]), 9).tolist() == [["4:1", "3:0"]]
+
+    def test_keeps_the_order_of_equal_values_and_puts_nan_last(self) -> None:
+        array = np.array([[np.nan, 1, 1, 2]])
+        assert rank_classes(array, 4).tolist() == [["2.0:3", "1.0:1", "1.0:2", "nan:0"]]
+
+    def test_takes_each_value_of_a_vector_for_a_row(self) -> None:
+        assert rank_classes(np.array([7, 8]), 3).tolist() == [["7:0"], ["8:0"]]
+
+    @pytest.mark.parametrize("shape", [(), (0, 3), (2, 2, 2)])
+    def test_takes_any_rank(self, shape: tuple[int, ...]) -> None:
+        ranked = rank_classes(np.zeros(shape), 2)
+        assert ranked.shape == (shape[0] if shape else 1, 1 if shape in {(), (0, 3)} else 2)
