@@ -35,10 +35,9 @@ class KeyStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = WatchedFile(path)
-        self._unreadable = False
+        self._file = WatchedFile(path, self._parse)
         try:
-            self._callers = self._read() or {}
+            self._callers = self._file.read_if_changed() or {}
         except OSError as error:
             raise SettingError(
                 f"INFERENCE_API_KEYS_FILE: {path} cannot be read: {error.strerror}"
@@ -61,11 +60,8 @@ class KeyStore:
             return None
         return caller
 
-    def _read(self) -> dict[bytes, Caller] | None:
-        """Read the callers by digest; ``None`` if the file has not changed."""
-        content = self._file.read_if_changed()
-        if content is None:
-            return None
+    def _parse(self, content: bytes) -> dict[bytes, Caller]:
+        """Return the callers by digest."""
         try:
             return read_lines(content.decode())
         except (SettingError, UnicodeDecodeError) as error:
@@ -73,17 +69,13 @@ class KeyStore:
             raise SettingError(f"INFERENCE_API_KEYS_FILE: {self._path}: {reason}") from None
 
     def _refresh(self) -> None:
-        try:
-            callers = self._read()
-        except (OSError, SettingError) as error:
-            if not self._unreadable:
-                self._unreadable = True
-                logger.error(  # noqa: TRY400 - a traceback adds nothing
-                    "the previous API keys stay valid: %s", error, extra=fields("keys-unreadable")
-                )
-            return
+        callers = self._file.refresh(_log_failure)
         if callers is None:
             return
-        self._callers, self._unreadable = callers, False
+        self._callers = callers
         names = sorted(caller.name for caller in callers.values())
         logger.info("API keys read: %s", ", ".join(names), extra=fields("keys", keys=names))
+
+
+def _log_failure(error: Exception) -> None:
+    logger.error("the previous API keys stay valid: %s", error, extra=fields("keys-unreadable"))

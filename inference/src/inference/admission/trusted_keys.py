@@ -1,4 +1,4 @@
-"""Whose signatures are trusted: the file of public keys.
+"""The file of public keys whose signatures are trusted.
 
 A line of the file is ``NAME ed25519:BASE64``; ``exporter keygen`` prints it.
 """
@@ -26,14 +26,14 @@ _SETTING = "INFERENCE_TRUSTED_KEYS_FILE"
 class TrustedKeys:
     """The public keys that are trusted, read again when their file changes.
 
-    A file that is changed to something that is no file of keys, or that is gone, changes nothing,
-    as with API keys. What is live already is not judged again.
+    If the file disappears or becomes invalid, the previous keys stay valid, as with API keys.
+    Models that are live are not checked again.
 
     Args:
         path: The file of public keys.
 
     Raises:
-        SettingError: It cannot be read, is no such file, or holds no key; or the extra
+        SettingError: The file cannot be read, is invalid, or contains no key; or the extra
             ``inference[signing]`` is not installed.
     """
 
@@ -43,29 +43,22 @@ class TrustedKeys:
                 f"{_SETTING} needs the extra inference[signing], which is not installed"
             )
         self._path = path
-        self._file = WatchedFile(path)
-        self._unreadable = False
-        self._trusted = self._read() or {}
+        self._file = WatchedFile(path, self._parse)
+        try:
+            self._trusted = self._file.read_if_changed() or {}
+        except OSError as error:
+            raise SettingError(self._explain(error)) from None
 
     def refresh(self) -> bool:
-        """Read the file again if it has changed; tell whether other keys are trusted now."""
-        before = self._trusted
-        try:
-            trusted = self._read()
-        except SettingError as error:
-            if not self._unreadable:
-                self._unreadable = True
-                told = fields("trust-unreadable")
-                said = "the trusted keys stay as they were: %s"
-                logger.error(said, error, extra=told)  # noqa: TRY400 - the message says it all
-            return False
+        """Read the file again if it has changed; return whether other keys are trusted now."""
+        trusted, before = self._file.refresh(self._log_failure), self._trusted
         if trusted is None:
             return False
-        self._trusted, self._unreadable = trusted, False
-        names = sorted(name for name, _ in self._trusted.values())
-        told = fields("trust", keys=names)
-        logger.info("the trusted keys were read: %s", ", ".join(names), extra=told)
-        return before != self._trusted
+        self._trusted = trusted
+        names = sorted(name for name, _ in trusted.values())
+        message = "trusted keys read: %s"
+        logger.info(message, ", ".join(names), extra=fields("trust", keys=names))
+        return before != trusted
 
     def check(self, data: bytes | memoryview, name: str) -> str:
         """Check that an artifact is signed by somebody who is trusted.
@@ -84,14 +77,18 @@ class TrustedKeys:
         signer = check_signature(data, name, {key: public for key, (_, public) in trusted.items()})
         return trusted[signer][0]
 
-    def _read(self) -> dict[str, tuple[str, bytes]] | None:
-        """Read the file: each key's name and the key itself, by its id; ``None`` if unchanged."""
-        path = self._path
-        try:
-            content = self._file.read_if_changed()
-        except OSError as error:
-            raise SettingError(f"{_SETTING}: {path} cannot be read: {error.strerror}") from None
-        return None if content is None else _parse_file(content, path)
+    def _parse(self, content: bytes) -> dict[str, tuple[str, bytes]]:
+        """Return each key's name and the key itself, by its id."""
+        return _parse_file(content, self._path)
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, OSError):
+            return f"{_SETTING}: {self._path} cannot be read: {error.strerror}"
+        return str(error)
+
+    def _log_failure(self, error: Exception) -> None:
+        message = "the previous trusted keys stay valid: %s"
+        logger.error(message, self._explain(error), extra=fields("trust-unreadable"))
 
 
 def _parse_file(content: bytes, path: Path) -> dict[str, tuple[str, bytes]]:

@@ -94,18 +94,17 @@ class StateFile:
         self._folder = folder
         self._events = events or Events()
         self._path = folder / "state.json"
-        self._file = WatchedFile(self._path)
+        self._state = State()
+        self._file = WatchedFile(self._path, self._decode, missing=self._state)
         self._changes = changes
         self._known_changes = -1.0
-        self._unreadable = False
-        self._state = State()
         self._thread = make_threads(1, "state")  # so that changes of one process come in order
 
     def current(self) -> State:
-        """Give the state as it is on disk now.
+        """Return the state as it is on disk now.
 
-        A file that cannot be read counts as what was read last, one that is not a state as an empty
-        one; both are logged once.
+        If the file cannot be read, the last state stays valid; if it is not a state, it counts as
+        empty. Both are logged once.
         """
         if self._changes is not None:
             changes = self._changes[0]
@@ -115,32 +114,18 @@ class StateFile:
         return self.refresh()
 
     def refresh(self) -> State:
-        """Look at the file itself; a stat when nothing changed."""
-        try:
-            return self._look()
-        except OSError as error:
-            self._known_changes = -1.0  # so that the next request looks again
-            if not self._unreadable:
-                self._unreadable = True
-                said = "the state file %s cannot be read: %s; the choices stay as they were"
-                logger.warning(said, self._path, error.strerror, extra=fields("state-unreadable"))
-            return self._state
-
-    def _look(self) -> State:
-        """Give the state on disk.
-
-        Raises:
-            OSError: It cannot be read.
-        """
-        try:
-            content = self._file.read_if_changed()
-            if content is not None:
-                self._state = self._decode(content)
-        except FileNotFoundError:
-            if self._state != State():  # the same object as long as nothing changes
-                self._state = State()
-        self._unreadable = False
+        """Return the state, read again if the file has changed; a stat if it has not."""
+        state = self._file.refresh(self._log_failure)
+        if state is not None:
+            self._state = state
+        elif self._file.has_failed:
+            self._known_changes = -1.0  # so that the next request reads it again
         return self._state
+
+    def _log_failure(self, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = "the state file %s cannot be read: %s; the choices stay as they were"
+        logger.warning(message, self._path, reason, extra=fields("state-unreadable"))
 
     async def change(self, change: Callable[[State], State]) -> State:
         """Change the state on disk from the event loop, which does not wait for the disk.
@@ -187,10 +172,7 @@ class StateFile:
             raise StateError(f"{reason}; nothing changed") from error
 
     def _read(self) -> State:
-        content = None
-        with contextlib.suppress(FileNotFoundError):
-            content = WatchedFile(self._path).read_if_changed()
-        return State() if content is None else self._decode(content)
+        return WatchedFile(self._path, self._decode, missing=State()).read_if_changed() or State()
 
     def _tell(self, before: State, after: State) -> None:
         for choice in State.__struct_fields__:

@@ -12,10 +12,15 @@ import errno
 import os
 import stat
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from inference.errors import RookeryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+T = TypeVar("T")
 
 _MIB = 1024 * 1024
 LARGEST_BYTES = 64 * _MIB
@@ -25,34 +30,70 @@ _TICK_NS = 2_000_000_000
 Fingerprint = tuple[int, int, int, int]
 
 
-class WatchedFile:
-    """One file, and its content at the last read.
+class WatchedFile(Generic[T]):
+    """One file, and what its content means.
 
     Args:
         path: The path of the file; links are followed.
+        parse: Returns the value of a content; raises an error of the service for an invalid one.
+        missing: The value of a file that does not exist; without it that is an error.
+
+    Attributes:
+        has_failed: Whether the file was unreadable or invalid when it last changed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, parse: Callable[[bytes], T], *, missing: T | None = None
+    ) -> None:
+        self.has_failed = False
         self._path = os.fspath(path)  # stat is twice as fast for a string as for a Path
+        self._parse = parse
+        self._missing = missing
+        self._is_missing = False
         self._seen: Fingerprint | None = None
         self._fresh = False
         self._content: bytes | None = None
 
-    def read_if_changed(self) -> bytes | None:
-        """Return the content if the file has changed, else ``None``.
+    def read_if_changed(self) -> T | None:
+        """Return the value if the file has changed, else ``None``.
 
         Raises:
             OSError: The file is missing, not a regular file, too large, or unreadable. It counts as
                 changed once it can be read again.
+            RookeryError: The content is invalid.
         """
         try:
             if not self._fresh and self._seen == _fingerprint(os.stat(self._path)):  # noqa: PTH116
                 return None
-            return self._read()
-        except OSError:
+            content = self._read()
+        except OSError as error:
             self._seen = self._content = None
             self._fresh = False
-            raise
+            if self._missing is None or not isinstance(error, FileNotFoundError):
+                self._is_missing = False
+                raise
+            was_missing, self._is_missing = self._is_missing, True
+            return None if was_missing else self._missing
+        self._is_missing = False
+        return None if content is None else self._parse(content)
+
+    def refresh(self, on_failure: Callable[[OSError | RookeryError], None]) -> T | None:
+        """Return the value if the file has changed and is valid, else ``None``.
+
+        Args:
+            on_failure: Called with the first of several failures in a row. The caller keeps the
+                value that it has.
+        """
+        try:
+            value = self.read_if_changed()
+        except (OSError, RookeryError) as error:
+            if not self.has_failed:
+                self.has_failed = True
+                on_failure(error)
+            return None
+        if value is not None:
+            self.has_failed = False
+        return value
 
     def _read(self) -> bytes | None:
         before, self._seen, content = self._content, *_read(self._path)

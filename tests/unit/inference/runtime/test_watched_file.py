@@ -33,7 +33,7 @@ def make_old(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_read_once_and_when_it_has_changed(path: Path) -> None:
-    file = WatchedFile(path)
+    file = WatchedFile(path, bytes)
     assert file.read_if_changed() == b"one"
     assert file.read_if_changed() is None
     path.write_bytes(b"three")
@@ -48,7 +48,7 @@ def test_a_change_within_one_tick_of_the_clock_is_seen(
     same = path.stat()
     monkeypatch.setattr(os, "stat", lambda _: same)
     monkeypatch.setattr(os, "fstat", lambda _: same)
-    file = WatchedFile(path)
+    file = WatchedFile(path, bytes)
     assert file.read_if_changed() == b"one"
     for content in (b"two", b"six", b"one"):
         path.write_bytes(content)
@@ -60,7 +60,7 @@ def test_a_change_behind_the_back_of_the_time_of_modification_is_seen(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inode, size and time of modification stay equal; nothing is read that is as it was."""
-    file = WatchedFile(path)
+    file = WatchedFile(path, bytes)
     make_old(path, monkeypatch)
     before = path.stat()
     assert file.read_if_changed() == b"one"
@@ -85,7 +85,7 @@ def test_a_clock_that_was_set_back_makes_nothing_worse(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 0)
-    file = WatchedFile(path)
+    file = WatchedFile(path, bytes)
     assert file.read_if_changed() == b"one"
     assert file.read_if_changed() is None
     path.write_bytes(b"three")
@@ -95,7 +95,7 @@ def test_a_clock_that_was_set_back_makes_nothing_worse(
 def test_what_could_not_be_read_is_read_as_soon_as_it_can(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = WatchedFile(path)
+    file = WatchedFile(path, bytes)
     make_old(path, monkeypatch)
     assert file.read_if_changed() == b"one"
     path.unlink()
@@ -109,7 +109,7 @@ def test_what_could_not_be_read_is_read_as_soon_as_it_can(
 def test_a_read_that_fails_half_way_is_repeated(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = WatchedFile(path)
+    file = WatchedFile(path, bytes)
     with monkeypatch.context() as broken:
         broken.setattr(os, "fstat", _fail)
         with pytest.raises(OSError, match="broken"):
@@ -131,7 +131,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     else:
         path.symlink_to("/dev/zero")
     with pytest.raises(OSError, match="regular file"):
-        WatchedFile(path).read_if_changed()
+        WatchedFile(path, bytes).read_if_changed()
 
 
 @pytest.mark.parametrize(("more", "refused"), [(-1, False), (0, False), (1, True)])
@@ -141,9 +141,9 @@ def test_no_more_than_the_limit_is_read(
     monkeypatch.setattr(module, "LARGEST_BYTES", 3 - more)
     if refused:
         with pytest.raises(OSError, match="larger than"):
-            WatchedFile(path).read_if_changed()
+            WatchedFile(path, bytes).read_if_changed()
     else:
-        assert WatchedFile(path).read_if_changed() == b"one"
+        assert WatchedFile(path, bytes).read_if_changed() == b"one"
 
 
 def test_a_revoked_key_is_refused_although_the_file_looks_the_same(tmp_path: Path) -> None:
