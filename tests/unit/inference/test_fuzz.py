@@ -35,8 +35,8 @@ from inference.serving.tensors.request import read_request
 from inference.web.message.compression import decompress
 from support.fuzzing import INPUTS, fuzz
 from support.models import artifacts, hostile_models
-from support.row_bodies import MIXED, PENGUIN
-from support.signatures import spec
+from support.models.row_bodies import MIXED, PENGUIN
+from support.models.signatures import spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -102,14 +102,8 @@ class Servable:
         signature = session.signature
         check_count(signature)
         check_kinds(signature)
-        document = session.metadata.get(METADATA_KEY)
-        contract = None if document is None else decode_contract(document)
-        features: Sequence[Feature] | None
-        if contract is None:
-            features = positional_features(signature)
-        else:
-            check_against(contract, signature)
-            features = contract.features
+        contract = _read_contract(session)
+        features = contract.features if contract else positional_features(signature)
         classes = contract.classes if contract else None
         return cls(
             name=name,
@@ -193,6 +187,16 @@ class Servable:
         if self.columns is None:
             raise ValueError(f"model '{self.name}' takes tensors, not rows")
         return self.columns.to_feeds(rows)
+
+
+def _read_contract(session: Session) -> Contract | None:
+    """Return the contract in a file, checked against its graph."""
+    document = session.metadata.get(METADATA_KEY)
+    if document is None:
+        return None
+    contract = decode_contract(document)
+    check_against(contract, session.signature)
+    return contract
 
 
 def _is_same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:

@@ -20,7 +20,7 @@ from support.models.artifacts import (
     value,
     with_contract,
 )
-from support.row_bodies import MIXED, PENGUIN, faults
+from support.models.row_bodies import MIXED, PENGUIN, faults
 
 NAMES = list(MIXED)
 

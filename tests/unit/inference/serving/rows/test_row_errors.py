@@ -18,7 +18,7 @@ from support.models.artifacts import (
     value,
     with_contract,
 )
-from support.row_bodies import MIXED, PENGUIN, faults
+from support.models.row_bodies import MIXED, PENGUIN, faults
 
 
 @pytest.mark.parametrize(

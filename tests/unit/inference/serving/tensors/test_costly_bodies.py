@@ -13,8 +13,8 @@ from inference.serving.rows.reader import RowReader
 from inference.serving.tensors.request import read_request
 from support.amount import amount
 from support.models.artifacts import MEASUREMENTS, mixed, penguins
-from support.row_bodies import MIXED
-from support.signatures import request_of_x, x_to_y
+from support.models.row_bodies import MIXED
+from support.models.signatures import request_of_x, x_to_y
 
 _MANY = amount("HUGE_BYTES", 3_000_000)
 _EMPTY = b"[],"

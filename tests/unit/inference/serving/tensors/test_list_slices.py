@@ -20,8 +20,8 @@ from inference.serving.tensors.request import read_request
 from support.amount import amount
 from support.models.artifacts import mixed, penguins
 from support.models.mutation import Mutator
-from support.row_bodies import MIXED
-from support.signatures import request_of_x, spec, x_to_y
+from support.models.row_bodies import MIXED
+from support.models.signatures import request_of_x, spec, x_to_y
 
 INPUTS = amount("FUZZ_INPUTS", 1_000)
 _NEVER = 2**60

@@ -10,7 +10,7 @@ from inference.errors import RequestError, TooLargeError
 from inference.model.signature import Signature, TensorSpec
 from inference.serving.tensors.query import Query, RequestedOutput
 from inference.serving.tensors.request import read_request
-from support.signatures import spec
+from support.models.signatures import spec
 
 SIGNATURE = Signature(
     inputs=(spec("x", "float", -1, 2), spec("s", "string", -1)),
