@@ -22,6 +22,8 @@ from support.service.process import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+/\S*)\?token=([0-9a-f]+)")
 
 Lab = tuple[httpx.Client, str, Path]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Load = Callable[..., subprocess.CompletedProcess[str]]
 
+pytestmark = pytest.mark.slow
+
 UV = ROOT / ".tools" / "bin" / "uv"
 
 

@@ -26,6 +26,8 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 RUN_MEMORY_BYTES = 128 * MIB
 HOSTILE = {"loop": LOOP, "zeros": ZEROS, "loop-batched": LOOP, "zeros-batched": ZEROS}
 BATCHED = {name: {"max_batch_rows": 8} for name in HOSTILE if name.endswith("batched")}

@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from support.service.process import Service
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
     from exporter import Publication
 
+pytestmark = pytest.mark.slow
+
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 LENGTHS = MEASUREMENTS[:3]
 MIXED = [*MEASUREMENTS, "year", "island", "sex", "heavy"]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def open_at(service: Service, path: Path) -> httpx.Client:
     """Start a service at a Unix socket, and give a client of it."""

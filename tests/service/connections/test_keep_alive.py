@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = amount("KEPT_REQUESTS", 500)
 STATED = "timeout=1"
 GET = request("/healthz", method="GET")

@@ -18,6 +18,8 @@ from support.service.process import Service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 TIMES = amount("LARGE_BODIES", 2)
 KEY, ENTRY = make_key("all", ["predict"])
 MIB = 1024 * 1024

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 QUARANTINED = {
     "truncated": (penguins()[:700], "not an ONNX model, or it is truncated"),
     "empty": (b"", "the file is empty"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from support.models.artifacts import MEASUREMENTS, penguins
 from support.service.mounts import fill, mount, mounted, read_only, unmount
 from support.service.process import Service, eventually
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
+pytestmark = pytest.mark.slow
 
 GOOD = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 

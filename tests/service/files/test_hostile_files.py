@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from inference.model.contract_codec import METADATA_KEY
 from support.amount import amount
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from support.service.process import Service
+
+pytestmark = pytest.mark.slow
 
 # What a good client may wait beside a load that this machine may have, too; it was for ever.
 _LONGEST_SECONDS = 2.0

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 JUNK = amount("JUNK", 100)  # all of it: JUNK=1900
 ROW = {
     "bill_length_mm": 40.0,

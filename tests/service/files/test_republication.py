@@ -21,6 +21,8 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 REPUBLICATIONS = amount("REPUBLICATIONS", 60)
 WARM_UP = min(100, REPUBLICATIONS // 2)
 # Threads that are made when they are first needed, which may be after the warm-up.
@@ -56,7 +58,6 @@ class Held(NamedTuple):
         return cls(round(pages * mmap.PAGESIZE / 2**20, 1), files, threads)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_hundred_republications_fail_no_request(published: Service) -> None:
     """The whole of it: new versions, corrupt ones, wrong ones, and a deletion.
@@ -134,7 +135,6 @@ def test_a_burst_of_versions_ends_with_the_last_one(published: Service) -> None:
     assert caller.order == sorted(caller.order)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(180 + 3 * REPUBLICATIONS)
 def test_republications_leave_nothing_behind(
     published: Service, capsys: pytest.CaptureFixture[str]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 ROW = b"[39.1, 18.7, 181.0, 3750.0]"
 ASKED = request("/models/m/predict", ROW)
 YEAR = 366 * 86_400

@@ -27,6 +27,8 @@ from support.service.workers import GOOD, HOT, connect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 # FAILING_CALLS rows of the table, each for FAILING_TIMES times at which the call fails.
 _ROWS = FAULTS[: amount("FAILING_CALLS", 1)]
 _TIMES = range(1, 1 + amount("FAILING_TIMES", 1))
@@ -59,7 +61,6 @@ class Asking(threading.Thread):
                 self.wrong.append(f"{answer.status} {answer.body!r}")
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("nth", _TIMES)
 @pytest.mark.parametrize("fault", _ROWS, ids=str)
@@ -147,7 +148,6 @@ def _pin(service: Service) -> None:
 _AT_START = (1, 30, 300, 1000, 3, 10, 100, 600)[: amount("FAILING_TIMES", 1)]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("nth", _AT_START)
 @pytest.mark.parametrize("fault", FAULTS[: amount("FAILING_CALLS", 1)], ids=str)
@@ -194,7 +194,6 @@ def _left_over(root: Path) -> list[str]:
     return found
 
 
-@pytest.mark.slow
 def test_a_supervisor_that_cannot_fork_tries_again(
     make_service: Callable[..., Service], tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from inference.access.api_key import make_key
 from support.models.artifacts import MEASUREMENTS, penguins
@@ -17,6 +18,8 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 RECORD = dict(zip(MEASUREMENTS, [39.12345, 18.7, 181.0, 3750.0], strict=True))
 

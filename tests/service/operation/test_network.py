@@ -19,6 +19,8 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 # What is asked of the kernel through io_uring is no system call. uvloop would have a ring for other
 # things, and does without where the kernel has none.
 _WATCH = ["-e", "trace=%network,io_uring_setup", "-e", "inject=io_uring_setup:error=ENOSYS"]
@@ -81,7 +83,6 @@ def strace(output: Path) -> list[str]:
     return [found, "-f", "-D", "-q", "-s", "0", *_WATCH, "-o", str(output)]
 
 
-@pytest.mark.slow
 def test_the_service_connects_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts, examines good, foreign and endless files, answers on every family, and ends.
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 RUNS = amount("STOP_RUNS", 2)
 CLIENTS = 6
 ASKED = request(HOT, GOOD, "Connection: close")

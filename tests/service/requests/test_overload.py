@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.slow
+
 GOOD = json.dumps(dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))).encode()
 PLANS = json.dumps({"*": {"mode": "thread"}, "penguins": {"mode": "inline"}})
 V2 = {"name": "X", "shape": [1, 1], "datatype": "FP32", "data": [1]}

@@ -28,6 +28,8 @@ from support.service.workers import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_death_of_a_worker_fails_only_what_it_had_begun(
     make_service: Callable[..., Service],

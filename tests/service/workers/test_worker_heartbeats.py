@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 # Loops at one signal, asks to be replaced at another.
 _CUSTOMIZE = """
 import os, signal

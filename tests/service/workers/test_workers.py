@@ -20,6 +20,8 @@ from support.service.workers import GOOD, HOT, connect, everywhere, filled, pids
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

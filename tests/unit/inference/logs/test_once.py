@@ -37,6 +37,34 @@ def make(clock: Clock) -> Callable[[], Once]:
     return lambda: Once(memory.section("logged"), clock=clock)
 
 
+class Worker:
+    """A process that filters a line about each version that it is sent."""
+
+    def __init__(self, once: Once) -> None:
+        asked, self._asking = os.pipe()
+        self._answered, answering = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            while version := os.read(asked, 1):
+                line = record(model="m", version=version[0])
+                os.write(answering, bytes([once.filter(line)]))
+            os._exit(0)
+        os.close(asked)
+        os.close(answering)
+
+    def send(self, version: int) -> None:
+        os.write(self._asking, bytes([version]))
+
+    def answer(self) -> bool:
+        return os.read(self._answered, 1) == b"\x01"
+
+    def end(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._asking)
+        os.close(self._answered)
+
+
 def record(event: str = "swap", **more: object) -> logging.LogRecord:
     return logging.makeLogRecord(fields(event, **more))
 
@@ -108,23 +136,15 @@ def test_a_line_of_long_ago_is_not_the_same_event(make: Callable[[], Once], cloc
 
 
 def test_processes_that_come_at_the_same_moment_log_one_line(make: Callable[[], Once]) -> None:
-    once = make()
-    for number in range(200):
-        line = record(model="m", version=number)
-        reading, writing = os.pipe()
-        children = []
-        for _ in range(2):
-            pid = os.fork()
-            if pid == 0:
-                os.write(writing, b"1" if once.filter(line) else b"0")
-                os._exit(0)
-            children.append(pid)
-        for pid in children:
-            os.waitpid(pid, 0)
-        seen = sorted(os.read(reading, 2))
-        os.close(reading)
-        os.close(writing)
-        assert seen == sorted(b"01")
+    workers = [Worker(make()) for _ in range(2)]
+    try:
+        for number in range(200):
+            for worker in workers:
+                worker.send(number)
+            assert sorted(worker.answer() for worker in workers) == [False, True]
+    finally:
+        for worker in workers:
+            worker.end()
 
 
 def test_a_worker_that_is_stopped_with_the_lock_does_not_delay_others(
