@@ -1,1 +1,1 @@
-"""API keys, scopes and rate limits. Active only if a file of keys is set."""
+"""Access of requests: API keys, scopes, rate limits, memory of bodies; id and log lines."""

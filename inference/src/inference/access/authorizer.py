@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from inference.access.scopes import RequiredScope
 from inference.errors import ClientError, ForbiddenError, UnknownCallerError
-from inference.logs import KEY_ID, fields
+from inference.logs import KEY_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from inference.telemetry.counters import Counters
 
     Headers = Iterable[tuple[bytes, bytes]]
-
-logger = logging.getLogger(__name__)
 
 _BEARER = b"bearer "
 
@@ -37,18 +34,6 @@ class Authorizer:
         self._keys = keys
         self._limiter = limiter
         self._counters = counters
-
-    def admit(self, headers: Headers, required: RequiredScope) -> Caller | None:
-        """Authorize and charge a complete request.
-
-        Raises:
-            UnknownCallerError: No key, or an unknown key.
-            ForbiddenError: The key lacks the scope.
-            RateError: The key exceeds its rate.
-        """
-        caller = self.authorize(headers, required)
-        self.charge(caller, required)
-        return caller
 
     def authorize(self, headers: Headers, required: RequiredScope) -> Caller | None:
         """Check key and scope before the body is read, and set the key's name for the log.
@@ -109,17 +94,6 @@ class Authorizer:
 
     def _count(self, name: str, outcome: str) -> None:
         self._counters.values[self._counters.find((name, outcome))] += 1.0
-
-
-def log_denied(what: str, error: ClientError) -> None:
-    """Log that a request was denied.
-
-    Args:
-        what: Method and path, or the name of the call.
-        error: The error that the client gets.
-    """
-    extra = fields("denied", what=what, status=error.status)
-    logger.warning("denied with %d: %s: %s", error.status, what, error, extra=extra)
 
 
 def presented_key(headers: Headers) -> bytes | None:

@@ -1,8 +1,8 @@
-"""What every gRPC call passes before its message is decoded: key, room, message, rate.
+"""The checks of every gRPC call before its message is decoded: key, memory, message, rate.
 
-A call's kind is the same on the wire whether one message is sent or many, so calls with one message
-are registered as if they sent many: gRPC then leaves it to us when the message is received, which
-is after the key was looked at. Until then it takes in no more than 64 KiB of it.
+On the wire, a call with one message and a call with many look the same. So calls with one message
+are registered as if they sent many: then this module decides when to receive the message, which is
+after the key was checked. Until then, gRPC receives no more than 64 KiB of it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 
-from inference.access.authorizer import log_denied
+from inference.access.request_context import RequestContext
 from inference.access.scopes import RequiredScope
-from inference.errors import ClientError, NotReadyError
+from inference.errors import NotReadyError
 from inference.oip.errors import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from inference.access.api_key import Caller
     from inference.access.authorizer import Authorizer
     from inference.access.body_budget import Bodies, Hold
     from inference.grpc.message_reader import Reception
@@ -42,8 +41,8 @@ _CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-# What a call needs that is not listed: any key.
-_NEEDS = {
+# A call that is not listed requires any key.
+_SCOPES = {
     "ServerLive": RequiredScope.NONE,
     "ServerReady": RequiredScope.NONE,
     "Check": RequiredScope.NONE,
@@ -55,10 +54,10 @@ _NEEDS = {
 
 
 class Calls:
-    """Lets calls in, receives their messages, and ends what is left at shutdown.
+    """Authorizes calls, receives their messages, and ends the remaining calls at shutdown.
 
     Args:
-        authorizer: Asked before each call; ``None`` lets everybody in.
+        authorizer: ``None`` disables authentication.
         bodies: Counts the bytes of messages.
         reception: Receives messages.
     """
@@ -84,11 +83,12 @@ class Calls:
 
         async def answer(_: Any, context: Context) -> Any:
             async with self._answering(context):
-                caller = self._authorize(name, context)
+                request, required = _request(name, context), _required_scope(name)
+                caller = request.authorize(self._authorizer, required)
                 with self._bodies.hold() as hold:
                     data = await self._reception.receive(context)
                     hold.take(len(data))
-                    self._charge(name, caller)
+                    request.charge(self._authorizer, caller, required)
                     return await call(data)
 
         return grpc.stream_unary_rpc_method_handler(answer, response_serializer=_serialize)
@@ -100,16 +100,24 @@ class Calls:
 
         Args:
             name: The call.
-            call: Answers a message, whatever is wrong; is given what lets it in, or raises why not.
+            call: Answers a message and raises nothing. Its second argument admits the message, or
+                raises why not.
         """
 
         async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
             async with self._answering(context):
-                self._authorize(name, context)
+                request, required = _request(name, context), _required_scope(name)
+                request.authorize(self._authorizer, required)
+
+                def admit(hold: Hold, data: bytes) -> None:
+                    hold.take(len(data))
+                    if self._authorizer is not None:
+                        request.admit(self._authorizer, required)
+
                 with self._reception.place():
                     while (data := await self._next(context)) is not grpc.aio.EOF:
                         with self._bodies.hold() as hold:
-                            yield await call(data, partial(self._let_in, name, context, hold, data))
+                            yield await call(data, partial(admit, hold, data))
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
 
@@ -197,32 +205,6 @@ class Calls:
         if self._is_stopping:
             raise NotReadyError("the service is stopping: try again")
 
-    def _authorize(self, name: str, context: Context) -> Caller | None:
-        if self._authorizer is None:
-            return None
-        metadata = [
-            (key.encode(), value if isinstance(value, bytes) else value.encode())
-            for key, value in context.invocation_metadata() or ()
-        ]
-        try:
-            return self._authorizer.authorize(metadata, _NEEDS.get(name, RequiredScope.ANY_KEY))
-        except ClientError as error:
-            log_denied(f"gRPC {name}", error)
-            raise
-
-    def _charge(self, name: str, caller: Caller | None) -> None:
-        if self._authorizer is None:
-            return
-        try:
-            self._authorizer.charge(caller, _NEEDS.get(name, RequiredScope.ANY_KEY))
-        except ClientError as error:
-            log_denied(f"gRPC {name}", error)
-            raise
-
-    def _let_in(self, name: str, context: Context, hold: Hold, data: bytes) -> None:
-        hold.take(len(data))
-        self._charge(name, self._authorize(name, context))
-
     @contextlib.contextmanager
     def _idling(self) -> Iterator[None]:
         """Let the call be ended at once when the service stops."""
@@ -237,6 +219,18 @@ class Calls:
         message = await self._reception.receive_next(context)
         self._idle.discard(task)
         return message
+
+
+def _request(name: str, context: Context) -> RequestContext:
+    metadata = [
+        (key.encode(), value if isinstance(value, bytes) else value.encode())
+        for key, value in context.invocation_metadata() or ()
+    ]
+    return RequestContext("gRPC", name, metadata)
+
+
+def _required_scope(name: str) -> RequiredScope:
+    return _SCOPES.get(name, RequiredScope.ANY_KEY)
 
 
 def _this_task() -> asyncio.Task[Any]:

@@ -20,11 +20,9 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
 
-from inference.access.authorizer import log_denied
+from inference.access.request_context import RequestContext
 from inference.errors import HostError, OriginError
-from inference.logs import REQUEST_ID
 from inference.web.errors.by_path import encode_error
-from inference.web.message.request_id import request_id
 from inference.web.trusted_proxies import Proxies
 
 if TYPE_CHECKING:
@@ -159,11 +157,11 @@ def browser_policy(settings: Settings, proxies: Proxies) -> BrowserPolicy:
 
 
 async def _refuse(error: ClientError, scope: Scope, receive: Receive, send: Send) -> None:
-    identity = request_id(scope["headers"])
-    REQUEST_ID.set(identity)
-    log_denied(f"{scope['method']} {scope['path'][:_LONGEST_SHOWN]}", error)
+    shown = scope["path"][:_LONGEST_SHOWN]
+    context = RequestContext(scope["method"], shown, scope["headers"])
+    context.log_denied(error)
     response = encode_error(error, scope["path"]).to_starlette()
-    response.headers["x-request-id"] = identity.decode()
+    response.headers["x-request-id"] = context.request_id.decode()
     await response(scope, receive, send)
 
 

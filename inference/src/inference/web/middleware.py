@@ -8,15 +8,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from inference.access.authorizer import log_denied
+from inference.access.request_context import RequestContext
 from inference.access.scopes import required_scope
-from inference.errors import ClientError, EncodingError, RookeryError
-from inference.logs import KEY_ID, REQUEST_ID
-from inference.web.access_log import log_request
+from inference.errors import EncodingError, RookeryError
 from inference.web.errors.by_path import encode_error
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import content_coding
-from inference.web.message.request_id import request_id
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
-_DENIALS = frozenset({401, 403, 429})
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -58,53 +54,42 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = scope["headers"]
-        identity = request_id(headers)
-        REQUEST_ID.set(identity)
-        KEY_ID.set(None)
+        context = RequestContext(scope["method"], scope["path"], scope["headers"])
         begin = time.perf_counter()
-        method, path = scope["method"], scope["path"]
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", identity), _NO_SNIFF]
+                identity = (b"x-request-id", context.request_id)
+                message["headers"] = [*message["headers"], identity, _NO_SNIFF]
                 if self._log_requests:
-                    log_request(method, path, message["status"], time.perf_counter() - begin)
+                    context.log_answered(message["status"], time.perf_counter() - begin)
             await send(message)
 
         try:
-            received = await self._admit(scope, receive)
+            received = await self._admit(context, receive)
         except ClientGoneError:
             return
         except RookeryError as error:
-            response = encode_error(error, path).to_starlette()
+            response = encode_error(error, context.path).to_starlette()
             await response(scope, receive, send_with_id)
             return
         await self._app(scope, received, send_with_id)
 
-    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+    async def _admit(self, context: RequestContext, receive: Receive) -> Receive:
         """Authorize the request and read its body. Return the ``receive`` for the routes.
 
         Raises:
             ClientError: The request is denied, or its body is too large or compressed.
             ClientGoneError: The client is gone.
         """
-        headers, method, path = scope["headers"], scope["method"], scope["path"]
-        required = required_scope(method, path.rstrip("/") or "/")
-        caller = None
-        try:
-            if self._authorizer is not None:
-                caller = self._authorizer.authorize(headers, required)
-            if method not in _WITHOUT_BODY:
-                if content_coding(headers) is not None:
-                    raise EncodingError("this route takes no compressed body: send it as it is")
-                receive = await self._receive_whole(headers, receive)
-            if self._authorizer is not None:
-                self._authorizer.charge(caller, required)
-        except ClientError as error:
-            if error.status in _DENIALS:
-                log_denied(f"{method} {path}", error)
-            raise
+        method, headers = context.method, context.headers
+        required = required_scope(method, context.path.rstrip("/") or "/")
+        caller = context.authorize(self._authorizer, required)
+        if method not in _WITHOUT_BODY:
+            if content_coding(headers) is not None:
+                raise EncodingError("this route accepts no compressed body: send it uncompressed")
+            receive = await self._receive_whole(headers, receive)
+        context.charge(self._authorizer, caller, required)
         return receive
 
     async def _receive_whole(self, headers: Headers, receive: Receive) -> Receive:

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
-from inference.access.authorizer import log_denied
 from inference.access.body_budget import Bodies
 from inference.access.scopes import RequiredScope
-from inference.errors import ClientError, ForbiddenError, RateError, UnknownCallerError
-from inference.logs import REQUEST_ID
+from inference.errors import ClientError
 from inference.runtime.threads import off_loop
-from inference.web.access_log import log_request
 from inference.web.browser_policy import BrowserPolicy
 from inference.web.fast.head_cache import HeadCache
 from inference.web.message.body import ClientGoneError, read_body
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 
 
 _USUAL_INFLATION = 8  # how many times larger numbers in JSON become
-_DENIALS = (UnknownCallerError, ForbiddenError, RateError)
 
 
 class FastRoutes:
@@ -103,16 +99,13 @@ class FastRoutes:
         if family is None or scope["method"] == "OPTIONS":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope["path"], scope["headers"], b"")
-        REQUEST_ID.set(exchange.request_id)
-        method = scope["method"]
+        exchange = Exchange(scope["path"], scope["headers"], b"", method=scope["method"])
         try:
-            response = await self._admit_and_answer(family, exchange, method, receive)
+            response = await self._admit_and_answer(family, exchange, receive)
         except ClientGoneError:
             return
         if self.log_requests:
-            timing = exchange.timing
-            log_request(method, exchange.path, response.status, timing.done - timing.started)
+            exchange.log(response)
         await send(
             {"type": "http.response.start", "status": response.status, "headers": response.headers}
         )
@@ -141,9 +134,8 @@ class FastRoutes:
         if self.authorizer is None:
             return None
         try:
-            self.authorizer.admit(exchange.headers, RequiredScope.PREDICT)
+            exchange.admit(self.authorizer, RequiredScope.PREDICT)
         except ClientError as error:
-            log_denied(f"POST {exchange.path}", error)
             return family.refuse(exchange, error)
         return None
 
@@ -156,28 +148,23 @@ class FastRoutes:
         )
 
     async def _admit_and_answer(
-        self, family: Routes, exchange: Exchange, method: str, receive: Receive
+        self, family: Routes, exchange: Exchange, receive: Receive
     ) -> Response:
         """Ask for the key, read the body, look at the rate, and answer, in this order."""
         headers = exchange.headers
         with self._bodies.hold() as hold, self._bodies.hold() as inflated:
             try:
-                caller = None
-                if self.authorizer is not None:
-                    caller = self.authorizer.authorize(headers, RequiredScope.PREDICT)
-                _check_method(method)
+                caller = exchange.authorize(self.authorizer, RequiredScope.PREDICT)
+                _check_method(exchange.method)
                 coding = content_coding(headers)
                 body = await read_body(headers, receive, max_bytes=self.max_body_bytes, hold=hold)
-                if self.authorizer is not None:
-                    self.authorizer.charge(caller, RequiredScope.PREDICT)
+                exchange.charge(self.authorizer, caller, RequiredScope.PREDICT)
                 if coding is not None:
                     size = _USUAL_INFLATION * len(body)
                     body = await off_loop(size, self._decompress, body, coding, hold=inflated)
             except ClientGoneError:
                 raise
             except Exception as error:  # noqa: BLE001 - the family says how it is told
-                if isinstance(error, _DENIALS):
-                    log_denied(f"{method} {exchange.path}", error)
                 return family.refuse(exchange, error)
             exchange.complete(body)
             now = family.answer_now(exchange)

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from inference.access.request_context import make_id, request_id
 from inference.errors import ClientError, RequestError
 from inference.logs import REQUEST_ID
 from inference.web.http1.framing import CHUNKED, body_length
 from inference.web.http1.request_target import origin_form
-from inference.web.message.request_id import make_id, request_id
 from inference.web.transport.connection_interface import ReceiveState
 from inference.web.transport.connection_limits import HEAD
 from inference.web.transport.fast_path import FastPath

@@ -15,12 +15,10 @@ from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from inference.logs import REQUEST_ID
-from inference.web.access_log import log_request
+from inference.access.request_context import make_id
 from inference.web.fast.head_cache import MAX_HEAD_BYTES, ParsedHead
 from inference.web.http1.plain_head import read_plain_head
 from inference.web.message.exchange import Exchange
-from inference.web.message.request_id import make_id
 
 if TYPE_CHECKING:
     import asyncio
@@ -189,7 +187,6 @@ class FastPath:
     # Answers.
 
     def _answer(self, family: Routes, exchange: Exchange, *, keep_alive: bool) -> None:
-        REQUEST_ID.set(exchange.request_id)
         response = self._routes.refuse_denied(family, exchange) or family.answer_now(exchange)
         connection = self._connection
         if response is None:
@@ -235,8 +232,7 @@ class FastPath:
         if not keep_alive:
             connection.transport.close()
         if self._routes.log_requests:
-            timing = exchange.timing
-            log_request("POST", exchange.path, response.status, timing.done - timing.started)
+            exchange.log(response)
 
 
 class PendingAnswer:

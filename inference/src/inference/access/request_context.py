@@ -1,0 +1,134 @@
+"""What every request has, over HTTP or gRPC: an id, a caller, and its lines in the log."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import re
+from typing import TYPE_CHECKING
+
+from inference.errors import ClientError
+from inference.logs import REQUEST_ID, fields
+
+if TYPE_CHECKING:
+    from inference.access.api_key import Caller
+    from inference.access.authorizer import Authorizer
+    from inference.access.scopes import RequiredScope
+
+    Headers = list[tuple[bytes, bytes]]
+
+logger = logging.getLogger(__name__)
+_access_log = logging.getLogger("inference.request")
+
+_COUNTER = itertools.count(1)
+_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class RequestContext:
+    """One request. From its creation on, log lines of the same task carry its id.
+
+    Args:
+        method: The HTTP method, or ``gRPC``.
+        path: The decoded path, or the name of the call.
+        headers: Names in lower case; for gRPC the call's metadata.
+        made_id: The id, if the headers are known to contain none.
+
+    Attributes:
+        request_id: The ``X-Request-ID`` of the caller if it is printable, else a unique one.
+    """
+
+    __slots__ = ("headers", "method", "path", "request_id")
+
+    def __init__(
+        self, method: str, path: str, headers: Headers, made_id: bytes | None = None
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.request_id = made_id or request_id(headers)
+        REQUEST_ID.set(self.request_id)
+
+    def admit(self, authorizer: Authorizer, required: RequiredScope) -> None:
+        """Authorize and charge a request that is complete; log a denial.
+
+        Raises:
+            UnknownCallerError: No key, or an unknown key.
+            ForbiddenError: The key lacks the scope.
+            RateError: The key exceeds its rate.
+        """
+        try:
+            authorizer.charge(authorizer.authorize(self.headers, required), required)
+        except ClientError as error:
+            self.log_denied(error)
+            raise
+
+    def authorize(self, authorizer: Authorizer | None, required: RequiredScope) -> Caller | None:
+        """Check key and scope, unless authentication is disabled; log a denial.
+
+        Raises:
+            UnknownCallerError: No key, or an unknown key.
+            ForbiddenError: The key lacks the scope.
+        """
+        if authorizer is None:
+            return None
+        try:
+            return authorizer.authorize(self.headers, required)
+        except ClientError as error:
+            self.log_denied(error)
+            raise
+
+    def charge(
+        self, authorizer: Authorizer | None, caller: Caller | None, required: RequiredScope
+    ) -> None:
+        """Check the rate, unless authentication is disabled; log a denial.
+
+        Raises:
+            RateError: The key exceeds its rate.
+        """
+        if authorizer is None:
+            return
+        try:
+            authorizer.charge(caller, required)
+        except ClientError as error:
+            self.log_denied(error)
+            raise
+
+    def log_denied(self, error: ClientError) -> None:
+        """Log that the request was denied."""
+        what = f"{self.method} {self.path}"
+        extra = fields("denied", what=what, status=error.status)
+        logger.warning("denied with %d: %s: %s", error.status, what, error, extra=extra)
+
+    def log_answered(self, status: int, seconds: float) -> None:
+        """Write the line of the access log."""
+        method, path, ms = self.method, self.path, round(seconds * 1e3, 3)
+        extra = fields("request", method=method, path=path, status=status, ms=ms)
+        _access_log.info("%s %s: %d in %g ms", method, path, status, ms, extra=extra)
+
+
+def request_id(headers: Headers) -> bytes:
+    """Return the caller's ``X-Request-ID``, or a unique id."""
+    for name, value in headers:
+        if name == b"x-request-id" and _ACCEPTABLE_ID.fullmatch(value):
+            return value
+    return make_id()
+
+
+class _Process:
+    """Ids are unique across processes by their prefix, and within one by a counter."""
+
+    prefix = b""
+
+    @classmethod
+    def begin(cls) -> None:
+        cls.prefix = os.urandom(6).hex().encode()
+
+
+_Process.begin()
+os.register_at_fork(after_in_child=_Process.begin)
+
+
+def make_id() -> bytes:
+    """Return a unique id."""
+    return b"%s-%x" % (_Process.prefix, next(_COUNTER))
