@@ -34,7 +34,7 @@ SEED = 20
 
 
 def make_classifiers() -> dict[str, tuple[str, ClassifierMixin]]:
-    """Give each model's description and unfitted estimator, by the name it is published under."""
+    """Return each model's description and unfitted estimator, by the name it is published under."""
     return {
         "penguins-logistic-regression": (
             "Linear borders between the species",
@@ -56,7 +56,7 @@ def make_classifiers() -> dict[str, tuple[str, ClassifierMixin]]:
             ),
         ),
         "penguins-gradient-boosting": (
-            "Small trees, each mending what those before got wrong",
+            "Small trees, each correcting the errors of those before",
             GradientBoostingClassifier(random_state=SEED),
         ),
     }

@@ -1,6 +1,6 @@
 """Publish scikit-learn models from a notebook as ONNX files that describe themselves.
 
-The whole of it, where ``model`` is fitted::
+With a fitted ``model``::
 
 from exporter import publish
 

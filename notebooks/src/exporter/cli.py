@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _publish(options: argparse.Namespace) -> Publication:
     if options.evaluate is not None and options.target is None:
-        raise OptionError("--evaluate needs --target: the column with the true answers")
+        raise OptionError("--evaluate requires --target: the column with the true answers")
     units = dict(_split_unit(text) for text in options.unit)
     model = load_model(options.model)
     read = partial(read_rows, separator=options.sep, text=options.text)
@@ -99,13 +99,13 @@ def _publish(options: argparse.Namespace) -> Publication:
 
 
 def _show(text: str) -> None:
-    """Show in what the terminal can print."""
+    """Write text, replacing characters that the terminal cannot print."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
 
 
 def _facts(publication: Publication, *, served: bool) -> dict[str, Any]:
-    """Give what a program wants to know of a publication."""
+    """Return a publication's facts for --json."""
     return {
         "name": publication.name,
         "version": publication.version,
@@ -126,7 +126,7 @@ def _separator(text: str) -> str:
 
 def _make_key(name: str, out: Path | None, *, as_json: bool = False) -> int:
     if not name or any(c.isspace() or c in "#/" for c in name):
-        raise OptionError(f"{name!r} is not a name: leave blanks, '/' and '#' out")
+        raise OptionError(f"{name!r} is not a valid key name: remove blanks, '/' and '#'")
     path = out or Path(f"{name}.key")
     signer = make_key(path)
     if as_json:
@@ -135,19 +135,25 @@ def _make_key(name: str, out: Path | None, *, as_json: bool = False) -> int:
         return _OK
     sys.stderr.write(
         f"exporter: the private key is in {path}: keep it secret, and sign with sign_with={path}\n"
-        "exporter: this line belongs into the file that INFERENCE_TRUSTED_KEYS_FILE names:\n"
+        "exporter: add this line to the file that INFERENCE_TRUSTED_KEYS_FILE names:\n"
     )
     sys.stdout.write(f"{signer.trusted_line(name)}\n")
     return _OK
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Describe every command."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="exporter", description="Publish scikit-learn models as ONNX files."
     )
     parser.add_argument("--version", action="version", version=f"exporter {version('notebooks')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_publish(commands)
+    _add_keygen(commands)
+    return parser
+
+
+def _add_publish(commands: Any) -> None:
     command = commands.add_parser(
         "publish",
         help="publish a model saved by joblib or pickle",
@@ -157,7 +163,11 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("model", type=Path, metavar="MODEL", help="a .joblib or .pkl file")
     command.add_argument("--name", required=True, help="the model's name")
     command.add_argument(
-        "--sample", required=True, type=Path, metavar="CSV", help="the rows it was fitted on"
+        "--sample",
+        required=True,
+        type=Path,
+        metavar="CSV",
+        help="the rows it was fitted on",
     )
     command.add_argument("--target", metavar="COLUMN", help="the column with the true answers")
     command.add_argument(
@@ -175,16 +185,20 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COLUMN",
-        help="read this column as strings, such as 01123 or True; may be given again",
+        help="read this column as strings, such as 01123 or True; can be repeated",
     )
-    command.add_argument("--description", help="free text for people who choose a model")
+    command.add_argument("--description", help="description of the model, as free text")
     command.add_argument(
         "--unit",
         action="append",
         default=[],
         metavar="FEATURE=UNIT",
-        help="a feature's unit; may be given again",
+        help="a feature's unit; can be repeated",
     )
+    _add_delivery(command)
+
+
+def _add_delivery(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--models-dir",
         type=Path,
@@ -198,10 +212,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--tolerance",
         type=float,
         metavar="DIFFERENCE",
-        help="the largest difference to accept; default: 1e-5, relative for regressions",
+        help="the largest accepted difference; default: 1e-5, relative for regressions",
     )
     command.add_argument(
-        "--wait", type=float, metavar="SECONDS", help="wait until the service serves it"
+        "--wait", type=float, metavar="SECONDS", help="wait until the service serves the version"
     )
     command.add_argument(
         "--sign-with",
@@ -213,26 +227,28 @@ def make_parser() -> argparse.ArgumentParser:
         "--keep",
         type=int,
         metavar="N",
-        help="remove older versions than the newest N, except those that the service needs; "
+        help="remove all but the newest N versions, except those that the service needs; "
         "default: EXPORTER_KEEP, or keep all",
     )
     command.add_argument(
         "--json", action="store_true", help="print version, path and addresses as JSON"
     )
     command.add_argument("--quiet", action="store_true", help="show no progress")
-    keygen = commands.add_parser("keygen", help="make a key pair to sign models with")
+
+
+def _add_keygen(commands: Any) -> None:
+    keygen = commands.add_parser("keygen", help="make a key pair to sign models")
     keygen.add_argument("name", metavar="NAME", help="the key's name in the file of trusted keys")
     keygen.add_argument(
         "--out", type=Path, metavar="FILE", help="the file for the private key; default: NAME.key"
     )
     keygen.add_argument("--json", action="store_true", help="print path and entry as JSON")
-    return parser
 
 
 def _split_unit(text: str) -> tuple[str, str]:
     name, found, unit = text.partition("=")
     if not found or not name:
-        raise OptionError(f"--unit {text!r} has to be FEATURE=UNIT, such as body_mass_g=g")
+        raise OptionError(f"--unit {text!r} must be FEATURE=UNIT, such as body_mass_g=g")
     return name, unit
 
 

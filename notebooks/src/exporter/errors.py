@@ -1,4 +1,4 @@
-"""Every error the exporter raises on purpose, and who has to act on it.
+"""All errors of the exporter, and who must act on each.
 
 A publication passes name, model and data -> conversion -> parity -> admission -> placement ->
 service. Each step raises its own error, and each message says what to do::
@@ -6,15 +6,15 @@ service. Each step raises its own error, and each message says what to do::
     RookeryError
     └── ExporterError
         ├── ArgumentError             fix the call
-        │   ├── InvalidNameError      the name is no name for a model; suggests one
-        │   ├── ModelError            unfitted, of no use here, or no estimator at all
+        │   ├── InvalidNameError      the name is not a valid model name; suggests one
+        │   ├── ModelError            not fitted, not supported, or not an estimator
         │   ├── DataError             X, or its columns, are not what the model was fitted on
         │   ├── TargetError           y, or the held-out y, does not fit
         │   └── OptionError           any other argument
         ├── RefusedError              change the model
-        │   ├── ConversionError       no ONNX file can be made of it
-        │   ├── ParityError           the ONNX file answers otherwise than the original
-        │   └── NotAdmittedError      the service's own admission refuses the file
+        │   ├── ConversionError       it cannot be converted to ONNX
+        │   ├── ParityError           the ONNX file answers differently from the original
+        │   └── NotAdmittedError      the service would quarantine the file
         ├── PlacementError            the models folder cannot be written
         └── ServiceError              it is published, but:
             ├── NoServiceError        no service answers at the URL
@@ -42,11 +42,11 @@ class ArgumentError(ExporterError):
 
 
 class InvalidNameError(ArgumentError):
-    """The name is no name for a model."""
+    """The name is not a valid model name."""
 
 
 class ModelError(ArgumentError):
-    """The model is not fitted, or is nothing that can be published."""
+    """The model is not fitted, or cannot be published."""
 
 
 class DataError(ArgumentError):
@@ -62,15 +62,15 @@ class OptionError(ArgumentError):
 
 
 class RefusedError(ExporterError):
-    """The call is right, but the model cannot be published as it is."""
+    """The call is correct, but the model cannot be published as it is."""
 
 
 class ConversionError(RefusedError):
-    """No ONNX file that onnxruntime runs can be made of the model."""
+    """The model cannot be converted to an ONNX file that onnxruntime runs."""
 
 
 class ParityError(RefusedError):
-    """The ONNX file answers otherwise than the original."""
+    """The ONNX file answers differently from the original."""
 
 
 class NotAdmittedError(RefusedError):

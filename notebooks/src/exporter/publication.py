@@ -1,4 +1,4 @@
-"""The publication: what publish() returns, and what one can do with it."""
+"""The publication: the result of publish()."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Publication(PublishedVersion):
             return self
         because = f": {status.reason}" if status.reason else ""
         if status.state == "quarantined":
-            raise QuarantinedError(f"the service has refused {what}{because}")
+            raise QuarantinedError(f"the service refused {what}{because}")
         if status.state == "absent":
             raise NotServedError(
-                f"the service at {self.url} has not seen {what} within {timeout:g} s: "
+                f"the service at {self.url} did not find {what} within {timeout:g} s: "
                 f"does it watch the folder {self.path.parents[2]}?"
             )
         raise NotServedError(f"{what} is {status.state} after up to {timeout:g} s{because}")

@@ -1,8 +1,8 @@
 """publish(): from a fitted model to a version in the models folder.
 
-The way through: check the arguments, read the rows, ask the original, convert, compare, probe,
-write the contract, have it admitted, place it. Nothing is visible to the service before the last
-step, and a failure in any step leaves nothing behind.
+Steps: check the arguments, read the rows, compute the original's answers, convert, compare, test
+capabilities, write the contract, run the admission, place the file. Nothing is visible to the
+service before the last step, and a failure in any step leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -69,19 +69,19 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     When this returns, the file is in the models folder, whole, and a running service picks it up
     within a second; :meth:`~exporter.publication.Publication.wait` waits for that. The ONNX file
     has answered every row of ``X`` like the original. When this raises, nothing is published. When
-    the newest version is the same already, graph and contract but for the time, it stays the newest
-    and no other is made; the publication's ``unchanged`` says so.
+    the newest version has the same graph and contract (apart from times), no new version is made,
+    and the publication's ``unchanged`` is true.
 
     Args:
         model: A fitted classifier, regressor, or Pipeline that ends in one.
-        name: What to call it: lower-case letters, digits, ``.``, ``_`` and ``-``.
+        name: The model's name: lower-case letters, digits, ``.``, ``_`` and ``-``.
         X: The rows the model was fitted on, as it was given them: an array of shape
             ``[rows, features]`` or a DataFrame. Ranges, categories, examples and golden samples in
             the contract come from them.
-        y: Their true answers. Only shown on the publication, as a fit and not as held-out metrics.
-        evaluate: ``(X_test, y_test)`` that the model has never seen; the contract's metrics come
-            from these rows. They are compared with the original, too.
-        description: Free text for people who choose a model.
+        y: The true answers for ``X``; the publication shows metrics on them, as not held out.
+        evaluate: ``(X_test, y_test)``, on which the model was not fitted; the contract's metrics
+            come from these rows, and the ONNX file is compared on them, too.
+        description: Description of the model, as free text.
         units: Unit of a feature by its name, such as ``{"body_mass_g": "g"}``.
         feature_descriptions: What a feature measures, by its name.
         feature_names: Names for the columns of an array; by default those the model was fitted on,
@@ -104,7 +104,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     Raises:
         ArgumentError: An argument is wrong; its subclass says which and what would be right.
         ConversionError: skl2onnx or onnxruntime does not support the model.
-        ParityError: The ONNX file would answer otherwise than the original.
+        ParityError: The ONNX file answers differently from the original.
         NotAdmittedError: The service would refuse the file.
         PlacementError: The models folder cannot be written.
     """
@@ -125,7 +125,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         steps.begin("converting and comparing every row", f"{len(data.all.table):,} rows")
         limit = choose_tolerance(original, data.all.answers, tolerance)
         conversion, comparison = find_conversion(original, data.all, limit, steps.note)
-        steps.begin("asking what it takes")
+        steps.begin("testing nulls and unknown categories")
         contract = write_contract(original, data, conversion, comparison, notes)
         steps.begin("timing")
         timings = speed.measure(original, conversion, data.given.table)
@@ -152,7 +152,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
 
 
 class _Placed(NamedTuple):
-    """Where a file has come to stand."""
+    """The version that a file became."""
 
     version: int
     contract: Contract
@@ -161,7 +161,7 @@ class _Placed(NamedTuple):
 
 
 def _deliver(artifact: Artifact, folder: Path, limits: Limits) -> _Placed:
-    """Have a file admitted and placed, unless it is there already."""
+    """Examine and place a file, unless the newest version is the same."""
     same = artifact.find_same(folder)
     if same is not None:
         version, contract = same
@@ -188,13 +188,13 @@ def _check_tolerance(tolerance: float | None) -> None:
         return
     right = isinstance(tolerance, (int, float)) and math.isfinite(tolerance) and tolerance >= 0
     if not right or isinstance(tolerance, bool):
-        raise OptionError(f"tolerance has to be a number from 0 on, not {tolerance!r}")
+        raise OptionError(f"tolerance must be a number of at least 0, not {tolerance!r}")
 
 
 def _admit(file: Path, limits: Limits) -> Report:
     report = examine(file, limits)
     if not report.admitted:
         raise NotAdmittedError(
-            f"the service would refuse the file: {report.reason}. Nothing has been published"
+            f"the service would refuse the file: {report.reason}. Nothing was published"
         )
     return report

@@ -1,4 +1,4 @@
-"""Where a publication goes: arguments first, then the environment, then the defaults."""
+"""The settings of a publication: arguments, then environment variables, then defaults."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def resolve_keep(keep: int | None) -> int | None:
     """Find how many versions of a model to keep: the argument, ``EXPORTER_KEEP``, or all.
 
     Raises:
-        OptionError: It is not a whole number of at least 1.
+        OptionError: The value is not a whole number of at least 1.
     """
     chosen: Any = keep if keep is not None else os.environ.get("EXPORTER_KEEP") or None
     what = "keep" if keep is not None else "EXPORTER_KEEP"
@@ -61,14 +61,14 @@ def resolve_keep(keep: int | None) -> int | None:
     if chosen is None:
         return None
     if not isinstance(chosen, int) or isinstance(chosen, bool) or chosen < 1:
-        raise OptionError(f"{what} has to be a whole number of at least 1, not {chosen!r}")
+        raise OptionError(f"{what} must be a whole number of at least 1, not {chosen!r}")
     return chosen
 
 
 def resolve_limits() -> Limits:
     """Find what the examination of a file may take: as the service, from ``INFERENCE_ADMISSION_*``.
 
-    The service reads its own environment: both have to be raised for a file that takes longer.
+    The service reads its own environment: raise both for a file that takes longer.
 
     Raises:
         OptionError: A setting of the service is wrong.

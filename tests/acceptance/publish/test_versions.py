@@ -192,13 +192,13 @@ def test_the_environment_names_how_many(service: Service, monkeypatch: pytest.Mo
     monkeypatch.setenv("EXPORTER_KEEP", "3")
     assert put(service.models, 6, url=str(service.client.base_url)).removed == [3, 2, 1]
     monkeypatch.setenv("EXPORTER_KEEP", "few")
-    with pytest.raises(OptionError, match="EXPORTER_KEEP has to be a whole number of at least 1"):
+    with pytest.raises(OptionError, match="EXPORTER_KEEP must be a whole number of at least 1"):
         put(service.models, 7)
 
 
 @pytest.mark.parametrize("keep", [0, -1, True, 1.5, "two"])
 def test_a_wrong_number_is_refused_before_anything_is_done(tmp_path: Path, keep: Any) -> None:
-    with pytest.raises(OptionError, match="keep has to be a whole number"):
+    with pytest.raises(OptionError, match="keep must be a whole number"):
         put(tmp_path, keep=keep)
     assert list(tmp_path.iterdir()) == []
 

@@ -26,8 +26,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "inference/src/inference/web/api/models.py:models_router",
         "inference/src/inference/web/transport/bounded_protocol.py",
         "inference/src/inference/web/v2/documents.py:add_descriptions",
-        "notebooks/src/exporter/cli.py:make_parser",
-        "notebooks/src/exporter/conversion/search.py:find_conversion",
         "notebooks/src/exporter/publish.py:publish",
         "tests/acceptance/endurance/test_requests.py",
         "tests/acceptance/oip/test_triton_grpc.py",

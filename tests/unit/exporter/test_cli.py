@@ -78,12 +78,12 @@ def test_publishes_a_pickle(run: Callable[..., int], tmp_path: Path, logistic: P
     ("arguments", "files", "expected"),
     [
         ([], {"model": "absent.joblib"}, (2, "absent.joblib cannot be read: No such file")),
-        ([], {"model": "data.csv"}, (2, "save it by joblib.dump")),
+        ([], {"model": "data.csv"}, (2, "save the model with joblib.dump")),
         ([], {"sample": "absent.csv"}, (2, "absent.csv cannot be read")),
-        ([], {"sample": "model.joblib"}, (2, "no CSV file with a head line")),
+        ([], {"sample": "model.joblib"}, (2, "not a CSV file with a header line")),
         (["--target", "sort"], {}, (2, "has no column 'sort'; it has species")),
-        (["--evaluate", "x.csv"], {}, (2, "--evaluate needs --target")),
-        (["--unit", "grams"], {}, (2, "has to be FEATURE=UNIT")),
+        (["--evaluate", "x.csv"], {}, (2, "--evaluate requires --target")),
+        (["--unit", "grams"], {}, (2, "must be FEATURE=UNIT")),
         (["--unit", "mass=g"], {}, (2, "names 'mass', which is not a feature")),
         (["--tolerance", "0"], {}, (1, "the ONNX file answers differently from the original")),
         (["--url", "http://127.0.0.1:9", "--wait", "0.01"], {}, (1, "no service answers")),
@@ -167,7 +167,7 @@ def test_notices_a_file_without_a_head_line(
 ) -> None:
     _csv(tmp_path, measured, header=False)
     assert run(sample="other.csv") == 2
-    assert "has no head line" in capsys.readouterr().err
+    assert "has no header line" in capsys.readouterr().err
 
 
 def test_reads_columns_as_text_where_asked(
@@ -285,4 +285,4 @@ def test_refuses_to_keep_no_version(
     run: Callable[..., int], number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--keep", number) == 2
-    assert "keep has to be a whole number of at least 1" in capsys.readouterr().err
+    assert "keep must be a whole number of at least 1" in capsys.readouterr().err

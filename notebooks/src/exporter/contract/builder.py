@@ -1,4 +1,4 @@
-"""Writing the contract: everything the ONNX file will say about itself."""
+"""The contract of the ONNX file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Notes:
-    """What a person says about the model; see :func:`exporter.publish.publish`."""
+    """The user's notes about the model; see :func:`exporter.publish.publish`."""
 
     description: str | None
     units: Mapping[str, str]
@@ -34,24 +34,24 @@ class Notes:
     target_names: Sequence[str] | None
 
     def check(self, original: FittedEstimator, data: Dataset) -> None:
-        """Check that it speaks of this model.
+        """Check that the notes fit the model.
 
         Raises:
             OptionError: It names a feature or a number of targets that the model does not have.
         """
         if self.description is not None and not isinstance(self.description, str):
-            raise OptionError("description has to be a string")
+            raise OptionError("description must be a string")
         names = data.given.table.names
         for what, given in (("units", self.units), ("feature_descriptions", self.descriptions)):
             if not hasattr(given, "items"):
-                raise OptionError(f"{what} has to be a dict by feature: {{{names[0]!r}: '...'}}")
+                raise OptionError(f"{what} must be a dict by feature: {{{names[0]!r}: '...'}}")
             for name, text in given.items():
                 if name not in names:
                     raise OptionError(
                         f"{what} names {name!r}, which is not a feature.{nearest(name, names)}"
                     )
                 if not isinstance(text, str):
-                    raise OptionError(f"{what}[{name!r}] has to be a string")
+                    raise OptionError(f"{what}[{name!r}] must be a string")
         labels = data.given.answers.labels
         count = labels.shape[1] if original.task == "regression" and labels.ndim > 1 else 1
         if self.target_names is not None and (count == 1 or len(self.target_names) != count):
@@ -76,7 +76,7 @@ def write_contract(
     comparison: Comparison,
     notes: Notes,
 ) -> Contract:
-    """Write the contract, asking the original and the ONNX file where they have to be asked.
+    """Build the contract, testing the original and the ONNX file where needed.
 
     Args:
         original: The model.

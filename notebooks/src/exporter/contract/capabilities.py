@@ -1,7 +1,7 @@
-"""What the model takes beyond what it has seen: nulls, and categories it does not know.
+"""What a model accepts beyond its training values: nulls and unknown categories.
 
-Nothing is read off the pipeline's steps, which may be anything. Both the original and the ONNX file
-are asked, and a null or an unknown category is allowed only where both answer, and answer alike.
+Capabilities are tested, not derived from the pipeline's steps: a null or an unknown category is
+allowed only if the original and the ONNX file both accept it, with equal answers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MOST_FAILURES = 40  # of steps that are asked about many rows with nulls
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What one feature takes.
+    """What one feature accepts.
 
     Attributes:
         nullable: Whether ``null`` is taken.
@@ -51,12 +51,12 @@ class Capabilities:
 
 
 class CapabilityFinder:
-    """Asks the original and the ONNX file the same odd questions.
+    """Tests which nulls and unknown values the original and the ONNX file accept.
 
     Args:
         original: The fitted model.
         conversion: The ONNX file.
-        base: Some ordinary rows, to ask about with one value changed.
+        base: Ordinary rows, which are changed in one value for each test.
         tolerance: The difference of a probability or value that is accepted.
     """
 

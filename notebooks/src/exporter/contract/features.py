@@ -96,6 +96,6 @@ def _categories(column: Column, capabilities: Capabilities) -> list[str | int]:
 
 
 def _recurs(column: Column) -> bool:
-    """Tell categories, which come again and again, from texts."""
+    """Return whether a text column holds categories, whose values recur."""
     distinct = len(set(column.present.tolist()))
     return distinct <= min(_MAX_OPEN_CATEGORIES, len(column.present) / 2)

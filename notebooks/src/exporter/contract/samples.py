@@ -33,7 +33,7 @@ def choose_rows(
         table: The rows.
         answers: The original's.
         original: The model.
-        avoided: Which rows the file answers otherwise, and right, too; as booleans.
+        avoided: Rows with several right answers, as booleans.
 
     Returns:
         Indices, ascending; the same for the same data.

@@ -43,8 +43,8 @@ class Conversion:
         layout: Where each column goes.
         outputs: Where the answer stands.
         session: The loaded graph.
-        inputs: Name of the input that each column feeds, which may be spelt otherwise than the
-            column; ``None`` for a column that the graph does not need.
+        inputs: Name of the input that each column feeds, which may differ from the column's
+            name; ``None`` for a column that the graph does not need.
     """
 
     file: bytes
@@ -165,10 +165,10 @@ def _columns(layout: InputLayout) -> list[Column]:
 def _inputs(model: Any, layout: InputLayout) -> tuple[str | None, ...]:
     """Name the input that each column feeds; ``None`` for a column that the graph does not read."""
     kept = {value.name for value in model.graph.input}
-    spelt = [c.name for c in _columns(layout)] * (
+    names = [c.name for c in _columns(layout)] * (
         len(layout.names) if layout.elements is None else 1
     )
-    return tuple(name if name in kept else None for name in spelt)
+    return tuple(name if name in kept else None for name in names)
 
 
 def _check_opsets(model: Any) -> None:

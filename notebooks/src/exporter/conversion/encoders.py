@@ -144,7 +144,7 @@ def _grouping(encoder: Any, place: int) -> np.ndarray[Any, Any] | None:
 
 
 def _encode(graph: Graph, column: Column, categories: np.ndarray[Any, Any]) -> str:
-    """Give the index of each value among the categories, or their number for an unknown one."""
+    """Return the index of each value among the categories, or their number for an unknown one."""
     texts = any(isinstance(c, str) for c in categories.tolist())
     if texts != (column.element == "string"):
         fitted, given = ("strings", "numbers") if texts else ("numbers", "strings")
@@ -168,8 +168,8 @@ def _encode(graph: Graph, column: Column, categories: np.ndarray[Any, Any]) -> s
 
 def _encode_texts(graph: Graph, column: Column, categories: np.ndarray[Any, Any]) -> str:
     # A missing text is "" in ONNX and in the contract.
-    spelt = ["" if not isinstance(c, str) else c for c in categories.tolist()]
-    if len(set(spelt)) < len(spelt):
+    written = ["" if not isinstance(c, str) else c for c in categories.tolist()]
+    if len(set(written)) < len(written):
         raise ConversionError(
             "an encoder tells empty strings from missing ones, which ONNX cannot: replace one"
         )
@@ -177,9 +177,9 @@ def _encode_texts(graph: Graph, column: Column, categories: np.ndarray[Any, Any]
         "LabelEncoder",
         column.name,
         domain="ai.onnx.ml",
-        keys_strings=spelt,
-        values_int64s=list(range(len(spelt))),
-        default_int64=len(spelt),
+        keys_strings=written,
+        values_int64s=list(range(len(written))),
+        default_int64=len(written),
     )
 
 

@@ -1,4 +1,4 @@
-"""Does the ONNX file answer like the original? Asked of every row, not of a sample.
+"""Comparison of the ONNX file's answers with the original's, for every row.
 
 The rows are fed exactly as the service feeds them: JSON numbers are doubles, cast to the
 graph's type.
@@ -134,7 +134,7 @@ def run(
         conversion: The file.
         original: Knows the classes.
         table: The rows.
-        report: Told how many rows are done.
+        report: Called with the number of compared rows.
 
     Raises:
         ValueError: A value is missing where the file cannot take a missing one.

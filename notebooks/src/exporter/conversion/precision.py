@@ -75,7 +75,7 @@ _EXACT = (
 
 
 def needs_doubles(model: Any) -> bool:
-    """Tell whether a model has steps that rounding before or within them could turn.
+    """Return whether a model has steps that rounding before or within them could turn.
 
     Those are steps that tell numbers apart, and trees unless they see the numbers that the caller
     sends, and answer by themselves.

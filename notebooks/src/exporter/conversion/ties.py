@@ -122,7 +122,7 @@ def _choose(
 
 
 def _are_equal(one: Any, other: Any, bounds: tuple[Any, Any]) -> Any:
-    """Tell which distances are equal, up to their own rounding and to that of the rows."""
+    """Return which distances are equal, up to their own rounding and to that of the rows."""
     allowed, size = bounds
     squares = np.abs(one**2 - other**2) <= _EQUAL * other**2 + allowed
     return squares | (np.abs(one - other) <= _ROUNDINGS * np.finfo(np.float64).eps * size)
@@ -175,7 +175,7 @@ def _impute(imputer: KNNImputer, chosen: list[Any], X: Any) -> Any:  # noqa: N80
 
 
 def _squares(row: Any, fitted: Any, known: Any) -> Any:
-    """Give the mean squares over the columns that both have, times the columns; else infinity."""
+    """Return the mean squares over the columns that both have, times the columns; else infinity."""
     both = known & ~np.isnan(row)
     apart = np.where(both, np.nan_to_num(row) - fitted, 0.0)
     count = both.sum(axis=1)

@@ -1,4 +1,4 @@
-"""The evidence: the rows a caller gave, with the original's answers and its metrics."""
+"""The rows of a publication, with the original's answers and metrics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was given.
+    """The rows of a publication.
 
     Attributes:
         given: The rows in X.
@@ -72,7 +72,7 @@ def gather(
         rows = Rows(table, answers)
         return Dataset(rows, rows, None, _fit(original, rows, y))
     if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
-        raise TargetError("evaluate has to be a pair: evaluate=(X_test, y_test)")
+        raise TargetError("evaluate must be a pair: evaluate=(X_test, y_test)")
     given = read_table(x, original, names)
     held_out_count = len(_read_held_out(evaluate[0], original, names))
     target = metrics.read_target(evaluate[1], held_out_count, original, "evaluate's y")

@@ -1,7 +1,7 @@
-"""The original: the fitted scikit-learn model, asked what it would answer.
+"""The original: the fitted scikit-learn model and its answers.
 
-This module knows scikit-learn's ways (fitted attributes, feature names, label types) and nothing of
-ONNX.
+This module covers scikit-learn's conventions (fitted attributes, feature names, label types); it
+does not depend on ONNX.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says to some rows.
+    """A model's answers to some rows.
 
     Attributes:
         labels: Class indices (classification), shape ``[rows]``; or values (regression), shape
@@ -42,7 +42,7 @@ class FittedEstimator:
     """A fitted classifier or regressor.
 
     Args:
-        model: A scikit-learn estimator or Pipeline, or what keeps to their interface.
+        model: A scikit-learn estimator or Pipeline, or an object with their interface.
 
     Attributes:
         model: That model.
@@ -85,7 +85,7 @@ class FittedEstimator:
             Exception: Whatever the model raises on rows that it does not take.
         """
         with warnings.catch_warnings():
-            # Deprecations inside scikit-learn are nothing that a publication can mend.
+            # Deprecations inside scikit-learn cannot be fixed by the user.
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             predicted, probabilities = self._ask(native)
@@ -114,7 +114,7 @@ class FittedEstimator:
         return predicted, self.model.predict_proba(native) if self.has_probabilities else None
 
     def to_indices(self, labels: Any) -> np.ndarray[Any, Any]:
-        """Turn labels into indices of classes; -1 for what is no class."""
+        """Turn labels into indices of classes; -1 for an unknown label."""
         known = {c: i for i, c in enumerate(self.classes or [])}
         return np.array([known.get(_plain(v), -1) for v in np.asarray(labels).tolist()], dtype=int)
 
@@ -156,7 +156,7 @@ def answer_all(original: FittedEstimator, native: Any, what: str = "X") -> Answe
 
 
 def reads_column(original: FittedEstimator, native: Any, index: int) -> bool:
-    """Tell whether a model does otherwise when a column of a DataFrame holds nothing but zeros."""
+    """Return whether a model answers differently if a column of a DataFrame holds only zeros."""
     if not isinstance(native, pd.DataFrame):
         return True
     changed = native.copy()

@@ -39,20 +39,22 @@ def load_model(path: Path) -> Any:
     """Load a model from a joblib or pickle file, which runs the code in it.
 
     Raises:
-        ModelError: It is no such file, or cannot be loaded here; says why.
+        ModelError: The file is not one of these, or cannot be loaded; the message says why.
     """
     if path.suffix not in _SUFFIXES:
-        raise ModelError(f"{path} is no {' or '.join(_SUFFIXES)} file: save it by joblib.dump()")
+        raise ModelError(
+            f"{path} is not a {' or '.join(_SUFFIXES)} file: save the model with joblib.dump()"
+        )
     sys.stderr.write(f"exporter: loading {path} runs the code in it: do so only if you trust it\n")
     try:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model = joblib.load(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # noqa: BLE001 - a pickle may raise anything
         raise ModelError(_explain_load(path, error)) from None
-    for warning in told:
+    for warning in caught:
         # Another version of scikit-learn, most often: the file is compared with what was loaded,
         # so only the user can say whether that is still the model that was trained.
         sys.stderr.write(f"exporter: {' '.join(str(warning.message).split())}\n")
@@ -67,18 +69,18 @@ def read_rows(
     separator: str = ",",
     text: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, pd.Series[Any] | None]:
-    """Read rows from a CSV file with a head line.
+    """Read rows from a CSV file with a header line.
 
     Args:
         path: The file.
         model: The model; its column names choose among the file's, where it knows them.
         target: The column with the true answers, left out of the rows.
-        separator: What stands between two values.
+        separator: The separator of two values.
         text: Columns that are strings, whatever their values look like.
 
     Raises:
         DataError: It cannot be read.
-        OptionError: There is no such column.
+        OptionError: A named column does not exist.
     """
     names = getattr(model, "feature_names_in_", None)
     try:
@@ -86,7 +88,7 @@ def read_rows(
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, pd.errors.ParserError, csv.Error) as error:
-        raise DataError(f"{path} is no CSV file with a head line: {error}") from None
+        raise DataError(f"{path} is not a CSV file with a header line: {error}") from None
     _check_head(path, frame, names)
     for option, columns in (("target", [target] if target is not None else []), ("text", text)):
         for column in columns:
@@ -108,16 +110,16 @@ def find_strings(path: Path, model: Any, rows: pd.DataFrame, separator: str) -> 
         path: The CSV file.
         model: The model with its encoders.
         rows: What was read.
-        separator: What stands between two values.
+        separator: The separator of two values.
 
     Returns:
-        Columns most of whose values, as they are spelt in the file, some encoder knows as strings.
+        Columns whose values in the file are mostly strings that an encoder was fitted on.
     """
-    spelt = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    written = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
     known = [{c for c in each if isinstance(c, str)} for each in encoded_categories(model)]
     found = []
     for column in rows.columns:
-        values = set(spelt[column]) - {""}
+        values = set(written[column]) - {""}
         guessed = pd.api.types.is_numeric_dtype(rows[column])
         if guessed and any(len(values & each) > len(values) / 2 for each in known):
             found.append(str(column))
@@ -135,8 +137,8 @@ def _explain_load(path: Path, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{path} needs the package {error.name!r}: install it first"
     if isinstance(error, (AttributeError, ImportError)):
-        return f"{path} needs code that is not here: {error}"
-    return f"{path} holds no model: {error}"
+        return f"{path} needs code that is not available here: {error}"
+    return f"{path} does not contain a model: {error}"
 
 
 def _saved_version(path: Path) -> str | None:
@@ -154,7 +156,7 @@ def _saved_version(path: Path) -> str | None:
 
 
 def _check_head(path: Path, frame: pd.DataFrame, names: Any) -> None:
-    """Notice a file with another separator, or without a head line.
+    """Notice a file with another separator, or without a header line.
 
     Raises:
         DataError: It is such a file; says how to read it.
@@ -168,7 +170,7 @@ def _check_head(path: Path, frame: pd.DataFrame, names: Any) -> None:
     if not known and sum(map(_is_number, head)) > len(head) / 2:
         first = ", ".join(list(names)[:3] if names is not None else ["x0", "x1"])
         raise DataError(
-            f"{path} has no head line, since its first line is {', '.join(head[:3])}, ...: put a "
+            f"{path} has no header line, since its first line is {', '.join(head[:3])}, ...: put a "
             f"line with the columns' names before it, such as {first}, ..."
         )
 

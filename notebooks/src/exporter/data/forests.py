@@ -41,7 +41,7 @@ class Forest:
     model: Any
 
     def answer(self, native: Any) -> tuple[Array, Array | None]:
-        """Give labels and probabilities, or values, as the model's own methods do.
+        """Return labels and probabilities, or values, as the model's own methods do.
 
         A forest's ``predict`` takes the most probable class, and each row is answered by itself.
         """

@@ -25,7 +25,7 @@ def read_target(
         Class indices of shape ``[rows]``, or values of shape ``[rows]`` or ``[rows, targets]``.
 
     Raises:
-        TargetError: There are more or fewer than rows, or they are no answers of this model.
+        TargetError: There are more or fewer than rows, or they are not answers of this model.
     """
     target = np.asarray(y)
     if target.ndim == 2 and target.shape[1] == 1:

@@ -34,7 +34,7 @@ def read_table(data: Any, original: FittedEstimator, names: Sequence[str] | None
     A column whose values cannot be sent as JSON becomes an unread one, with its problem.
 
     Raises:
-        DataError: It is no such thing, has other columns, or no rows; says which and what to do.
+        DataError: X is of another type, has other columns, or no rows; the message says what to do.
     """
     if _are_texts(data):
         data = pd.DataFrame({_text_name(data): pd.Series(list(data), dtype=object)})

@@ -93,7 +93,7 @@ class Column:
         return Column(self.name, kind, values, self.dtype, self.problem)
 
     def to_scalars(self) -> list[Scalar]:
-        """Give the values as a caller would write them in JSON."""
+        """Return the values as a caller would write them in JSON."""
         scalars: list[Scalar] = self.values.tolist()
         if self.kind == "number":
             return [None if v != v else v for v in scalars]  # noqa: PLR0124 - NaN alone differs
@@ -170,7 +170,7 @@ class Table:
         return joined.reset_index(drop=True)
 
     def rows(self) -> list[list[Scalar]]:
-        """Give the rows as a caller would write them in JSON."""
+        """Return the rows as a caller would write them in JSON."""
         lists = [column.to_scalars() for column in self.columns]
         return [list(row) for row in zip(*lists, strict=True)]
 

@@ -49,7 +49,7 @@ class Artifact:
         return file if self.signer is None else self.signer.seal(file, self.name)
 
     def find_same(self, models_dir: Path) -> tuple[int, Contract] | None:
-        """Find out whether the newest version is this file, but for what time has changed.
+        """Return whether the newest version is this file, apart from times.
 
         Returns:
             That version, and its contract; ``None`` where this file is news.
@@ -69,7 +69,7 @@ class Artifact:
         return (versions[0], contract) if is_same else None
 
     def _contract_of(self, placed: bytes) -> Contract | None:
-        """Give the contract of a file with the same graph; ``None`` of any other."""
+        """Return the contract of a file with the same graph; ``None`` of any other."""
         if not placed.startswith(self.graph):
             return None
         try:
@@ -81,7 +81,7 @@ class Artifact:
 
 
 def _as_then(contract: Contract, then: Contract) -> Contract:
-    """Give a contract the time of another, and what its parity found.
+    """Return a contract with the time and the parity results of another.
 
     How many rows are generated to be compared depends on how long that takes; where the graph, the
     rows and the tolerance are the same, what was found is no difference between the models.

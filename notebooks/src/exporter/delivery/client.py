@@ -73,7 +73,7 @@ class Service:
         return self._call(f"/models/{name}")
 
     def selection(self) -> Any:
-        """Give the selected model and version, ``None`` where none is selected.
+        """Return the selected model and version, ``None`` where none is selected.
 
         Raises:
             ServiceError: It refuses.

@@ -20,7 +20,7 @@ def check_name(name: str) -> str:
         The name as it was given.
 
     Raises:
-        InvalidNameError: It is no name; suggests one that is.
+        InvalidNameError: The name is not valid; suggests a valid one.
     """
     if not isinstance(name, str):
         raise InvalidNameError(

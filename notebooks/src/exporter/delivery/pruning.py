@@ -1,4 +1,4 @@
-"""Removing old versions: those beyond the newest few that the service does not need.
+"""Removal of old versions that the service does not need.
 
 The exporter does not know which versions are pinned, selected or kept loaded, so it asks the
 service. Where that does not answer, or does not serve this very folder, nothing is removed: a
@@ -24,11 +24,11 @@ _REMOVABLE = ("unloaded", "quarantined")
 
 
 class NotPrunedError(Exception):
-    """Nothing was removed; says why, and never leaves this module's callers."""
+    """Nothing was removed; the message says why. Internal to publish()."""
 
 
 def prune(models_dir: Path, name: str, keep: int, service: Service) -> list[int]:
-    """Remove a model's versions beyond the newest ``keep``, but for those the service needs.
+    """Remove a model's versions beyond the newest ``keep``, except those that the service needs.
 
     Args:
         models_dir: The models folder.
@@ -48,7 +48,7 @@ def prune(models_dir: Path, name: str, keep: int, service: Service) -> list[int]
     removable = _ask(models_dir, name, service)
     gone = [version for version in old if version in removable]
     for version in gone:
-        # A rename takes the version away whole; what is hidden is no model.
+        # A rename removes the version in one step; the service ignores hidden folders.
         aside = models_dir / f"{STAGE_PREFIX}{uuid.uuid4().hex}"
         try:
             (models_dir / name / str(version)).rename(aside)
@@ -64,7 +64,7 @@ def _ask(models_dir: Path, name: str, service: Service) -> set[int]:
         model = service.model(name)
         selected = service.selection()
     except ServiceError as error:
-        raise NotPrunedError(f"{error}; it alone knows which versions are needed") from None
+        raise NotPrunedError(f"{error}; only the service can say which are needed") from None
     try:
         if not any(_is_here(models_dir, name, one) for one in model["versions"]):
             raise NotPrunedError(
@@ -76,11 +76,11 @@ def _ask(models_dir: Path, name: str, service: Service) -> set[int]:
             needed.add(selected["version"])
         return {one["version"] for one in model["versions"] if one["state"] in _REMOVABLE} - needed
     except (KeyError, TypeError):
-        raise NotPrunedError(f"what answers at {service.url} is not the service") from None
+        raise NotPrunedError(f"the server at {service.url} is not Rookery") from None
 
 
 def _is_here(models_dir: Path, name: str, version: dict[str, Any]) -> bool:
-    """Tell whether a version that the service has loaded is the file in this folder."""
+    """Return whether a version that the service has loaded is the file in this folder."""
     if version["state"] != "ready" or not version["digest"]:
         return False
     try:

@@ -46,7 +46,7 @@ class Signer:
         return append_signature(content, FileSignature(key_id(self._public), signature))
 
     def trusted_line(self, name: str) -> str:
-        """Give the public key's line for the service's file of trusted keys."""
+        """Return the public key's line for the service's file of trusted keys."""
         return f"{name} ed25519:{base64.b64encode(self._public).decode()}"
 
 
@@ -54,16 +54,16 @@ def make_key(path: Path) -> Signer:
     """Make a key pair, and write the private key to a new file that only its owner can read.
 
     Raises:
-        OptionError: There is such a file, or it cannot be written.
+        OptionError: The file exists, or cannot be written.
     """
     key = Ed25519PrivateKey.generate()
-    spelt = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    encoded = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise OptionError(f"{path} cannot be written: {error.strerror}") from None
     with open(file, "wb") as opened:  # noqa: PTH123 - the descriptor has the right mode already
-        opened.write(spelt)
+        opened.write(encoded)
     return Signer(key)
 
 
@@ -74,7 +74,7 @@ def resolve_signer(sign_with: str | os.PathLike[str] | None) -> Signer | None:
         What signs; ``None`` where neither is given.
 
     Raises:
-        OptionError: It is no file with an Ed25519 key.
+        OptionError: The file does not contain an Ed25519 key.
     """
     chosen = sign_with or os.environ.get("EXPORTER_SIGN_WITH")
     if not chosen:

@@ -1,4 +1,4 @@
-"""Putting a file into the models folder: whole or not at all, as a version that was free.
+"""Placement of a file in the models folder, atomically, as the next free version.
 
 A file is written under a dot-name on the same filesystem, which the service ignores, forced to the
 disk, and renamed with its folder. A rename onto a folder with content fails, so of two publishers
@@ -66,7 +66,7 @@ class Stage:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def write(self, data: bytes) -> None:
-        """Write the file and force it to the disk, readable by everybody.
+        """Write the file and force it to the disk, readable by all users.
 
         Raises:
             PlacementError: The disk is full, or the file is not taken for another reason.
@@ -76,7 +76,7 @@ class Stage:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            # The service may be another user; neither umask nor a private parent may keep it out.
+            # The service may run as another user: do not depend on umask or the parent's mode.
             _allow(self.file, 0o644)
             _allow(self._folder, 0o755)
             _sync_folder(self._folder)
@@ -119,7 +119,7 @@ class Stage:
 
 
 def next_version(models_dir: Path, name: str) -> int:
-    """Tell the version that a new file of a model would get.
+    """Return the version that a new file of a model would get.
 
     A flat file ``NAME.onnx`` counts as version 1, as it does for the service.
     """
@@ -170,7 +170,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sweep(models_dir: Path) -> None:
-    # What a killed publisher has left; nobody takes a day to publish.
+    # Folders that a killed publisher left behind; no publication takes a day.
     for folder in models_dir.glob(f"{STAGE_PREFIX}*"):
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:

@@ -1,4 +1,4 @@
-"""The publication for the eye: a card in Jupyter, lines in a terminal.
+"""The display of a publication: a card in Jupyter, lines in a terminal.
 
 The card takes its colors from JupyterLab's theme, and falls back to the text's own color
 elsewhere, so that it reads well on light and on dark. It has no script and loads nothing.
@@ -142,9 +142,9 @@ def _summary(publication: PublishedVersion) -> list[tuple[str, str]]:
     lines = []
     for what, metrics in (("held out", publication.metrics), ("fit", publication.fit)):
         if metrics is not None:
-            told = ", ".join(f"{n} {v}" for n, v in describe_metrics(metrics))
+            values = ", ".join(f"{n} {v}" for n, v in describe_metrics(metrics))
             note = "" if what == "held out" else ", not held out"
-            lines.append((what, f"{told} ({metrics.rows:,} rows{note})"))
+            lines.append((what, f"{values} ({metrics.rows:,} rows{note})"))
     lines.append(("parity", _parity(contract)))
     lines += [("speed", _speed(timing)) for timing in publication.timings]
     return lines + _removed(publication)
@@ -160,8 +160,8 @@ def _ties(count: int) -> str:
     if not count:
         return ""
     return (
-        f"; {count:,} compared rows with equally near neighbors have several right answers, and "
-        "get another one than the original's"
+        f"; {count:,} compared rows have equally near neighbors, and get another of their "
+        "right answers than from the original"
     )
 
 

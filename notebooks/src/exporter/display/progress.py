@@ -1,4 +1,4 @@
-"""Telling what is being done, where somebody is looking."""
+"""Progress of a publication, in a notebook or a terminal."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Progress:
                 self._handle.update(_Html(self._to_line(f"failed at: {self._step}")))
 
     def begin(self, step: str, detail: str = "") -> None:
-        """Say what comes next."""
+        """Show the step that begins."""
         self._step = step
         self._show(f"{step} ({detail})" if detail else step)
 
@@ -77,7 +77,7 @@ class Progress:
         self._show(f"{self._step} ({detail})")
 
     def done(self, message: str) -> None:
-        """Say how it ended; this line stays."""
+        """Show the result; this line stays."""
         self._ended.set()
         # What is done is done, whatever the display does.
         with contextlib.suppress(Exception), self._showing:

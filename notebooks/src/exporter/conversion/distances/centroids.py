@@ -66,7 +66,7 @@ def predict_code(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
 
 @transforms(Birch, BisectingKMeans)
 def transform_centers(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
-    """Give the distance to each center."""
+    """Return the distance to each center."""
     centers = model.subcluster_centers_ if isinstance(model, Birch) else model.cluster_centers_
     metric = Metric("euclidean")
     squares = reduced_distances(graph, graph.matrix(columns), dense(centers), metric)

@@ -82,7 +82,7 @@ def _votes(graph: Graph, first_wins: str, first: Any, second: Any) -> str:
 
 
 def _pair_weights(model: Any) -> Any:
-    """Give the weight of each support vector in the decision of each pair of classes."""
+    """Return the weight of each support vector in the decision of each pair of classes."""
     dual = dense(model.dual_coef_)
     if len(model.classes_) == 2:
         return dual

@@ -75,7 +75,7 @@ def metric_of(model: Any) -> Metric:
 
 
 def reduced_distances(graph: Graph, matrix: str, rows: np.ndarray[Any, Any], metric: Metric) -> str:
-    """Give what orders rows as their distances do, shape ``[rows, fitted rows]``.
+    """Return what orders rows as their distances do, shape ``[rows, fitted rows]``.
 
     For ``euclidean`` these are squares, for ``minkowski`` powers; see :func:`true_distances`.
     """
@@ -107,7 +107,7 @@ def true_distances(graph: Graph, reduced: str, metric: Metric) -> str:
 
 
 def _parts(graph: Graph, value: str, known: Any, metric: Metric) -> list[str]:
-    """Give what one column adds."""
+    """Return what one column adds."""
     apart = graph.op("Sub", value, known)
     if metric.name == "euclidean":
         return [graph.op("Mul", apart, apart)]

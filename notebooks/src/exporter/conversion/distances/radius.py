@@ -57,7 +57,7 @@ def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 
 
 def _sums(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> tuple[str, str]:
-    """Give the weighted sums of what the rows within the radius have, and the sums of weights."""
+    """Return the weighted sums of what the rows within the radius have, and the sums of weights."""
     check_weights(model)
     metric = metric_of(model)
     rows = dense(model._fit_X)  # noqa: SLF001 - has no public name

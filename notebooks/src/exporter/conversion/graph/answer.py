@@ -29,11 +29,11 @@ class Answer:
     value: str | None = None
 
     def need_index(self) -> str:
-        """Give the index, which a classifier has."""
+        """Return the index, which a classifier has."""
         return _present(self.index, "a label")
 
     def need_probabilities(self) -> str:
-        """Give the probabilities.
+        """Return the probabilities.
 
         Raises:
             ConversionError: There are none.
@@ -41,7 +41,7 @@ class Answer:
         return _present(self.probabilities, "probabilities")
 
     def need_scores(self) -> str:
-        """Give the scores.
+        """Return the scores.
 
         Raises:
             ConversionError: There are none.
@@ -49,7 +49,7 @@ class Answer:
         return self.scores() if callable(self.scores) else _present(self.scores, "scores")
 
     def need_value(self) -> str:
-        """Give a regressor's value."""
+        """Return a regressor's value."""
         return _present(self.value, "a value")
 
 

@@ -1,4 +1,4 @@
-"""Mending the graph that skl2onnx has made: fewer outputs, right shapes, faster to serve."""
+"""Cleaning up a graph: unused outputs, nodes and operator sets are removed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def keep_outputs(model: Any, names: Iterable[str]) -> None:
 
 
 def make_portable(model: Any) -> None:
-    """Ask the server for nothing that it may lack.
+    """Remove what a server may lack.
 
     Operator sets of which no operator is used are not imported, and strings are lowered in a locale
     that slim images have: ONNX's default is ``en_US``.
@@ -47,7 +47,7 @@ def make_portable(model: Any) -> None:
 
 
 def opsets(model: Any) -> dict[str, int]:
-    """Tell which version of which operator set the graph wants."""
+    """Return the version of each operator set that the graph needs."""
     return {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
 
 

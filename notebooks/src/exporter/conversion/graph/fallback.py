@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exporter.conversion.graph.builder import Graph
 
 _INPUT = "X"
-# skl2onnx writes what answers otherwise.
+# skl2onnx's conversion answers differently.
 _WRONG = frozenset({"KNeighborsTransformer"})
 _LINEAR_INSTEAD = "use PCA or TruncatedSVD"
 _INSTEAD = {
@@ -102,7 +102,7 @@ def _embed(
                 target_opset=OPSETS,
                 options={id(estimator): kept} if kept else None,
             )
-    except Exception as error:  # its converters raise whatever occurs to them
+    except Exception as error:  # its converters may raise any exception
         raise ConversionError(
             f"{name} cannot be written as ONNX ({_first_line(error)}): use another estimator"
         ) from error

@@ -103,7 +103,7 @@ class Traced:
 def find_origin(
     transformer: Any, columns: Sequence[Column], known: Mapping[str, Origin]
 ) -> Origin | None:
-    """Give the origin of what a transformer makes, if it applies functions that rise.
+    """Return the origin of what a transformer makes, if it applies functions that rise.
 
     Args:
         transformer: The transformer.
@@ -121,7 +121,7 @@ def find_origin(
 
 
 def _find_function(transformer: Any) -> tuple[float, Callable[[Array], Any] | None]:
-    """Give where a function that rises begins, and it; ``None`` for any other transformer."""
+    """Return where a function that rises begins, and it; ``None`` for any other transformer."""
     kind = type(transformer)
     if kind is FunctionTransformer and not transformer.kw_args:
         function = transformer.func

@@ -47,7 +47,7 @@ def predicts(*kinds: type[Any]) -> Callable[[Predictor], Predictor]:
 
 
 def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[Column]:
-    """Write what the estimator's ``transform`` does.
+    """Write the estimator's ``transform``.
 
     Raises:
         ConversionError: Nothing here can write it.
@@ -70,7 +70,7 @@ def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
 
 @contextmanager
 def within(place: str) -> Iterator[None]:
-    """Say where in the model it is that cannot be written.
+    """Prefix a ConversionError with the place in the model.
 
     Args:
         place: Such as ``step 'scale'``.

@@ -56,7 +56,7 @@ def transform_neighbors(
 
 
 def _read(graph: Graph, imputer: KNNImputer, columns: Sequence[Column]) -> tuple[str, str]:
-    """Give where values are missing, and the values with 0 there; both ``[rows, columns]``."""
+    """Return where values are missing, and the values with 0 there; both ``[rows, columns]``."""
     total = sum(column.width for column in columns)
     each = [graph.pick(columns, [place])[0] for place in range(total)]
     gaps = graph.concat([is_missing(graph, column, imputer.missing_values) for column in each])
@@ -64,7 +64,7 @@ def _read(graph: Graph, imputer: KNNImputer, columns: Sequence[Column]) -> tuple
 
 
 def _squares(graph: Graph, imputer: KNNImputer, gaps: str, values: str) -> str:
-    """Give the mean squares over the columns that both rows have; ``_BEYOND`` without any."""
+    """Return the mean squares over the columns that both rows have; ``_BEYOND`` without any."""
     fitted = np.asarray(imputer._fit_X, dtype=np.float64)  # noqa: SLF001 - has no public name
     known = ~np.asarray(imputer._mask_fit_X)  # noqa: SLF001 - likewise
     fitted = np.where(known, fitted, 0.0)

@@ -60,7 +60,7 @@ def transform_imputer(
 def transform_indicator(
     graph: Graph, indicator: MissingIndicator, columns: Sequence[Column]
 ) -> list[Column]:
-    """Tell where values are missing."""
+    """Return where values are missing."""
     found = [
         graph.to_real(is_missing(graph, graph.pick(columns, [int(i)])[0], indicator.missing_values))
         for i in indicator.features_
@@ -69,7 +69,7 @@ def transform_indicator(
 
 
 def is_missing(graph: Graph, column: Column, marker: Any) -> str:
-    """Tell where a column has no value, as booleans."""
+    """Return where a column has no value, as booleans."""
     if column.element == "string":
         # Whatever stands for a missing string there is "" here.
         known = marker if isinstance(marker, str) else ""

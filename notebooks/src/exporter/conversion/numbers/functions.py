@@ -69,7 +69,7 @@ def apply_function(graph: Graph, function: Any, values: str) -> str | None:
 
 
 def normal_quantile(graph: Graph, shares: str) -> str:
-    """Give the quantiles of the normal distribution, for shares from 1e-10 to 1 - 1e-10."""
+    """Return the quantiles of the normal distribution, for shares from 1e-10 to 1 - 1e-10."""
     apart = graph.op("Sub", shares, 0.5)
     inner = graph.op("Sub", 0.180625, graph.op("Mul", apart, apart))
     near = graph.op("Mul", _ratio(graph, inner, _CENTRE), apart)
@@ -82,13 +82,13 @@ def normal_quantile(graph: Graph, shares: str) -> str:
 
 
 def normal_share(graph: Graph, values: str) -> str:
-    """Give the share of the normal distribution below each value."""
+    """Return the share of the normal distribution below each value."""
     inner = error_function(graph, graph.op("Mul", values, float(np.sqrt(0.5))))
     return graph.op("Mul", graph.op("Add", inner, 1.0), 0.5)
 
 
 def error_function(graph: Graph, values: str) -> str:
-    """Give the error function, which onnxruntime has in single precision only.
+    """Return the error function, which onnxruntime has in single precision only.
 
     ``1 - erf(x)`` is ``exp(-x * x)`` times a smooth function of ``2 / (2 + x)``, which a series of
     Chebyshev polynomials meets to the last digits.

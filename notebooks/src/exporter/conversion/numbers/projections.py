@@ -52,7 +52,7 @@ def transform_affine(graph: Graph, model: Any, columns: Sequence[Column]) -> lis
 
 @transforms(BernoulliRBM)
 def transform_hidden(graph: Graph, model: BernoulliRBM, columns: Sequence[Column]) -> list[Column]:
-    """Give how likely each hidden unit is on."""
+    """Return how likely each hidden unit is on."""
     weights = np.asarray(model.components_, dtype=np.float64)
     offset = np.asarray(model.intercept_hidden_, dtype=np.float64)
     line = graph.op("Add", graph.op("MatMul", graph.matrix(columns), weights.T), offset)

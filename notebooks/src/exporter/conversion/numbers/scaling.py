@@ -127,7 +127,7 @@ def transform_normalizer(
 def transform_binarizer(
     graph: Graph, binarizer: Binarizer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Tell what is above the threshold."""
+    """Return what is above the threshold."""
     above = graph.op("Greater", graph.matrix(columns), float(binarizer.threshold))
     return _like(columns, graph.to_real(above))
 

@@ -66,7 +66,7 @@ def _locate(graph: Graph, values: str, knots: Any, degree: int) -> str:
 
 
 def _raise(graph: Graph, values: str, lower: tuple[str, int], knots: Any) -> str:
-    """Give the basis of one degree more."""
+    """Return the basis of one degree more."""
     basis, order = lower
     span = knots[:, order:] - knots[:, :-order]
     inverse = np.divide(1.0, span, out=np.zeros_like(span), where=span > 0)
@@ -79,7 +79,7 @@ def _raise(graph: Graph, values: str, lower: tuple[str, int], knots: Any) -> str
 
 
 def _degrees(model: SplineTransformer, width: int) -> list[int]:
-    """Give the degree from which scikit-learn takes the ends of each column.
+    """Return the degree from which scikit-learn takes the ends of each column.
 
     It counts degrees below 2 up when it goes on along slopes, and so for the columns that follow.
     """

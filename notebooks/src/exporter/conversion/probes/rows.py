@@ -59,8 +59,8 @@ def _series(values: Array, like: pd.Series[Any]) -> pd.Series[Any]:
         values = np.round(values)
     if like.dtype == object:
         missing = like[like.isna()]
-        spelt = missing.iloc[0] if len(missing) else np.nan
-        values = np.array([spelt if v is None else v for v in values.tolist()], dtype=object)
+        written = missing.iloc[0] if len(missing) else np.nan
+        values = np.array([written if v is None else v for v in values.tolist()], dtype=object)
     return pd.Series(values, index=like.index).astype(_wide(like.dtype))
 
 

@@ -20,7 +20,7 @@ _LONG = 200
 
 
 def numbers(column: Column, thresholds: Array, rng: np.random.Generator) -> Array:
-    """Give middles and other points between neighbors, jitter, ends and beyond, and thresholds.
+    """Return middles and other points between neighbors, jitter, ends and beyond, and thresholds.
 
     Args:
         column: A column of numbers.
@@ -41,7 +41,7 @@ def numbers(column: Column, thresholds: Array, rng: np.random.Generator) -> Arra
 
 
 def integers(column: Column, thresholds: Array, rng: np.random.Generator) -> Array:
-    """Give whole numbers between neighbors, beside thresholds, at the ends and beyond."""
+    """Return whole numbers between neighbors, beside thresholds, at the ends and beyond."""
     seen = _some(np.unique(column.values), rng)
     if not len(seen):
         return np.zeros(0, dtype=np.int64)
@@ -52,12 +52,12 @@ def integers(column: Column, thresholds: Array, rng: np.random.Generator) -> Arr
 
 
 def booleans(column: Column) -> Array:
-    """Give both."""
+    """Return both values."""
     return np.array([False, True]) if len(column.values) else np.zeros(0, dtype=bool)
 
 
 def texts(column: Column, rng: np.random.Generator) -> Array:
-    """Give texts of X, and texts with accents, blanks, other cases and other lengths."""
+    """Return texts of X, and texts with accents, blanks, other cases and other lengths."""
     seen = [str(text) for text in column.present.tolist()]
     found = list(dict.fromkeys(seen))[:_MOST]
     some = [seen[i] for i in rng.integers(len(seen), size=8)] if seen else []
@@ -82,7 +82,7 @@ def texts(column: Column, rng: np.random.Generator) -> Array:
 
 
 def around(values: Array) -> Array:
-    """Give values with their neighbors in both precisions, and the middles of single ones."""
+    """Return values with their neighbors in both precisions, and the middles of single ones."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
         above = np.nextafter(single, np.float32(np.inf)).astype(np.float64)

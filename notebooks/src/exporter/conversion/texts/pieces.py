@@ -19,7 +19,7 @@ _FAR = 1 << 40
 
 
 def number(graph: Graph, pieces: str, numbers: dict[str, int]) -> str:
-    """Give each piece its number; ``UNKNOWN`` to those that have none."""
+    """Assign each piece its number; ``UNKNOWN`` to those that have none."""
     return graph.op(
         "LabelEncoder",
         pieces,

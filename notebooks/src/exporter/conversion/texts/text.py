@@ -130,8 +130,8 @@ def _split_words(
     find = vectorizer.build_tokenizer()
     if any(find(part) != [part] for part in parts):
         raise ConversionError(
-            f"tokens of the pattern {vectorizer.token_pattern!r} cannot be told from n-grams: "
-            "use a pattern without spaces"
+            f"tokens of the pattern {vectorizer.token_pattern!r} cannot be distinguished from "
+            "n-grams: use a pattern without spaces"
         )
     numbers = {word: number for number, word in enumerate(sorted(parts), 1)}
     stops = vectorizer.get_stop_words() or ()

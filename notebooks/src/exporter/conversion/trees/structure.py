@@ -67,7 +67,7 @@ class Trees:
         return counts
 
     def with_thresholds(self, dtype: type[np.floating[Any]]) -> Trees:
-        """Give the thresholds another type, at least as wide."""
+        """Return the thresholds another type, at least as wide."""
         return replace(self, thresholds=self.thresholds.astype(dtype))
 
     def take(self, first: int, last: int) -> Trees:
@@ -158,12 +158,12 @@ def from_sklearn(trees: Sequence[Any], columns: Sequence[Array] | None = None) -
 
 
 def leaf_values(trees: Sequence[Any]) -> Array:
-    """Give what the leaves of scikit-learn's trees hold: ``[leaves, outputs, classes]``."""
+    """Return what the leaves of scikit-learn's trees hold: ``[leaves, outputs, classes]``."""
     return np.concatenate([tree.value[tree.children_left < 0] for tree in trees])
 
 
 def leaf_shares(trees: Sequence[Any]) -> Shares:
-    """Give the shares of classes in the leaves of scikit-learn's trees, without those of none."""
+    """Return the shares of classes in the leaves of scikit-learn's trees, without those of none."""
     leaves, columns, values, count = [], [], [], 0
     for tree in trees:
         held = tree.value[:, 0, :][tree.children_left < 0]
