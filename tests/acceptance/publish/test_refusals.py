@@ -143,8 +143,8 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
     "units": (OptionError, "must be a dict by feature", {"units": ["m"]}),
     "description": (OptionError, "must be a string", {"description": 3}),
     "targets": (OptionError, "leave it out", {"target_names": ["a"]}),
-    "tolerance": (OptionError, "number from 0 on", {"tolerance": -1}),
-    "tolerance nan": (OptionError, "number from 0 on", {"tolerance": float("nan")}),
+    "tolerance": (OptionError, "number of at least 0", {"tolerance": -1}),
+    "tolerance nan": (OptionError, "number of at least 0", {"tolerance": float("nan")}),
     "url": (OptionError, "not an HTTP URL", {"url": "ftp://service"}),
 }
 
