@@ -15,19 +15,19 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from inference.access.body_budget import Bodies
-from inference.access.rate_limit import RATE_BYTES
+from inference.access.rate_limit import RATE_TAGS, RATE_TIMES
 from inference.access.setup import build_authorizer
 from inference.admission.admission import examine_aside, read_aside
-from inference.logs import ONCE_BYTES
+from inference.logs import ONCE_DOUBLES
 from inference.repository.operator_state import StateFile
 from inference.repository.repository import Repository
-from inference.runtime.heartbeat import HEARTBEAT_BYTES
-from inference.runtime.shared_memory import Place, SharedMemory
+from inference.runtime.heartbeat import HEARTBEAT
+from inference.runtime.shared_memory import Place, SharedArray, SharedMemory
 from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
 from inference.serving.readiness import Readiness
-from inference.telemetry.recorder import SECTION_BYTES, Recorder
+from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
@@ -53,17 +53,19 @@ if TYPE_CHECKING:
     from inference.settings import Settings
 
 
-_CHANGES_BYTES = 8
-
-
 def reserve_memory(workers: int = 1) -> SharedMemory:
     """Reserve what so many workers share, for their numbers, rates and heartbeats.
 
     Raises:
         SettingError: The system does not grant so much.
     """
-    common = {"changes": _CHANGES_BYTES, "rates": RATE_BYTES, "logged": ONCE_BYTES}
-    return SharedMemory(common, SECTION_BYTES | {"heartbeat": HEARTBEAT_BYTES}, workers)
+    common = {
+        "changes": SharedArray("d", 1),
+        "rate-tags": RATE_TAGS,
+        "rate-times": RATE_TIMES,
+        "logged": SharedArray("d", ONCE_DOUBLES),
+    }
+    return SharedMemory(common, COUNTER_ARRAYS | {"heartbeat": HEARTBEAT}, workers)
 
 
 def create_app(
@@ -88,7 +90,7 @@ def create_app(
     """
     place = place or Place(reserve_memory())
     recorder = Recorder(place, _later)
-    changes = place.memory.section("changes").cast("d")
+    changes = place.memory.array("changes")
     state_file = StateFile(settings.state_dir, recorder.events, changes)
     repository = Repository(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inference.errors import RateError
+from inference.runtime.shared_memory import SharedArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 _SLOTS = 65536
 _PROBES = 64  # slots examined for one key
 _TAG_BYTES = 8  # of the digest: enough to tell the keys of one service apart
-_DOUBLE = 8
-RATE_BYTES = _SLOTS * (_TAG_BYTES + _DOUBLE)
+RATE_TAGS = SharedArray("Q", _SLOTS)
+RATE_TIMES = SharedArray("d", _SLOTS)
 _ROUNDING = 1e-6
 
 
@@ -33,7 +34,8 @@ class RateLimiter:
     Args:
         per_second: Tokens per second, above 0.
         burst: Tokens in a full bucket.
-        section: ``RATE_BYTES`` of zeroed memory, which the workers may share.
+        arrays: Zeroed arrays of the kinds :data:`RATE_TAGS` and :data:`RATE_TIMES`, which the
+            workers may share.
         clock: Returns seconds above 0, the same in all processes.
     """
 
@@ -41,7 +43,7 @@ class RateLimiter:
         self,
         per_second: float,
         burst: int,
-        section: memoryview | None = None,
+        arrays: tuple[memoryview[int], memoryview[float]] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -49,9 +51,9 @@ class RateLimiter:
         self._slack = (burst - 1) * self._interval
         self._per_second = per_second
         self._clock = clock
-        memory = memoryview(bytearray(RATE_BYTES)) if section is None else section
-        self._tags = memory[: _SLOTS * _TAG_BYTES].cast("Q")
-        self._full_at = memory[_SLOTS * _TAG_BYTES : RATE_BYTES].cast("d")
+        if arrays is None:
+            arrays = (RATE_TAGS.allocate(), RATE_TIMES.allocate())
+        self._tags, self._full_at = arrays
 
     def take(self, caller: Caller) -> None:
         """Take a token from the bucket of a key.

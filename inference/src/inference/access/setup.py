@@ -25,8 +25,8 @@ def build_authorizer(settings: Settings, recorder: Recorder, place: Place) -> Au
         return None
     limiter = None
     if settings.rate_limit:
-        section = place.memory.section("rates")
-        limiter = RateLimiter(settings.rate_limit, settings.rate_burst, section)
+        arrays = (place.memory.array("rate-tags"), place.memory.array("rate-times"))
+        limiter = RateLimiter(settings.rate_limit, settings.rate_burst, arrays)
     return Authorizer(KeyStore(settings.api_keys_file), limiter, recorder.callers)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from inference.logs.format import JsonFormatter, TextFormatter
 from inference.logs.line_limit import LineLimit
-from inference.logs.once import ONCE_BYTES, Once
+from inference.logs.once import ONCE_DOUBLES, Once
 from inference.logs.record import KEY_ID, REQUEST_ID, fields
 
 __all__ = [
     "KEY_ID",
-    "ONCE_BYTES",
+    "ONCE_DOUBLES",
     "REQUEST_ID",
     "JsonFormatter",
     "LineLimit",

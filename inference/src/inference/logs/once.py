@@ -36,7 +36,7 @@ _KNOWN_SECONDS = 600.0  # an older line does not belong to the same event
 _START_SECONDS = 30.0  # a new worker loads what its predecessor had loaded
 _SLOTS = 16_384
 _DOUBLES = 2  # per slot: the event's hash, and the time of its last line
-ONCE_BYTES = _SLOTS * _DOUBLES * 8
+ONCE_DOUBLES = _SLOTS * _DOUBLES
 # The maximum wait for another process. A process that takes longer is stopped. The lock is then not
 # used for a while, which causes at most duplicate lines.
 _LOCK_SECONDS, _LOCK_STEP_SECONDS, _WITHOUT_SECONDS = 0.05, 0.0002, 5.0
@@ -48,13 +48,15 @@ class Once(logging.Filter):
     Create it before the workers are forked, and add it to the log of each of them.
 
     Args:
-        memory: Memory shared by the workers: :data:`ONCE_BYTES` bytes, initially zero.
+        memory: Shared by the workers: :data:`ONCE_DOUBLES` doubles, initially zero.
         clock: Returns seconds, equal in all processes of the machine.
     """
 
-    def __init__(self, memory: memoryview, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, memory: memoryview[float], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__()
-        self._logged = memory.cast("B").cast("d")
+        self._logged = memory
         self._clock = clock
         self._known: dict[int, float] = {}
         self._begun = clock()

@@ -58,7 +58,7 @@ class Supervisor:
         # The workers end when this pipe is closed, that is, when the supervisor ends.
         self._lifeline = os.pipe()
         self._workers = WorkerTable(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
-        self._once = Once(memory.section("logged")) if len(sockets) > 1 else None
+        self._once = Once(memory.array("logged")) if len(sockets) > 1 else None
         self._is_serving = False
         self._kill_at: float | None = None  # set when the supervisor stops
 

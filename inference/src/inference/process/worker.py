@@ -95,7 +95,7 @@ def run_worker(
     config = _configure(settings, routes)
     # These objects live as long as the process, so exclude them from garbage collection.
     gc.freeze()
-    heartbeat = Heartbeat(place.memory.section("heartbeat", place.worker))
+    heartbeat = Heartbeat(place.memory.array("heartbeat", place.worker))
     server = WorkerServer(
         config, routes, heartbeat, retirement, drain_seconds=settings.drain_seconds
     )

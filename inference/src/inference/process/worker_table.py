@@ -110,7 +110,7 @@ class WorkerTable:
 
     def __init__(self, memory: SharedMemory, size: int, *, longest_step_seconds: float) -> None:
         self._workers = [
-            Worker(index, Heartbeat(memory.section("heartbeat", index)), longest_step_seconds)
+            Worker(index, Heartbeat(memory.array("heartbeat", index)), longest_step_seconds)
             for index in range(size)
         ]
         self._has_served = False

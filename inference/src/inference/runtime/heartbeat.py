@@ -10,10 +10,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference.runtime.shared_memory import SharedArray
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEARTBEAT_BYTES = 16
+HEARTBEAT = SharedArray("d", 2)  # beats; whether the worker has served
 BEAT_SECONDS = 0.5
 
 # A worker that exits with this status requests an immediate successor, for example because of a run
@@ -26,12 +28,11 @@ class Heartbeat:
     """One worker's heartbeat.
 
     Args:
-        section: ``HEARTBEAT_BYTES`` of shared memory; ``None`` for private memory.
+        values: An array of the kind :data:`HEARTBEAT`; ``None`` for private memory.
     """
 
-    def __init__(self, section: memoryview | None = None) -> None:
-        memory = memoryview(bytearray(HEARTBEAT_BYTES)) if section is None else section
-        self._values = memory.cast("d")
+    def __init__(self, values: memoryview[float] | None = None) -> None:
+        self._values = HEARTBEAT.allocate() if values is None else values
 
     @property
     def beats(self) -> float:

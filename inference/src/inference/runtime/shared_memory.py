@@ -7,22 +7,51 @@ disk, leaves nothing behind, and no other user can open it. Only pages that are 
 from __future__ import annotations
 
 import mmap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from inference.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NUMBER_BYTES = 8
 _ALIGNMENT = 64  # a cache line, which two workers never share
 
 
+class SharedArray(NamedTuple):
+    """The kind of an array of numbers that processes share.
+
+    The arrays themselves are memory views, so reading and writing a number takes no Python call.
+
+    Attributes:
+        code: The type of a number: ``d`` for doubles, ``Q`` for 64-bit integers.
+        length: How many numbers.
+    """
+
+    code: Literal["d", "Q"]
+    length: int
+
+    @property
+    def size_bytes(self) -> int:
+        """How much memory the array takes."""
+        return self.length * _NUMBER_BYTES
+
+    def allocate(self) -> memoryview[Any]:
+        """Return such an array of zeros that this process does not share."""
+        return self.over(memoryview(bytearray(self.size_bytes)))
+
+    def over(self, memory: memoryview) -> memoryview[Any]:
+        """Return such an array over memory of its size."""
+        array: memoryview[Any] = memory.cast(self.code)
+        return array
+
+
 class SharedMemory:
-    """Sections of memory, initially zero.
+    """Arrays in shared memory, initially zero.
 
     Args:
-        common: Sizes in bytes of the sections that all workers use, by name.
-        each: Sizes in bytes of the sections that each worker has, by name.
+        common: The arrays that all workers use, by name.
+        each: The arrays of which each worker has its own, by name.
         workers: The number of workers.
 
     Raises:
@@ -30,16 +59,19 @@ class SharedMemory:
     """
 
     def __init__(
-        self, common: Mapping[str, int], each: Mapping[str, int], workers: int = 1
+        self,
+        common: Mapping[str, SharedArray],
+        each: Mapping[str, SharedArray],
+        workers: int = 1,
     ) -> None:
         self._workers = workers
-        self._offsets: dict[tuple[str, int], tuple[int, int]] = {}
+        self._offsets: dict[tuple[str, int], tuple[int, SharedArray]] = {}
         end = 0
-        wanted = [(name, 0, size) for name, size in common.items()]
-        wanted += [(name, n, size) for name, size in each.items() for n in range(workers)]
-        for name, worker, size in wanted:
-            self._offsets[name, worker] = (end, size)
-            end += -(-size // _ALIGNMENT) * _ALIGNMENT
+        wanted = [(name, 0, array) for name, array in common.items()]
+        wanted += [(name, n, array) for name, array in each.items() for n in range(workers)]
+        for name, worker, array in wanted:
+            self._offsets[name, worker] = (end, array)
+            end += -(-array.size_bytes // _ALIGNMENT) * _ALIGNMENT
         try:
             self._memory = memoryview(mmap.mmap(-1, end))
         except OSError as error:
@@ -49,14 +81,14 @@ class SharedMemory:
                 "limit (ulimit -v, vm.overcommit_memory)"
             ) from None
 
-    def section(self, name: str, worker: int = 0) -> memoryview:
-        """Return a section; for sections of each worker, that of ``worker``."""
-        begin, size = self._offsets[name, worker]
-        return self._memory[begin : begin + size]
+    def array(self, name: str, worker: int = 0) -> memoryview[Any]:
+        """Return an array; if each worker has its own, that of ``worker``."""
+        begin, array = self._offsets[name, worker]
+        return array.over(self._memory[begin : begin + array.size_bytes])
 
-    def sections(self, name: str) -> list[memoryview]:
-        """Return the section of each worker."""
-        return [self.section(name, worker) for worker in range(self._workers)]
+    def arrays(self, name: str) -> list[memoryview[Any]]:
+        """Return the array of each worker."""
+        return [self.array(name, worker) for worker in range(self._workers)]
 
 
 class Place(NamedTuple):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.runtime.shared_memory import Place, SharedMemory
+from inference.runtime.shared_memory import Place, SharedArray, SharedMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +27,9 @@ Key = tuple[str, ...]
 Series = tuple[Key, "Sequence[float]"]
 
 
-def counters_bytes(stride: int, series: int = _SERIES) -> int:
-    """Tell how much memory so many series take."""
-    return series * (_KEY_DOUBLES + stride) * _DOUBLE
+def counters_array(stride: int, series: int = _SERIES) -> SharedArray:
+    """Return the array that holds so many series."""
+    return SharedArray("d", series * (_KEY_DOUBLES + stride))
 
 
 class Counters:
@@ -52,16 +52,16 @@ class Counters:
         self.on_read: Callable[[], None] = _nothing
         self._stride = stride
         if place is None:
-            place = Place(SharedMemory({}, {kind: counters_bytes(stride)}))
-        self._sections = place.memory.sections(kind)
-        self._own = self._sections[place.worker]
-        self.values = self._own.cast("d")
+            place = Place(SharedMemory({}, {kind: counters_array(stride)}))
+        self._arrays = place.memory.arrays(kind)
+        self.values = self._arrays[place.worker]
+        self._own = self.values.cast("B")
         self._width = _KEY_DOUBLES + stride
         self._room = len(self.values) // self._width - 1
         self._places = dict(self._read_keys(self._own))
         if volatile:
             for begin in self._places.values():
-                self.values[begin : begin + stride] = memoryview(bytes(stride * _DOUBLE)).cast("d")
+                self.values[begin : begin + stride] = SharedArray("d", stride).allocate()
 
     def find(self, key: Key) -> int:
         """Find where a series begins, or make room for it."""
@@ -71,9 +71,8 @@ class Counters:
     def items(self) -> Iterator[Series]:
         """Give every series of every process; a key may come once from each."""
         self.on_read()
-        for section in self._sections:
-            values = section.cast("d")
-            for key, place in self._read_keys(section):
+        for values in self._arrays:
+            for key, place in self._read_keys(values.cast("B")):
                 yield key, values[place : place + self._stride].tolist()
 
     def _add(self, key: Key) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
 from inference.telemetry.answer_counts import AnswerCounts
-from inference.telemetry.counters import Counters, counters_bytes
+from inference.telemetry.counters import Counters, counters_array
 from inference.telemetry.latency_histogram import SIZE
 from inference.telemetry.request_latency import RequestLatency
 from inference.telemetry.statistics import STRIDE, RunCounts
@@ -19,13 +19,13 @@ EVENT_STRIDE = 2  # how often, and how many seconds in all
 _MANY = 16384  # series where each model has several: sizes of runs, kinds of events, classes
 
 # What each worker's counters take, by name.
-SECTION_BYTES = {
-    "requests": counters_bytes(SIZE),
-    "runs": counters_bytes(STRIDE, _MANY),
-    "event_counts": counters_bytes(EVENT_STRIDE, _MANY),
-    "waiting": counters_bytes(1),
-    "callers": counters_bytes(1),
-    "answers": counters_bytes(1, _MANY),
+COUNTER_ARRAYS = {
+    "requests": counters_array(SIZE),
+    "runs": counters_array(STRIDE, _MANY),
+    "event_counts": counters_array(EVENT_STRIDE, _MANY),
+    "waiting": counters_array(1),
+    "callers": counters_array(1),
+    "answers": counters_array(1, _MANY),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from inference.access.api_key import Caller, make_key, read_line, read_lines
 from inference.access.authorizer import presented_key
-from inference.access.rate_limit import RATE_BYTES, RateLimiter
+from inference.access.rate_limit import RATE_TAGS, RATE_TIMES, RateLimiter
 from inference.access.scopes import RequiredScope, required_scope
 from inference.cli import main
 from inference.errors import RateError, SettingError
@@ -123,8 +123,8 @@ def test_a_clock_that_jumps_neither_fills_nor_empties_a_bucket(
 
 
 def test_workers_share_the_buckets() -> None:
-    clock, section = Clock(), memoryview(bytearray(RATE_BYTES))
-    first, second = (RateLimiter(1, 2, section, clock=clock) for _ in range(2))
+    clock, arrays = Clock(), (RATE_TAGS.allocate(), RATE_TIMES.allocate())
+    first, second = (RateLimiter(1, 2, arrays, clock=clock) for _ in range(2))
     first.take(_caller(1))
     second.take(_caller(1))
     for rates in (first, second):
@@ -134,8 +134,8 @@ def test_workers_share_the_buckets() -> None:
 
 def test_no_two_keys_share_a_bucket() -> None:
     """Not even those whose digests begin alike; and in every worker each finds its own."""
-    clock, section = Clock(), memoryview(bytearray(RATE_BYTES))
-    workers = [RateLimiter(1, 2, section, clock=clock) for _ in range(2)]
+    clock, arrays = Clock(), (RATE_TAGS.allocate(), RATE_TIMES.allocate())
+    workers = [RateLimiter(1, 2, arrays, clock=clock) for _ in range(2)]
     callers = [
         Caller(
             f"k{n}", frozenset({"predict"}), (2**64 - 1 - (n << 16)).to_bytes(8, "big") + bytes(24)

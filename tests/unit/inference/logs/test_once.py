@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.logs import ONCE_BYTES, Once, fields
+from inference.logs import ONCE_DOUBLES, Once, fields
 from inference.logs import once as once_module
-from inference.runtime.shared_memory import SharedMemory
+from inference.runtime.shared_memory import SharedArray, SharedMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,8 @@ def clock() -> Clock:
 @pytest.fixture
 def make(clock: Clock) -> Callable[[], Once]:
     """Return a function that makes the filter of another worker."""
-    memory = SharedMemory({"logged": ONCE_BYTES}, {})
-    return lambda: Once(memory.section("logged"), clock=clock)
+    memory = SharedMemory({"logged": SharedArray("d", ONCE_DOUBLES)}, {})
+    return lambda: Once(memory.array("logged"), clock=clock)
 
 
 class Worker:

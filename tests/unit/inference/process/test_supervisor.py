@@ -11,7 +11,7 @@ import pytest
 from inference.app import reserve_memory
 from inference.process.worker_table import Worker, WorkerTable
 from inference.runtime import heartbeat as heartbeat_module
-from inference.runtime.heartbeat import BEAT_SECONDS, HEARTBEAT_BYTES, Heartbeat, Watch
+from inference.runtime.heartbeat import BEAT_SECONDS, Heartbeat, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def heartbeat() -> Heartbeat:
-    return Heartbeat(memoryview(bytearray(HEARTBEAT_BYTES)))
+    return Heartbeat()
 
 
 @pytest.fixture

@@ -10,29 +10,31 @@ from pathlib import Path
 import pytest
 
 from inference.app import reserve_memory
-from inference.runtime.shared_memory import SharedMemory
+from inference.runtime.shared_memory import SharedArray, SharedMemory
 
 
 def test_a_forked_process_and_its_parent_see_the_same() -> None:
-    memory = SharedMemory({"common": 8}, {"each": 8}, workers=2)
+    memory = SharedMemory({"common": SharedArray("Q", 2)}, {"each": SharedArray("d", 2)}, workers=2)
     pid = os.fork()
     if pid == 0:
-        memory.section("common")[:2] = b"hi"
-        memory.section("each", 1)[:3] = b"you"
+        memory.array("common")[0] = 2**64 - 1
+        memory.array("each", 1)[1] = 0.5
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
-    assert bytes(memory.section("common")[:3]) == b"hi\0"
-    assert [bytes(each[:4]) for each in memory.sections("each")] == [b"\0" * 4, b"you\0"]
+    assert memory.array("common").tolist() == [2**64 - 1, 0]
+    assert [each.tolist() for each in memory.arrays("each")] == [[0, 0], [0, 0.5]]
 
 
-@pytest.mark.parametrize("size", [1, 63, 64, 65])
-def test_sections_do_not_overlap(size: int) -> None:
-    memory = SharedMemory({"common": size}, {"a": size, "b": size}, workers=3)
-    sections = [memory.section("common"), *memory.sections("a"), *memory.sections("b")]
-    for number, section in enumerate(sections, 1):
-        assert len(section) == size
-        section[:] = bytes([number]) * size
-    assert [set(section) for section in sections] == [{number} for number in range(1, 8)]
+@pytest.mark.parametrize("length", [1, 7, 8, 9])
+def test_arrays_do_not_overlap(length: int) -> None:
+    array = SharedArray("d", length)
+    memory = SharedMemory({"common": array}, {"a": array, "b": array}, workers=3)
+    arrays = [memory.array("common"), *memory.arrays("a"), *memory.arrays("b")]
+    for number, values in enumerate(arrays, 1):
+        assert len(values) == length
+        for index in range(length):
+            values[index] = number
+    assert [set(values) for values in arrays] == [{number} for number in range(1, 8)]
 
 
 def test_only_what_is_written_to_takes_memory() -> None:
@@ -44,7 +46,7 @@ def test_only_what_is_written_to_takes_memory() -> None:
 
     before = resident_bytes()
     memory = reserve_memory(8)
-    for heartbeat in memory.sections("heartbeat"):
+    for heartbeat in memory.arrays("heartbeat"):
         heartbeat[0] = 1
     assert resident_bytes() - before < 1024**2
 

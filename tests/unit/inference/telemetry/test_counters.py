@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.runtime.shared_memory import Place, SharedMemory
-from inference.telemetry.counters import _LONGEST_KEY, Counters, counters_bytes
+from inference.runtime.shared_memory import Place, SharedArray, SharedMemory
+from inference.telemetry.counters import _LONGEST_KEY, Counters, counters_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ def totals(counters: Counters) -> dict[tuple[str, ...], float]:
 @pytest.fixture
 def make() -> Callable[..., Counters]:
     """Make counters of the worker with a number; all of one test share memory."""
-    memory = SharedMemory({}, {"a": 64 * 1024, "b": 64 * 1024, "k": 64 * 1024}, workers=3)
+    memory = SharedMemory({}, dict.fromkeys("abk", SharedArray("d", 8 * 1024)), workers=3)
 
     def make_one(worker: int, stride: int = 1, kind: str = "k", **more: bool) -> Counters:
         return Counters(kind, stride, Place(memory, worker), **more)
@@ -95,7 +95,7 @@ def test_full_counters_keep_what_they_have(
 
 def test_the_room_is_all_there_is() -> None:
     stride, series = 100, 5
-    memory = SharedMemory({}, {"k": counters_bytes(stride, series)})
+    memory = SharedMemory({}, {"k": counters_array(stride, series)})
     counters = Counters("k", stride, Place(memory))
     for number in range(20):
         place = counters.find((str(number),))
@@ -119,7 +119,7 @@ def test_a_worker_that_died_while_it_wrote_a_key_left_nothing(
 ) -> None:
     counters = make(0, 1)
     add(counters, "whole")
-    width = counters_bytes(1, 1)
+    width = counters_array(1, 1).size_bytes
     counters._own[width + 2 : width + 6] = b'["hal'[:4]  # no length yet
     successor = make(0, 1)
     assert totals(successor) == {("whole",): 1}
