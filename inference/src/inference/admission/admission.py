@@ -172,7 +172,7 @@ def explain(status: int, stdout: bytes, stderr: bytes, limits: Limits) -> Report
     try:
         return decode_report(stdout.splitlines()[-1])
     except (IndexError, msgspec.DecodeError):
-        # Killed: by whoever looks after the machine's memory, most likely.
+        # Killed, most likely by the kernel because memory is short.
         reason, killed = _cause(status, stderr, limits), status == -signal.SIGKILL
         return Report(admitted=False, reason=reason, was_cut_short=killed)
 

@@ -68,8 +68,8 @@ async def serving(
     )
     listening = server.add_insecure_port(f"{settings.bracketed_host}:{settings.grpc_port}")
     await server.start()
-    told = fields("grpc", port=listening)
-    logger.info("gRPC running on %s:%d", settings.bracketed_host, listening, extra=told)
+    extra = fields("grpc", port=listening)
+    logger.info("gRPC running on %s:%d", settings.bracketed_host, listening, extra=extra)
     watch = asyncio.create_task(_tell_health(status, repository))
     try:
         yield listening

@@ -59,7 +59,7 @@ class InferenceService:
         repository: Where the models are.
         state_file: Where unloaded models are noted.
         inferrer: What answers for them.
-        recorder: Told of every inference, and adds up the numbers of every version.
+        recorder: Counts every inference, and sums the statistics of every version.
         max_control_bytes: The longest message of a call that is not for an inference.
         readiness: Whether traffic may be sent here.
     """
@@ -187,7 +187,7 @@ class InferenceService:
     async def stream_infer(
         self, data: bytes, let_in: Callable[[], None]
     ) -> pb.ModelStreamInferResponse:
-        """Answer a stream's message; what is refused is told and does not end the stream."""
+        """Answer a message of a stream; a refusal is an answer and does not end the stream."""
         id_ = ""
         try:
             let_in()

@@ -230,12 +230,12 @@ def _varint(view: memoryview, place: int) -> tuple[int, int]:
 
 
 def _tag(number: int, length: int) -> bytes:
-    spelt = bytearray([number << 3 | _BYTES])
+    encoded_field = bytearray([number << 3 | _BYTES])
     while length > 127:
-        spelt.append(length & 127 | 128)
+        encoded_field.append(length & 127 | 128)
         length >>= 7
-    spelt.append(length)
-    return bytes(spelt)
+    encoded_field.append(length)
+    return bytes(encoded_field)
 
 
 def _malformed() -> RequestError:

@@ -71,8 +71,8 @@ def append_signature(content: bytes, seal: FileSignature) -> bytes:
 def split_signature(data: _Data) -> tuple[_Data, FileSignature | None]:
     """Take a file apart into its content and its seal, ``None`` where it does not end in one."""
     end = bytes(data[-SIGNATURE_BYTES:])
-    head, colon, spelt = end[-_VALUE_BYTES:].partition(b":")
-    identity, colon2, signature = spelt.partition(b":")
+    head, colon, rest = end[-_VALUE_BYTES:].partition(b":")
+    identity, colon2, signature = rest.partition(b":")
     if head != b"ed25519" or not colon or not colon2:
         return data, None
     try:
@@ -87,7 +87,7 @@ def split_signature(data: _Data) -> tuple[_Data, FileSignature | None]:
 
 
 def check_signature(data: bytes | memoryview, name: str, trusted: dict[str, bytes]) -> str:
-    """Check that a file is sealed by somebody who is trusted; needs the extra ``signing``.
+    """Check that a file is signed with a trusted key; needs the extra ``signing``.
 
     Args:
         data: The whole file.

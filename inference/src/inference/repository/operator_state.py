@@ -82,7 +82,7 @@ class StateFile:
 
     Args:
         folder: Where ``state.json`` lies; created when missing.
-        events: Told of every change made here.
+        events: Notified of every change made here.
         changes: A number that all processes share, one more with each change: while it is the same
             there is nothing to look at, but for an edit by hand, which :meth:`refresh` finds.
             Without it every look is a stat.
@@ -179,10 +179,10 @@ class StateFile:
             was, now = getattr(before, choice), getattr(after, choice)
             if was != now:
                 self._events.chosen(choice)
-                spelt = msgspec.to_builtins({"before": was, "after": now})
-                told = fields("choice", choice=choice, **spelt)
+                values = msgspec.to_builtins({"before": was, "after": now})
+                extra = fields("choice", choice=choice, **values)
                 said = (_NAMES[choice], _plain(was), _plain(now))
-                logger.info("%s changed from %s to %s", *said, extra=told)
+                logger.info("%s changed from %s to %s", *said, extra=extra)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

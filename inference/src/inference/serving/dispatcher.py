@@ -39,7 +39,7 @@ def _ignore(_: str) -> None:
 
 
 class Dispatcher:
-    """Runs servables, whoever asks: the predict routes and the Open Inference Protocol alike.
+    """Runs servables, for the predict routes and the Open Inference Protocol.
 
     Args:
         settings: The limits on waiting.
@@ -101,7 +101,7 @@ class Dispatcher:
             servable: What is asked.
             outputs: Names of the outputs wanted, ``None`` for all.
             feeds: An array per input.
-            timing: Knows how many rows; told when the run began and ended.
+            timing: Has the number of rows; records when the run began and ended.
             finish: Makes the answer of one value per output; called where these came about, on the
                 loop when they are few, else in the thread.
 

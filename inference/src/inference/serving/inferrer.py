@@ -65,7 +65,7 @@ class Inferrer:
             body: The whole body, decompressed.
             json_bytes: How many of its bytes are the JSON, see
                 :func:`inference.serving.tensors.request.read_request`.
-            timing: Told when each phase ended.
+            timing: Records when each phase ended.
 
         Returns:
             The response; ``None`` when the request has to wait, see :meth:`infer`.
@@ -194,7 +194,7 @@ def explain_failure(servable: Servable, error: InferenceError) -> Exception:
     """Say whose mistake a failed run is.
 
     Without a contract only the graph itself knows which values and which variable dimensions go
-    together, so that an input which fits the signature and fails is the caller's to mend.
+    together, so that the caller must fix an input that fits the signature and fails.
     """
     if servable.contract is not None:
         return error

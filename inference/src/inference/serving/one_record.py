@@ -1,8 +1,7 @@
-"""The usual request, in half of the time: one record, inside the training range.
+"""The fast path for the most common request: one record, inside the training range.
 
-Its decoder knows the range, its run uses arrays that are made once, and its answer is spelt by a
-record type of its own. Each of these gives up where something is not usual; the ordinary way then
-begins anew, and says what is wrong if anything is.
+Its decoder checks the range, its run uses preallocated arrays, and a typed record encodes its
+answer. The general path handles any other request from the start, and reports errors.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ class OneRecordFastPath:
 
         Args:
             body: The request's body.
-            timing: Told when each phase ended.
+            timing: Records when each phase ended.
 
         Returns:
             The answer as JSON; ``None`` for whatever is not usual.
@@ -114,14 +113,14 @@ class OneRecordFastPath:
         return encoded
 
     def _check(self, servable: Servable, contract: Contract) -> None:
-        # The binding has run these rows before; what remains is how the answer is spelt.
+        # The binding has run these rows before; what remains is the encoding of the answer.
         builder = AnswerBuilder(servable)
         row = next(sample.row for sample in contract.samples if None not in sample.row)
         results = self._binding.run(row)
         (prediction,) = builder.predictions(results)
         ordinary = {"model": servable.name, "version": servable.version, **prediction}
-        spelt = self._spell(self._decode_label(results[0].item()), results)
-        if builder.notes or spelt != _encode(ordinary):
+        prepared = self._spell(self._decode_label(results[0].item()), results)
+        if builder.notes or prepared != _encode(ordinary):
             raise RuntimeError("the fast way spells an answer otherwise than the ordinary way")
 
     def _spell(self, label: Any, results: list[Any]) -> bytes:

@@ -66,7 +66,7 @@ class Predictor:
         Args:
             servable: The one that this predictor was made for.
             body: The request's body.
-            timing: Told when each phase ended.
+            timing: Records when each phase ended.
 
         Returns:
             The answer as JSON; ``None`` when this request has to wait, see :meth:`predict`.

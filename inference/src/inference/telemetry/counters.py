@@ -76,16 +76,16 @@ class Counters:
                 yield key, values[place : place + self._stride].tolist()
 
     def _add(self, key: Key) -> int:
-        spelt = msgspec.json.encode(key)
+        encoded = msgspec.json.encode(key)
         index = len(self._places)
-        if index >= self._room or len(spelt) > _LONGEST_KEY:
+        if index >= self._room or len(encoded) > _LONGEST_KEY:
             # The last one takes all that finds no room.
             return self._room * self._width + _KEY_DOUBLES
         begin = index * self._width * _DOUBLE
         text = begin + _LENGTH_BYTES
-        self._own[text : text + len(spelt)] = spelt
+        self._own[text : text + len(encoded)] = encoded
         # The length comes last: until then no other process sees a key here.
-        self._own[begin:text] = len(spelt).to_bytes(_LENGTH_BYTES, "little")
+        self._own[begin:text] = len(encoded).to_bytes(_LENGTH_BYTES, "little")
         place = self._places[key] = index * self._width + _KEY_DOUBLES
         return place
 
@@ -97,8 +97,8 @@ class Counters:
             length = int.from_bytes(section[begin:text], "little")
             if not length:
                 return
-            spelt = msgspec.json.decode(section[text : text + length], type=list[str])
-            yield tuple(spelt), index * self._width + _KEY_DOUBLES
+            encoded = msgspec.json.decode(section[text : text + length], type=list[str])
+            yield tuple(encoded), index * self._width + _KEY_DOUBLES
 
 
 def _nothing() -> None:

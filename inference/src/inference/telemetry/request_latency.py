@@ -38,8 +38,8 @@ class RequestLatency:
     Args:
         counters: Where the numbers are; they are complete whenever its items are read in the thread
             that observes, and elsewhere ``FLUSH_SECONDS`` later.
-        runs: Told of the runs behind what was answered.
-        answers: Told of what was answered.
+        runs: Counts the runs of answered requests.
+        answers: Counts the contents of answers.
         later: Calls a function after so many seconds; by default there and then.
     """
 

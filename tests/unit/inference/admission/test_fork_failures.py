@@ -136,14 +136,14 @@ def test_a_file_system_that_hangs_costs_one_reader_and_nobody_waits_for_it(
         return data
 
     assert asyncio.run(ask_both()) == penguins()
-    eventually(lambda: not children(server.pid), what="nobody is left")
+    eventually(lambda: not children(server.pid), what="no process is left")
     server.close()
 
 
 def test_a_reading_that_nobody_waits_for_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A large file is not read to its end for somebody who has gone."""
+    """A large file is not read to its end for a caller that has gone."""
 
     def slowly(*arguments: Any) -> Any:
         while True:
@@ -160,5 +160,5 @@ def test_a_reading_that_nobody_waits_for_ends(
             await task
 
     asyncio.run(asyncio.wait_for(cancel(), 30))
-    eventually(lambda: not children(server.pid), what="nobody is left")
+    eventually(lambda: not children(server.pid), what="no process is left")
     server.close()

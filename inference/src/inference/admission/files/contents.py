@@ -193,7 +193,7 @@ def read_all(descriptor: int) -> bytes:
 def open_file(path: Path) -> int:
     """Open a regular file for reading, and nothing else, not even for a moment.
 
-    To open a pipe waits for whoever writes to it, and to open a device may set it going. So the
+    Opening a pipe waits for a writer, and opening a device may start it. So the
     name is looked up once without opening what it stands for, and what was found is opened.
 
     Raises:

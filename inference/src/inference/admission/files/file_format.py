@@ -1,4 +1,4 @@
-"""What a file is that is not an ONNX model: told by its first bytes, with what to do about it.
+"""What a file is that is not an ONNX model, judged by its first bytes, with a remedy.
 
 A file that was renamed, not downloaded whole, or saved by another library is a common mistake. Its
 bytes are only compared, never parsed. This is asked after a file has been found to be no model, so

@@ -39,7 +39,7 @@ def read_for(
     """Read a file, and answer; for once in a process, which this ends when it takes too long.
 
     Args:
-        asker: Where the answer goes; nobody waits for it any more when this is closed.
+        asker: Where the answer goes; closed when the caller no longer waits.
         memory: The descriptor of the memory, empty.
         path: The file.
         most_bytes: The largest file that is read.
@@ -61,15 +61,15 @@ def read_for(
     except OSError as error:
         answer = _Answer(errno=error.errno or errno.EIO)
     asker.setblocking(True)
-    with contextlib.suppress(OSError):  # nobody wants to know any more
+    with contextlib.suppress(OSError):  # the caller no longer waits
         asker.sendall(msgspec.msgpack.encode(answer))
 
 
-def check_answer(told: bytes, memory: int) -> Reading:
+def check_answer(received: bytes, memory: int) -> Reading:
     """Give what was read into memory.
 
     Args:
-        told: What the reader told before its end.
+        received: What the reader sent before its end.
         memory: The descriptor of the memory.
 
     Raises:
@@ -78,9 +78,9 @@ def check_answer(told: bytes, memory: int) -> Reading:
         OSError: It cannot be read.
         TimeoutError: The reader was ended, by its timer or for want of memory.
     """
-    if not told:
+    if not received:
         raise TimeoutError
-    answer = _decode_answer(told)
+    answer = _decode_answer(received)
     if answer.errno:
         raise OSError(answer.errno, os.strerror(answer.errno))
     if answer.refused:
@@ -91,7 +91,7 @@ def check_answer(told: bytes, memory: int) -> Reading:
 
 
 def _end_without(asker: socket.socket) -> None:
-    """End this process when nobody waits for it any more."""
+    """End this process when its caller no longer waits."""
     with contextlib.suppress(BlockingIOError):
         if not asker.recv(1):
             os._exit(0)

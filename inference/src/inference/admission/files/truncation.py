@@ -1,4 +1,4 @@
-"""A file's outline: what can be told to be no ONNX model by reading a few bytes of it.
+"""The outline of a file: recognizes files that cannot be ONNX models by a few bytes.
 
 A file is examined in a process of its own, which takes tens of milliseconds. A folder full of
 texts, half copies and noise would have good models wait for minutes, so those are sorted out

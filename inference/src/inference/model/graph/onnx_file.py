@@ -140,7 +140,7 @@ def read_metadata(data: bytes) -> dict[str, str]:
 
 
 def _bound_metadata(model: Any) -> None:
-    # The process that serves makes a dictionary of them, and answers nobody meanwhile.
+    # The serving process makes a dictionary of them, and answers no request meanwhile.
     entries = model.metadata_props
     if len(entries) > MAX_METADATA:
         raise ArtifactError(

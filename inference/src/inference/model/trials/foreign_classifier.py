@@ -110,7 +110,7 @@ def _run(servable: Servable, rows: list[list[Any]], stop: Stop) -> _Tried | None
     except RookeryError:
         if stop.options.terminate:
             raise
-        return None  # somebody else's graph may take no batch, or not these values
+        return None  # a foreign graph may accept no batch, or not these values
     if isinstance(table, list):  # ZipMap's
         table = np.array([list(row.values()) for row in table], dtype=np.float64)
     is_whole = table.ndim == 2 and len(table) == len(labels) == len(rows)

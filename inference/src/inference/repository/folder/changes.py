@@ -44,8 +44,8 @@ def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Chan
 
     What is live stays live while the folder is away or unmounted, or while its own files cannot be
     looked at: a disk that fails says nothing of what is there. Where more than half of the models
-    vanish from one look to the next, two or more, they stay for ``hold_seconds``: nobody deletes
-    like that, but a volume that is detached, or emptied by mistake, looks like that.
+    vanish from one scan to the next, two or more, they stay for ``hold_seconds``: an unmounted or
+    emptied volume looks like this, and operators rarely delete in this way.
     """
     begun = time.thread_time()
     scan = scan_models(folder)

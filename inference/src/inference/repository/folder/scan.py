@@ -228,7 +228,7 @@ def _scan_name(folder: Path, scan: Scan) -> None:
 
 
 def _spell(path: str) -> str:
-    """Spell a path that is no Unicode text with escapes, so that it can be told."""
+    """Write a path that is not Unicode text with escapes, so that it can be shown."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

@@ -78,7 +78,7 @@ class RowReader:
         max_row_bytes: int = MAX_ITEM_BYTES,
         max_strings: int = MAX_STRINGS,
     ) -> None:
-        # Parts of the servable and not itself: whoever keeps a reader must not keep a model alive.
+        # Parts of the servable and not itself, so that a reader does not keep a model alive.
         self._features: Sequence[Feature] = servable.features or ()
         self._to_feeds = servable.columns.to_feeds if servable.columns else _no_columns
         self._dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}

@@ -90,8 +90,8 @@ def _strings(buffer: memoryview, count: int) -> Array:
 
 
 def _join(strings: list[Any]) -> bytes:
-    spelt = {string: _spell(string) for string in dict.fromkeys(strings)}  # labels come often
-    return b"".join(map(spelt.__getitem__, strings))
+    written = {string: _spell(string) for string in dict.fromkeys(strings)}  # labels come often
+    return b"".join(map(written.__getitem__, strings))
 
 
 def _spell(string: Any) -> bytes:

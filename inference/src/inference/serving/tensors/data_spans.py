@@ -1,8 +1,8 @@
 """The outline of a long request in JSON: all of it but its inputs' data.
 
-A decoder reads a document in one go, and cannot be told how much of it is of use. So the long lists
-of data are taken out first, and read in pieces by :mod:`inference.serving.tensors.values`; what is
-left of a request that a model can answer is short.
+A decoder reads a document in one go, and cannot skip parts that are not needed. The long lists of
+data are therefore taken out first, and read in pieces by :mod:`inference.serving.tensors.values`.
+The rest of a valid request is short.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _SPACES_BYTES = 4 * 1024
 _SPACE = rb"[ \t\r\n]*+"
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _PLAIN = rb'[^"\[\]{}]++|' + _STRING
-# Values within a row may be lists or records, which are wrong and can still be told by name.
+# Values within a row may be lists or records, which are wrong; the error still names them.
 _VALUES = rb"(?:%s|\[(?:%s)*+\]|\{(?:%s)*+\})*+" % ((_PLAIN,) * 3)
 _ITEM = rb'(?:\[%s\]|\{%s\}|%s|[^ \t\r\n"\[\]{},]++)' % (_VALUES, _VALUES, _STRING)
 _ITEMS = re.compile(rb"(?:%s%s%s,)*+" % (_SPACE, _ITEM, _SPACE), re.DOTALL)

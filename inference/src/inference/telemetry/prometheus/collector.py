@@ -38,7 +38,7 @@ class ServiceCollector(Collector):
         aliases: Whether other servers' names are given, too.
 
     Attributes:
-        snapshot: The models that there are; whoever collects sets it before.
+        snapshot: The current models; set before each collection.
     """
 
     def __init__(self, recorder: Recorder, *, aliases: bool = False) -> None:

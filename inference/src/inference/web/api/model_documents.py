@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inference.runtime.documents import Subject
     from inference.web.documents import Encoded
 
-# What one model may take of the list; what is left out of it is told by the model's own document.
+# The part of the list for one model; omitted parts are in the model's own document.
 _LISTED_BYTES = 64 * 1024
 _LISTED_VERSIONS = 50
 

@@ -33,7 +33,7 @@ class InferRoutes:
     Args:
         repository: Where the servables are.
         inferrer: What answers for them.
-        latency: Told of every request.
+        latency: Records every request.
     """
 
     name = "infer"

@@ -37,7 +37,7 @@ class PredictRoutes:
     Args:
         repository: Where the servables are.
         predictors: What answers for them.
-        latency: Told of every request.
+        latency: Records every request.
     """
 
     name = "predict"

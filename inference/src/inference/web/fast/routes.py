@@ -45,7 +45,7 @@ class FastRoutes:
         authorizer: Lets requests in; ``None`` lets in all.
         browsers: Decides which requests of browsers are answered.
         log_requests: Whether every request is logged.
-        readiness: Told when the service begins to stop; ``None`` tells nobody.
+        readiness: Notified when the service begins to stop, unless ``None``.
         event_counts: Where refused connections are counted by status; ``None`` for nowhere.
         prefix: What a proxy may leave in front of each path, such as ``/ml``.
         max_inflation: How many times larger a body may become when it is decompressed.
@@ -172,7 +172,7 @@ class FastRoutes:
 
 
 async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) -> Response:
-    """Wait for an answer for as long as there is somebody to wait for it.
+    """Wait for an answer while the client is connected.
 
     Raises:
         ClientGoneError: The client has left; the answer is given up.

@@ -65,7 +65,7 @@ def end_of_only_head(packet: bytes) -> int:
     """Tell where the head ends in a packet that is one message with its body, and nothing else.
 
     Returns:
-        0 for any other packet, and where that cannot be told in little time.
+        0 for any other packet, and if the check would take too long.
     """
     end = packet.find(_END) + len(_END)
     found = _LENGTH.search(packet, 0, end)

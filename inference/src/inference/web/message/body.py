@@ -17,7 +17,7 @@ _BODY_SETTING = "INFERENCE_MAX_BODY_BYTES"
 
 
 class ClientGoneError(Exception):
-    """The client left before its request was complete; nobody is to be answered."""
+    """The client left before its request was complete; no answer is needed."""
 
 
 async def read_body(

@@ -89,7 +89,9 @@ def merge_alike(operation: Schema) -> None:
                 _exemplify(responses[status], {status: responses[status]})
         if len(largest) > 1:
             merged = {status: responses.pop(status) for status in largest}
-            lines = [f"- {status}: {told['description']}" for status, told in merged.items()]
+            lines = [
+                f"- {status}: {response['description']}" for status, response in merged.items()
+            ]
             ((media, content),) = merged[largest[0]]["content"].items()
             responses[f"{family}XX"] = {
                 "description": "\n".join(lines),

@@ -99,8 +99,8 @@ METHODS = [
     (HttpToolsProtocol, "_start_asgi_task", ["cycle", "app"], CONNECTION,
      "extends it to learn which request is running"),
     (HttpToolsProtocol, "shutdown", [], CONNECTION, "delays it on idle connections"),
-    (HttpToolsProtocol, "pause_writing", [], FLOW, "is told by it that the client does not read"),
-    (HttpToolsProtocol, "resume_writing", [], FLOW, "is told by it that the client reads again"),
+    (HttpToolsProtocol, "pause_writing", [], FLOW, "learns from it that the client does not read"),
+    (HttpToolsProtocol, "resume_writing", [], FLOW, "learns from it that the client reads again"),
     (RequestResponseCycle, "run_asgi", ["app"], CONNECTION, "has it run by a task"),
     (RequestResponseCycle, "send", ["message"], KEEP_ALIVE, "replaces it to add headers"),
     (FlowControl, "__init__", ["transport"], FLOW, "extends it"),
@@ -288,7 +288,7 @@ def test_request_in_pieces_reaches_a_cycle_of_the_expected_form(
     assert len(protocol.tasks) == 1, text
 
     protocol.connection_lost(ConnectionResetError())
-    text = message("HttpToolsProtocol.connection_lost", FAST_PATH, "is told so of a disconnect")
+    text = message("HttpToolsProtocol.connection_lost", FAST_PATH, "learns from it of a disconnect")
     assert cycle.disconnected, text
     assert cycle.message_event.is_set(), text
     loop.run_until_complete(asyncio.wait(protocol.tasks, timeout=10))
