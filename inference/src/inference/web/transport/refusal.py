@@ -24,8 +24,8 @@ _MAX_ANSWERED = 64
 
 def log_refusal(error: RookeryError, client: str | None) -> None:
     """Log why a client, given by its address, was refused."""
-    told = fields("refused", status=error.status, client=client)
-    logger.warning("refused with %d: %s", error.status, error, extra=told)
+    extra = fields("refused", status=error.status, client=client)
+    logger.warning("refused with %d: %s", error.status, error, extra=extra)
 
 
 def linger_limit(excess: int) -> LingerLimit | None:
