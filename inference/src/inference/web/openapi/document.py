@@ -236,12 +236,12 @@ def _predict_selected(
     try:
         selected = snapshot.selected()
     except RookeryError as error:
-        told = f"No model to predict with yet: {error}"
-        operation = describe_operation("predict", "Predict with the selected model", told)
+        description = f"No model to predict with yet: {error}"
+        operation = describe_operation("predict", "Predict with the selected model", description)
         return _with_examples(operation, examples)
     training = describe_training(selected)
-    told = f"Selected model: **{selected.name}**, version {selected.version}. {training}"
-    operation = describe_operation("predict", "Predict with the selected model", told)
+    description = f"Selected model: **{selected.name}**, version {selected.version}. {training}"
+    operation = describe_operation("predict", "Predict with the selected model", description)
     if not selected.features:
         return operation
     is_active = selected is snapshot.models[selected.name].active
@@ -256,8 +256,8 @@ def _predict_named(
     operation_id: str, summary: str, snapshot: Snapshot, examples: dict[str, Schema]
 ) -> Schema:
     """Describe a route with a model's name in its path."""
-    told = "Send a record of that model, or a list. Each example is named after its model."
-    operation = describe_operation(operation_id, summary, told)
+    description = "Send a record of that model, or a list. Each example is named after its model."
+    operation = describe_operation(operation_id, summary, description)
     name: Schema = {"name": "name", "in": "path", "required": True}
     offer_name(name, list(examples) or snapshot.ready_names, is_known=False)
     operation["parameters"] = [name]

@@ -54,10 +54,10 @@ class ModelExamples:
         try:
             self._find()
         except Exception as error:  # noqa: BLE001 - one file must not break the whole document
-            told = fields("no_examples", model=servable.name, version=servable.version)
+            extra = fields("no_examples", model=servable.name, version=servable.version)
             kind = type(error).__name__
             _log.warning(
-                "model '%s' is described without examples: %s", servable.name, kind, extra=told
+                "model '%s' is described without examples: %s", servable.name, kind, extra=extra
             )
 
     def _find(self) -> None:

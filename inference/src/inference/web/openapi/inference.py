@@ -140,7 +140,10 @@ def _operation(operation_id: str, summary: str, examples: Schema) -> Schema:
     if examples:
         request["examples"] = examples
     answer = {"$ref": "#/components/schemas/InferenceResponse"}
-    errors = {status: {"description": told, "content": ERROR} for status, told in _ERRORS.items()}
+    errors = {
+        status: {"description": description, "content": ERROR}
+        for status, description in _ERRORS.items()
+    }
     return {
         "tags": [TAG],
         "summary": summary,

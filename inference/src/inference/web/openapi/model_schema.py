@@ -186,12 +186,12 @@ def _exemplify(described: Schema, examples: Schema) -> None:
 def _record(servable: Servable) -> Schema:
     features = servable.features or []
     unused = (servable.contract.unused or []) if servable.contract else []
-    told = {"type": "object", "description": f"A record for {servable.name}."}
+    schema = {"type": "object", "description": f"A record for {servable.name}."}
     if not can_be_attributes([*(feature.name for feature in features), *unused]):
         names = ", ".join(feature.name for feature in features)
-        told["description"] += f" Its features: {names}."
-        return told | {"additionalProperties": _VALUE}
-    return told | {
+        schema["description"] += f" Its features: {names}."
+        return schema | {"additionalProperties": _VALUE}
+    return schema | {
         "properties": {
             **{feature.name: _property(feature) for feature in features},
             **dict.fromkeys(unused, _UNUSED),
