@@ -61,7 +61,7 @@ class TrustedKeys:
         return before != trusted
 
     def check(self, data: bytes | memoryview, name: str) -> str:
-        """Check that an artifact is signed by somebody who is trusted.
+        """Check that an artifact is signed with a trusted key.
 
         Args:
             data: The whole file.
@@ -71,7 +71,7 @@ class TrustedKeys:
             Who has signed it.
 
         Raises:
-            SignatureError: Nobody has; says what is wrong.
+            SignatureError: It is not; says what is wrong.
         """
         trusted = self._trusted  # the file may be read again meanwhile
         signer = check_signature(data, name, {key: public for key, (_, public) in trusted.items()})
@@ -109,8 +109,8 @@ def _parse_file(content: bytes, path: Path) -> dict[str, tuple[str, bytes]]:
 
 def _parse(content: list[str], where: str) -> tuple[str, bytes]:
     try:
-        name, spelt = content
-        kind, _, encoded = spelt.partition(":")
+        name, encoded_key = content
+        kind, _, encoded = encoded_key.partition(":")
         public = base64.b64decode(encoded, validate=True)
     except ValueError:
         kind, public, name = "", b"", ""

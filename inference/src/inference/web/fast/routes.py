@@ -164,7 +164,7 @@ class FastRoutes:
                     body = await off_loop(size, self._decompress, body, coding, hold=inflated)
             except ClientGoneError:
                 raise
-            except Exception as error:  # noqa: BLE001 - the family says how it is told
+            except Exception as error:  # noqa: BLE001 - the family chooses the answer
                 return family.refuse(exchange, error)
             exchange.complete(body)
             now = family.answer_now(exchange)
