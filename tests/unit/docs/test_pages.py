@@ -33,7 +33,7 @@ def test_links_and_pictures_of_a_page_are_there(page: Path) -> None:
 
 
 def test_architecture_names_the_rooms_in_the_order_of_their_layers() -> None:
-    """The page, the reading order and the import rules tell one story."""
+    """The page and the import rules have the same order."""
     rules = configparser.ConfigParser()
     rules.read(ROOT / ".importlinter")
     layers = re.findall(r"\w+", rules["importlinter:contract:layers"]["layers"])
@@ -41,6 +41,19 @@ def test_architecture_names_the_rooms_in_the_order_of_their_layers() -> None:
     rooms = re.findall(r"^\| (`.+?`) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
 
     assert re.findall(r"\w+", " ".join(rooms)) == layers
+
+
+def test_files_in_the_table_where_to_find_exist() -> None:
+    """A newcomer finds each file that the last table names."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.split("## Where to find")[1]
+    paths = re.findall(r"`([a-z_0-9/]+/[a-z_0-9]*(?:\.py)?)`", table)
+
+    roots = [ROOT, ROOT / "inference/src/inference"]
+    missing = [path for path in paths if not any((root / path).exists() for root in roots)]
+
+    assert len(paths) > 10
+    assert missing == []
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.es.md"])
