@@ -24,7 +24,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "docs/reference/generate.py:_errors",
         "inference/src/inference/app.py:create_app",
         "inference/src/inference/web/api/models.py:models_router",
-        "inference/src/inference/web/transport/bounded_protocol.py",
         "inference/src/inference/web/v2/documents.py:add_descriptions",
         "notebooks/src/exporter/publish.py:publish",
         "tests/acceptance/endurance/test_requests.py",
@@ -35,8 +34,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "tests/service/operation/test_metrics.py",
         "tests/service/requests/test_bad_requests.py",
         "tests/unit/exporter/conversion/test_composition.py",
-        "tests/unit/inference/web/fast/test_head_cache.py",
-        "tests/unit/inference/web/http1/test_framing.py",
         "tools/soak/faults.py",
     }
 )

@@ -134,19 +134,11 @@ def test_method_has_the_expected_parameters(
 
 def test_no_method_of_uvicorn_is_overridden_unnoticed() -> None:
     """A new method of uvicorn that has the name of one of ours would be replaced."""
-    allowed = {
-        HttpToolsProtocol: {name for owner, name, *_ in METHODS if owner is HttpToolsProtocol},
-        FlowControl: {name for owner, name, *_ in METHODS if owner is FlowControl},
-        uvicorn.Server: {name for owner, name, *_ in METHODS if owner is uvicorn.Server},
-    }
-    pairs = [
-        (HttpConnection, HttpToolsProtocol),
-        (ConnectionFlow, FlowControl),
-        (DrainingServer, uvicorn.Server),
-    ]
-    for ours, theirs in pairs:
+    allowed = {(owner, name) for owner, name, *_ in METHODS}
+    pairs = {HttpConnection: HttpToolsProtocol, ConnectionFlow: FlowControl}
+    for ours, theirs in [*pairs.items(), (DrainingServer, uvicorn.Server)]:
         both = {n for n in vars(ours) if callable(vars(ours)[n])} & set(vars(theirs))
-        unexpected = both - allowed[theirs]
+        unexpected = {n for n in both if (theirs, n) not in allowed}
         assert not unexpected, message(
             f"{theirs.__name__} has the methods {sorted(unexpected)} and",
             ours.__name__,
@@ -276,14 +268,9 @@ def test_request_in_pieces_reaches_a_cycle_of_the_expected_form(
 
     protocol.parser.feed_data(HEAD[-2:])
     cycle = protocol.cycle
-    for name, value in {
-        "keep_alive": True,
-        "response_started": False,
-        "response_complete": False,
-        "disconnected": False,
-    }.items():
+    for name in ("keep_alive", "response_started", "response_complete", "disconnected"):
         text = message(f"RequestResponseCycle.{name}", FAST_PATH, "has the same in PendingAnswer")
-        assert getattr(cycle, name, None) is value, text
+        assert getattr(cycle, name, None) is (name == "keep_alive"), text
     text = message("HttpToolsProtocol.on_headers_complete", CONNECTION, "expects a task to start")
     assert len(protocol.tasks) == 1, text
 
