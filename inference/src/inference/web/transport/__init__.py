@@ -1,1 +1,1 @@
-"""From bytes to requests: framing, turns, the end of a connection, the end of the service."""
+"""HTTP connections: receiving within limits, the fast path, keep-alive and an orderly end."""

@@ -150,7 +150,7 @@ class HttpConnection(HttpToolsProtocol):
         if self.state is not ReceiveState.REFUSED:
             self.state = ReceiveState.HEAD
         if self._fast_path is not None:
-            self._fast_path.reset()
+            self._fast_path.head = None
 
     def on_headers_complete(self) -> None:
         """Start with a request, if its head can be understood in one way only."""
@@ -164,7 +164,8 @@ class HttpConnection(HttpToolsProtocol):
             if self.parser.get_method() == b"CONNECT":
                 raise RequestError("this is not a proxy: CONNECT is not answered")
             length = body_length(self.headers, version)
-            self._reader.check_head(self.url, self.headers)
+            if not self._reader.is_whole:
+                self._reader.check_head(self.url, self.headers)
         except ClientError as error:
             self.refuse(error)
             return
@@ -194,7 +195,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Pass on a piece of the body."""
-        self._reader.count_body(len(body))
+        if not self._reader.is_whole:
+            self._reader.count_body(len(body))
         if self._fast_path is not None and self._fast_path.is_holding:
             self._fast_path.add_body(body)
         else:

@@ -10,7 +10,7 @@ other routes, large bodies, pipelined requests, a client that reads too slowly.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -41,10 +41,14 @@ class FastPath:
     Args:
         connection: The connection.
         context: What all connections share.
+
+    Attributes:
+        is_holding: Whether the request that is being received is held.
+        head: The head of the last message, if it may be cached. Clear it before the next one.
     """
 
-    __slots__ = ("_body", "_body_bytes", "_connection", "_context", "_family", "_head", "_headers",
-                 "_heads", "_max_body_bytes", "_path", "_routes")  # fmt: skip
+    __slots__ = ("_body", "_body_bytes", "_connection", "_context", "_family", "_headers",
+                 "_heads", "_max_body_bytes", "_path", "_routes", "head", "is_holding")  # fmt: skip
 
     def __init__(self, connection: Connection, context: ConnectionContext) -> None:
         self._connection = connection
@@ -52,12 +56,13 @@ class FastPath:
         self._routes = context.routes
         self._heads = context.routes.heads
         self._max_body_bytes = min(_MAX_BODY_BYTES, context.routes.max_body_bytes)
-        self._family: Routes | None = None  # set while a request is held
+        self.is_holding = False
+        self._family: Any = None  # the routes of the held request
         self._path = ""
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._body_bytes = 0
-        self._head: ParsedHead | None = None  # of the last message, if it may be cached
+        self.head: ParsedHead | None = None
 
     # Whole messages, without the parser.
 
@@ -110,19 +115,10 @@ class FastPath:
 
     def cache_head(self, packet: bytes) -> None:
         """Cache the head of a packet that was one whole message, if its answer may be repeated."""
-        if self._head is not None:
-            self._heads.add_first(packet, self._head)
+        if self.head is not None:
+            self._heads.add_first(packet, self.head)
 
     # Messages from the parser.
-
-    @property
-    def is_holding(self) -> bool:
-        """Whether the request that is being received is held."""
-        return self._family is not None
-
-    def reset(self) -> None:
-        """Forget the last message; a new one begins."""
-        self._family = self._head = None
 
     def hold(self, version: str, *, is_whole: bool) -> bool:
         """Hold the request whose head is complete, if it can be answered here.
@@ -155,6 +151,7 @@ class FastPath:
         if family is None or not (is_whole or routes.is_authorized(headers)):
             return False
         self._family = family
+        self.is_holding = True
         self._headers = headers  # trailers go to another list
         self._body, self._body_bytes = [], 0
         return True
@@ -168,18 +165,18 @@ class FastPath:
 
     def complete(self) -> None:
         """Answer the held request, which is complete."""
-        family, self._family = self._family, None
-        if family is None:
-            return
+        self.is_holding = False
+        family = self._family
         keep_alive = self._connection.parser.should_keep_alive() and not self._connection.closing
         if keep_alive:
-            self._head = ParsedHead(family, self._path, self._headers, self._body_bytes)
+            self.head = ParsedHead(family, self._path, self._headers, self._body_bytes)
         exchange = Exchange(self._path, self._headers, b"".join(self._body))
         self._answer(family, exchange, keep_alive=keep_alive)
 
     def hand_over(self) -> None:
         """Give the held request to the application."""
-        body, self._body, self._family = self._body, [], None
+        self.is_holding = False
+        body, self._body = self._body, []
         self._connection.start_application()
         if body:  # as one piece: uvicorn copies all it has for each
             self._connection.pass_body(b"".join(body))

@@ -70,7 +70,7 @@ class MessageReader:
         """Parse the first message of a packet, and keep the rest for later."""
         connection = self._connection
         used = 0
-        if connection.is_quiet:
+        if connection.state is ReceiveState.IDLE and not self.waiting:
             used = self._parse_whole(packet)
             if used == len(packet):
                 if self.timer.is_on:
@@ -106,8 +106,7 @@ class MessageReader:
         Raises:
             HeadersError: The head is too large.
         """
-        if not self.is_whole:
-            self._sizes.check_parsed_head(url, headers)
+        self._sizes.check_parsed_head(url, headers)
 
     def begin_body(self, length: int) -> None:
         """Expect a body of so many bytes, or :data:`CHUNKED`."""
@@ -118,7 +117,7 @@ class MessageReader:
         self._sizes.chunks += 1
 
     def count_body(self, size: int) -> None:
-        """Count bytes of the body."""
+        """Count bytes of a body that did not come whole."""
         if self._framing.body_left == CHUNKED:
             self._sizes.beside_bytes -= size
 
