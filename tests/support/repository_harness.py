@@ -1,4 +1,4 @@
-"""A repository on folders of its own, with an examiner that does what a test wants."""
+"""A repository on folders of its own, with an examiner that a test controls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class FakeExaminer:
-    """Admits everything at once, but for what a test wants otherwise.
+    """Admits everything immediately, except what a test refuses or holds.
 
     Attributes:
         refuses: The reason, by content.

@@ -1,8 +1,8 @@
-"""Admission: may this artifact be served?
+"""Admission: the decision whether an artifact may be served.
 
-The examination runs in a child process with limits on time and memory, so that a file that crashes
-onnxruntime, loops or eats memory cannot hurt the process that asks. The server and the exporter ask
-in the same words.
+The examination runs in a child process with limits on time and memory, so a file that crashes
+onnxruntime, loops or exhausts memory does not affect this process. The service and the exporter use
+the same functions.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ async def examine_aside(contents: Contents, limits: Limits = _DEFAULT) -> Report
 
 
 def _command(contents: Contents, limits: Limits) -> list[str]:
-    # By name: it knows the routes, which stand above this room.
+    # By name: it imports the routes, a layer above this one.
     module = [sys.executable, "-P", "-m", "inference.serving.trial_process"]
     return [*module, str(contents.descriptor), str(limits.memory_bytes), str(limits.seconds)]
 

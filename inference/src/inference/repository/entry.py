@@ -1,4 +1,4 @@
-"""An entry: what the repository knows of one version of a model, and how that changes.
+"""An entry: the state of one version of a model, and its transitions.
 
 Only an entry changes itself. The reconciler reports what lies in the folder, the loader returns an
 outcome, and the entry turns both into its next state.

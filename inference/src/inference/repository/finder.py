@@ -1,9 +1,9 @@
-"""Looks models up, and waits a little for what may be about to appear.
+"""Looks models up, and waits a little for one that may be about to appear.
 
-Another process may have answered 200 to a publication, a selection, a pin or a load that this one
-has yet to follow. So a look-up that fails is tried again; and since a caller can ask for wrong
-names as often as it likes, that costs little: the folder is asked for the name alone, many askers
-share one look, and whole scans keep their distance.
+Another worker may have answered 200 to a publication, a selection, a pin or a load that this one
+has not followed yet. So a look-up that fails is repeated. A caller can request wrong names without
+end, so that is cheap: only the name is looked up in the folder, many callers share one look, and
+scans of the whole folder are rare.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Wanted = tuple[str, int | None]
 
 
 class Source(Protocol):
-    """What knows the models."""
+    """The repository, as the finder uses it."""
 
     def current(self) -> Snapshot:
-        """Give the snapshot."""
+        """Return the snapshot."""
 
     async def rescan(self) -> None:
         """Scan the folder."""
@@ -49,9 +49,9 @@ class Finder:
     """Looks servables up.
 
     Args:
-        source: What knows the models.
-        models_dir: Where they lie.
-        in_thread: Does what blocks.
+        source: The repository.
+        models_dir: The models folder.
+        in_thread: Runs a call that blocks.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Take a model out of service and put it back, as the operator asks.
+"""Load and unload a model, on the operator's request.
 
-Both write the shared state, so that they hold in every process and survive a restart, and both
-return only when what they were asked for holds here.
+Both write the state file, so they apply to every worker and survive a restart. Both return once
+this worker has applied them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LOAD_SECONDS = 60
 
 
 async def load_model(repository: Repository, state_file: StateFile, name: str) -> None:
-    """Put a model into service, and wait until it answers.
+    """Load a model, and wait until it answers.
 
     The folder is scanned first, so that a file that was placed just before is found.
 
     Raises:
         NotFoundError: No such model.
-        ConflictError: It was refused; says why. It stays loaded as far as the state goes, so that a
-            better file goes into service as soon as it is there.
+        ConflictError: It was refused; the message says why. In the state file it stays loaded, so
+            that a corrected file is served as soon as it is there.
         NotReadyError: It did not answer in time.
         StateError: The state cannot be written.
     """
@@ -51,7 +51,7 @@ async def load_model(repository: Repository, state_file: StateFile, name: str) -
 
 
 async def unload_model(repository: Repository, state_file: StateFile, name: str) -> None:
-    """Take a model out of service; requests that have begun are answered still.
+    """Unload a model; requests that have begun are still answered.
 
     Raises:
         NotFoundError: No such model.
@@ -71,7 +71,7 @@ def _with(state: State, name: str) -> State:
 
 
 def _is_decided(snapshot: Snapshot, name: str) -> bool:
-    """Tell whether nothing more will happen to a model by itself."""
+    """Whether the state of a model is final until a file or a choice changes."""
     with contextlib.suppress(NotFoundError):
         model = snapshot.model(name)
         states = [version.state for version in model.versions.values()]

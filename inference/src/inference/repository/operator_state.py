@@ -1,8 +1,7 @@
-"""What the operator has chosen: the selection, pinned versions, unloaded models.
+"""The operator's choices: the selection, pinned versions, unloaded models.
 
-One small JSON file that is replaced atomically. It is the one thing that all worker processes
-share: a change that was answered is on disk, and a number in shared memory tells everyone that
-there is something new to read.
+They are one small JSON file that is replaced atomically. A change that was answered is on disk, and
+a number in shared memory shows the other workers that the file has changed.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Another process holds the lock for as long as a disk takes to write, unless it is stopped.
+# Another process holds the lock only while a disk writes, unless the process is stopped.
 _LOCK_SECONDS = 2.0
 _LOCK_STEP_SECONDS = 0.005
 
@@ -65,8 +64,8 @@ _NAMES = {
 }
 
 
-def _plain(choice: Selection | dict[str, int] | list[str] | None) -> str:
-    """Write a choice for people."""
+def _describe(choice: Selection | dict[str, int] | list[str] | None) -> str:
+    """Return the text of a choice for the log."""
     if isinstance(choice, Selection):
         return choice.model + (f" version {choice.version}" if choice.version else "")
     if isinstance(choice, dict):
@@ -138,7 +137,7 @@ class StateFile:
     async def _change(self, change: Callable[[State], State]) -> State:
         loop = asyncio.get_running_loop()
         before, after = await loop.run_in_executor(self._thread, self._replace, change)
-        self._tell(before, after)
+        self._report(before, after)
         return self.current()
 
     def update(self, change: Callable[[State], State]) -> State:
@@ -151,11 +150,11 @@ class StateFile:
         Raises:
             StateError: The folder cannot be written; nothing was changed.
         """
-        self._tell(*self._replace(change))
+        self._report(*self._replace(change))
         return self.current()
 
     def _replace(self, change: Callable[[State], State]) -> tuple[State, State]:
-        """Change the file, and nothing of this object: this may run in a thread."""
+        """Change the file, and nothing of this object: this runs in a thread, too."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
@@ -174,14 +173,14 @@ class StateFile:
     def _read(self) -> State:
         return WatchedFile(self._path, self._decode, missing=State()).read_if_changed() or State()
 
-    def _tell(self, before: State, after: State) -> None:
+    def _report(self, before: State, after: State) -> None:
         for choice in State.__struct_fields__:
             was, now = getattr(before, choice), getattr(after, choice)
             if was != now:
                 self._events.chosen(choice)
                 values = msgspec.to_builtins({"before": was, "after": now})
                 extra = fields("choice", choice=choice, **values)
-                said = (_NAMES[choice], _plain(was), _plain(now))
+                said = (_NAMES[choice], _describe(was), _describe(now))
                 logger.info("%s changed from %s to %s", *said, extra=extra)
 
     @contextlib.contextmanager
@@ -190,7 +189,7 @@ class StateFile:
             deadline = time.monotonic() + _LOCK_SECONDS
             while not try_lock(lock):
                 if time.monotonic() > deadline:
-                    raise OSError(errno.ETIMEDOUT, "another process holds its lock and goes on")
+                    raise OSError(errno.ETIMEDOUT, "another process holds its lock")
                 time.sleep(_LOCK_STEP_SECONDS)  # flock has no time limit of its own
             yield
 

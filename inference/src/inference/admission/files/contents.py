@@ -1,10 +1,9 @@
-"""What an artifact held when it was read: the very bytes that are examined, verified and served.
+"""The contents of an artifact: exactly the bytes that are examined, verified and served.
 
-A file can be replaced, cut, extended, or swapped for a pipe or a device between any two looks at
-it, and its file system may never answer. So it is opened once, and read once, no further than it
-said it goes, into memory that the kernel then seals: no process can change that any more, and all
-of them share it by its descriptor. A process that must not wait for a file system has another do
-the reading.
+A file can be replaced, cut, extended, or swapped for a pipe or a device at any time, and its file
+system may never answer. So it is opened once, and read once up to its size, into memory that the
+kernel then seals: no process can change it any more, and all share it by its descriptor. A process
+that must not wait for a file system lets another one read.
 """
 
 from __future__ import annotations
@@ -164,7 +163,7 @@ def fill(
 
 
 def too_large(size_bytes: int, most_bytes: int) -> str:
-    """Say that a file is too large."""
+    """Return the reason that a file is too large."""
     return (
         f"it has {size_bytes:,} bytes, and at most {most_bytes:,} are taken in here: give the "
         "service more memory, or set INFERENCE_MAX_MODEL_BYTES"
@@ -172,7 +171,7 @@ def too_large(size_bytes: int, most_bytes: int) -> str:
 
 
 def is_sealed(memory: int, size_bytes: int) -> bool:
-    """Tell whether memory holds so many bytes, and can never change."""
+    """Whether memory holds so many bytes, and can never change."""
     sealed = fcntl.fcntl(memory, fcntl.F_GET_SEALS) & _SEALS == _SEALS
     return sealed and os.fstat(memory).st_size == size_bytes
 
@@ -200,16 +199,16 @@ def open_file(path: Path) -> int:
         ChangedError: It is no regular file.
         OSError: It cannot be opened.
     """
-    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    found = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        mode = os.fstat(place).st_mode
+        mode = os.fstat(found).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(mode):
             raise ChangedError
-        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     finally:
-        os.close(place)
+        os.close(found)
 
 
 def _copy(file: int, memory: int, size: int, between: Callable[[], None] | None) -> str:

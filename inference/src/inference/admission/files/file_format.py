@@ -13,9 +13,9 @@ HEAD_BYTES = 512
 
 _CONVERT = "convert the model to ONNX"
 _SAFETENSORS_MOST = 100_000_000  # bytes of its header, by its own specification
-_TAR_PLACE = 257
+_TAR_OFFSET = 257
 _PICKLE_PROTOCOLS = range(2, 6)
-# Where the bytes stand, the bytes, what they mean.
+# The offset of the bytes, the bytes, what they mean.
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (
         0,
@@ -35,7 +35,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document: copy the model instead"),
     (4, b"TFL3", f"a TensorFlow Lite model: {_CONVERT}"),
     (4, b"ORTM", "in onnxruntime's own ORT format: copy the .onnx file that it was made of"),
-    (_TAR_PLACE, b"ustar", "a tar archive: extract the .onnx file"),
+    (_TAR_OFFSET, b"ustar", "a tar archive: extract the .onnx file"),
 )
 _FIELDS = (
     rb"ir_version|producer_name|producer_version|opset_import|graph|domain|model_version"
@@ -66,7 +66,7 @@ _TEXTS = (
 
 
 def recognize(head: bytes) -> str:
-    """Say what a file is, and what to do about it.
+    """Return what a file is, and what to do about it.
 
     Args:
         head: Its first :data:`HEAD_BYTES` bytes.
@@ -74,8 +74,8 @@ def recognize(head: bytes) -> str:
     Returns:
         Such as ``"compressed with gzip: uncompress it with gunzip"``; empty for what is not known.
     """
-    for place, magic, meaning in _MAGIC:
-        if head[place:].startswith(magic):
+    for offset, magic, meaning in _MAGIC:
+        if head[offset:].startswith(magic):
             return meaning
     if head.startswith(b"PK\x03\x04"):
         return _zip(head)
@@ -90,7 +90,7 @@ def recognize(head: bytes) -> str:
 
 
 def explain(reason: str, head: bytes) -> str:
-    """Say why a file is no model, and what it is instead where that is known.
+    """Return why a file is no model, and what it is instead if that is known.
 
     Args:
         reason: Why it is no model.
@@ -115,7 +115,7 @@ def _pickle(head: bytes) -> str:
 
 
 def _decoded(head: bytes) -> bytes:
-    """Give a text in UTF-8 without its byte order mark."""
+    """Return a text in UTF-8 without its byte order mark."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return head.decode("utf-16", "replace").encode()
     return head.removeprefix(b"\xef\xbb\xbf")

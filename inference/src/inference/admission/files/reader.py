@@ -1,6 +1,6 @@
-"""The process that reads one file into memory that it shares with who asked.
+"""The process that reads one file into memory that it shares with the service.
 
-It may wait for ever for a file system, and is ended then; it looks into nothing that it reads.
+It is ended if a file system hangs, and it parses nothing of what it reads.
 """
 
 from __future__ import annotations

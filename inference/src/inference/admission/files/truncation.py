@@ -1,9 +1,9 @@
 """The outline of a file: recognizes files that cannot be ONNX models by a few bytes.
 
-A file is examined in a process of its own, which takes tens of milliseconds. A folder full of
-texts, half copies and noise would have good models wait for minutes, so those are sorted out
-before. This walks over the top level of the file, and refuses nothing that protobuf would read, but
-for groups, which no version of ONNX has.
+An examination takes a process and tens of milliseconds. In a folder full of texts, half copies and
+noise, good models would wait for minutes, so those files are refused before. This walks over the
+top level of the file. It refuses nothing that protobuf would read, except groups, which no version
+of ONNX has.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _IR_VERSION, _GRAPH = 1, 7  # fields of ModelProto
 
 
 def find_faults(files: Sequence[tuple[Path, Fingerprint]]) -> list[str]:
-    """Say of each file why it cannot be a model; nothing of those that may be, or have changed."""
+    """Return why each file cannot be a model; empty if it may be one, or has changed."""
     return [_look(path, fingerprint) for path, fingerprint in files]
 
 
@@ -52,21 +52,21 @@ def _look(path: Path, fingerprint: Fingerprint) -> str:
 def _walk(file: int, size: int) -> str:
     if not size:
         return "the file is empty"
-    place = 0
+    offset = 0
     seen: set[int] = set()
     for _ in range(_MOST_FIELDS):
-        if place == size:
+        if offset == size:
             return "" if {_IR_VERSION, _GRAPH} <= seen else _NO_GRAPH
-        field, length = _measure(os.pread(file, _HEAD_BYTES, place))
-        if length <= 0 or place + length > size:
+        field, length = _measure(os.pread(file, _HEAD_BYTES, offset))
+        if length <= 0 or offset + length > size:
             return _NO_MODEL
         seen.add(field)
-        place += length
+        offset += length
     return ""
 
 
 def _measure(head: bytes) -> tuple[int, int]:
-    """Give a field's number and its bytes in all; 0 where there is none."""
+    """Return a field's number and its size in bytes; 0 if it is invalid."""
     key, begin = _read_varint(head, 0)
     number, kind = key >> 3, key & 7
     if not begin or not number:
@@ -80,7 +80,7 @@ def _measure(head: bytes) -> tuple[int, int]:
 
 
 def _read_varint(head: bytes, begin: int) -> tuple[int, int]:
-    """Give a number and where it ends; 0 where it does not."""
+    """Return a number and the offset of its end; 0 if it has none."""
     value = 0
     for index, byte in enumerate(head[begin : begin + _VARINT_BYTES]):
         value |= (byte & 127) << 7 * index

@@ -1,4 +1,4 @@
-"""What has changed in the models folder since the last look at it; runs in a thread."""
+"""What has changed in the models folder since the last scan; runs in a thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """One look at the folder, beside the one before.
+    """One scan of the folder, compared with the one before.
 
     Attributes:
         scan: The last scan for which the folder was there.
@@ -25,8 +25,8 @@ class Changes:
         new: Artifacts that are new or have changed, those written first first.
         gone: Versions that are no longer there.
         is_away: Whether the folder itself was not there.
-        warning: What the operator should know.
-        cpu_seconds: What the look took of the processor.
+        warning: For the log.
+        cpu_seconds: Processor time of the scan.
     """
 
     scan: Scan = field(default_factory=Scan)
@@ -40,7 +40,7 @@ class Changes:
 
 
 def look_for_changes(folder: Path, before: Changes, hold_seconds: float) -> Changes:
-    """Look at the folder.
+    """Scan the folder, and compare it with the scan before.
 
     What is live stays live while the folder is away or unmounted, or while its own files cannot be
     looked at: a disk that fails says nothing of what is there. Where more than half of the models

@@ -78,7 +78,7 @@ class Scan:
     unseen: set[str] = field(default_factory=set)
 
     def is_mount_point_of(self, before: Scan) -> bool:
-        """Tell what an unmounted folder leaves: nothing, on another filesystem than before."""
+        """Whether this is an unmounted folder: empty, and on another filesystem than before."""
         is_empty = self.present and not self.candidates and not self.ignored
         return is_empty and bool(before.candidates) and self.device != before.device
 
@@ -87,7 +87,7 @@ def fingerprint(path: Path) -> Fingerprint | None:
     """Read a regular file's fingerprint; ``None`` when it is not (or no longer) one.
 
     Raises:
-        OSError: It could not be looked at, which says nothing about what is there.
+        OSError: stat failed, which says nothing about what is there.
     """
     try:
         status = path.stat()
@@ -125,7 +125,7 @@ def scan_models(models_dir: Path) -> Scan:
             _scan_flat(path, versioned, scan)
     if not _is_same(models_dir, begun):  # what it lacks may have gone with the folder
         return Scan(present=False)
-    scan.ignored = [Ignored(_spell(ignored.path), ignored.reason) for ignored in scan.ignored]
+    scan.ignored = [Ignored(_escaped(ignored.path), ignored.reason) for ignored in scan.ignored]
     scan.candidates.sort(key=lambda candidate: (candidate.name, candidate.version))
     return scan
 
@@ -175,7 +175,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether that is a folder.
+    """Whether an entry is a folder.
 
     Raises:
         OSError: It could not be looked at.
@@ -213,27 +213,27 @@ def _scan_name(folder: Path, scan: Scan) -> None:
     if is_cut:
         scan.ignored.append(Ignored(folder.name + "/", _cut_reason("highest versions")))
     for entry in entries:
-        place = f"{folder.name}/{entry.name}"
+        path = f"{folder.name}/{entry.name}"
         if not _is_folder(entry):
-            # Triton keeps its own configuration here; it is none of ours.
+            # Triton's configuration, which is not used here.
             if entry.name != "config.pbtxt":
-                scan.ignored.append(Ignored(place, f"a version is a folder, N/{FILE_NAME}"))
+                scan.ignored.append(Ignored(path, f"a version is a folder, N/{FILE_NAME}"))
         elif not _VERSION.fullmatch(entry.name):
-            scan.ignored.append(Ignored(place + "/", "a version is a positive integer"))
+            scan.ignored.append(Ignored(path + "/", "a version is a positive integer"))
         elif (print_ := fingerprint(Path(entry.path, FILE_NAME))) is None:
-            scan.ignored.append(Ignored(place + "/", f"it holds no file {FILE_NAME}"))
+            scan.ignored.append(Ignored(path + "/", f"it holds no file {FILE_NAME}"))
         else:
-            path = Path(entry.path, FILE_NAME)
-            scan.candidates.append(Candidate(folder.name, int(entry.name), path, print_))
+            file = Path(entry.path, FILE_NAME)
+            scan.candidates.append(Candidate(folder.name, int(entry.name), file, print_))
 
 
-def _spell(path: str) -> str:
+def _escaped(path: str) -> str:
     """Write a path that is not Unicode text with escapes, so that it can be shown."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a model may have this name."""
+    """Whether a model may have this name."""
     return NAME.fullmatch(name) is not None and name not in RESERVED
 
 

@@ -1,4 +1,4 @@
-"""Watch the models folder: says "look again", never what has changed.
+"""Watch the models folder: report that it should be scanned, not what has changed.
 
 Events are a hint, the scan is the truth. Where events do not come (NFS, Docker Desktop), where the
 folder is missing, or where it was replaced by another one (a remount), the periodic tick still
@@ -122,7 +122,7 @@ class _Changes:
 
 
 def _reason(error: Exception) -> str:
-    """Say why watchfiles has failed, without the paths that it writes as Rust does."""
+    """Return why watchfiles has failed, without the paths in Rust syntax."""
     return re.sub(r" \(os error \d+\)| about \[.*\]$", "", str(error)) or type(error).__name__
 
 
