@@ -6,11 +6,11 @@ import sys
 import time
 from pathlib import Path
 
-from attackers import file_attacks, grpc_attacks, run_attacks
+from attackers import body_attacks, file_attacks, grpc_attacks, run_attacks
 from attackers.attacks import ATTACKS
 from attackers.target import Target
 
-__all__ = ["ATTACKS", "file_attacks", "grpc_attacks", "run_attacks"]
+__all__ = ["ATTACKS", "body_attacks", "file_attacks", "grpc_attacks", "run_attacks"]
 
 if __name__ == "__main__":
     name, port, grpc_port, models, key, seconds = sys.argv[1:]

@@ -19,12 +19,13 @@ import httpx
 
 from benchmark.machine import describe_machine
 from soak.expected import Expected
-from soak.faults import EXAMINATION_SECONDS, Faults, round_of
+from soak.faults import EXAMINATION_SECONDS, Faults
 from soak.load import PACE, Load
 from soak.monitor import Monitor
 from soak.picture import draw
 from soak.question import Questions
 from soak.report import SETTLED, Fault, Run, judge, render
+from soak.rounds import round_of
 from soak.site import WORKERS, Site, descriptors
 from soak.tally import Tally
 from support.project import ROOT

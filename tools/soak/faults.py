@@ -19,8 +19,6 @@ from support.service.process import eventually
 from support.service.raw_http import Raw, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from soak.expected import Expected
     from soak.question import Questions
     from soak.site import Site
@@ -287,28 +285,3 @@ class Faults:
 
 def _names(document: dict[str, Any], *states: str) -> set[str]:
     return {m["name"] for m in document["models"] if not states or m["state"] in states}
-
-
-def round_of(faults: Faults) -> list[tuple[str, Callable[[], None]]]:
-    """Give one round of faults, by name."""
-    return [
-        ("publish", faults.publish),
-        ("kill", faults.kill),
-        ("corrupt file", faults.corrupt),
-        ("replace in place", faults.replace),
-        ("client leaves", faults.leave),
-        ("wrong samples", faults.fail_samples),
-        ("kill", faults.kill_examining),
-        ("remove and return", faults.remove),
-        ("connection flood", faults.flood),
-        ("memory bomb", faults.exhaust_memory),
-        ("state unwritable", faults.lose_state_folder),
-        ("publish", faults.publish_many),
-        ("models folder lost", faults.lose_models_folder),
-        ("kill", faults.kill),
-        ("slow clients", faults.be_slow),
-        ("corrupt in place", faults.corrupt_in_place),
-        ("unload and load", faults.unload),
-        ("publish", faults.publish),
-        ("examination hangs", faults.hang),
-    ]

@@ -21,13 +21,11 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
-from inference.access.api_key import make_key
-from support.models.oip_models import ELEMENTS, fill, identity, sample
+from support.models.oip_models import ELEMENTS, fill, sample
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
 ROWS = np.array([[39.1, 18.7, 181.0, 3750.0], [50.0, 16.3, 230.0, 5700.0]], dtype=np.float32)
 SERVICE = "inference.GRPCInferenceService"
@@ -284,41 +282,3 @@ def test_what_grpc_unloads_is_unloaded_over_http(
     assert served.client.get("/v2/models/id-int8/ready").status_code == 503
     served.client.post("/v2/repository/models/id-int8/load").raise_for_status()
     assert client.is_model_ready("id-int8")
-
-
-def test_asks_for_keys_where_the_service_does(tmp_path: Path) -> None:
-    made = {scope: make_key(scope, [scope]) for scope in ("predict", "admin")}
-    keys = tmp_path / "keys"
-    keys.write_text("".join(f"{line}\n" for _, line in made.values()))
-    keys.chmod(0o600)
-    service = Service(tmp_path, grpc_port=0, api_keys_file=keys)
-    service.put("id-fp32.onnx", identity("FP32"))
-    array = np.ones((1, 3), dtype=np.float32)
-    calls: dict[str, Callable[[triton.InferenceServerClient, dict[str, str]], Any]] = {
-        "open": lambda client, headers: client.is_server_live(headers=headers),
-        "any": lambda client, headers: client.get_server_metadata(headers=headers),
-        "predict": lambda client, headers: client.infer(
-            "id-fp32", [given("x", "FP32", array)], headers=headers
-        ),
-        "admin": lambda client, headers: client.load_model("id-fp32", headers=headers),
-    }
-    allowed = {
-        "": {"open"},
-        "predict": {"open", "any", "predict"},
-        "admin": {"open", "any", "admin"},
-    }
-    try:
-        service.start(within=120)
-        with triton.InferenceServerClient(grpc_address(service)) as client:
-            for scope, wanted in allowed.items():
-                headers = {"authorization": f"Bearer {made[scope][0]}"} if scope else {}
-                for name, call in calls.items():
-                    if name in wanted:
-                        call(client, headers)
-                        continue
-                    with pytest.raises(InferenceServerException) as raised:
-                        call(client, headers)
-                    code = "PERMISSION_DENIED" if scope else "UNAUTHENTICATED"
-                    assert code in raised.value.status()
-    finally:
-        service.stop()

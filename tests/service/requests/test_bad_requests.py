@@ -34,12 +34,8 @@ TO_PENGUINS = "/models/penguins/predict"
 
 def _failing() -> bytes:
     """Make a model that fails for some inputs: an index that a row brings is out of range."""
-    onnx_graph = graph(
-        [node("Gather", ["X", "X"], ["Y"], axis=0)],
-        [value("X", 7, "n")],
-        [value("Y", 7, "n")],
-    )
-    return model(onnx_graph)
+    inputs, outputs = [value("X", 7, "n")], [value("Y", 7, "n")]
+    return model(graph([node("Gather", ["X", "X"], ["Y"], axis=0)], inputs, outputs))
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["direct", "asgi"])

@@ -16,7 +16,9 @@ PAGES = ["settings.md", "contract.md", "errors.md", "metrics.md", "openapi.json"
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, str]:
     """Give the pages as the code of today makes them."""
-    pages: dict[str, str] = runpy.run_path(str(REFERENCE / "generate.py"))["render"]()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(REFERENCE)
+        pages: dict[str, str] = runpy.run_path(str(REFERENCE / "generate.py"))["render"]()
     return pages
 
 
