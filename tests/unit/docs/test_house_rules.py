@@ -26,12 +26,8 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "notebooks/src/exporter/publish.py:publish",
         "tests/acceptance/publish/test_zoo.py",
         "tests/unit/exporter/conversion/test_composition.py",
-<<<<<<< HEAD
-        "tools/soak/faults.py",
-=======
         "tests/unit/inference/web/fast/test_head_cache.py",
         "tests/unit/inference/web/http1/test_framing.py",
->>>>>>> 2f8d454 (Split the modules of tests and tools that had more than 300 lines, and the generator of the reference)
     }
 )
 

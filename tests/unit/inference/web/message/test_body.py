@@ -142,7 +142,7 @@ def test_inflated_bodies_count_together_with_others() -> None:
     assert bodies.held == 0
 
 
-@pytest.mark.parametrize("more", [b"x", b"x" * 200_000, gzip.compress(b"y")[:-1]])
+@pytest.mark.parametrize("more", [b"x", b"x" * 200_000, gzip.compress(b"y", mtime=0)[:-1]])
 def test_what_is_behind_the_end_is_refused(more: bytes) -> None:
     body = gzip.compress(b"0" * 200_000, compresslevel=0) + more
     with Bodies(MIB).hold() as hold, pytest.raises(RequestError, match="gzip"):
@@ -152,7 +152,9 @@ def test_what_is_behind_the_end_is_refused(more: bytes) -> None:
         decompress(body, "deflate", max_bytes=MIB, hold=hold)
 
 
-@pytest.mark.parametrize("more", [b"", bytes(1), bytes(200_000), gzip.compress(b"y" * 200_000)])
+@pytest.mark.parametrize(
+    "more", [b"", bytes(1), bytes(200_000), gzip.compress(b"y" * 200_000, mtime=0)]
+)
 def test_several_gzip_members_are_one_body(more: bytes) -> None:
     body = gzip.compress(b"0" * 200_000, compresslevel=0) + more
     with Bodies(4 * MIB).hold() as hold:
