@@ -44,7 +44,7 @@ class InferRoutes:
         self._latency = latency
 
     def takes(self, path: str) -> bool:
-        """Tell whether a path is one of these routes."""
+        """Whether a path is one of these routes."""
         return path.startswith("/v2/") and _PATH.fullmatch(path) is not None
 
     def answer_now(self, exchange: Exchange) -> Response | None:

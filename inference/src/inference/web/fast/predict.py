@@ -50,7 +50,7 @@ class PredictRoutes:
         self._latency = latency
 
     def takes(self, path: str) -> bool:
-        """Tell whether a path is one of these routes."""
+        """Whether a path is one of these routes."""
         return _parse(path) is not None
 
     def answer_now(self, exchange: Exchange) -> Response | None:
@@ -103,6 +103,6 @@ class PredictRoutes:
 
 @lru_cache(maxsize=1024)
 def _parse(path: str) -> tuple[str | None, str | None] | None:
-    """Give the model and the version that a path names; ``None`` for other routes' paths."""
+    """Return the model and the version in a path; ``None`` for paths of other routes."""
     match = _PATH.fullmatch(path)
     return None if match is None else (match[1], match[2])

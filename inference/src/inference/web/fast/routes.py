@@ -1,4 +1,4 @@
-"""The hot routes as pure ASGI, in front of everything else."""
+"""The fast routes as pure ASGI, in front of the rest of the application."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _USUAL_INFLATION = 8  # how many times larger numbers in JSON become
 
 
 class FastRoutes:
-    """Answers the hot routes and hands everything else on.
+    """Answers the fast routes, and passes everything else on.
 
     Args:
-        app: What answers everything else.
-        families: The hot routes.
+        app: The application for all other routes.
+        families: The fast routes.
         max_body_bytes: The largest request body.
-        bodies: Counts the bytes of all of them.
-        authorizer: Lets requests in; ``None`` lets in all.
-        browsers: Decides which requests of browsers are answered.
+        bodies: Limits the bytes of all bodies together.
+        authorizer: Checks keys and rates; ``None`` admits every request.
+        browsers: The rules for requests of browsers.
         log_requests: Whether every request is logged.
         readiness: Notified when the service begins to stop, unless ``None``.
         event_counts: Where refused connections are counted by status; ``None`` for nowhere.
@@ -112,20 +112,20 @@ class FastRoutes:
         await send({"type": "http.response.body", "body": response.body})
 
     def family(self, path: str) -> Routes | None:
-        """Find the routes that a path belongs to."""
+        """Return the routes that a path belongs to."""
         for family in self._families:
             if family.takes(path):
                 return family
         return None
 
     def begin_stopping(self) -> None:
-        """Become unready; requests are answered as before."""
+        """Become unready. Requests are still answered."""
         self.is_stopping = True
         if self._readiness is not None:
             self._readiness.is_stopping = True
 
     def count_refusal(self, status: int) -> None:
-        """Count a connection that was refused, whatever it asked for."""
+        """Count a refused connection by its status."""
         if self._event_counts is not None:
             self._event_counts.values[self._event_counts.find(("refused", str(status)))] += 1.0
 
@@ -140,7 +140,7 @@ class FastRoutes:
         return None
 
     def is_authorized(self, headers: Headers) -> bool:
-        """Tell whether it is worth while to receive the body of a request to a hot route."""
+        """Whether the body of a request to a fast route is worth receiving, by its head."""
         if any(n == b"content-length" and int(v) > self.max_body_bytes for n, v in headers):
             return False
         return self.authorizer is None or self.authorizer.is_authorized(
@@ -150,7 +150,7 @@ class FastRoutes:
     async def _admit_and_answer(
         self, family: Routes, exchange: Exchange, receive: Receive
     ) -> Response:
-        """Ask for the key, read the body, look at the rate, and answer, in this order."""
+        """Check the key, read the body, check the rate, and answer, in this order."""
         headers = exchange.headers
         with self._bodies.hold() as hold, self._bodies.hold() as inflated:
             try:
@@ -175,16 +175,16 @@ async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) 
     """Wait for an answer while the client is connected.
 
     Raises:
-        ClientGoneError: The client has left; the answer is given up.
+        ClientGoneError: The client has disconnected; the answer is canceled.
     """
     answering = asyncio.current_task()
-    leaving = asyncio.ensure_future(receive())  # all has been received but the client's leave
+    leaving = asyncio.ensure_future(receive())  # only the disconnect is still to come
 
-    def give_up(_: object) -> None:
+    def cancel(_: object) -> None:
         if answering is not None:
             answering.cancel()
 
-    leaving.add_done_callback(give_up)
+    leaving.add_done_callback(cancel)
     try:
         return await answer
     except asyncio.CancelledError:
@@ -192,7 +192,7 @@ async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) 
             raise ClientGoneError from None
         raise
     finally:
-        leaving.remove_done_callback(give_up)
+        leaving.remove_done_callback(cancel)
         leaving.cancel()
 
 

@@ -1,8 +1,7 @@
-"""Where the pieces of a stream end that may be parsed at once, and what a head says of its body.
+"""How to cut a stream of messages into pieces, and the length of a request's body.
 
-A packet may hold thousands of requests. Cut at the ends of heads and bodies, a piece holds one
-request at most, so that a connection can be given one at a time. Cutting changes nothing of what
-the parser makes of the stream.
+A packet may hold thousands of requests. Cut at the ends of heads and bodies, a piece holds at most
+one request, so that connections can take turns. The parser's results are the same for any cut.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from inference.errors import RequestError
 if TYPE_CHECKING:
     from inference.web.message.headers import Headers
 
-CHUNKED = -1  # instead of the length of a body that comes in chunks
+CHUNKED = -1  # in place of a length: the body is sent in chunks
 
 _END = b"\r\n\r\n"
-# The ends of chunked bodies are not looked for; this many bytes hold a few hundred chunks, or a few
-# dozen requests that follow the body.
+# The end of a chunked body is not searched for. This many bytes hold a few hundred chunks, or a few
+# dozen requests after the body.
 _CHUNKED_PIECE_BYTES = 2048
 _LENGTH = re.compile(rb"\r\ncontent-length: ?([0-9]{1,10})\r\n", re.IGNORECASE)
 
 
 class Framing:
-    """Where one connection is in its stream.
+    """The position of one connection in its stream.
 
     Attributes:
         body_left: Bytes of the body that are still to come, or :data:`CHUNKED`; 0 outside a body.
-        seam: The last bytes of a head whose end is still to come.
+        seam: The last bytes of an incomplete head.
     """
 
     __slots__ = ("body_left", "seam")
@@ -39,7 +38,7 @@ class Framing:
         self.seam = b""
 
     def end(self, data: bytes, begin: int) -> int:
-        """Find where the piece ends that begins there; it may be behind the data's end."""
+        """Return where the piece from ``begin`` ends; this may be after the end of the data."""
         if self.body_left > 0:
             return begin + self.body_left
         if self.body_left == CHUNKED:
@@ -62,10 +61,10 @@ class Framing:
 
 
 def end_of_only_head(packet: bytes) -> int:
-    """Tell where the head ends in a packet that is one message with its body, and nothing else.
+    """Return where the head ends in a packet that is exactly one message with its body.
 
     Returns:
-        0 for any other packet, and if the check would take too long.
+        0 for any other packet, and if a quick search cannot decide.
     """
     end = packet.find(_END) + len(_END)
     found = _LENGTH.search(packet, 0, end)
@@ -73,10 +72,10 @@ def end_of_only_head(packet: bytes) -> int:
 
 
 def body_length(headers: Headers, version: str) -> int:
-    """Tell how long a request's body is.
+    """Return the length of a request's body.
 
-    What another server in front of this one could understand otherwise is refused, since two
-    understandings make two requests out of one. Content-Length is the parser's to check.
+    A request that another server could read differently is refused, because one request could then
+    become two (request smuggling). The parser checks Content-Length.
     Source: RFC 9112, sections 3.2 and 6.1.
 
     Args:
@@ -87,7 +86,7 @@ def body_length(headers: Headers, version: str) -> int:
         Bytes, or :data:`CHUNKED`.
 
     Raises:
-        RequestError: It is no HTTP/1.x, or says twice or not at all what must be said once.
+        RequestError: The version, Host or Transfer-Encoding is not acceptable.
 
     >>> body_length([(b"host", b"h"), (b"content-length", b"5")], "1.1")
     5

@@ -1,9 +1,9 @@
-"""Heads of the plain kind, read with two regular expressions instead of the parser.
+"""Plain heads, which two regular expressions read instead of the parser.
 
-Behind a tracing proxy every head is another one, but only in values that nothing here looks at. The
-parser's callbacks for such a head cost more than all the rest of a small request. So a message that
-is whole, and of a form that can be read in one way only, is read here; everything else is left to
-the parser, which would make the same of these. Source: RFC 9112.
+Behind a tracing proxy, each head has unique values, so a cache of heads does not help, and the
+parser's callbacks take longer than the rest of a small request. A whole message whose head can be
+understood in one way only is read here. The parser reads all others, and would read these in the
+same way. Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _LINE = rb"%s: %s\r\n" % (_NAME, _VALUE)
 _HEAD = re.compile(rb"POST (/[A-Za-z0-9/._~-]{0,255}+) HTTP/1\.1\r\n(?:%s){1,128}+\r\n" % _LINE)
 _LINES = re.compile(rb"(%s): ([^\r]+)\r\n" % _NAME)
 _LENGTH = re.compile(rb"[0-9]{1,10}")
-# What changes how a message is read, or what becomes of the connection.
+# Headers that change how a message is read, or what happens to the connection.
 _OF_THE_PARSER = frozenset(
     {b"transfer-encoding", b"content-encoding", b"upgrade", b"expect", b"proxy-connection"}
 )
 
 
 class PlainHead(NamedTuple):
-    """What the head of a whole message says.
+    """The head of a whole message.
 
     Attributes:
         path: Its path.
-        headers: Names in lower case; none of them stands twice.
-        by_name: The same.
-        size: How many bytes of the message are the head.
+        headers: Names in lower case, each of them once.
+        by_name: The headers by name.
+        size: The length of the head in bytes.
     """
 
     path: str
@@ -43,10 +43,10 @@ class PlainHead(NamedTuple):
 
 
 def read_plain_head(message: bytes) -> PlainHead | None:
-    r"""Read the head of what may be one whole message to a hot route, on a kept connection.
+    r"""Read the head of one whole message, after which the connection stays open.
 
     Returns:
-        ``None`` for everything that is not plainly that.
+        ``None`` for anything else, and for a head that is not plain.
 
     >>> read_plain_head(b"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n1").path
     '/p'

@@ -1,4 +1,4 @@
-"""The target of a request, in the one form that routes know: a path, and a query."""
+"""The target of a request in the form that routes expect: a path and a query."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import httptools
 
 
 def origin_form(target: bytes, prefix: bytes) -> bytes:
-    """Bring a target into origin form, without the prefix that a proxy has left in front.
+    """Return a target in origin form, without the prefix that a proxy has left in front.
 
-    A proxy may send ``http://host/path``, whose path may be empty.
+    A proxy may send ``http://host/path``, where the path may be empty.
     Source: RFC 9112, section 3.2.
 
     Args:
-        target: As the request line has it.
+        target: As in the request line.
         prefix: Such as ``/ml``; empty for none.
 
     Raises:
-        HttpParserInvalidURLError: It is none.
+        HttpParserInvalidURLError: The target is not a URL.
 
     >>> origin_form(b"http://example.com?a=1", b""), origin_form(b"/ml/docs", b"/ml")
     (b'/?a=1', b'/docs')
