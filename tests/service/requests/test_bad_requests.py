@@ -215,7 +215,7 @@ def test_nothing_selected_is_409_and_says_what_to_do(service: Service) -> None:
     ("name", "said"),
     [
         ("corrupt", "quarantined: version 1: the file is not an ONNX model"),
-        ("images", "takes tensors (image tensor(float) [-1, 3, 8, 8]) and gives tensors"),
+        ("images", "takes tensors (image tensor(float) [-1, 3, 8, 8]) and returns tensors"),
     ],
 )
 def test_a_model_that_does_not_answer_is_409_and_says_why(

@@ -180,4 +180,6 @@ def _refuse_shared_memory(
     tensor: pb.ModelInferRequest.InferInputTensor | pb.ModelInferRequest.InferRequestedOutputTensor,
 ) -> None:
     if "shared_memory_region" in tensor.parameters:
-        raise RequestError(f"'{tensor.name}' refers to shared memory, which this server has not")
+        raise RequestError(
+            f"'{tensor.name}' refers to shared memory, which this server does not support"
+        )

@@ -44,7 +44,7 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
         minimum: Smallest value seen in training.
         maximum: Largest value seen in training.
         histogram: Distribution in training, of numbers and integers.
-        categories: The values that the model knows, of a category.
+        categories: The known values of a category.
         open_categories: Whether the model also takes values outside ``categories``.
         warn_unseen: Whether an answer to a value outside ``categories`` carries a warning; not so
             for texts, which are new each time.
@@ -143,8 +143,8 @@ class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
         precision: Floating-point type of the graph.
         generated: Rows compared beside those, between and around them; 0 in files written before
             there were any.
-        ties: Rows among them that have several right answers, since neighbors are equally near,
-            and that the file answers with another one than the original.
+        ties: Rows among them with several right answers, since neighbors are equally near, that the
+            file answers with another one than the original.
     """
 
     rows: int
@@ -171,7 +171,7 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How the author wants the model run; ``None`` leaves what is measured at admission.
+    """How the author asks to run the model; ``None`` keeps what admission measured.
 
     Attributes:
         mode: On the event loop, or in a worker thread.
@@ -197,7 +197,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
         samples: Golden rows, replayed at admission.
         classes: The labels with their Python types, in the original's order (classification).
         targets: Names of the values (regression on several targets).
-        serving: How the author wants it run.
+        serving: How the author asks to run it.
         unused: Columns of the training data that the model does not read; records may carry them.
     """
 

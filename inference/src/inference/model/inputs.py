@@ -1,7 +1,6 @@
 """Rows of values to the arrays that onnxruntime takes.
 
-The rows have been checked by the caller; this is the one place that knows which feature goes into
-which column of which input.
+The caller has checked the rows. Only this module maps features to the columns of inputs.
 """
 
 from __future__ import annotations

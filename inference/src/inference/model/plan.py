@@ -81,7 +81,7 @@ def override_plan(
     mode: Literal["inline", "thread"] | None = None,
     max_batch_rows: int | None = None,
 ) -> Plan:
-    """Apply what a person wants otherwise; ``None`` leaves the measured choice."""
+    """Apply an operator's or author's choices; ``None`` keeps the measured one."""
     if mode == "inline":
         plan = msgspec.structs.replace(plan, mode=mode, inline_rows=max(1, plan.inline_rows))
     elif mode == "thread":
@@ -92,7 +92,7 @@ def override_plan(
 
 
 def granted_cpus() -> int:
-    """Tell how many processors this process may use: affinity and cgroup quota, at least 1.
+    """Return how many processors this process may use: affinity and cgroup quota, at least 1.
 
     Source: cgroup v2, https://docs.kernel.org/admin-guide/cgroup-v2.html, ``cpu.max``
     """

@@ -152,7 +152,7 @@ class Servable:
         return self._session.run(outputs, feeds, stop)
 
     def give_back(self, feeds: dict[str, Any]) -> None:
-        """Give memory back; see :meth:`inference.model.session.Session.give_back`."""
+        """Free memory; see :meth:`inference.model.session.Session.give_back`."""
         self._session.give_back(feeds)
 
     def bind_row(self, outputs: Sequence[str] | None) -> RowBinding | None:

@@ -45,7 +45,7 @@ class Stop:
         self._gives_back = False
 
     def give_back(self) -> None:
-        """Have the run give back what its arena does not need any more."""
+        """Free what the arena does not need any more after the run."""
         if not self._gives_back:  # onnxruntime would write a line about a second time
             self.options.add_run_config_entry(*_GIVE_BACK)
         self._gives_back = True
@@ -146,7 +146,7 @@ class Session:
             raise self._failure(error, stop) from None
 
     def give_back(self, feeds: dict[str, Any]) -> None:
-        """Give memory back that results had, which have been let go; a run only gives its own.
+        """Free the memory of released results; a run frees only its own.
 
         Args:
             feeds: What the session can be run with.

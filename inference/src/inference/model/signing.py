@@ -1,14 +1,14 @@
-"""The seal: an Ed25519 signature at the very end of an artifact.
+"""The signature of a file: Ed25519, at the very end of the artifact.
 
-A sealed file is the content followed by one metadata entry of a fixed length, whose value names the
+A signed file is the content followed by one metadata entry of a fixed length, whose value names the
 key and holds the signature of all before it. Protobuf reads a message with a field appended like
-one that had it from the start, so a sealed file is an ONNX file as any other, and the content is
-what is left when the entry is cut off: nothing has to be serialized anew, and nothing can be put
-before, behind or in between unnoticed.
+one that had it from the start, so a signed file is an ONNX file like any other, and the content is
+what is left when the entry is cut off: nothing has to be serialized again, and nothing can be
+added unnoticed.
 
-What is signed is the content's SHA-256 with the model's name, so that a file cannot be passed off
-as another model's. It is not signed with its version, which a file gets only when it is placed: who
-can write to the models folder can put an older sealed file back.
+The signed message is the content's SHA-256 with the model's name, so that a file cannot pass as
+another model's. The version is not signed, since a file gets it only when it is placed: anyone who
+can write to the models folder can restore an older signed file.
 
 Source: RFC 8032 for Ed25519; https://protobuf.dev/programming-guides/encoding/#last-one-wins for
 appended fields.
@@ -45,7 +45,7 @@ class FileSignature(NamedTuple):
 
 
 def key_id(public: bytes) -> str:
-    """Give a public key's id: the beginning of its SHA-256.
+    """Return a public key's id: the beginning of its SHA-256.
 
     >>> key_id(bytes(32))
     '66687aadf862bd77'
@@ -54,7 +54,7 @@ def key_id(public: bytes) -> str:
 
 
 def signed_message(content: bytes | memoryview, name: str) -> bytes:
-    """Give what is to be signed.
+    """Return what is to be signed.
 
     Args:
         content: The artifact without a seal.
@@ -65,7 +65,7 @@ def signed_message(content: bytes | memoryview, name: str) -> bytes:
 
 def append_signature(content: bytes, seal: FileSignature) -> bytes:
     """FileSignature a content that has no seal."""
-    return content + _spell(seal)
+    return content + _encode(seal)
 
 
 def split_signature(data: _Data) -> tuple[_Data, FileSignature | None]:
@@ -79,8 +79,8 @@ def split_signature(data: _Data) -> tuple[_Data, FileSignature | None]:
         seal = FileSignature(identity.decode("ascii"), base64.b64decode(signature, validate=True))
     except ValueError:
         return data, None
-    # Base64 can spell the same bytes in several ways; only ours is a seal.
-    if len(seal.signature) != _ED25519_BYTES or _spell(seal) != end:
+    # Base64 can write the same bytes in several ways; only ours is valid.
+    if len(seal.signature) != _ED25519_BYTES or _encode(seal) != end:
         return data, None
     content: _Data = data[:-SIGNATURE_BYTES]  # type: ignore[assignment]
     return content, seal
@@ -125,7 +125,7 @@ def check_signature(data: bytes | memoryview, name: str, trusted: dict[str, byte
     return seal.key_id
 
 
-def _spell(seal: FileSignature) -> bytes:
+def _encode(seal: FileSignature) -> bytes:
     value = f"ed25519:{seal.key_id}:{base64.b64encode(seal.signature).decode()}".encode()
     key = SIGNATURE_KEY.encode()
     entry = bytes([_KEY, len(key)]) + key + bytes([_VALUE, len(value)]) + value
@@ -136,5 +136,5 @@ def _varint(value: int) -> bytes:
     return bytes([value & 127 | 128, value >> 7]) if value > 127 else bytes([value])
 
 
-SIGNATURE_BYTES = len(_spell(FileSignature("0" * 16, bytes(_ED25519_BYTES))))
+SIGNATURE_BYTES = len(_encode(FileSignature("0" * 16, bytes(_ED25519_BYTES))))
 _VALUE_BYTES = len("ed25519:") + 16 + 1 + len(base64.b64encode(bytes(_ED25519_BYTES)))

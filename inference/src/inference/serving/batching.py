@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     Feeds = dict[str, Any]
     Outputs = Sequence[str] | None
-    # How a run gets to a worker thread; its seconds, None for as long as any run may take.
+    # Runs a servable in a worker thread, with a limit in seconds; None for the limit of any run.
     InThread = Callable[[Servable, Outputs, Feeds, float | None], Awaitable[list[Any]]]
 
-# A batch takes no longer than this and ten times what was measured for the largest.
+# The time limit of a batch: this, plus ten times the measured time of the largest batch.
 _BATCH_SECONDS = 1.0
 _MEASURED_TIMES = 10
 
@@ -49,7 +49,7 @@ class Batcher:
 
     Args:
         max_rows: The most rows in one batch.
-        in_thread: How a run gets to a worker thread.
+        in_thread: Runs the servable in a worker thread.
     """
 
     def __init__(self, max_rows: int, in_thread: InThread) -> None:
@@ -110,11 +110,11 @@ class Batcher:
                 seconds = _batch_seconds(first.servable)
                 results = await self._in_thread(first.servable, first.outputs, joined, seconds)
                 parts = _split(results, [waiting.rows for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - the batcher must outlive whatever a batch does to it
+        except Exception as error:  # noqa: BLE001 - the batcher must survive any failing batch
             if len(batch) == 1:
                 _fail(first, error)
                 return
-            # Side by side: who takes long has its neighbors wait no longer.
+            # Side by side, so that a slow request does not delay the others.
             alone = [self._run([waiting]) for waiting in batch if not waiting.result.done()]
             await asyncio.gather(*alone)
             return
@@ -137,7 +137,7 @@ def _is_alike(one: QueuedRequest, other: QueuedRequest) -> bool:
 
 
 def _split(results: list[Any], rows: list[int]) -> list[list[Any]]:
-    """Give each request its rows of every output.
+    """Return, for each request, its rows of every output.
 
     Raises:
         InferenceError: An output has not one row per input row.

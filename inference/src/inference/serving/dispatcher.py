@@ -1,7 +1,7 @@
-"""Where a run happens: on the loop, in a worker thread, or in a batch with others'.
+"""Where a run happens: on the event loop, in a worker thread, or in a batch.
 
-The servable's plan decides. What does not run at once is counted: past the limits the answer is
-503 at once, so that what was accepted keeps its latency.
+The servable's plan decides. Requests that wait are counted: past the limits the answer is 503 at
+once, so that accepted requests keep their latency.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ T = TypeVar("T")
 
 
 def _ignore(_: str) -> None:
-    """Do nothing about a process that has to be replaced."""
+    """Ignore that this process should be replaced."""
 
 
 class Dispatcher:
-    """Runs servables, for the predict routes and the Open Inference Protocol.
+    """Runs servables for the predict routes and for the Open Inference Protocol.
 
     Args:
         settings: The limits on waiting.
-        waiting: Where the numbers of waiting requests are, by model.
+        waiting: Counts the waiting requests by model.
         retire: Called with the reason when this process has to be replaced.
     """
 
@@ -59,10 +59,10 @@ class Dispatcher:
         self._in_all = 0
 
     def is_inline(self, servable: Servable, rows: int, feeds: dict[str, Any]) -> bool:
-        """Tell whether a run is cheap enough for the loop.
+        """Whether a run is cheap enough for the loop.
 
         Args:
-            servable: What is asked.
+            servable: The model to run.
             rows: The length of its longest input.
             feeds: Its arrays.
         """
@@ -81,7 +81,7 @@ class Dispatcher:
         feeds: dict[str, Any],
         timing: Timing,
     ) -> list[Any]:
-        """Run a servable on the loop; only what :meth:`is_inline`."""
+        """Run a servable on the loop; only where :meth:`is_inline`."""
         timing.run_began()
         results = servable.run(outputs, feeds)
         timing.run_ended()
@@ -98,12 +98,12 @@ class Dispatcher:
         """Run a servable.
 
         Args:
-            servable: What is asked.
+            servable: The model to run.
             outputs: Names of the outputs wanted, ``None`` for all.
             feeds: An array per input.
-            timing: Has the number of rows; records when the run began and ended.
-            finish: Makes the answer of one value per output; called where these came about, on the
-                loop when they are few, else in the thread.
+            timing: Has the number of rows; records when the run begins and ends.
+            finish: Makes the answer from one value per output; called on the loop when the values
+                are few, else in a worker thread.
 
         Returns:
             The answer.
@@ -131,7 +131,7 @@ class Dispatcher:
             self._leave(servable.name)
 
     def close(self) -> None:
-        """End what runs, and let the worker threads go."""
+        """End all runs and release the worker threads."""
         self._runner.close()
 
     async def _wait(
@@ -172,15 +172,15 @@ class Dispatcher:
         return await self._runner.run(servable, run, seconds)
 
     def _enter(self, model: str) -> None:
-        place = self._waiting.find((model,))
-        waiting = self._waiting.values[place]
+        index = self._waiting.find((model,))
+        waiting = self._waiting.values[index]
         if self._in_all >= self._max_queued or waiting >= self._max_queued_per_model:
             raise OverloadedError(
                 f"{waiting:.0f} requests wait for model '{model}' and {self._in_all} in all: "
                 "too many, try again later"
             )
         self._in_all += 1
-        self._waiting.values[place] = waiting + 1
+        self._waiting.values[index] = waiting + 1
 
     def _leave(self, model: str) -> None:
         self._in_all -= 1
@@ -188,7 +188,7 @@ class Dispatcher:
 
 
 def longest(servable: Servable, rows: int, feeds: dict[str, Any]) -> int:
-    """Give the length of the longest input: some of different lengths pass for one row."""
+    """Return the length of the longest input; inputs of different lengths count as one row."""
     if len(feeds) == 1:
         return rows
     inputs = servable.signature.inputs
@@ -197,7 +197,7 @@ def longest(servable: Servable, rows: int, feeds: dict[str, Any]) -> int:
 
 
 def is_small(values: list[Any]) -> bool:
-    """Tell whether results, arrays or lists of maps, can be encoded on the loop."""
+    """Whether results, arrays or lists of maps, can be encoded on the loop."""
     return _count(values) <= _INLINE_ELEMENTS
 
 
@@ -208,7 +208,7 @@ def _count(values: list[Any]) -> int:
 def _size(value: Any) -> int:
     if isinstance(value, np.ndarray):
         return value.size
-    if not isinstance(value, list):  # nothing, of an optional output
+    if not isinstance(value, list):  # None, for an optional output
         return 0
     if value and isinstance(value[0], np.ndarray):
         return sum(part.size for part in value)

@@ -1,7 +1,7 @@
-"""One inference request of the Open Inference Protocol, whatever carried it: run, and pick results.
+"""One inference request of the Open Inference Protocol, over REST or gRPC.
 
-What is small is read, run and written on the loop; what is large is read in a thread, and written
-where it was run.
+Small requests are read, run and written on the event loop. Large ones are read in a thread, and
+written in the thread that ran them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inference.serving.tensors.query import Query
     from inference.telemetry.timing import Timing
 
-# Numbers that are taken as they are cost one copy at most.
+# Binary numbers cost one copy at most.
 _COPIED_BYTES = 1024 * 1024
 
 T = TypeVar("T")
@@ -58,20 +58,20 @@ class Inferrer:
     def infer_now(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
     ) -> Response | None:
-        """Answer a REST request at once, where both the request and the run are cheap.
+        """Answer a REST request at once if both the request and the run are cheap.
 
         Args:
-            servable: What is asked.
+            servable: The model to run.
             body: The whole body, decompressed.
             json_bytes: How many of its bytes are the JSON, see
                 :func:`inference.serving.tensors.request.read_request`.
-            timing: Records when each phase ended.
+            timing: Records when each phase ends.
 
         Returns:
             The response; ``None`` when the request has to wait, see :meth:`infer`.
 
         Raises:
-            RequestError: The request is not what the protocol or the model takes.
+            RequestError: The request is not valid for the protocol or the model.
             TooLargeError: Too many rows.
             InferenceError: The model failed on an admissible input.
         """
@@ -115,7 +115,7 @@ class Inferrer:
     async def infer(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
     ) -> Response:
-        """Answer a REST request; what is costly waits in a thread, and the loop does not.
+        """Answer a REST request; costly steps run in a thread.
 
         Args and Raises are those of :meth:`infer_now`, and:
 
@@ -144,7 +144,7 @@ class Inferrer:
         finish: Callable[[list[Any]], T],
         timing: Timing,
     ) -> T:
-        """Run a query, and have the answer made of the value of each output that it asks for."""
+        """Run a query; ``finish`` makes the answer from the value of each requested output."""
         has_run = False
 
         def finish_run(values: list[Any]) -> T:
@@ -173,14 +173,14 @@ class Inferrer:
 
 
 def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
-    """Tell whether a body is little JSON, and numbers that are taken as they are."""
+    """Whether a body is short JSON followed by binary numbers."""
     if json_bytes is None or json_bytes > INLINE_BYTES or len(body) > _COPIED_BYTES:
         return False
     return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)
 
 
 def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[Any, int] | None:
-    """Count how often each class was predicted; ``None`` where the labels are not asked for."""
+    """Count each predicted class; ``None`` if the request does not ask for the labels."""
     contract, names = servable.contract, query.names
     if contract is None or contract.classes is None or contract.outputs.label not in names:
         return None
@@ -191,10 +191,10 @@ def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[A
 
 
 def explain_failure(servable: Servable, error: InferenceError) -> Exception:
-    """Say whose mistake a failed run is.
+    """Return the error of a failed run: the server's with a contract, else the caller's.
 
-    Without a contract only the graph itself knows which values and which variable dimensions go
-    together, so that the caller must fix an input that fits the signature and fails.
+    Without a contract, the signature does not say which values and variable dimensions go
+    together. If an input that fits the signature fails, the caller must fix it.
     """
     if servable.contract is not None:
         return error

@@ -1,4 +1,4 @@
-"""JSON in UTF-8, whichever of Unicode's encodings a client has sent."""
+"""Convert JSON in any Unicode encoding to UTF-8."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _USUAL = b'{"'
 
 
 def is_utf8(start: bytes) -> bool:
-    """Tell by its first four bytes whether JSON is in UTF-8, without a byte order mark."""
+    """Whether JSON is in UTF-8 without a byte order mark, by its first four bytes."""
     return start[:2] == _USUAL or json.detect_encoding(start) == "utf-8"
 
 
 def to_utf8(text: bytes) -> bytes:
-    """Give JSON in UTF-8 and without a byte order mark; what is so already is given back itself.
+    """Return JSON in UTF-8 without a byte order mark; the same object if it already is.
 
     Source: RFC 8259, section 8.1, and the older RFC 4627, section 3, for UTF-16 and UTF-32.
 
     Raises:
-        RequestError: It is not what its first bytes say.
+        RequestError: It is not in the encoding that its first bytes show.
 
     >>> to_utf8("[1]".encode("utf-16")), to_utf8(b"[1]")
     (b'[1]', b'[1]')
@@ -42,4 +42,6 @@ def to_utf8(text: bytes) -> bytes:
         return b"".join([*pieces, decoder.decode(b"", final=True).encode()])
     except UnicodeError:
         name = encoding[:6].upper()
-        raise RequestError(f"the body begins as {name} does and is none: send UTF-8") from None
+        raise RequestError(
+            f"the body begins like {name} but is not valid {name}: send UTF-8"
+        ) from None

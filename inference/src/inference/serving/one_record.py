@@ -1,7 +1,8 @@
-"""The fast path for the most common request: one record, inside the training range.
+"""The fast path for one record inside the training range; it takes half the time.
 
-Its decoder checks the range, its run uses preallocated arrays, and a typed record encodes its
-answer. The general path handles any other request from the start, and reports errors.
+Its decoder checks the range, its run reuses its arrays, and its answer is encoded from a record
+type of its own. For any other request each step gives up; the general path then starts again, and
+reports what is wrong if anything is.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ _astuple = msgspec.structs.astuple
 
 
 class OneRecordFastPath:
-    """Answers the usual request of one classifier, on the loop.
+    """Answers requests of one record for one classifier, on the event loop.
 
     Args:
-        servable: The model that is asked; parts of it are kept, and not itself.
+        servable: The model that is asked; the fast path keeps parts of it, not the model itself.
         contract: Its contract.
         binding: Runs its label and its probabilities.
 
     Raises:
-        ValueError: The model is not of the kind that this is for.
+        ValueError: The model has no fast path.
         TypeError: Likewise.
     """
 
@@ -57,16 +58,15 @@ class OneRecordFastPath:
 
     @classmethod
     def of(cls, servable: Servable) -> OneRecordFastPath | None:
-        """Make it for a servable, where that is cheap enough for the loop and of the right kind.
+        """Make the fast path of a servable; ``None`` where it has none.
 
-        Whatever fails here leaves the ordinary way as it is: the failure is logged and the servable
-        is answered for without this one.
+        A failure is logged, and the servable is served without the fast path.
         """
         try:
             return cls._make(servable)
-        except Exception as error:  # noqa: BLE001 - the ordinary way does not depend on this one
+        except Exception as error:  # noqa: BLE001 - the general path works without this one
             _log.warning(
-                "model '%s' version %d is served without the fast way for one record: %s",
+                "model '%s' version %d is served without the fast path for one record: %s",
                 servable.name,
                 servable.version,
                 type(error).__name__,
@@ -92,10 +92,10 @@ class OneRecordFastPath:
 
         Args:
             body: The request's body.
-            timing: Records when each phase ended.
+            timing: Records when each phase ends.
 
         Returns:
-            The answer as JSON; ``None`` for whatever is not usual.
+            The answer as JSON; ``None`` if the general path must answer.
         """
         if body[:1] != b"{":
             return None
@@ -107,7 +107,7 @@ class OneRecordFastPath:
             return None
         timing.ended = perf_counter()
         label = self._decode_label(results[0].item())
-        encoded = self._spell(label, results)
+        encoded = self._encode_answer(label, results)
         timing.labels = {label: 1}
         timing.done = perf_counter()
         return encoded
@@ -119,11 +119,11 @@ class OneRecordFastPath:
         results = self._binding.run(row)
         (prediction,) = builder.predictions(results)
         ordinary = {"model": servable.name, "version": servable.version, **prediction}
-        prepared = self._spell(self._decode_label(results[0].item()), results)
-        if builder.notes or prepared != _encode(ordinary):
-            raise RuntimeError("the fast way spells an answer otherwise than the ordinary way")
+        encoded = self._encode_answer(self._decode_label(results[0].item()), results)
+        if builder.notes or encoded != _encode(ordinary):
+            raise RuntimeError("the fast path encodes an answer differently from the general path")
 
-    def _spell(self, label: Any, results: list[Any]) -> bytes:
+    def _encode_answer(self, label: Any, results: list[Any]) -> bytes:
         (row,) = results[1].tolist()
         return _encode(self._answer(*self._start, label, self._table(*row)))
 

@@ -22,7 +22,7 @@ class AnswerBuilder:
     """Builds one servable's answers.
 
     Args:
-        servable: The model that is asked.
+        servable: The model to run.
 
     Attributes:
         outputs: Names of the ONNX outputs to run for.
@@ -56,7 +56,7 @@ class AnswerBuilder:
         """Build one prediction per row.
 
         Args:
-            results: What the run gave for :attr:`outputs`.
+            results: The values of :attr:`outputs`.
             rows: For how many rows; ``None`` for as many as the first result has.
 
         Raises:
@@ -69,13 +69,13 @@ class AnswerBuilder:
         return built
 
     def count_labels(self, results: list[Any]) -> dict[Any, int] | None:
-        """Count how often each class was predicted; ``None`` where there are no classes."""
+        """Count each predicted class; ``None`` where there are no classes."""
         if self._build != self._classified:
             return None
         return self._labels.count(results[0])
 
     def records(self, results: list[Any], rows: int | None = None) -> list[Any]:
-        """Build the same in less time for many rows, as records that encode alike."""
+        """Build predictions faster for many rows, as records with the same encoding."""
         if self._prediction is None or len(results) == 1 or isinstance(results[1], list):
             return self.predictions(results, rows)
         prediction, table = self._prediction
@@ -137,12 +137,12 @@ def _prediction_of(keys: Sequence[str] | None, name: str) -> tuple[Any, Any] | N
 
 
 def is_classifier(servable: Servable) -> bool:
-    """Tell whether rows are answered with a label and a number for each class."""
+    """Whether rows are answered with a label and a number for each class."""
     return is_labelled_table(servable.signature) and len(_names_of_outputs(servable)) == 2
 
 
 def _names_of_outputs(servable: Servable) -> list[str]:
-    """Name the outputs of a file without contract that rows are answered with."""
+    """Return the outputs that answer rows, of a file without contract."""
     known = [spec.name for spec in servable.signature.outputs if spec.has_known_elements]
     kept = servable.row_outputs
     return [name for name in known if kept is None or name in kept]

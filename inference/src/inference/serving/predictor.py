@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 
-# And telling what is wrong with so much, which is done in Python.
+# The row checker is slower: only bodies up to this size are checked on the loop.
 _CAREFUL_BYTES = 2 * 1024
 # As many values are encoded in one go, which takes some milliseconds.
 _PIECE_VALUES = 8 * 1024
@@ -39,7 +39,7 @@ class Predictor:
     with its last request.
 
     Args:
-        servable: The model that is asked.
+        servable: The model to run.
         dispatcher: Where runs happen.
         settings: The limits on requests.
 
@@ -61,12 +61,12 @@ class Predictor:
         self._fast_path = OneRecordFastPath.of(servable)
 
     def predict_now(self, servable: Servable, body: bytes, timing: Timing) -> bytes | None:
-        """Answer one request at once, where both the request and the run are cheap.
+        """Answer one request at once if both the request and the run are cheap.
 
         Args:
             servable: The one that this predictor was made for.
             body: The request's body.
-            timing: Records when each phase ended.
+            timing: Records when each phase ends.
 
         Returns:
             The answer as JSON; ``None`` when this request has to wait, see :meth:`predict`.
@@ -95,7 +95,7 @@ class Predictor:
         return self._encode(servable, batch, results, timing)
 
     async def predict(self, servable: Servable, body: bytes, timing: Timing) -> bytes:
-        """Answer one request; what is costly waits in a thread, and the loop does not.
+        """Answer one request; costly steps run in a thread.
 
         Args, Returns and Raises are those of :meth:`predict_now`, and:
 
@@ -119,7 +119,7 @@ class Predictor:
             raise explain_failure(servable, error) from error
 
     def _read_at_once(self, body: bytes) -> Batch | None:
-        """Read a small body on the loop; what is wrong at length is for a thread to tell."""
+        """Read a small body on the loop; ``None`` if a thread must read it."""
         if len(body) <= _CAREFUL_BYTES:
             return self._reader.read(body)
         return self._reader.read_quickly(body)
@@ -162,7 +162,7 @@ class Predictor:
 
 
 def _can_be_cut(result: Any, rows: int) -> bool:
-    """Tell whether a piece of a result is the result of a piece of the rows."""
+    """Whether a piece of a result is the result of a piece of the rows."""
     if isinstance(result, list):  # maps, or columns
         return len(result) == rows and isinstance(result[0], dict)
     return isinstance(result, np.ndarray) and result.shape[:1] == (rows,)
@@ -175,8 +175,8 @@ def _without_rows(servable: Servable) -> ConflictError:
         for specs in (signature.inputs, signature.outputs)
     )
     return ConflictError(
-        f"model '{servable.name}' takes tensors ({taken}) and gives tensors ({given}), not a "
-        f"prediction for each row: ask /v2/models/{servable.name}/infer"
+        f"model '{servable.name}' takes tensors ({taken}) and returns tensors ({given}), not a "
+        f"prediction for each row: use /v2/models/{servable.name}/infer"
     )
 
 

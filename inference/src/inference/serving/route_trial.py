@@ -1,4 +1,4 @@
-"""Try the routes' own decoding and encoding on a newcomer: none may fail where it is listed."""
+"""Try the decoding and encoding of each route on a new model, before a route lists it."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _answer_tensors(servable: Servable, stop: Stop) -> None:
         return
     for feeds in _examples(servable):
         for binary in (True, False) if in_json else (True,):
-            body, json_bytes = _spell_request(servable, feeds, None if binary else in_json)
+            body, json_bytes = _encode_request(servable, feeds, None if binary else in_json)
             query = read_request(signature, body, json_bytes, max_rows=_MOST_ROWS)
             try:
                 values = servable.run(query.names, query.feeds, stop)
@@ -149,10 +149,10 @@ def _fill(servable: Servable, rows: int, number: int) -> Feeds:
     }
 
 
-def _spell_request(
+def _encode_request(
     servable: Servable, feeds: Feeds, outputs: list[str] | None
 ) -> tuple[bytes, int]:
-    """Spell an inference request for some outputs as JSON; without names, for all as bytes."""
+    """Encode an inference request for some outputs as JSON; without names, for all as bytes."""
     inputs, tail = [], b""
     for spec in servable.signature.inputs:
         array = feeds[spec.name]

@@ -2,8 +2,7 @@
 
 Threads are made as they are needed, so no servable waits for another one's runs: how many of them
 there are at a time is bounded by the requests that may wait. A run whose time is over is ended. One
-that goes on all the same is within one long operator, which nothing can end but the end of its
-process.
+that goes on is within one long operator, which ends only with its process.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ class Runner:
         """Call something that runs a servable.
 
         Args:
-            servable: What is run.
+            servable: The model to run.
             call: Called in a thread, with what ends its run.
             seconds: How long it may take; ``None`` for the setting.
 
@@ -145,10 +144,10 @@ class Runner:
     def results(
         self, servable: Servable, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop
     ) -> list[Any]:
-        """Run a servable, in whatever thread; Args and Raises are its ``run``'s, and one more.
+        """Run a servable in the calling thread; Args and Raises are those of its ``run``.
 
         Raises:
-            TooLargeError: Its outputs are too large to be made an answer of.
+            TooLargeError: Its outputs are larger than the limit.
         """
         results = servable.run(outputs, feeds, stop)
         size = sum(map(_bytes_of, results))
@@ -199,7 +198,7 @@ class Runner:
             run.timer = loop.call_later(_GRACE_SECONDS, self._give_up, *more)
             return
         self._retire(f"a run of model '{model}' cannot be ended")
-        # What is short is answered; what is not would hold up the process that comes after.
+        # Short runs are still answered; long ones would delay the replacing process.
         loop.call_later(_LAST_SECONDS, self.close)
 
     def _finish(
@@ -220,7 +219,7 @@ class Runner:
 
 
 def _spent_seconds(run: _Run) -> float:
-    """Give the processor time of a run's thread; 0 where that is unknown."""
+    """Return the processor time of a run's thread; 0 where that is unknown."""
     if run.thread is None or not hasattr(time, "pthread_getcpuclockid"):
         return 0.0
     return time.clock_gettime(time.pthread_getcpuclockid(run.thread))

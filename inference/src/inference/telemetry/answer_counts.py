@@ -40,7 +40,7 @@ class AnswerCounts:
 
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
-        self._known: WeakKeyDictionary[Servable, _Places] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Servable, _SeriesIndex] = WeakKeyDictionary()
 
     def count(self, servable: Servable, timings: Iterable[Timing]) -> None:
         """Count what some requests were answered."""
@@ -55,17 +55,17 @@ class AnswerCounts:
                 features[feature] = features.get(feature, 0) + 1
         if not labels and not features:
             return
-        places = self._known.get(servable)
-        if places is None:
-            places = self._known[servable] = _Places(servable, self.counters)
+        indices = self._known.get(servable)
+        if indices is None:
+            indices = self._known[servable] = _SeriesIndex(servable, self.counters)
         values = self.counters.values
         for label, count in labels.items():
-            values[places.of_label(label)] += count
+            values[indices.of_label(label)] += count
         for feature, count in features.items():
-            values[places.of_feature(feature)] += count
+            values[indices.of_feature(feature)] += count
 
 
-class _Places:
+class _SeriesIndex:
     """Where the numbers of one servable are; does not hold it."""
 
     def __init__(self, servable: Servable, counters: Counters) -> None:
@@ -77,9 +77,9 @@ class _Places:
         self._labels: dict[Any, int] = {}
 
     def of_label(self, label: Any) -> int:
-        place = self._labels.get(label)
-        if place is not None:
-            return place
+        index = self._labels.get(label)
+        if index is not None:
+            return index
         key = label_key(label)
         if self._classes is not None:
             is_shown = key in self._classes
@@ -87,8 +87,8 @@ class _Places:
             is_shown = len(self._labels) < SHOWN_LABELS
         if not is_shown:
             return self._find(LABEL, OTHER)
-        place = self._labels[label] = self._find(LABEL, key)
-        return place
+        index = self._labels[label] = self._find(LABEL, key)
+        return index
 
     def of_feature(self, name: str) -> int:
         return self._find(RANGE, name if name in self._features else OTHER)

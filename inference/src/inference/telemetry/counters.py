@@ -1,8 +1,8 @@
-"""Where processes keep their numbers: series of doubles, each with its key.
+"""Counters that processes share: series of doubles, each with a key.
 
-Every worker has a section of shared memory for each counters. Whichever worker is asked for metrics
-reads those of all, and a worker that died is succeeded by one that goes on in the same section, so
-that no count is lost and nothing is left over (prometheus client_python#275, #568).
+Every worker has a section of shared memory for each kind. Any worker can report the metrics of
+all. The successor of a dead worker continues in the same section, so that no count is lost and
+nothing is left over (prometheus client_python#275, #568).
 """
 
 from __future__ import annotations
@@ -58,26 +58,26 @@ class Counters:
         self._own = self.values.cast("B")
         self._width = _KEY_DOUBLES + stride
         self._room = len(self.values) // self._width - 1
-        self._places = dict(self._read_keys(self._own))
+        self._indices = dict(self._read_keys(self._own))
         if volatile:
-            for begin in self._places.values():
+            for begin in self._indices.values():
                 self.values[begin : begin + stride] = SharedArray("d", stride).allocate()
 
     def find(self, key: Key) -> int:
         """Find where a series begins, or make room for it."""
-        place = self._places.get(key)
-        return self._add(key) if place is None else place
+        index = self._indices.get(key)
+        return self._add(key) if index is None else index
 
     def items(self) -> Iterator[Series]:
-        """Give every series of every process; a key may come once from each."""
+        """Return every series of every process; a key may come once from each."""
         self.on_read()
         for values in self._arrays:
-            for key, place in self._read_keys(values.cast("B")):
-                yield key, values[place : place + self._stride].tolist()
+            for key, index in self._read_keys(values.cast("B")):
+                yield key, values[index : index + self._stride].tolist()
 
     def _add(self, key: Key) -> int:
         encoded = msgspec.json.encode(key)
-        index = len(self._places)
+        index = len(self._indices)
         if index >= self._room or len(encoded) > _LONGEST_KEY:
             # The last one takes all that finds no room.
             return self._room * self._width + _KEY_DOUBLES
@@ -86,11 +86,11 @@ class Counters:
         self._own[text : text + len(encoded)] = encoded
         # The length comes last: until then no other process sees a key here.
         self._own[begin:text] = len(encoded).to_bytes(_LENGTH_BYTES, "little")
-        place = self._places[key] = index * self._width + _KEY_DOUBLES
-        return place
+        first = self._indices[key] = index * self._width + _KEY_DOUBLES
+        return first
 
     def _read_keys(self, section: memoryview) -> Iterator[tuple[Key, int]]:
-        """Give the keys of a section, and where their numbers begin."""
+        """Return the keys of a section, and where their numbers begin."""
         for index in range(self._room):
             begin = index * self._width * _DOUBLE
             text = begin + _LENGTH_BYTES

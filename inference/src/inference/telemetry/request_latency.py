@@ -33,13 +33,13 @@ Kind = tuple[str, "Servable | None", int]
 
 
 class RequestLatency:
-    """Observes requests.
+    """Records requests.
 
     Args:
         counters: Where the numbers are; they are complete whenever its items are read in the thread
             that observes, and elsewhere ``FLUSH_SECONDS`` later.
-        runs: Counts the runs of answered requests.
-        answers: Counts the contents of answers.
+        runs: Counts the runs of the answered requests.
+        answers: Counts the answers.
         later: Calls a function after so many seconds; by default there and then.
     """
 
@@ -78,10 +78,10 @@ class RequestLatency:
             kinds.setdefault(kind, []).append(timing)
         for (route, servable, status), timings in kinds.items():
             name, version = (servable.name, str(servable.version)) if servable else ("", "")
-            place = self._counters.find((route, name, version, str(status)))
+            index = self._counters.find((route, name, version, str(status)))
             phases = np.array([timing.seconds for timing in timings])
             seconds = phases.sum(axis=1)
-            series = self._values[place : place + SIZE]
+            series = self._values[index : index + SIZE]
             series[:SUM] += np.bincount(np.searchsorted(_EDGES, seconds), minlength=BUCKETS)
             series[SUM] += seconds.sum()
             series[SUM + 1 :] += phases.sum(axis=0)

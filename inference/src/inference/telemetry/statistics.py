@@ -1,4 +1,4 @@
-"""What was asked of each servable and how long it took, in the Open Inference Protocol's terms.
+"""Statistics of each servable, in the Open Inference Protocol's terms.
 
 Requests and their phases are what :mod:`inference.telemetry.request_latency` counts anyway; this
 adds the runs: how many, with how many rows, and when the last one was.
@@ -51,12 +51,12 @@ class RunCounts:
         for (rows, run_rows), seconds in alike.items():
             most = max(rows, run_rows)
             size = most if most <= _EXACT_SIZES else 1 << (most - 1).bit_length()
-            place = self.counters.find((servable.name, str(servable.version), str(size)))
+            index = self.counters.find((servable.name, str(servable.version), str(size)))
             share = rows / most if most else 1.0
-            values[place] += share * len(seconds)
-            values[place + 1] += share * sum(seconds)
-            values[place + 2] += rows * len(seconds)
-            values[place + 3] = time()
+            values[index] += share * len(seconds)
+            values[index + 1] += share * sum(seconds)
+            values[index + 2] += rows * len(seconds)
+            values[index + 3] = time()
 
 
 @dataclass(slots=True)

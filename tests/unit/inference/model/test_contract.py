@@ -14,7 +14,6 @@ from inference.model.contract_codec import (
     decode_contract,
     encode_contract,
 )
-from inference.model.labels import label_key
 from inference.model.servable import Servable
 from support.models.artifacts import (
     MIXED,
@@ -97,15 +96,6 @@ def test_an_inconsistent_contract_is_refused(
         check_contract(described)
     with pytest.raises(ContractError, match=complaint):
         encode_contract(described)
-
-
-@pytest.mark.parametrize(
-    ("label", "key"),
-    [("x", "x"), (True, "true"), (0, "0"), (-1, "-1"), (2.0, "2.0"), ("ü", "ü"), ("1", "1")],
-)
-def test_a_class_is_spelt_as_json_spells_a_key(label: Any, key: str) -> None:
-    assert label_key(label) == key
-    assert key in json.loads(json.dumps({label: 1}))
 
 
 @pytest.mark.parametrize(

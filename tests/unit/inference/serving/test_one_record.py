@@ -212,11 +212,11 @@ def test_whatever_fails_in_preparation_leaves_the_ordinary_way(
     elif failing == "bind_row":
         monkeypatch.setattr(Servable, "bind_row", fail)
     else:
-        monkeypatch.setattr(OneRecordFastPath, "_spell", lambda *_: b"{}")
+        monkeypatch.setattr(OneRecordFastPath, "_encode_answer", lambda *_: b"{}")
     predictor = Predictor(servable, Dispatcher(Settings(), Counters("waiting", 1)), Settings())
     answer = predictor.predict_now(servable, record(*ROW), Timing())
     assert answer == ordinary(servable).predict_now(servable, record(*ROW), Timing())
-    assert "without the fast way" in caplog.text
+    assert "without the fast path" in caplog.text
 
 
 def test_every_run_is_told_apart() -> None:

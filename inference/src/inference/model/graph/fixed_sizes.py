@@ -85,12 +85,12 @@ _COUNTING_WORDS = "TfIdfVectorizer"
 
 
 def has_fixed_sizes(model: Any) -> bool:
-    """Tell whether every size in a graph follows from its inputs' shapes.
+    """Whether every size in a graph follows from its inputs' shapes.
 
     Args:
         model: What :func:`inference.model.graph.onnx_file.parse` gives.
     """
-    if model.functions:  # they take the place of whatever operator they are named after
+    if model.functions:  # they replace the operators that they are named after
         return False
     graph = model.graph
     known: dict[bytes, Known] = {b"": Known.CONSTANT}  # an optional input that is left out
@@ -106,7 +106,7 @@ def has_fixed_sizes(model: Any) -> bool:
 
 
 def _follow(node: Any, known: dict[bytes, Known]) -> Known | None:
-    """Tell what is known of a node's outputs; ``None`` where they may have any size."""
+    """Return what is known of a node's outputs; ``None`` where they may have any size."""
     op = node.op_type.decode("utf-8", "replace")
     is_allowed = (node.domain.decode("utf-8", "replace"), op) in _ALLOWED
     if not is_allowed or any(name not in known for name in node.input):

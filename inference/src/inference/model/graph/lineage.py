@@ -73,7 +73,7 @@ class Lineage:
         return None
 
     def is_classifier(self, label: str, table: str) -> bool:
-        """Tell whether a graph decides for a class, and its table is no linear classifier's margin.
+        """Whether a graph decides for a class, and its table is no linear classifier's margin.
 
         Whether the numbers are a distribution is for others to try.
         """
@@ -101,7 +101,7 @@ class Lineage:
             waiting.extend(node.input)
 
     def _names(self, node: Any) -> list[str | int]:
-        """Give the names of classes that an operator holds, if any."""
+        """Return the names of classes that an operator holds, if any."""
         if node.op_type in _PICKING and node.input:
             return self._values(node.input[0])
         if node.op_type == b"LabelEncoder":
@@ -111,7 +111,7 @@ class Lineage:
         return next(filter(None, (_list(node, name) for name in _LABELS)), [])
 
     def _values(self, name: bytes) -> list[str | int]:
-        """Give the texts or integers of a tensor in the file."""
+        """Return the texts or integers of a tensor in the file."""
         known = self._tensors.get(name)
         if known is None:
             return []

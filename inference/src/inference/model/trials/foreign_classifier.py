@@ -72,7 +72,7 @@ class _Tried(NamedTuple):
     shares: np.ndarray[Any, Any]
 
     def fit(self, classes: list[str | int]) -> bool:
-        """Tell whether the label is the class of the largest number, for most rows.
+        """Whether the label is the class of the largest number, for most rows.
 
         Not for all: a support vector machine decides by other numbers than it shows.
         """
@@ -110,7 +110,7 @@ def _run(servable: Servable, rows: list[list[Any]], stop: Stop) -> _Tried | None
     except RookeryError:
         if stop.options.terminate:
             raise
-        return None  # a foreign graph may accept no batch, or not these values
+        return None  # a foreign graph may take no batch, or not these values
     if isinstance(table, list):  # ZipMap's
         table = np.array([list(row.values()) for row in table], dtype=np.float64)
     is_whole = table.ndim == 2 and len(table) == len(labels) == len(rows)

@@ -63,7 +63,7 @@ def replay_samples(servable: Servable, seconds: float) -> tuple[int, float]:
 
 
 def is_batch_exact(servable: Servable) -> bool:
-    """Tell whether a row's answer is bit for bit the same alone and in a large batch.
+    """Whether a row's answer is bit for bit the same alone and in a large batch.
 
     Only then may requests share a run. It is tried with the golden samples; a file without them is
     never batched. Only for a model whose large batch has been timed before.

@@ -110,7 +110,7 @@ def measure_text(servable: Servable, costs: dict[int, float], seconds: float) ->
 
 @contextmanager
 def ended_after(seconds: float) -> Iterator[Stop]:
-    """Give what ends a run, and have it do so after some time."""
+    """Provide a :class:`Stop` that ends a run after some time."""
     stop = Stop()
     timer = threading.Timer(seconds, stop.end, [seconds])
     timer.daemon = True

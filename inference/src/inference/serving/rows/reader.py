@@ -1,9 +1,9 @@
-"""A predict route's body to arrays: one typed decoder per model, and a careful reader behind it.
+"""Read the body of a predict route into arrays: a typed decoder first, then a row checker.
 
-The typed decoder checks names and types while it parses, in C. When it refuses, or when a check on
-the arrays fails, the careful reader walks the same rows in plain Python, names every row and
-feature that is wrong, and accepts the one thing JSON cannot tell apart (``3.0`` where an integer is
-wanted). A long list is read in pieces, so that neither holds up the loop from its thread.
+The typed decoder checks names and types while it parses, in C. When it fails, or a check of the
+arrays fails, the row checker reads the same rows in Python, names every row and feature that is
+wrong, and accepts ``3.0`` for an integer. A long list is read in pieces, so that other threads run
+in between.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from inference.serving.rows.typed_decoder import Row
 
 _BYTES_PER_FEATURE = 64
-# The careful reader makes an object of each value, and a row of 1 MiB may have half a million.
+# The row checker makes an object of each value, and a row of 1 MiB may have half a million.
 _LOOSE_VALUES = 128 * 1024
 _LONGEST_INTEGER = 30
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError)
@@ -78,7 +78,7 @@ class RowReader:
         max_row_bytes: int = MAX_ITEM_BYTES,
         max_strings: int = MAX_STRINGS,
     ) -> None:
-        # Parts of the servable and not itself, so that a reader does not keep a model alive.
+        # Parts of the servable, not the servable itself: a reader must not keep a model alive.
         self._features: Sequence[Feature] = servable.features or ()
         self._to_feeds = servable.columns.to_feeds if servable.columns else _no_columns
         self._dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
@@ -97,7 +97,7 @@ class RowReader:
         """Read a body that is right, and short enough for the loop.
 
         Returns:
-            ``None`` for whatever has to be read by :meth:`read`.
+            ``None`` if :meth:`read` must read it.
 
         Raises:
             RequestError: There is no row.
@@ -271,10 +271,10 @@ def _join(parts: list[dict[str, Any]], rows: int) -> dict[str, Any]:
         name: np.empty((rows, *array.shape[1:]), array.dtype) for name, array in parts[0].items()
     }
     parts.reverse()
-    place = 0
+    first = 0
     while parts:
         part = parts.pop()
         for name, array in part.items():
-            whole[name][place : place + len(array)] = array
-        place += len(array)
+            whole[name][first : first + len(array)] = array
+        first += len(array)
     return whole

@@ -1,4 +1,4 @@
-"""The careful reader: says of every row and feature what is wrong and what would be right."""
+"""The row checker: reports, for every row and feature, what is wrong and what is expected."""
 
 from __future__ import annotations
 

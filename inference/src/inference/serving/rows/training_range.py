@@ -1,4 +1,4 @@
-"""Warnings about values outside what training has seen: answered all the same, but said."""
+"""Warnings about values outside the training range; such rows are answered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TrainingRange:
         self._typed_bounds: dict[np.dtype[Any], tuple[np.ndarray[Any, Any], ...]] = {}
 
     def covers_row(self, row: Sequence[Scalar]) -> bool:
-        """Tell whether every value of a row lies inside, which says that it is finite, too."""
+        """Whether every value of a row lies inside, and is thus finite."""
         if not self._is_known:
             return False
         for column, _, low, high in self._bounds:
@@ -62,7 +62,7 @@ class TrainingRange:
         return True
 
     def covers_matrix(self, matrix: np.ndarray[Any, Any]) -> bool:
-        """Tell whether all of a matrix, shape ``[rows, features]``, lies inside."""
+        """Whether all of a matrix, shape ``[rows, features]``, lies inside."""
         if not self._is_whole or matrix.shape[1:] != self._lows.shape:
             return False
         lows, highs = self._bounds_as(matrix.dtype)

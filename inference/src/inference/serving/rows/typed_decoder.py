@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Row = tuple["Scalar", ...]
 
 _OPENING = re.compile(rb"[ \t\r\n]*+(\[?)[ \t\r\n]*+([\[{]?)")
-# What JSON spells with a backslash, which the decoder takes in no feature's name.
+# Characters that JSON escapes; msgspec does not match such names of fields.
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _LISTS = (b"[{", b"[[")
 _NOTHING = msgspec.Raw()
@@ -100,4 +100,4 @@ def record_of(
 
 
 def _leave(_: bytes) -> Any:
-    raise msgspec.ValidationError("records of such names are the careful reader's")
+    raise msgspec.ValidationError("records with such names are left to the row checker")

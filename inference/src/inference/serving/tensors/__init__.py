@@ -5,7 +5,7 @@
 - :mod:`~inference.serving.tensors.list_slices`: cuts long lists of JSON, of rows, too, into short
   ones
 - :mod:`~inference.serving.tensors.data_spans`: takes long lists of data out of a request
-- :mod:`~inference.serving.tensors.query`: what a request asks, whatever carried it
+- :mod:`~inference.serving.tensors.query`: a query, over REST or gRPC
 - :mod:`~inference.serving.tensors.request`: the REST protocol's request to a query
 - :mod:`~inference.serving.tensors.response`: results to the REST protocol's response
 - :mod:`~inference.serving.tensors.classification`: the classification extension

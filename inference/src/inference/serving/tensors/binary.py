@@ -61,7 +61,7 @@ def from_binary(buffer: Buffer, dtype: np.dtype[Any], shape: Sequence[int]) -> A
 
 
 def to_binary(array: Array) -> Buffer:
-    """Give an array's bytes; a view where it lies in one piece."""
+    """Return an array's bytes; a view where it lies in one piece."""
     if array.dtype == np.object_:
         return _join(array.reshape(-1).tolist())
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
@@ -70,18 +70,18 @@ def to_binary(array: Array) -> Buffer:
 
 def _strings(buffer: memoryview, count: int) -> Array:
     found: list[str] = []
-    place, end = 0, len(buffer)
+    offset, end = 0, len(buffer)
     try:
-        while place < end and len(found) <= count:
-            start = place + _LENGTH_BYTES
-            place = start + int.from_bytes(buffer[place:start], "little")
-            if start > end or place > end:
+        while offset < end and len(found) <= count:
+            start = offset + _LENGTH_BYTES
+            offset = start + int.from_bytes(buffer[offset:start], "little")
+            if start > end or offset > end:
                 raise RequestError(f"element {len(found)} goes beyond the end of the binary data")
-            found.append(str(buffer[start:place], "utf-8"))
+            found.append(str(buffer[start:offset], "utf-8"))
     except UnicodeDecodeError as error:
         raise RequestError(f"element {len(found)} is not UTF-8: {error.reason}") from None
     if len(found) != count:
-        least = "at least " if place < end else ""
+        least = "at least " if offset < end else ""
         raise RequestError(f"it has {least}{len(found)} elements, its shape takes {count}")
     array = np.empty(count, dtype=np.object_)
     for first in range(0, count, _PIECE_ELEMENTS):  # the lock is let go of in between
@@ -90,11 +90,13 @@ def _strings(buffer: memoryview, count: int) -> Array:
 
 
 def _join(strings: list[Any]) -> bytes:
-    written = {string: _spell(string) for string in dict.fromkeys(strings)}  # labels come often
-    return b"".join(map(written.__getitem__, strings))
+    encoded_by_string = {
+        string: _encode(string) for string in dict.fromkeys(strings)
+    }  # labels come often
+    return b"".join(map(encoded_by_string.__getitem__, strings))
 
 
-def _spell(string: Any) -> bytes:
+def _encode(string: Any) -> bytes:
     encoded = string if isinstance(string, bytes) else str(string).encode()
     return len(encoded).to_bytes(_LENGTH_BYTES, "little") + encoded
 

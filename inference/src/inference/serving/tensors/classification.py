@@ -49,7 +49,7 @@ def rank_classes(array: Array, count: int, labels: Sequence[str] | None = None) 
     order = np.argsort(-table.astype(np.float64), axis=1, kind="stable")[:, :count]
     ranked = np.empty((batch, count), dtype=np.object_)
     for row, (values, indices) in enumerate(zip(table, order.tolist(), strict=True)):
-        for place, index in enumerate(indices):
+        for rank, index in enumerate(indices):
             text = f"{values[index]!s}:{index}"
-            ranked[row, place] = text if named is None else f"{text}:{named[index]}"
+            ranked[row, rank] = text if named is None else f"{text}:{named[index]}"
     return ranked

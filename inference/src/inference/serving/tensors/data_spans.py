@@ -1,8 +1,7 @@
 """The outline of a long request in JSON: all of it but its inputs' data.
 
-A decoder reads a document in one go, and cannot skip parts that are not needed. The long lists of
-data are therefore taken out first, and read in pieces by :mod:`inference.serving.tensors.values`.
-The rest of a valid request is short.
+A decoder reads a whole document at once. So the long lists of data are taken out first, and read
+in pieces by :mod:`inference.serving.tensors.values`; the rest of a valid request is short.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
         return body if end == len(body) else body[:end], {}
     lists: dict[bytes, Span] = {}
     kept: list[bytes] = []
-    size, place = 0, 0
-    while place < end:
-        key = _KEY.search(body, place, min(place + PIECE_BYTES, end))
-        until = key.end() if key else min(place + PIECE_BYTES - _KEY_BYTES, end)
-        until = max(until, place + 1)
-        kept.append(body[place:until])
-        size += until - place
-        place = until
+    size, offset = 0, 0
+    while offset < end:
+        key = _KEY.search(body, offset, min(offset + PIECE_BYTES, end))
+        until = key.end() if key else min(offset + PIECE_BYTES - _KEY_BYTES, end)
+        until = max(until, offset + 1)
+        kept.append(body[offset:until])
+        size += until - offset
+        offset = until
         if size > WHOLE_BYTES:
             raise TooLargeError(
                 f"the request has more than {WHOLE_BYTES:,} bytes beside its inputs' data: shorten "
@@ -57,17 +56,17 @@ def split_data(body: bytes, end: int, max_strings: int) -> tuple[bytes, dict[byt
             )
         if key is None:
             continue
-        closing = _find_end(body, place, end, max_strings)
-        if closing - place > _SHORT_BYTES:
+        closing = _find_end(body, offset, end, max_strings)
+        if closing - offset > _SHORT_BYTES:
             mark = b'{"":%d}' % len(lists)
-            lists[mark] = Span(body, place, closing)
+            lists[mark] = Span(body, offset, closing)
             kept.append(mark)
-            place = closing
+            offset = closing
     return b"".join(kept), lists
 
 
 def _find_end(body: bytes, start: int, end: int, max_strings: int) -> int:
-    """Tell where a list ends; its beginning where it does not, or holds what no data can."""
+    """Return where a list ends; where it begins if it has no end, or holds no data."""
     opening = _OPENING.match(body, start, end)
     if opening is not None and body[opening.end() : opening.end() + 1] == b'"':
         return _find_end_of_strings(body, start, end, max_strings)
@@ -79,11 +78,11 @@ def _find_end(body: bytes, start: int, end: int, max_strings: int) -> int:
 
 
 def _find_end_of_strings(body: bytes, start: int, end: int, max_strings: int) -> int:
-    depth, place, size, commas = 1, start + 1, PIECE_BYTES, 0
-    while place < end:
-        reached = _STRINGS.match(body, place, min(place + size, end)).end()  # type: ignore[union-attr]
+    depth, offset, size, commas = 1, start + 1, PIECE_BYTES, 0
+    while offset < end:
+        reached = _STRINGS.match(body, offset, min(offset + size, end)).end()  # type: ignore[union-attr]
         found = bytes(body[reached : reached + 1])
-        commas += body.count(b'",', place, reached)  # as many as strings, or more
+        commas += body.count(b'",', offset, reached)  # as many as strings, or more
         if commas > 2 * max_strings:
             raise TooLargeError(
                 f"an input has more than {max_strings} strings (INFERENCE_MAX_STRINGS): split it"
@@ -94,13 +93,13 @@ def _find_end_of_strings(body: bytes, start: int, end: int, max_strings: int) ->
             depth -= 1
             if not depth:
                 return reached + 1
-        elif found in {b"[", b"{", b"}"} or (reached == place and size > MAX_ITEM_BYTES):
+        elif found in {b"[", b"{", b"}"} or (reached == offset and size > MAX_ITEM_BYTES):
             return start
-        elif found == b'"' and reached == place:
+        elif found == b'"' and reached == offset:
             size *= 2
             continue
         else:
-            place = reached
+            offset = reached
             continue
-        place, size = reached + 1, PIECE_BYTES
+        offset, size = reached + 1, PIECE_BYTES
     return start

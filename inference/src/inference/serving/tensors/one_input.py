@@ -1,8 +1,8 @@
-"""The usual inference request of one model, in less time: one input in JSON, all outputs in JSON.
+"""The fast path for inference requests of one input and all outputs, both in JSON.
 
-Its decoder knows the input's name, type and range, and its answer is put together from parts that
-are encoded once. Whatever is not usual is left to :mod:`inference.serving.tensors.request`, which
-also says what is wrong; the answers are the same.
+Its decoder checks the input's name, type and range, and its answer is joined from parts that are
+encoded once. All other requests are left to :mod:`inference.serving.tensors.request`, which also
+reports errors; the answers are the same.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class OneInputFastPath:
-    """Reads and writes the usual request of one servable; parts of it are kept, and not itself.
+    """Reads and writes such requests of one servable; keeps parts of it, not the model itself.
 
     Args:
-        servable: What is asked.
+        servable: The model to run.
         max_rows: The most rows in one request.
 
     Raises:
@@ -61,13 +61,9 @@ class OneInputFastPath:
             before + _opening(signature.output(name))
             for before, name in zip(starts, self.names, strict=True)
         ]
-        contract = servable.contract
-        is_classifier = contract is not None and contract.classes is not None
-        label = contract.outputs.label if contract is not None and is_classifier else None
-        self.label_place = self.names.index(label) if label in self.names else None
 
     def read(self, body: bytes) -> Query | None:
-        """Read a request; ``None`` for whatever is not usual."""
+        """Read a request; ``None`` if the general path must read it."""
         try:
             request = (self._nested if b"[[" in body else self._flat)(body)
             (given,) = request.inputs
@@ -95,7 +91,7 @@ class OneInputFastPath:
         )
 
     def write(self, id_: str | None, values: Sequence[Any]) -> bytes | None:
-        """Write the response; ``None`` where a value is not the array it was said to be."""
+        """Write the response; ``None`` where a value is not an array."""
         parts = [self._begin]
         if id_ is not None:
             parts += b',"id":', _encode(id_)
@@ -154,7 +150,7 @@ def _decoder(spec: TensorSpec, depth: int) -> Callable[[bytes], Any]:
 
 
 def _element(dtype: np.dtype[Any]) -> Any:
-    """Give the type of a value that fits an array's type without becoming another one."""
+    """Return the type of a value that fits an array's type without becoming another one."""
     if dtype.kind == "b":
         return bool
     low, high = element_range(dtype)

@@ -1,4 +1,4 @@
-"""What a request asks of a servable, whatever carried it: checked arrays and wanted outputs."""
+"""A query of a servable, over REST or gRPC: checked arrays and requested outputs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Query(NamedTuple):
     Attributes:
         id: The caller's name for it, to be given back.
         feeds: An array per input.
-        outputs: What is asked for, in that order.
+        outputs: The requested outputs, in that order.
         rows: Length of the first axis; 1 where that is no batch.
     """
 
@@ -151,7 +151,7 @@ def tensor_outputs(signature: Signature) -> list[str]:
 def _check_shape(spec: TensorSpec, shape: Sequence[int]) -> None:
     if len(shape) > MAX_RANK or not all(0 <= d <= _LARGEST_DIMENSION for d in shape):
         raise RequestError(f"input '{spec.name}' cannot have the shape {list(shape)[:MAX_RANK]}")
-    # onnxruntime spells a scalar and an unknown shape alike, so it is left to judge those.
+    # onnxruntime reports a scalar and an unknown shape alike, so it has to check those.
     if not spec.shape:
         return
     fits = len(shape) == len(spec.shape) and all(

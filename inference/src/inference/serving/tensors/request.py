@@ -79,18 +79,18 @@ class _Tail:
 
     def __init__(self, buffer: memoryview) -> None:
         self._buffer = buffer
-        self._place = 0
+        self._offset = 0
 
     def take(self, size: int) -> memoryview:
-        left = len(self._buffer) - self._place
+        left = len(self._buffer) - self._offset
         if size > left:
             raise RequestError(f"its binary_data_size is {size}, the body has {left} bytes left")
-        taken = self._buffer[self._place : self._place + size]
-        self._place += size
+        taken = self._buffer[self._offset : self._offset + size]
+        self._offset += size
         return taken
 
     def finish(self) -> None:
-        left = len(self._buffer) - self._place
+        left = len(self._buffer) - self._offset
         if left:
             raise RequestError(f"the body has {left} bytes more than the inputs take")
 
@@ -243,16 +243,16 @@ def _read_raw(signature: Signature, body: bytes, max_rows: int, max_strings: int
 
 
 def _count_strings(body: bytes, most: int) -> int:
-    count, place = 0, 0
-    while place < len(body) and count <= most:
-        place += 4 + int.from_bytes(body[place : place + 4], "little")
+    count, offset = 0, 0
+    while offset < len(body) and count <= most:
+        offset += 4 + int.from_bytes(body[offset : offset + 4], "little")
         count += 1
     return count
 
 
 def _refuse_shared_memory(name: str, region: msgspec.Raw) -> None:
     if bytes(region):
-        raise RequestError(f"'{name}' refers to shared memory, which this server has not")
+        raise RequestError(f"'{name}' refers to shared memory, which this server does not support")
 
 
 def _number(given: msgspec.Raw, name: str) -> int | None:

@@ -50,7 +50,7 @@ class Response(NamedTuple):
 
 
 def pick_results(servable: Servable, query: Query, values: list[Any]) -> list[Result]:
-    """Give each value that a run gave the form that was asked for.
+    """Return each value of a run in the requested form.
 
     Raises:
         InferenceError: A value is not what the model's signature says.

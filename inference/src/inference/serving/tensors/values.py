@@ -66,7 +66,7 @@ def from_values(text: Span, dtype: np.dtype[Any], shape: Sequence[int]) -> Array
 
 
 def to_values(array: Array) -> bytes:
-    """Spell an array as a flat JSON list; NaN and infinity, which JSON lacks, become null."""
+    """Write an array as a flat JSON list; NaN and infinity, which JSON lacks, become null."""
     flat = array.reshape(-1)
     if flat.size <= _PIECE_ELEMENTS:
         return _encode(flat.tolist())
@@ -88,14 +88,14 @@ def _decode(text: Span, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) 
         count = math.prod(shape)
         if not 0 < 2 * count <= end - start:  # each takes a comma, too
             raise _wrong_count(count)
-        whole, place = np.empty(count, dtype), 0
+        whole, offset = np.empty(count, dtype), 0
         for items in cut(text, dtype.kind, depth, shape):
             piece = np.array(items, dtype).reshape(-1)
-            if place + piece.size > count:
+            if offset + piece.size > count:
                 raise _wrong_count(count)
-            whole[place : place + piece.size] = piece
-            place += piece.size
-    if place < count:
+            whole[offset : offset + piece.size] = piece
+            offset += piece.size
+    if offset < count:
         raise _wrong_count(count)
     return whole if depth == 1 else whole.reshape(shape)
 
@@ -103,7 +103,7 @@ def _decode(text: Span, dtype: np.dtype[Any], depth: int, shape: Sequence[int]) 
 def _wrong_count(count: int) -> RequestError:
     # Made where it is raised: an error that a frame on its own traceback holds is a cycle, which
     # keeps the whole body in memory until the collector runs.
-    return RequestError(f"its data has not the {count} values that its shape takes")
+    return RequestError(f"its data does not have the {count} values of its shape")
 
 
 @functools.cache
@@ -153,7 +153,7 @@ class _Nesting:
         for size in reversed(shape):
             wanted = b"[" + (wanted + b",") * (size - 1) + wanted + b"]"
         self._wanted = wanted
-        self._place = 0
+        self._offset = 0
 
     def check(self, piece: bytes) -> None:
         """Check the next piece.
@@ -163,10 +163,10 @@ class _Nesting:
         """
         outline = piece.translate(self._DIGITS, b" \t\r\n")
         found = outline.translate(None, b"0")
-        end = self._place + len(found)
-        if found != self._wanted[self._place : end] or b"]0" in outline or b"0[" in outline:
+        end = self._offset + len(found)
+        if found != self._wanted[self._offset : end] or b"]0" in outline or b"0[" in outline:
             raise RequestError(_WRONG_NESTING)
-        self._place = end
+        self._offset = end
 
     def finish(self) -> None:
         """Check that nothing is missing.
@@ -174,7 +174,7 @@ class _Nesting:
         Raises:
             RequestError: Something is.
         """
-        if self._place < len(self._wanted):
+        if self._offset < len(self._wanted):
             raise RequestError(_WRONG_NESTING)
 
 

@@ -28,7 +28,7 @@ KSERVE = "request_predict_seconds"
 
 
 def triton(requests: dict[Key, list[float]], runs: dict[Key, list[float]]) -> Iterator[Metric]:
-    """Give the names that Triton's dashboards know.
+    """Return the metrics under the names that Triton's dashboards use.
 
     Source: https://github.com/triton-inference-server/server/blob/main/docs/user_guide/metrics.md
     """
@@ -48,7 +48,7 @@ def triton(requests: dict[Key, list[float]], runs: dict[Key, list[float]]) -> It
         sums["exec_count"][model, version] += count
         sums["count"][model, version] += rows
     for name in TRITON:
-        # Untyped, since a counter's name would get a suffix that Triton's has not.
+        # Untyped, since a counter's name would get a suffix that Triton's lacks.
         family = UnknownMetricFamily(
             f"nv_inference_{name}", "As Triton counts it.", labels=("model", "version")
         )
@@ -58,7 +58,7 @@ def triton(requests: dict[Key, list[float]], runs: dict[Key, list[float]]) -> It
 
 
 def kserve(requests: dict[Key, list[float]]) -> Metric:
-    """Give the latency as KServe's dashboards know it."""
+    """Return the latency under the name that KServe's dashboards use."""
     family = HistogramMetricFamily(KSERVE, "As KServe measures it.", labels=("model_name",))
     by_model: dict[str, list[float]] = {}
     for (_, model, _, status), values in requests.items():

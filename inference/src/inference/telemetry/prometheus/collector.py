@@ -31,14 +31,14 @@ _STATES = ("ready", "loading", "quarantined", "unloaded")
 
 
 class ServiceCollector(Collector):
-    """Gives everything counted.
+    """Collects all metrics.
 
     Args:
         recorder: The counters.
-        aliases: Whether other servers' names are given, too.
+        aliases: Whether the names of other servers are added.
 
     Attributes:
-        snapshot: The current models; set before each collection.
+        snapshot: The models; set it before each collection.
     """
 
     def __init__(self, recorder: Recorder, *, aliases: bool = False) -> None:
@@ -47,7 +47,7 @@ class ServiceCollector(Collector):
         self._aliases = aliases
 
     def collect(self) -> Iterator[Metric]:
-        """Give every family; one without series is there all the same."""
+        """Return every family, also those without series."""
         requests = limit_versions(_add_up(self._recorder.requests), 1)
         runs = limit_versions(_add_up(self._recorder.runs), 0)
         yield _build()
