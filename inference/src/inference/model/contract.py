@@ -35,10 +35,10 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         name: The name in JSON records.
-        kind: What values it takes, see the module's table.
-        input: The ONNX input it feeds. Features that share an input are its columns, in contract
+        kind: The kind of its values; see the table above.
+        input: The name of its ONNX input. Features that share an input are its columns, in contract
             order; an input fed by one feature has the shape ``[rows, 1]``.
-        example: A value that the model takes.
+        example: A valid value.
         unit: Unit of the values, such as ``mm``.
         description: What it measures.
         minimum: Smallest value seen in training.
@@ -48,7 +48,7 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
         open_categories: Whether the model also takes values outside ``categories``.
         warn_unseen: Whether an answer to a value outside ``categories`` carries a warning; not so
             for texts, which are new each time.
-        nullable: Whether ``null`` is taken.
+        nullable: Whether ``null`` is accepted.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Outputs(msgspec.Struct, frozen=True, omit_defaults=True):
         label: The output with the predicted label (classification) or value (regression); shape
             ``[rows]`` or ``[rows, 1]``; a regression on several targets has ``[rows, targets]``.
         probabilities: The output with the probabilities, shape ``[rows, classes]``, columns in the
-            order of the contract's classes; ``None`` when the model gives none.
+            order of the contract's classes; ``None`` if the model has none.
         encoded_classes: The values that the label output holds, in the order of the contract's
             classes, where ONNX cannot hold the classes themselves (booleans are 0 and 1).
     """

@@ -59,13 +59,13 @@ BUILD = Family(
     "inference_build_info",
     "gauge",
     ("version", "python", "onnxruntime"),
-    "Always 1; the labels say what runs.",
+    "Always 1; the labels are the running versions.",
 )
 REQUESTS = Family(
     "inference_requests",
     "counter",
     ("route", "model", "version", "status"),
-    "Requests answered; no model where none was found.",
+    "Answered requests; without a model if none was found.",
 )
 DURATION = Family(
     "inference_request_duration_seconds",
@@ -104,8 +104,8 @@ ADMISSIONS = Family(
 LOADS = Family(
     "inference_load_duration_seconds", "summary", ("model",), "Loads of admitted model files."
 )
-SWAPS = Family("inference_swaps", "counter", ("model",), "Versions that have gone live.")
-QUARANTINES = Family("inference_quarantines", "counter", ("model",), "Model files refused.")
+SWAPS = Family("inference_swaps", "counter", ("model",), "Versions that went live.")
+QUARANTINES = Family("inference_quarantines", "counter", ("model",), "Refused model files.")
 REFUSED = Family(
     "inference_refused_connections",
     "counter",
@@ -139,7 +139,7 @@ ACTIVE = Family(
     "inference_model_active_version",
     "gauge",
     ("model",),
-    "The version that answers when none is asked for; no series where nothing answers.",
+    "The version that answers if a request names none; no series if no version answers.",
 )
 
 FAMILIES = (
@@ -149,7 +149,7 @@ FAMILIES = (
 
 NOTES = (
     "Counts add up over all workers and outlive a worker that is replaced.",
-    f"`version` is one of a model's {SHOWN} highest that were asked, or `{OLDER}` for all others.",
+    f"`version` is one of a model's {SHOWN} highest with requests, or `{OLDER}` for all others.",
     "Buckets of durations, in seconds: " + ", ".join(f"{bound:g}" for bound in BOUNDS) + ".",
     "Buckets of rows: " + ", ".join(map(str, BATCH_BOUNDS)) + ".",
 )
