@@ -22,7 +22,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
     {
         "inference/src/inference/app.py:create_app",
         "inference/src/inference/web/api/models.py:models_router",
-        "inference/src/inference/web/v2/documents.py:add_descriptions",
         "notebooks/src/exporter/publish.py:publish",
         "tests/acceptance/publish/test_zoo.py",
         "tests/unit/exporter/conversion/test_composition.py",

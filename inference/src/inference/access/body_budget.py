@@ -15,13 +15,13 @@ _SMALL_BYTES = 64 * 1024
 
 
 class Bodies:
-    """The bytes of all bodies that are being received or answered, in one process.
+    """The bytes of all bodies in one process that are being received or answered.
 
-    No body may become larger than what is still free. So a few large ones cannot use up everything
-    (each leaves as much as it takes), and small ones find room whatever large ones do.
+    No body may become larger than the rest that is free. So large bodies cannot take all memory
+    (each leaves as much as it takes), and small ones always find room.
 
     Args:
-        max_bytes: The most bytes, all together.
+        max_bytes: The limit on all bodies together.
 
     Attributes:
         held: The bytes that are counted now.
@@ -33,34 +33,34 @@ class Bodies:
         self.held = 0
 
     def hold(self) -> Hold:
-        """Begin to count one body; to be used as a context."""
+        """Return a context that counts one body."""
         return Hold(self)
 
     def add(self, count: int, size: int) -> None:
-        """Count bytes of a body that would then have that size.
+        """Count further bytes of a body.
 
         Raises:
-            OverloadedError: There is not so much room.
+            OverloadedError: The limit would be exceeded.
         """
         with self._lock:
             if size > self._max_bytes - self.held - count:
                 raise OverloadedError(
-                    f"the requests under way have bodies of {self.held:,} bytes, and there is no "
+                    f"the bodies of running requests take {self.held:,} bytes, and there is no "
                     "room for this one (INFERENCE_MAX_BODIES_BYTES): try again"
                 )
             self.held += count
 
     def remove(self, count: int) -> None:
-        """Forget bytes that are no longer held."""
+        """Release bytes."""
         with self._lock:
             self.held -= count
 
 
 class Hold:
-    """What one body takes, until the end of the context.
+    """The bytes of one body, released at the end of the context.
 
     Args:
-        bodies: Where it is counted.
+        bodies: Counts them.
     """
 
     __slots__ = ("_bodies", "_counted", "_size")
@@ -83,10 +83,10 @@ class Hold:
             self._counted = 0
 
     def take(self, count: int) -> None:
-        """Count more bytes.
+        """Count further bytes.
 
         Raises:
-            OverloadedError: There is no room for them.
+            OverloadedError: The limit would be exceeded.
         """
         self._size += count
         if self._size > _SMALL_BYTES:

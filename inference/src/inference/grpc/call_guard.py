@@ -154,7 +154,7 @@ class Calls:
         )
 
     async def stop(self, shut: Callable[[], Awaitable[None]], seconds: float) -> None:
-        """Let what has come be answered for so long, and end what is left.
+        """Let running calls end within a time, and end the remaining ones.
 
         A call that reaches gRPC after it was shut is canceled there, which clients take for an
         error. So answers are held back for a moment: who waits for one sends nothing else, and

@@ -40,10 +40,10 @@ _SERVED = ("", NAME)
 async def serving(
     service: InferenceService, calls: Calls, repository: Repository, settings: Settings
 ) -> AsyncIterator[int]:
-    """Serve gRPC for as long as the context is open; gives the port that it listens on.
+    """Serve gRPC while the context is open. Yields the port.
 
     Raises:
-        RuntimeError: The port cannot be had.
+        RuntimeError: The port cannot be bound.
     """
     age_ms = int(settings.max_connection_seconds * 1000)  # gRPC varies it by 10 %, too
     several = settings.workers != 1  # then each of them listens on the same port
@@ -70,7 +70,7 @@ async def serving(
     await server.start()
     extra = fields("grpc", port=listening)
     logger.info("gRPC running on %s:%d", settings.bracketed_host, listening, extra=extra)
-    watch = asyncio.create_task(_tell_health(status, repository))
+    watch = asyncio.create_task(_report_health(status, repository))
     try:
         yield listening
     finally:
@@ -106,8 +106,8 @@ class _Status:
         await self._servicer.Watch(_parse(health_pb2.HealthCheckRequest, data), context)
 
 
-async def _tell_health(status: _Status, repository: Repository) -> None:
-    """Say "not serving" until the models found at the start have been examined."""
+async def _report_health(status: _Status, repository: Repository) -> None:
+    """Report "not serving" until the models found at startup are examined."""
     await status.set(serving=False)
     await repository.wait_until(lambda snapshot: snapshot.complete)
     await status.set(serving=True)
@@ -122,7 +122,7 @@ def _health(calls: Calls, status: _Status) -> grpc.GenericRpcHandler:
 
 
 def _reflection(calls: Calls) -> grpc.GenericRpcHandler:
-    # Our messages have a pool of their own; the health service's are in everybody's.
+    # Our messages have their own pool; the health service's are in the default pool.
     pool = descriptor_pool.DescriptorPool()
     for file in (pb.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         pool.AddSerializedFile(file.serialized_pb)

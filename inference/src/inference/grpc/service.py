@@ -85,10 +85,10 @@ class InferenceService:
         self._indexes = {ready: self._index(ready=ready) for ready in (False, True)}
 
     def handlers(self, calls: Calls) -> grpc.GenericRpcHandler:
-        """Give the calls as gRPC wants them.
+        """Return the handlers of all calls.
 
         Args:
-            calls: What each of them passes first.
+            calls: Authorizes and limits each call.
         """
         described: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
             "ServerLive": (self.server_live, pb.ServerLiveRequest),
@@ -111,15 +111,15 @@ class InferenceService:
         return grpc.method_handlers_generic_handler(NAME, methods)
 
     async def server_live(self, _: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
-        """Answer as long as the process lives."""
+        """Answer while the process is running."""
         return pb.ServerLiveResponse(live=True)
 
     async def server_ready(self, _: pb.ServerReadyRequest) -> pb.ServerReadyResponse:
-        """Tell whether the models found at the start have been examined."""
+        """Return whether the models found at startup are examined."""
         return pb.ServerReadyResponse(ready=self._readiness.state == "ready")
 
     async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
-        """Tell whether a model answers; one that is not there does not."""
+        """Return whether a model is ready; a model that does not exist is not."""
         try:
             await self._find(request.name, request.version)
         except (NotFoundError, NotReadyError, ConflictError):
@@ -127,7 +127,7 @@ class InferenceService:
         return pb.ModelReadyResponse(ready=True)
 
     async def server_metadata(self, _: pb.ServerMetadataRequest) -> pb.ServerMetadataResponse:
-        """Name the server and the extensions of the protocol that it implements."""
+        """Return name and version of the server, and the extensions it supports."""
         return pb.ServerMetadataResponse(
             name=describe.SERVER_NAME,
             version=distribution_version("inference"),
@@ -135,14 +135,14 @@ class InferenceService:
         )
 
     async def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
-        """Describe inputs and outputs."""
+        """Return inputs and outputs."""
         servable = await self._find(request.name, request.version)
         model = self._repository.current().model(request.name)
         described = describe.describe_metadata(model, servable, whole=not request.version)
         return await run_aside(_fill, pb.ModelMetadataResponse(), described)
 
     async def model_config(self, request: pb.ModelConfigRequest) -> pb.ModelConfigResponse:
-        """Describe a model in the words of Triton's configuration."""
+        """Return the configuration in Triton's format."""
         servable = await self._find(request.name, request.version)
         model = self._repository.current().model(request.name)
         described = describe.describe_config(model, servable)
@@ -152,7 +152,7 @@ class InferenceService:
     async def model_statistics(
         self, request: pb.ModelStatisticsRequest
     ) -> pb.ModelStatisticsResponse:
-        """Tell how many requests there were, and what they spent where."""
+        """Return request counts and the time spent in each phase."""
         version = read_version(request.version) if request.version else None
         snapshot = self._repository.current()
         asked = list(describe.ready_versions(snapshot, request.name or None, version))
@@ -162,11 +162,11 @@ class InferenceService:
     async def repository_index(
         self, request: pb.RepositoryIndexRequest
     ) -> pb.RepositoryIndexResponse:
-        """List every version with its state, and why it does not answer."""
+        """Return every version with its state, and the reason if it is not ready."""
         return await self._indexes[request.ready].get()
 
     async def load(self, request: pb.RepositoryModelLoadRequest) -> pb.RepositoryModelLoadResponse:
-        """Put a model into service; answered when it answers."""
+        """Load a model, and respond when it is ready."""
         try:
             await load_model(self._repository, self._state_file, request.model_name)
         except ConflictError as error:
@@ -176,21 +176,21 @@ class InferenceService:
     async def unload(
         self, request: pb.RepositoryModelUnloadRequest
     ) -> pb.RepositoryModelUnloadResponse:
-        """Take a model out of service."""
+        """Unload a model."""
         await unload_model(self._repository, self._state_file, request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
     async def infer(self, data: bytes) -> pb.ModelInferResponse:
-        """Ask a model."""
+        """Run inference with a model."""
         return await self._observed(await _parse(data))
 
     async def stream_infer(
-        self, data: bytes, let_in: Callable[[], None]
+        self, data: bytes, admit: Callable[[], None]
     ) -> pb.ModelStreamInferResponse:
         """Answer a message of a stream; a refusal is an answer and does not end the stream."""
         id_ = ""
         try:
-            let_in()
+            admit()
             asked = await _parse(data)
             id_ = asked.request.id
             return pb.ModelStreamInferResponse(infer_response=await self._observed(asked))

@@ -192,7 +192,7 @@ def _strings(values: memoryview, count: int) -> Iterator[Array]:
 
 
 def _fields(view: memoryview, most: int = _MOST_FIELDS) -> Iterator[tuple[int, int, int, int, int]]:
-    """Give each field's number and kind, and where it, its value and its end are."""
+    """Yield each field's number and kind, and the offsets of it, its value and its end."""
     place, count, size = 0, 0, len(view)
     while place < size:
         count += 1

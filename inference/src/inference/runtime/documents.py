@@ -23,40 +23,40 @@ _threads = make_threads(2, "documents")
 
 
 async def run_aside(call: Callable[..., T], *args: Any) -> T:
-    """Make something off the loop; two are made at a time."""
+    """Call a function in one of two threads."""
     return await asyncio.get_running_loop().run_in_executor(_threads, call, *args)
 
 
 class Subject(NamedTuple):
-    """What a document describes.
+    """The subject of a document.
 
     Attributes:
-        thing: It; another object when anything about it is other than before. ``None`` for what
+        thing: An object that is replaced whenever anything about it changes. ``None`` if it
             changes all the time.
-        choice: What else the document depends on.
+        choice: Anything else that the document depends on.
     """
 
     thing: Any
     choice: Any = None
 
     def is_same(self, other: Subject) -> bool:
-        """Tell whether nothing has changed since."""
+        """Whether nothing has changed."""
         is_same = self.thing is not None and self.thing is other.thing
         return is_same and bool(self.choice == other.choice)
 
 
 class Document(Generic[T]):
-    """Makes a document when it is asked for, and keeps it for as long as it holds.
+    """Makes a document on request, and keeps it until its subject changes.
 
     Args:
-        current: Gives the subject as it is now.
-        make: Makes the document of a subject; called in a thread, one call at a time.
+        current: Returns the current subject.
+        make: Makes the document of a subject. Runs in a thread, one call at a time.
     """
 
     def __init__(self, current: Callable[[], Subject], make: Callable[[Subject], T]) -> None:
         self._current = current
         self._make = make
-        # Weakly, since a document must not keep models in memory that have gone.
+        # Weak, because a document must not keep removed models in memory.
         self._thing: Callable[[], Any] = _nothing
         self._choice: Any = None
         self._made: Any = None
@@ -65,7 +65,7 @@ class Document(Generic[T]):
         self._making_of = Subject(None)
 
     async def get(self) -> T:
-        """Give the document of the subject as it is now, or as it was later on."""
+        """Return the document of the current subject, or of a later one."""
         begun = self._begun
         while True:
             subject = self._current()
@@ -100,7 +100,7 @@ def _nothing() -> None:
 
 
 class Documents(Generic[T]):
-    """Documents of one kind, about single models; those asked for last are kept."""
+    """Documents of one kind about single models; the last requested ones are kept."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Any, Document[T]] = OrderedDict()

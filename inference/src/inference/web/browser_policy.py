@@ -1,7 +1,7 @@
-"""Requests that browsers send on behalf of web pages: which hosts and which sites are answered.
+"""Requests that browsers send for web pages: which hosts and sites are allowed.
 
-A browser sends what any page asks it to, also to loopback addresses. Three rules keep pages of
-other sites away:
+A browser sends requests for any page, also to loopback addresses. Three rules protect against
+pages of other sites:
 
 - ``Host`` names this service. A page whose domain name resolves to a loopback address (DNS
   rebinding) still sends its own name.
@@ -61,7 +61,7 @@ class BrowserPolicy:
             answers every host.
         cors_origins: Origins whose pages may ask and read, such as ``https://app.example.com``;
             ``*`` for all.
-        proxies: Tell by which host clients know the service, see :meth:`Proxies.hosts`.
+        proxies: Return the host by which clients know the service, see :meth:`Proxies.hosts`.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class BrowserPolicy:
         self._known_hosts: set[bytes] = set()
 
     def is_exempt(self, headers: Headers, by_name: dict[bytes, bytes] | None = None) -> bool:
-        """Tell whether no rule concerns a request: its host is allowed, and no page sent it.
+        """Whether no rule applies to a request: its host is allowed, and no page sent it.
 
         Args:
             headers: Names in lower case.
-            by_name: The same, where it was made already.
+            by_name: The headers as a dictionary, if it exists already.
         """
         found = dict(headers) if by_name is None else by_name
         if not _OF_PAGES.isdisjoint(found):
@@ -90,7 +90,7 @@ class BrowserPolicy:
         return all(map(self._is_allowed_host, _values(headers, b"host")))
 
     def guard(self, app: ASGIApp) -> ASGIApp:
-        """Put the rules in front of an application."""
+        """Return an application that checks the rules first."""
 
         async def check_origin(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and self._is_foreign(scope):
@@ -127,7 +127,7 @@ class BrowserPolicy:
         return True
 
     def _is_foreign(self, scope: Scope) -> bool:
-        """Tell whether a page of a site that is not listed asks for more than a plain read."""
+        """Whether a page of an unlisted site sends more than a plain read."""
         if scope["method"] in _READS:
             return False
         headers: Headers = scope["headers"]
@@ -137,7 +137,7 @@ class BrowserPolicy:
         ):
             return False
         sites = _values(headers, b"sec-fetch-site")
-        if sites:  # behind a proxy Host may be another, but the browser knows
+        if sites:  # behind a proxy Host may differ, so the browser's statement counts
             return any(site not in _OWN_SITES for site in sites)
         known = [*_values(headers, b"host"), *self._proxies.hosts(scope)]
         hosts = [_authority(host) for host in known]
@@ -145,7 +145,7 @@ class BrowserPolicy:
 
 
 def browser_policy(settings: Settings, proxies: Proxies) -> BrowserPolicy:
-    """Make the policy that the settings ask for.
+    """Build the policy from the settings.
 
     Without keys on a loopback address every page in a browser on this machine could ask, so there
     only loopback names are answered unless the operator names others.
@@ -189,7 +189,7 @@ def _values(headers: Headers, wanted: bytes) -> list[bytes]:
 
 
 def _host_name(host: bytes) -> str:
-    """Give the name in a ``Host`` header, without port, brackets and the root's dot.
+    """Return the name in a ``Host`` header, without port, brackets and trailing dot.
 
     >>> _host_name(b"[::1]:8000"), _host_name(b"Localhost.:8000")
     ('::1', 'localhost')
@@ -214,6 +214,6 @@ def _matches(name: str, allowed: Sequence[str]) -> bool:
 
 
 def _authority(text: bytes) -> bytes:
-    """Give host and port in lower case, without a scheme's own port."""
+    """Return host and port in lower case, without a default port."""
     lower = text.strip().lower()
     return lower.removesuffix(b":80").removesuffix(b":443")

@@ -21,7 +21,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         body: The bytes.
-        etag: What tells them from others.
+        etag: Identifies the bytes.
     """
 
     body: bytes
@@ -29,26 +29,26 @@ class Encoded(NamedTuple):
 
 
 def encoded(body: bytes) -> Encoded:
-    """Give a body its ETag; to be called where the document is made."""
+    """Return a body with its ETag. Call it in the thread that makes the document."""
     return Encoded(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
 
 
 class DocumentResponse(Response):
-    """Answers with a document, or with 304 to who has it.
+    """Answers with a document, or with 304 if the client has it.
 
     Args:
         document: The document.
-        media_type: What it is.
+        media_type: Its type.
     """
 
     def __init__(self, document: Encoded, media_type: str = "application/json") -> None:
         super().__init__(media_type=media_type)
         self._document = document
         self.headers["etag"] = document.etag
-        self.headers["cache-control"] = "no-cache"  # may be kept, and is asked for each time
+        self.headers["cache-control"] = "no-cache"  # may be stored, and is revalidated each time
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Write the answer."""
+        """Send the response."""
         body = self._document.body
         if _has_it(scope["headers"], self._document.etag):
             self.status_code, body = 304, b""
@@ -67,7 +67,7 @@ class DocumentResponse(Response):
             piece = bytes(view[begin : begin + PIECE_BYTES])
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             if number % _PIECES_PER_TURN == _PIECES_PER_TURN - 1:
-                await asyncio.sleep(0)  # a fast reader must not keep others waiting either
+                await asyncio.sleep(0)  # a fast reader must not block other requests
         await send({"type": "http.response.body", "body": b""})
 
 

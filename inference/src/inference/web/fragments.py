@@ -1,4 +1,4 @@
-"""Pieces of documents: what is said of one model, made again only when that model has changed."""
+"""Pieces of documents about one model, rebuilt only when that model changes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class Pieces(Generic[T]):
-    """The pieces of one kind of document; for one thread at a time.
+    """The pieces of one kind of document. Not thread-safe.
 
     Args:
-        make: Makes the piece about a model, of the model and of what else the piece depends on.
+        make: Makes a piece from a model and its choice.
     """
 
     def __init__(self, make: Callable[[Model, Any], T]) -> None:
@@ -27,11 +27,11 @@ class Pieces(Generic[T]):
     def of(
         self, snapshot: Snapshot, choices: Mapping[str, Any] | None = None
     ) -> Iterator[tuple[Model, T]]:
-        """Give every model with its piece.
+        """Return every model with its piece.
 
         Args:
             snapshot: The models.
-            choices: What else the piece of each model depends on, by the model's name.
+            choices: By name of the model, anything else that its piece depends on.
         """
         kept: dict[str, tuple[weakref.ref[Model], Any, T]] = {}
         for name, model in snapshot.models.items():

@@ -1,4 +1,4 @@
-"""Methods that follow from others: HEAD from GET, OPTIONS and ``Allow`` from what a path takes."""
+"""Derived methods: HEAD from GET, OPTIONS and ``Allow`` from the routes of a path."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ROUTED = ("GET", "POST", "PUT", "PATCH", "DELETE")
-HOT = "POST, OPTIONS"  # what a hot route allows
+HOT = "POST, OPTIONS"  # the methods of a fast route
 
 
 class Methods:
-    """Answers HEAD and OPTIONS, and names what is allowed where a method is not.
+    """Answers HEAD and OPTIONS, and lists the allowed methods with a 405.
 
     Source: RFC 9110, sections 9.3.2, 9.3.7 and 10.2.1.
 
     Args:
-        app: What answers everything else.
+        app: The application behind it.
         routes: The application that has the routes.
-        is_hot: Tells whether a path is a hot route, which the application does not know.
+        is_hot: Whether a path is a fast route, which the application does not have.
     """
 
     def __init__(self, app: ASGIApp, routes: FastAPI, is_hot: Callable[[str], bool]) -> None:
@@ -59,7 +59,7 @@ class Methods:
         await self._app(asked, receive, send_fitting)
 
     def _allow(self, scope: Scope) -> tuple[bytes, bytes] | None:
-        """Name the methods that a path takes; ``None`` where there is no such path."""
+        """Return the ``Allow`` header of a path; ``None`` if there is no such path."""
         if scope["path"] == "*":  # the service as a whole
             return b"allow", b"GET, HEAD, POST, PUT, OPTIONS"
         if self._is_hot(scope["path"]):

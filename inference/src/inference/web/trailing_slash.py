@@ -11,10 +11,10 @@ _CANONICAL_WITH_SLASH = frozenset({"/select-model", "/predict"})
 
 
 class TrailingSlash:
-    """Gives every path the one spelling under which its route is registered.
+    """Rewrites every path to the form in which its route is registered.
 
     Args:
-        app: What answers.
+        app: The application behind it.
     """
 
     def __init__(self, app: ASGIApp) -> None:

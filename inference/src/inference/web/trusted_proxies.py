@@ -1,7 +1,7 @@
-"""What a trusted proxy in front says of the address that clients know.
+"""The address by which clients know the service, as reported by trusted proxies.
 
-Only where clients are sent, and what counts as this service's own page, follows from it: never who
-a client is, nor which hosts are answered.
+It determines links, and which pages count as the service's own. It never determines the client's
+identity or the allowed hosts.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _AUTHORITY = re.compile(r"([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{
 
 
 class Proxies:
-    """The proxies in front.
+    """The trusted proxies.
 
     Args:
         trusted: Addresses and networks, or ``*``.
-        root_path: The prefix where no proxy names one.
+        root_path: The prefix, if no proxy sends one.
     """
 
     def __init__(self, trusted: Sequence[str] = (), root_path: str = "") -> None:
@@ -36,9 +36,9 @@ class Proxies:
         self._is_listed = lru_cache(maxsize=1024)(self._look_up)
 
     def prefix(self, scope: Scope) -> str:
-        """Give what stands in front of every path as clients know it, such as ``/ml``; or nothing.
+        """Return the prefix of all paths for the client, such as ``/ml``; or an empty string.
 
-        Proxies in a row each add a value.
+        Each proxy of a chain adds a value.
         """
         values = self._values(scope, b"x-forwarded-prefix")
         if not values:
@@ -48,10 +48,10 @@ class Proxies:
         return path if is_right else self._root_path
 
     def urls(self, scope: Scope) -> list[str]:
-        """Give the service's address as clients know it: by path, and whole where that is known.
+        """Return the addresses of the service for the client: the path, and the URL if known.
 
-        None where nothing stands in front. The path comes first, since it is right for a page
-        whatever the proxies in a row say of each other's schemes.
+        The list is empty without a proxy. The path comes first, because it is correct for a page
+        even if the proxies of a chain report wrong schemes.
         """
         prefix = self.prefix(scope)
         hosts = self._values(scope, b"x-forwarded-host")[:1]
@@ -65,7 +65,7 @@ class Proxies:
         return [prefix or "/", *whole] if prefix or whole else []
 
     def hosts(self, scope: Scope) -> list[bytes]:
-        """Give host and port as the client wrote them; none without a proxy."""
+        """Return host and port as the client sent them; empty without a proxy."""
         hosts = self._values(scope, b"x-forwarded-host")[:1]
         ports = self._values(scope, b"x-forwarded-port")[:1]
         with_port = [f"{host}:{port}" for host in hosts for port in ports]
@@ -78,7 +78,7 @@ class Proxies:
         return [part.strip() for part in b",".join(found).decode("latin-1").split(",")]
 
     def _trusts(self, client: Sequence[object] | None) -> bool:
-        """Tell whether a client is a trusted proxy; on a Unix socket it has no address."""
+        """Whether a client is a trusted proxy. On a Unix socket it has no address."""
         return client is None or self._all or self._is_listed(str(client[0]))
 
     def _look_up(self, host: str) -> bool:

@@ -72,7 +72,7 @@ def add_docs_pages(app: FastAPI, proxies: Proxies) -> None:
 
     Args:
         app: It serves the files of Swagger UI and Redoc already.
-        proxies: Tell under which path clients find these.
+        proxies: Return the prefix under which clients find these.
     """
 
     def page(request: Request, title: str, name: str) -> HTMLResponse:

@@ -31,7 +31,7 @@ class InferRoutes:
     """Answers the inference routes.
 
     Args:
-        repository: Where the servables are.
+        repository: The servables.
         inferrer: What answers for them.
         latency: Records every request.
     """
@@ -48,13 +48,13 @@ class InferRoutes:
         return path.startswith("/v2/") and _PATH.fullmatch(path) is not None
 
     def answer_now(self, exchange: Exchange) -> Response | None:
-        """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
+        """Answer now; ``None`` if the request has to wait, see :meth:`answer`."""
         servable = None
         try:
             try:
                 servable = self._find(exchange.path, self._repository.current())
             except RookeryError:
-                return None  # it may be about to appear
+                return None  # the model may appear soon
             json_bytes = _json_bytes(exchange.headers)
             answer = self._inferrer.infer_now(servable, exchange.body, json_bytes, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a document
@@ -64,7 +64,7 @@ class InferRoutes:
         return compressed_now(self._succeed(exchange, servable, answer), exchange.headers)
 
     async def answer(self, exchange: Exchange) -> Response:
-        """Answer, whatever it takes."""
+        """Answer, and wait if necessary."""
         servable = None
         try:
             servable = await self._repository.find(partial(self._find, exchange.path))
@@ -81,7 +81,7 @@ class InferRoutes:
     def refuse(
         self, exchange: Exchange, error: Exception, servable: Servable | None = None
     ) -> Response:
-        """Answer with ``{"error": "..."}``."""
+        """Return ``{"error": "..."}``."""
         response = encode(error)
         exchange.timing.finish()
         self._latency.observe(self.name, servable, response.status, exchange.timing)
@@ -106,7 +106,7 @@ def _json_bytes(headers: Headers) -> int | None:
         if name == _JSON_BYTES:
             if not (value.isdigit() and len(value) < 19):
                 raise RequestError(
-                    "the header Inference-Header-Content-Length is not a whole number"
+                    "the header Inference-Header-Content-Length is not a non-negative integer"
                 )
             return int(value)
     return None

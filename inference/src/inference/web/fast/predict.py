@@ -1,7 +1,7 @@
 """The predict routes: the fast path in front of FastAPI.
 
-FastAPI's request machinery costs more than most models do, so these routes pass it by: find the
-servable, predict, respond. :mod:`inference.web.openapi.document` describes them in the document.
+FastAPI's request handling takes longer than most models, so these routes bypass it: find the
+servable, predict, respond. :mod:`inference.web.openapi.document` documents them.
 
 - ``POST /predict/``
 - ``POST /models/{name}/predict``
@@ -35,7 +35,7 @@ class PredictRoutes:
     """Answers the predict routes.
 
     Args:
-        repository: Where the servables are.
+        repository: The servables.
         predictors: What answers for them.
         latency: Records every request.
     """
@@ -54,12 +54,12 @@ class PredictRoutes:
         return _parse(path) is not None
 
     def answer_now(self, exchange: Exchange) -> Response | None:
-        """Answer at once; ``None`` when the request has to wait, see :meth:`answer`."""
+        """Answer now; ``None`` if the request has to wait, see :meth:`answer`."""
         servable = None
         try:
             servable = self._find(exchange.path, self._repository.current())
         except RookeryError:
-            return None  # it may be about to appear
+            return None  # the model may appear soon
         try:
             predictor = self._predictors.of(servable)
             body = predictor.predict_now(servable, exchange.body, exchange.timing)
@@ -70,7 +70,7 @@ class PredictRoutes:
         return compressed_now(self._succeed(exchange, servable, body), exchange.headers)
 
     async def answer(self, exchange: Exchange) -> Response:
-        """Answer, whatever it takes."""
+        """Answer, and wait if necessary."""
         servable = None
         try:
             servable = await self._repository.find(partial(self._find, exchange.path))
@@ -83,7 +83,7 @@ class PredictRoutes:
     def refuse(
         self, exchange: Exchange, error: Exception, servable: Servable | None = None
     ) -> Response:
-        """Answer with a problem document."""
+        """Return a problem document."""
         response = encode(error)
         exchange.timing.finish()
         self._latency.observe(self.name, servable, response.status, exchange.timing)

@@ -1,6 +1,6 @@
 """Compressed bodies, both ways: gzip, deflate and zstd.
 
-A decompressed body counts against the body limit, and no more than that is ever inflated.
+A decompressed body counts against the body limit, and inflating stops at the limit.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ MAX_RATIO = 100
 
 
 def content_coding(headers: Headers) -> Coding | None:
-    """Tell how a request's body is compressed.
+    """Return the coding of a request's body; ``None`` if it is not compressed.
 
     Raises:
-        EncodingError: Otherwise than by gzip, deflate or zstd.
+        EncodingError: The coding is not gzip, deflate or zstd.
     """
     codings = [v.decode("latin-1").strip().lower() for n, v in headers if n == b"content-encoding"]
     coding = ", ".join(codings)
@@ -95,7 +95,7 @@ def decompress(
 
 
 def _inflate(body: bytes, coding: Coding) -> Iterator[bytes]:
-    """Inflate so that neither a piece nor what is left of the body is copied at length.
+    """Inflate in pieces, without copying the remaining body.
 
     Raises:
         RequestError: The end is missing, or something is behind it.
@@ -174,7 +174,7 @@ def _open(body: bytes, coding: Coding) -> _Zlib | _Zstd:
 
 
 def compressed(response: Response, headers: Headers) -> Response:
-    """Compress an answer as its request accepts it, where that gains anything."""
+    """Compress a response as its request accepts, if that makes it smaller."""
     if len(response.body) < _WORTHWHILE_BYTES:
         return response
     response.further.append((b"vary", b"accept-encoding"))
@@ -186,19 +186,19 @@ def compressed(response: Response, headers: Headers) -> Response:
 
 
 def compressed_now(response: Response, headers: Headers) -> Response:
-    """Do the same on the event loop, where it takes little time."""
+    """Compress on the event loop, if the response is small."""
     return compressed(response, headers) if len(response.body) <= _AT_ONCE_BYTES else response
 
 
 async def compressed_aside(response: Response, headers: Headers) -> Response:
-    """Do the same, in a thread where it takes long."""
+    """Compress, in a thread if the response is large."""
     if len(response.body) <= _INLINE_BYTES:
         return compressed(response, headers)
     return await off_loop(len(response.body), compressed, response, headers)
 
 
 def _accepted_coding(headers: Headers) -> Coding | None:
-    """Choose how a response may be compressed; ``None`` when the caller asks for nothing.
+    """Return the coding for a response; ``None`` if the caller accepts none.
 
     Source: RFC 9110, section 12.5.3
     """

@@ -1,4 +1,4 @@
-"""One request and its response on a hot route, whichever way they travel: ASGI or the protocol."""
+"""A request to a fast route and its response, over ASGI or directly from the connection."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _HEAD = (
 
 
 class Response(NamedTuple):
-    """A whole response.
+    """A complete response.
 
     Attributes:
         status: The status.
-        media_type: What the body is.
+        media_type: The type of the body.
         body: The body.
         request_id: The id of the request.
-        timing: Where its time went.
-        further: Headers beside those that follow from the rest; in lower case.
+        timing: The time of each phase.
+        further: Further headers, names in lower case.
     """
 
     status: int
@@ -40,7 +40,7 @@ class Response(NamedTuple):
 
     @property
     def headers(self) -> Headers:
-        """All headers, as ASGI wants them."""
+        """All headers, as ASGI sends them."""
         return [
             (b"content-type", self.media_type),
             (b"content-length", b"%d" % len(self.body)),
@@ -51,7 +51,7 @@ class Response(NamedTuple):
 
     @property
     def head(self) -> bytes:
-        """All headers, as HTTP/1.1 spells them."""
+        """All headers, encoded for HTTP/1.1."""
         head = _HEAD % (
             self.media_type,
             len(self.body),
@@ -97,7 +97,7 @@ class Exchange(RequestContext):
         REQUEST_ID.set(self.request_id)
 
     def complete(self, body: bytes) -> None:
-        """Add the body where it has come after the rest; the clock begins anew."""
+        """Add the body that arrived after the headers, and restart the clock."""
         self.body = body
         self.timing = Timing()
 
@@ -106,26 +106,26 @@ class Exchange(RequestContext):
         self.log_answered(response.status, self.timing.done - self.timing.started)
 
     def respond(self, status: int, media_type: bytes, body: bytes) -> Response:
-        """Make the response, with the request's id and timing."""
+        """Return the response, with the request's id and timing."""
         return Response(status, media_type, body, self.request_id, self.timing, [])
 
     def refuse(self, error: ErrorResponse) -> Response:
-        """Make the response to an error."""
+        """Return the response to an error."""
         status, media_type, body, headers = error
         return Response(status, media_type, body, self.request_id, self.timing, headers)
 
 
 class Routes(Protocol):
-    """A family of hot routes; all of them take POST."""
+    """A family of fast routes. All accept POST only."""
 
     def takes(self, path: str) -> bool:
-        """Tell whether a path is one of these routes."""
+        """Whether a path is one of these routes."""
 
     def answer_now(self, exchange: Exchange) -> Response | None:
-        """Answer at once; ``None`` when the request has to wait."""
+        """Answer now; ``None`` if the request has to wait."""
 
     async def answer(self, exchange: Exchange) -> Response:
-        """Answer, whatever it takes; raises nothing."""
+        """Answer, and wait if necessary. Raises nothing."""
 
     def refuse(self, exchange: Exchange, error: Exception) -> Response:
-        """Answer with an error in the family's own form."""
+        """Return an error in the form of the family."""

@@ -18,6 +18,8 @@ from inference.web.v2.schemas import ErrorView, ModelConfig, ModelMetadata, Stat
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from pydantic import BaseModel
+
     from inference.model.servable import Servable
     from inference.repository.repository import Repository
     from inference.repository.snapshot import Model
@@ -27,8 +29,14 @@ if TYPE_CHECKING:
 
     Numbers = dict[tuple[str, int], ModelStatistics]
 
-MODEL = "/models/{model_name}"
-VERSION = MODEL + "/versions/{model_version}"
+_MODEL = "/models/{model_name}"
+_VERSION = _MODEL + "/versions/{model_version}"
+_ROUTES = {
+    "": "Metadata",
+    "/config": "Configuration",
+    "/ready": "Readiness",
+    "/stats": "Statistics",
+}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorView, "description": "Invalid request; the caller must fix it"},
     404: {"model": ErrorView, "description": "The model or version does not exist"},
@@ -59,18 +67,55 @@ def _describe_one(model: Model, servable: Servable) -> dict[str, Any]:
     return describe.describe_metadata(model, servable, whole=False)
 
 
-def add_descriptions(
+def add_model_route(
     router: APIRouter,
-    repository: Repository,
-    find: Callable[[str, str | None], Awaitable[Servable]],
+    suffix: str,
+    endpoint: Callable[..., Any],
+    *,
+    response_model: type[BaseModel],
+    responses: dict[int | str, dict[str, Any]],
 ) -> None:
-    """Add the routes for metadata and configuration."""
-    documents: Documents[Encoded] = Documents()
+    """Add a GET route about a model, and the same about one of its versions.
 
-    async def document(
-        describe_it: Callable[[Model, Servable], dict[str, Any]], name: str, version: str | None
+    Args:
+        router: The router.
+        suffix: The end of the path, one of ``_ROUTES``.
+        endpoint: Takes ``model_name`` and ``model_version``, which is optional.
+        response_model: The schema of the response.
+        responses: The descriptions of errors.
+    """
+    for path, subject in ((_MODEL, "a model"), (_VERSION, "one version")):
+        router.get(
+            path + suffix,
+            summary=f"{_ROUTES[suffix]} of {subject}",
+            response_model=response_model,
+            responses=responses,
+        )(endpoint)
+
+
+class _Descriptions:
+    """Cached documents about single models.
+
+    Args:
+        repository: The models.
+        find: Returns the servable of a model or version.
+    """
+
+    def __init__(
+        self, repository: Repository, find: Callable[[str, str | None], Awaitable[Servable]]
+    ) -> None:
+        self._repository = repository
+        self._find = find
+        self._documents: Documents[Encoded] = Documents()
+
+    async def get(
+        self,
+        describe_it: Callable[[Model, Servable], dict[str, Any]],
+        name: str,
+        version: str | None,
     ) -> DocumentResponse:
-        number = (await find(name, version)).version
+        """Return the description of a model, or of one version."""
+        number = (await self._find(name, version)).version
 
         def make(subject: Subject) -> Encoded:
             model: Model = subject.thing
@@ -80,47 +125,42 @@ def add_descriptions(
             return encoded(msgspec.json.encode(describe_it(model, known)))
 
         def current() -> Subject:
-            return Subject(repository.current().model(name))
+            return Subject(self._repository.current().model(name))
 
         key = (describe_it, name, None if version is None else number)
-        return DocumentResponse(await documents.of(key, current, make).get())
+        return DocumentResponse(await self._documents.of(key, current, make).get())
 
-    @router.get(
-        VERSION,
-        summary="Metadata of one version",
-        response_model=ModelMetadata,
-        responses=pick(404, 503),
-    )
-    @router.get(
-        MODEL,
-        summary="Metadata of a model",
-        response_model=ModelMetadata,
-        responses=pick(404, 503),
-    )
+
+def add_descriptions(
+    router: APIRouter,
+    repository: Repository,
+    find: Callable[[str, str | None], Awaitable[Servable]],
+) -> None:
+    """Add the routes for metadata and configuration."""
+    descriptions = _Descriptions(repository, find)
+
     async def get_model_metadata(
         model_name: str, model_version: str | None = None
     ) -> DocumentResponse:
         """Return inputs, outputs and contract."""
         describe_it = _describe_whole if model_version is None else _describe_one
-        return await document(describe_it, model_name, model_version)
+        return await descriptions.get(describe_it, model_name, model_version)
 
-    @router.get(
-        VERSION + "/config",
-        summary="Configuration of one version",
-        response_model=ModelConfig,
-        responses=pick(404, 503),
-    )
-    @router.get(
-        MODEL + "/config",
-        summary="Configuration of a model",
-        response_model=ModelConfig,
-        responses=pick(404, 503),
-    )
     async def get_model_config(
         model_name: str, model_version: str | None = None
     ) -> DocumentResponse:
         """Return the configuration in Triton's format."""
-        return await document(describe.describe_config, model_name, model_version)
+        return await descriptions.get(describe.describe_config, model_name, model_version)
+
+    errors = pick(404, 503)
+    add_model_route(router, "", get_model_metadata, response_model=ModelMetadata, responses=errors)
+    add_model_route(
+        router,
+        "/config",
+        get_model_config,
+        response_model=ModelConfig,
+        responses=errors,
+    )
 
 
 def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder) -> None:
@@ -146,18 +186,6 @@ def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder
         """Return request counts and the time spent in each phase."""
         return DocumentResponse(encoded(await everything.get()))
 
-    @router.get(
-        VERSION + "/stats",
-        summary="Statistics of one version",
-        response_model=StatisticsView,
-        responses=pick(404, 503),
-    )
-    @router.get(
-        MODEL + "/stats",
-        summary="Statistics of a model",
-        response_model=StatisticsView,
-        responses=pick(404, 503),
-    )
     async def get_model_statistics(model_name: str, model_version: str | None = None) -> Response:
         """Return request counts and the time spent in each phase."""
         version = None if model_version is None else read_version(model_version)
@@ -166,3 +194,11 @@ def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder
         return Response(
             msgspec.json.encode({"model_stats": described}), media_type="application/json"
         )
+
+    add_model_route(
+        router,
+        "/stats",
+        get_model_statistics,
+        response_model=StatisticsView,
+        responses=pick(404, 503),
+    )

@@ -17,9 +17,8 @@ from inference.web.documents import DocumentResponse, encoded
 from inference.web.errors.oip import encode as encode_error
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.v2.documents import (
-    MODEL,
-    VERSION,
     add_descriptions,
+    add_model_route,
     add_statistics,
     encode_names,
     pick,
@@ -135,18 +134,6 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
         503: {"model": ModelNotReady, "description": "The model exists and is not ready"}
     }
 
-    @router.get(
-        VERSION + "/ready",
-        summary="Readiness of one version",
-        response_model=ModelReady,
-        responses=pick(404) | not_ready,
-    )
-    @router.get(
-        MODEL + "/ready",
-        summary="Readiness of a model",
-        response_model=ModelReady,
-        responses=pick(404) | not_ready,
-    )
     async def check_model_readiness(
         model_name: str, model_version: str | None = None
     ) -> ModelReady | Response:
@@ -156,6 +143,14 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
         except (NotReadyError, ConflictError) as error:
             return encode_error(error, name=model_name, ready=False).to_starlette()
         return ModelReady(name=model_name, ready=True)
+
+    add_model_route(
+        router,
+        "/ready",
+        check_model_readiness,
+        response_model=ModelReady,
+        responses=pick(404) | not_ready,
+    )
 
 
 def _add_repository(
