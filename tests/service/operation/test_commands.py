@@ -144,7 +144,7 @@ def test_predict_takes_records_from_everywhere(
         (["models", "--url", "http://127.0.0.1:1"], 1, "start it with 'inference serve'"),
     ],
 )
-def test_what_fails_says_why(
+def test_a_command_that_fails_says_why(
     service: Service, keys: dict[str, str], arguments: list[str], status: int, said: str
 ) -> None:
     url = str(service.client.base_url)
@@ -207,7 +207,7 @@ def test_a_key_that_can_be_none_is_not_shown(service: Service) -> None:
     assert "secret" not in done.stderr
 
 
-def test_every_wrong_row_is_listed(service: Service, keys: dict[str, str]) -> None:
+def test_the_predict_command_lists_every_wrong_row(service: Service, keys: dict[str, str]) -> None:
     bad = json.dumps([GOOD | {"body_mass_g": "x"}] * 30)
     url = str(service.client.base_url)
     done = run("predict", "m", "--data", bad, url=url, api_key=keys["ops"])

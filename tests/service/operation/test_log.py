@@ -28,7 +28,7 @@ def _events(service: Service) -> list[dict[str, Any]]:
     return [json.loads(line) for line in service.log.splitlines()]
 
 
-def test_each_event_is_one_object(make_service: Callable[..., Service]) -> None:
+def test_each_event_is_logged_as_one_object(make_service: Callable[..., Service]) -> None:
     service = make_service(log_format="json", log_requests=True).start()
     service.put("m/1/model.onnx", penguins())
     service.wait_for("m", state="ready")

@@ -128,7 +128,7 @@ def test_histograms_are_cumulative_and_phases_fit_into_the_whole(service: Servic
     assert sum(phases) == pytest.approx(whole)
 
 
-def test_what_runs_is_told(service: Service) -> None:
+def test_the_metrics_show_what_runs(service: Service) -> None:
     (labels,) = [dict(key) for name, key in read(service) if name == "inference_build_info"]
     assert labels == {
         "version": version("inference"),
@@ -196,7 +196,7 @@ def test_values_out_of_range_are_counted_by_feature(service: Service) -> None:
     }  # fmt: skip
 
 
-def test_nothing_tells_which_process_answered(service: Service) -> None:
+def test_no_metric_shows_which_process_answered(service: Service) -> None:
     assert not any("pid" in name for name, _ in read(service))
 
 

@@ -151,7 +151,7 @@ def test_a_selected_model_that_is_removed_is_409_until_it_is_back(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ends_quickly_while_an_examination_hangs(
+def test_a_service_ends_quickly_while_an_examination_hangs(
     make_service: Callable[..., Service], number: int
 ) -> None:
     service = make_service(admission_timeout_seconds=300).start()

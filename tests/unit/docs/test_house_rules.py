@@ -25,8 +25,6 @@ EXCEPTIONS: frozenset[str] = frozenset(
         "notebooks/src/exporter/publish.py:publish",
         "tests/acceptance/publish/test_zoo.py",
         "tests/unit/exporter/conversion/test_composition.py",
-        "tests/unit/inference/web/fast/test_head_cache.py",
-        "tests/unit/inference/web/http1/test_framing.py",
     }
 )
 
