@@ -33,7 +33,7 @@ _KEY, _VALUE = 1 << 3 | 2, 2 << 3 | 2  # StringStringEntryProto's fields
 
 
 class FileSignature(NamedTuple):
-    """What the end of a sealed file says.
+    """The end of a signed file.
 
     Attributes:
         key_id: Of the public key.
@@ -57,19 +57,19 @@ def signed_message(content: bytes | memoryview, name: str) -> bytes:
     """Return what is to be signed.
 
     Args:
-        content: The artifact without a seal.
+        content: The artifact without a signature.
         name: The model's name.
     """
     return _CONTEXT + name.encode() + b"\0" + hashlib.sha256(content).digest()
 
 
 def append_signature(content: bytes, seal: FileSignature) -> bytes:
-    """FileSignature a content that has no seal."""
+    """Sign a content that has no signature."""
     return content + _encode(seal)
 
 
 def split_signature(data: _Data) -> tuple[_Data, FileSignature | None]:
-    """Take a file apart into its content and its seal, ``None`` where it does not end in one."""
+    """Take a file apart into its content and its signature; ``None`` without a signature."""
     end = bytes(data[-SIGNATURE_BYTES:])
     head, colon, rest = end[-_VALUE_BYTES:].partition(b":")
     identity, colon2, signature = rest.partition(b":")
@@ -95,7 +95,7 @@ def check_signature(data: bytes | memoryview, name: str, trusted: dict[str, byte
         trusted: Public keys by their ids.
 
     Returns:
-        The id of the key that sealed it.
+        The id of the key that signed it.
 
     Raises:
         SignatureError: It is not; says why.
