@@ -45,7 +45,7 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
         maximum: Largest value seen in training.
         histogram: Distribution in training, of numbers and integers.
         categories: The known values of a category.
-        open_categories: Whether the model also takes values outside ``categories``.
+        open_categories: Whether values outside ``categories`` are accepted.
         warn_unseen: Whether an answer to a value outside ``categories`` carries a warning; not so
             for texts, which are new each time.
         nullable: Whether ``null`` is accepted.
