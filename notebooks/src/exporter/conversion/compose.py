@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
-from exporter.conversion import encoders, linear  # noqa: F401 - each registers what it writes
+from exporter.conversion import boosters, encoders, linear  # noqa: F401 - each registers what it writes
 from exporter.conversion.distances import (  # noqa: F401 - likewise
     centroids,
     gaussian,
@@ -31,6 +31,7 @@ from exporter.conversion.numbers import (  # noqa: F401 - likewise
     scaling,
     splines,
 )
+from exporter.conversion.precision import parts
 from exporter.conversion.texts import text  # noqa: F401 - likewise
 from exporter.conversion.trees import (  # noqa: F401 - likewise
     adaboost,
@@ -67,6 +68,7 @@ def compose(
     Raises:
         ConversionError: A part of it cannot be written.
     """
+    _register_libraries(model)
     graph = Graph(inputs, real)
     answer = predict(graph, model, inputs)
     if graph.mixes_opsets:
@@ -92,9 +94,15 @@ def compose_choices(
         An ONNX model with one output for each choice, ``int64`` of shape ``[rows, neighbors]``,
         the large attributes that it lacks, and the estimators that choose, in that order.
     """
+    _register_libraries(model)
     graph = Graph(inputs, real, one_opset=True)
     predict(graph, model, inputs)
     outputs = [
         (f"chosen{place}", name, TensorProto.INT64) for place, (_, name) in enumerate(graph.noted)
     ]
     return graph.build(outputs), graph.payloads, [estimator for estimator, _ in graph.noted]
+
+
+def _register_libraries(model: Any) -> None:
+    for part in parts(model):
+        boosters.register(part)

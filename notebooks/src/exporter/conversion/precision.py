@@ -31,6 +31,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder
 from sklearn.tree import BaseDecisionTree
 
+from exporter.data.boosters import library_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -81,11 +83,18 @@ def needs_doubles(model: Any) -> bool:
     sends, and answer by themselves.
     """
     held = list(parts(model))
-    if any(isinstance(part, _STEPS) or _tells_apart(part) for part in held):
+    if any(_is_step(part) or _tells_apart(part) for part in held):
         return True
-    found = {type(part) for part in held}
-    trees = any(issubclass(kind, _TREES) for kind in found)
-    return trees and not all(issubclass(kind, (*_TREES, *_EXACT)) for kind in found)
+    others = [part for part in held if not _is_rounding_tree(part)]
+    return len(others) < len(held) and not all(isinstance(part, _EXACT) for part in others)
+
+
+def _is_step(part: Any) -> bool:
+    return isinstance(part, _STEPS) or library_of(part) == "lightgbm"
+
+
+def _is_rounding_tree(part: Any) -> bool:
+    return isinstance(part, _TREES) or library_of(part) in ("xgboost", "catboost")
 
 
 def _tells_apart(part: Any) -> bool:
@@ -106,6 +115,8 @@ def parts(value: Any) -> Iterator[Any]:
         if not isinstance(value, (BaseForest, GradientBoostingClassifier)):
             for held in vars(value).values():
                 yield from parts(held)
+    elif library_of(value) is not None:
+        yield value  # CatBoost's estimators are none of scikit-learn's
     elif isinstance(value, dict):
         for held in value.values():
             yield from parts(held)
@@ -113,5 +124,5 @@ def parts(value: Any) -> Iterator[Any]:
         isinstance(value, np.ndarray) and value.dtype.kind == "O"
     ):
         for held in np.ravel(value) if isinstance(value, np.ndarray) else value:
-            if isinstance(held, (BaseEstimator, dict, list, tuple, np.ndarray)):
+            if library_of(held) or isinstance(held, (BaseEstimator, dict, list, tuple, np.ndarray)):
                 yield from parts(held)

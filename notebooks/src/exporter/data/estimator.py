@@ -17,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from exporter.data.boosters import as_estimator, library_of
 from exporter.data.forests import find_forest
 from exporter.errors import DataError, ModelError
 
@@ -58,6 +59,7 @@ class FittedEstimator:
     """
 
     def __init__(self, model: Any) -> None:
+        model = as_estimator(model)
         self.model = model
         self.task: Literal["classification", "regression"] = _task(model)
         _require_fitted(model)
@@ -68,7 +70,7 @@ class FittedEstimator:
             self.classes = _classes(model)
             if not all(type(c) in (int, str) for c in self.classes):
                 self.encoded_classes = [int(c) for c in self.classes]
-        names = getattr(model, "feature_names_in_", None)
+        names = _feature_names(model)
         self.feature_names: list[str] | None = None if names is None else [str(n) for n in names]
         width = getattr(model, "n_features_in_", None)
         self.width: int | None = None if width is None else int(width)
@@ -93,6 +95,8 @@ class FittedEstimator:
             values = predicted.astype(np.float64)
             single = values.ndim > 1 and values.shape[1] == 1
             return Answers(values[:, 0] if single else values)
+        if predicted.ndim == 2 and predicted.shape[1] == 1:
+            predicted = predicted[:, 0]  # CatBoost's several classes
         if predicted.ndim != 1:
             raise ModelError(
                 "the classifier answers with several labels per row, which is not supported: "
@@ -214,7 +218,7 @@ def _task(model: Any) -> Literal["classification", "regression"]:
     try:
         if is_classifier(model):
             return "classification"
-        if is_regressor(model):
+        if is_regressor(model) or is_ranker(model):
             return "regression"
     except (AttributeError, TypeError):  # no scikit-learn tags
         pass
@@ -222,6 +226,19 @@ def _task(model: Any) -> Literal["classification", "regression"]:
         f"{type(model).__name__} is neither a classifier nor a regressor: pass an estimator that "
         "predicts a label or a value, or a Pipeline that ends in one"
     )
+
+
+def is_ranker(model: Any) -> bool:
+    """Whether a model of a boosting library orders rows; scikit-learn has no such kind."""
+    return library_of(model) is not None and type(model).__name__.endswith("Ranker")
+
+
+def _feature_names(model: Any) -> Any:
+    """Return the columns that a model was fitted on, ``None`` if it does not have their names."""
+    if library_of(model) == "catboost":
+        names = model.feature_names_
+        return None if names == [str(place) for place in range(len(names))] else names
+    return getattr(model, "feature_names_in_", None)
 
 
 def _require_fitted(model: Any) -> None:

@@ -237,14 +237,16 @@ def stack(tables: Sequence[Table]) -> Table:
 
 
 def _to_series(column: Column, value: Scalar, like: pd.Series[Any]) -> pd.Series[Any]:
+    if isinstance(like.dtype, pd.CategoricalDtype):
+        known = like.dtype.categories
+        if value is not None and value not in known:
+            known = known.append(pd.Index([value]))
+        filled = pd.Categorical([value] * len(like), categories=known, ordered=like.cat.ordered)
+        return pd.Series(filled, index=like.index)
     if column.kind != "text":
         return pd.Series(column.values, index=like.index)
-    if not isinstance(like.dtype, pd.CategoricalDtype):
-        missing = _missing_like(like) if value is None else value
-        return pd.Series([missing] * len(like), index=like.index, dtype=like.dtype)
-    return pd.Series(
-        [np.nan if value is None else value] * len(like), index=like.index, dtype=object
-    )
+    missing = _missing_like(like) if value is None else value
+    return pd.Series([missing] * len(like), index=like.index, dtype=like.dtype)
 
 
 def _missing_like(series: pd.Series[Any]) -> Any:

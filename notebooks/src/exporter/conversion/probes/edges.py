@@ -10,9 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.tree._tree import Tree
 
+from exporter.conversion.boosters import read_trees
 from exporter.conversion.probes.rows import replace_columns
+from exporter.data.boosters import library_of
 from exporter.data.estimator import Answers
 from exporter.data.table import stack
+from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +32,14 @@ def thresholds(model: Any, width: int) -> list[Array]:
     """Collect where trees that may see the model's own columns split each of them."""
     features, values = [], []
     for tree in _trees(model, set()):
-        if isinstance(tree, Tree):
+        if library_of(tree) is not None:
+            try:
+                trees = read_trees(tree)
+            except ConversionError:  # it cannot be written either, which is said elsewhere
+                continue
+            features.append(trees.features[~trees.leaves])
+            values.append(trees.thresholds[~trees.leaves])
+        elif isinstance(tree, Tree):
             split = tree.children_left >= 0
             features.append(tree.feature[split])
             values.append(tree.threshold[split])
@@ -114,7 +124,7 @@ def _merge(where: Array, yes: Answers, no: Answers) -> Answers:
 
 
 def _trees(value: Any, seen: set[int]) -> Iterator[Any]:
-    if isinstance(value, (Tree, TreePredictor)):
+    if isinstance(value, (Tree, TreePredictor)) or library_of(value) is not None:
         yield value
     elif isinstance(value, BaseEstimator):
         if id(value) not in seen:
@@ -128,5 +138,7 @@ def _trees(value: Any, seen: set[int]) -> Iterator[Any]:
         isinstance(value, np.ndarray) and value.dtype.kind == "O"
     ):
         for held in np.ravel(value) if isinstance(value, np.ndarray) else value:
-            if isinstance(held, (Tree, TreePredictor, BaseEstimator, dict, list, tuple)):
+            if library_of(held) or isinstance(
+                held, (Tree, TreePredictor, BaseEstimator, dict, list, tuple)
+            ):
                 yield from _trees(held, seen)

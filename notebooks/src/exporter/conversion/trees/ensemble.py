@@ -18,7 +18,7 @@ _SUM, _LESS_OR_EQUAL = 1, 0  # of TreeEnsemble's aggregate_function and nodes_mo
 _MODES = np.array([b"BRANCH_LEQ", b"LEAF"], dtype=object)
 
 
-class _Weights(NamedTuple):
+class Weights(NamedTuple):
     """What each leaf adds to one of the outputs.
 
     Attributes:
@@ -46,7 +46,7 @@ def find_leaves(graph: Graph, source: str, trees: Trees) -> str:
     found, first = [], 0
     for part in split_trees(trees):
         owners, count = part.tree_numbers[part.leaves], int(part.leaf_counts.sum())
-        weights = _Weights(owners, np.arange(count), len(part.sizes))
+        weights = Weights(owners, np.arange(count), len(part.sizes))
         numbers = graph.cast(_ensemble(graph, source, part, weights), np.int32)
         offset = graph.exact(first, np.int32)
         found.append(graph.op("Add", numbers, offset) if first else numbers)
@@ -67,7 +67,7 @@ def add_votes(graph: Graph, source: str, trees: Trees, classes: Array, count: in
     Returns:
         Name of a tensor ``[rows, classes]``, of the type of the trees' thresholds.
     """
-    return _add_up(graph, source, trees, _Weights(classes, np.ones(len(classes)), count))
+    return _add_up(graph, source, trees, Weights(classes, np.ones(len(classes)), count))
 
 
 def add_values(graph: Graph, source: str, trees: Trees, values: Array, width: int = 1) -> str:
@@ -85,7 +85,22 @@ def add_values(graph: Graph, source: str, trees: Trees, values: Array, width: in
     """
     targets = trees.tree_numbers[trees.leaves] % width
     doubles = trees.with_thresholds(np.float64)
-    return _add_up(graph, graph.cast(source, np.float64), doubles, _Weights(targets, values, width))
+    return _add_up(graph, graph.cast(source, np.float64), doubles, Weights(targets, values, width))
+
+
+def add_groups(graph: Graph, source: str, trees: Trees, held: Weights) -> str:
+    """Add what the leaves hold, in the type of the trees' thresholds.
+
+    Args:
+        graph: Where to write.
+        source: The input, of the type of the trees' thresholds.
+        trees: The trees.
+        held: What each leaf adds, and to which output.
+
+    Returns:
+        Name of a tensor ``[rows, outputs]``, of the type of the thresholds.
+    """
+    return _add_up(graph, source, trees, held)
 
 
 def add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
@@ -144,17 +159,17 @@ def add_parts(graph: Graph, parts: str) -> str:
     return graph.op("Gather", sums, -1, axis=1)
 
 
-def _add_up(graph: Graph, source: str, trees: Trees, weights: _Weights) -> str:
+def _add_up(graph: Graph, source: str, trees: Trees, weights: Weights) -> str:
     total, first = "", 0
     for part in split_trees(trees):
         chosen = slice(first, first := first + int(part.leaf_counts.sum()))
-        own = _Weights(weights.targets[chosen], weights.values[chosen], weights.outputs)
+        own = Weights(weights.targets[chosen], weights.values[chosen], weights.outputs)
         sums = _ensemble(graph, source, part, own)
         total = graph.op("Add", total, sums) if total else sums
     return total
 
 
-def _ensemble(graph: Graph, source: str, trees: Trees, weights: _Weights) -> str:
+def _ensemble(graph: Graph, source: str, trees: Trees, weights: Weights) -> str:
     """Write one node; its type is that of the thresholds."""
     inner = np.flatnonzero(~trees.leaves)
     # The place of each node among the leaves, or among the others.

@@ -29,7 +29,21 @@ def read_trees(graph: Graph, columns: Sequence[Column], low: Sequence[Any]) -> t
     Returns:
         Name of the input, and the trees; of the type of their thresholds.
     """
-    traced, trees = trace(graph, columns), from_sklearn(low)
+    return read_source(graph, columns, from_sklearn(low))
+
+
+def read_source(graph: Graph, columns: Sequence[Column], trees: Trees) -> tuple[str, Trees]:
+    """Find what trees compare that round their columns to float32.
+
+    Args:
+        graph: Where to write.
+        columns: The columns that they were fitted on.
+        trees: The trees, with float32 thresholds.
+
+    Returns:
+        Name of the input, and the trees; of the type of their thresholds.
+    """
+    traced = trace(graph, columns)
     if traced is None:
         return graph.cast(graph.matrix(columns), np.float32), trees
     split = ~trees.leaves
