@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _original(names: list[str] | None = None, width: int | None = None) -> FittedEstimator:
-    return cast("FittedEstimator", SimpleNamespace(feature_names=names, width=width))
+    return cast("FittedEstimator", SimpleNamespace(feature_names=names, width=width, model=None))
 
 
 def _read(data: Any, fitted: list[str] | None = None, width: int | None = None, **more: Any) -> Any:
