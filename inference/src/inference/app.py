@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from inference.logs import ONCE_DOUBLES
 from inference.repository.operator_state import StateFile
 from inference.repository.repository import Repository
 from inference.runtime.heartbeat import HEARTBEAT
-from inference.runtime.shared_memory import Place, SharedArray, SharedMemory
+from inference.runtime.shared_memory import Section, SharedArray, SharedMemory
 from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from inference.access.authorizer import Authorizer
     from inference.admission.admission import Examiner, Reader
     from inference.settings import Settings
 
@@ -68,9 +70,25 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
     return SharedMemory(common, COUNTER_ARRAYS | {"heartbeat": HEARTBEAT}, workers)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What HTTP and gRPC serve with, once for each process."""
+
+    settings: Settings
+    repository: Repository
+    state_file: StateFile
+    recorder: Recorder
+    authorizer: Authorizer | None
+    bodies: Bodies
+    dispatcher: Dispatcher
+    inferrer: Inferrer
+    readiness: Readiness
+    proxies: Proxies
+
+
 def create_app(
     settings: Settings,
-    place: Place | None = None,
+    section: Section | None = None,
     *,
     reader: Reader = read_aside,
     examiner: Examiner = examine_aside,
@@ -79,27 +97,68 @@ def create_app(
     """Make the service; it begins to watch the models folder when its lifespan starts.
 
     Args:
-        settings: What the operator can choose.
-        place: Where the workers' numbers are; by default a memory of its own.
+        settings: The settings.
+        section: Where the workers' numbers are; by default a memory of its own.
         reader: Reads artifacts.
-        examiner: Says whether an artifact may be served.
+        examiner: Decides whether an artifact may be served.
         retire: Called with the reason when this process has to be replaced.
 
     Raises:
-        SettingError: The file of keys is of no use.
+        SettingError: The file of keys is missing or invalid.
     """
-    place = place or Place(reserve_memory())
-    recorder = Recorder(place, _later)
-    changes = place.memory.array("changes")
+    section = section or Section(reserve_memory())
+    recorder = Recorder(section, _later)
+    changes = section.memory.array("changes")
     state_file = StateFile(settings.state_dir, recorder.events, changes)
     repository = Repository(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
-    authorizer = build_authorizer(settings, recorder, place)
-    bodies = Bodies(settings.bodies_bytes)
     dispatcher = Dispatcher(settings, recorder.waiting, retire)
-    latency = recorder.latency
-    inferrer = Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings)
+    parts = _Parts(
+        settings=settings,
+        repository=repository,
+        state_file=state_file,
+        recorder=recorder,
+        authorizer=build_authorizer(settings, recorder, section),
+        bodies=Bodies(settings.bodies_bytes),
+        dispatcher=dispatcher,
+        inferrer=Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings),
+        readiness=Readiness(repository),
+        proxies=Proxies(settings.trusted_proxies, settings.root_path),
+    )
+    return _build_routes(parts, _build_application(parts))
+
+
+def _build_routes(parts: _Parts, app: FastAPI) -> FastRoutes:
+    """Put the fast routes and the middleware in front of the application."""
+    settings, recorder = parts.settings, parts.recorder
+    predictors = Predictors(settings, parts.dispatcher)
+    predict = PredictRoutes(parts.repository, predictors, recorder.latency)
+    infer = InferRoutes(parts.repository, parts.inferrer, recorder.latency)
+    middleware = RequestMiddleware(
+        Methods(app, app, lambda path: predict.takes(path) or infer.takes(path)),
+        parts.authorizer,
+        max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
+        log_requests=settings.log_requests,
+    )
+    return FastRoutes(
+        TrailingSlash(middleware),
+        [predict, infer],
+        max_body_bytes=settings.max_body_bytes,
+        bodies=parts.bodies,
+        authorizer=parts.authorizer,
+        browsers=browser_policy(settings, parts.proxies),
+        log_requests=settings.log_requests,
+        readiness=parts.readiness,
+        event_counts=recorder.event_counts,
+        prefix=settings.root_path,
+        max_inflation=settings.max_inflation,
+    )
+
+
+def _build_application(parts: _Parts) -> FastAPI:
+    """Build the application with all routes except the fast ones."""
+    settings, repository, readiness = parts.settings, parts.repository, parts.readiness
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -107,27 +166,9 @@ def create_app(
             await stack.enter_async_context(repository.running())
             await repository.catch_up()
             if settings.grpc_port is not None:
-                # Imported late: without the extra there is no grpc.
-                from inference.grpc.call_guard import Calls  # noqa: PLC0415
-                from inference.grpc.message_reader import Reception  # noqa: PLC0415
-                from inference.grpc.server import serving  # noqa: PLC0415
-                from inference.grpc.service import InferenceService  # noqa: PLC0415
-
-                service = InferenceService(
-                    repository,
-                    state_file,
-                    inferrer=inferrer,
-                    recorder=recorder,
-                    max_control_bytes=settings.max_control_bytes,
-                    readiness=readiness,
-                )
-                reception = Reception(
-                    max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds
-                )
-                calls = Calls(authorizer, bodies, reception)
-                await stack.enter_async_context(serving(service, calls, repository, settings))
+                await stack.enter_async_context(_serving_grpc(parts))
             yield
-        dispatcher.close()
+        parts.dispatcher.close()
 
     app: FastAPI = FastAPIOffline(
         title="Rookery",
@@ -138,41 +179,45 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )
-    proxies = Proxies(settings.trusted_proxies, settings.root_path)
-    add_docs_pages(app, proxies)
-    OpenApiDocument(app, repository, keyed=authorizer is not None, proxies=proxies).install()
-    app.include_router(models_router(repository, state_file))
-    readiness = Readiness(repository)
+    add_docs_pages(app, parts.proxies)
+    is_keyed = parts.authorizer is not None
+    OpenApiDocument(app, repository, keyed=is_keyed, proxies=parts.proxies).install()
+    app.include_router(models_router(repository, parts.state_file))
     app.include_router(health_router(repository, readiness))
-    app.include_router(metrics_router(recorder, repository, aliases=settings.metric_aliases))
-    app.include_router(oip_router(repository, state_file, recorder, settings, readiness))
+    app.include_router(metrics_router(parts.recorder, repository, aliases=settings.metric_aliases))
+    app.include_router(
+        oip_router(repository, parts.state_file, parts.recorder, settings, readiness)
+    )
     by_path.install(app)
 
     @app.get("/", include_in_schema=False)
     async def root(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"{proxies.prefix(request.scope)}/docs")
+        return RedirectResponse(f"{parts.proxies.prefix(request.scope)}/docs")
 
-    predict = PredictRoutes(repository, Predictors(settings, dispatcher), latency)
-    infer = InferRoutes(repository, inferrer, latency)
-    middleware = RequestMiddleware(
-        Methods(app, app, lambda path: predict.takes(path) or infer.takes(path)),
-        authorizer,
-        max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
-        log_requests=settings.log_requests,
+    return app
+
+
+def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:
+    # Imported late: without the extra there is no grpc.
+    from inference.grpc.call_guard import Calls  # noqa: PLC0415
+    from inference.grpc.message_reader import Reception  # noqa: PLC0415
+    from inference.grpc.server import serving  # noqa: PLC0415
+    from inference.grpc.service import InferenceService  # noqa: PLC0415
+
+    settings = parts.settings
+    service = InferenceService(
+        parts.repository,
+        parts.state_file,
+        inferrer=parts.inferrer,
+        recorder=parts.recorder,
+        max_control_bytes=settings.max_control_bytes,
+        readiness=parts.readiness,
     )
-    return FastRoutes(
-        TrailingSlash(middleware),
-        [predict, infer],
-        max_body_bytes=settings.max_body_bytes,
-        bodies=bodies,
-        authorizer=authorizer,
-        browsers=browser_policy(settings, proxies),
-        log_requests=settings.log_requests,
-        readiness=readiness,
-        event_counts=recorder.event_counts,
-        prefix=settings.root_path,
-        max_inflation=settings.max_inflation,
+    reception = Reception(
+        max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds
     )
+    calls = Calls(parts.authorizer, parts.bodies, reception)
+    return serving(service, calls, parts.repository, settings)
 
 
 def _later(seconds: float, call: Callable[[], Any]) -> None:

@@ -90,6 +90,6 @@ def test_so_many_connections_are_remembered() -> None:
     async def run() -> None:
         for number in range(reception._REMEMBERED + 10):
             await _receive(inlet, LARGE, peer=f"ipv4:127.0.0.1:{number}")
-        assert len(inlet._turns._sizes) == reception._REMEMBERED
+        assert len(inlet._throttle._sizes) == reception._REMEMBERED
 
     asyncio.run(run())

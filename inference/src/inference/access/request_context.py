@@ -107,6 +107,13 @@ class RequestContext:
         _access_log.info("%s %s: %d in %g ms", method, path, status, ms, extra=extra)
 
 
+def identify(headers: Headers) -> bytes:
+    """Return the id of a request that has no context, for the log lines of the same task, too."""
+    identity = request_id(headers)
+    REQUEST_ID.set(identity)
+    return identity
+
+
 def request_id(headers: Headers) -> bytes:
     """Return the caller's ``X-Request-ID``, or a unique id."""
     for name, value in headers:

@@ -10,12 +10,12 @@ from inference.access.rate_limit import RateLimiter
 from inference.errors import SettingError
 
 if TYPE_CHECKING:
-    from inference.runtime.shared_memory import Place
+    from inference.runtime.shared_memory import Section
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
 
 
-def build_authorizer(settings: Settings, recorder: Recorder, place: Place) -> Authorizer | None:
+def build_authorizer(settings: Settings, recorder: Recorder, section: Section) -> Authorizer | None:
     """Build the authorizer; ``None`` if no file of keys is set.
 
     Raises:
@@ -25,7 +25,7 @@ def build_authorizer(settings: Settings, recorder: Recorder, place: Place) -> Au
         return None
     limiter = None
     if settings.rate_limit:
-        arrays = (place.memory.array("rate-tags"), place.memory.array("rate-times"))
+        arrays = (section.memory.array("rate-tags"), section.memory.array("rate-times"))
         limiter = RateLimiter(settings.rate_limit, settings.rate_burst, arrays)
     return Authorizer(KeyStore(settings.api_keys_file), limiter, recorder.callers)
 

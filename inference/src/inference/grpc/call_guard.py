@@ -114,7 +114,7 @@ class Calls:
                     if self._authorizer is not None:
                         request.admit(self._authorizer, required)
 
-                with self._reception.place():
+                with self._reception.hold_permit():
                     while (data := await self._next(context)) is not grpc.aio.EOF:
                         with self._bodies.hold() as hold:
                             yield await call(data, partial(admit, hold, data))
@@ -133,7 +133,7 @@ class Calls:
         async def answer(_: Any, context: Context) -> None:
             async with self._answering(context):
                 data = await self._reception.receive(context)
-                with self._reception.open_place(), self._idling():
+                with self._reception.hold_keyless_permit(), self._idling():
                     await call(data, context)
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
@@ -145,7 +145,7 @@ class Calls:
 
         async def answer(messages: Any, context: Context) -> AsyncIterator[Any]:
             async with self._answering(context):
-                with self._reception.open_place(), self._idling():
+                with self._reception.hold_keyless_permit(), self._idling():
                     async for message in call(messages, context):
                         yield message
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
-# A message that has come whole by then needs no place: it was sent along with the call.
+# A message that is complete by then needs no permit: it was sent along with the call.
 _AT_ONCE_SECONDS = 0.1
 _OPEN_STREAMS = 16
 _LARGE_BYTES = 512 * 1024
@@ -31,10 +31,10 @@ _REMEMBERED = 1024
 
 
 class Reception:
-    """Places for what may hold a message that is not whole: streams, and messages that are slow.
+    """Permits for streams and slow messages, which may hold incomplete messages.
 
     Args:
-        max_streams: How many places there are.
+        max_streams: The number of permits.
         message_seconds: How long the only message of a call may take to come.
     """
 
@@ -42,23 +42,23 @@ class Reception:
         self._free = max_streams
         self._free_open = _OPEN_STREAMS
         self._message_seconds = message_seconds
-        self._turns = _Turns()
+        self._throttle = _LargeMessageThrottle()
 
     async def receive(self, context: Context) -> bytes:
         """Receive a call's only message.
 
         Raises:
             RequestError: There is none.
-            OverloadedError: It does not come at once, and there is no place to wait for it.
+            OverloadedError: It does not come at once, and no permit is left to wait for it.
             TooSlowError: It has not come in time.
         """
-        await self._turns.wait(context)
+        await self._throttle.wait(context)
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("calls are answered in tasks")
         slow = _Slow(task)
-        timer = loop.call_later(_AT_ONCE_SECONDS, self._give_place, slow)
+        timer = loop.call_later(_AT_ONCE_SECONDS, self._take_permit, slow)
         try:
             message = await context.read()
         except asyncio.CancelledError:
@@ -73,20 +73,20 @@ class Reception:
                 self._free += 1
         if message is grpc.aio.EOF:
             raise RequestError("the call has no message")
-        self._turns.note(context, message)
+        self._throttle.note(context, message)
         return bytes(message)
 
     async def receive_next(self, context: Context) -> Any:
         """Receive a stream's next message, or ``grpc.aio.EOF``."""
-        await self._turns.wait(context)
+        await self._throttle.wait(context)
         message = await context.read()
         if message is not grpc.aio.EOF:
-            self._turns.note(context, message)
+            self._throttle.note(context, message)
         return message
 
-    def _give_place(self, slow: _Slow) -> None:
+    def _take_permit(self, slow: _Slow) -> None:
         if not self._free:
-            slow.give_up(_no_place())
+            slow.give_up(_no_permit())
             return
         self._free -= 1
         late = TooSlowError(
@@ -97,10 +97,10 @@ class Reception:
         slow.timer = loop.call_later(self._message_seconds, slow.give_up, late)
 
     @contextlib.contextmanager
-    def open_place(self) -> Iterator[None]:
-        """Bound what those without a key may keep open, so that they cannot shut out the others."""
+    def hold_keyless_permit(self) -> Iterator[None]:
+        """Hold one of the permits for streams without a key, which have a limit of their own."""
         if not self._free_open:
-            raise _no_place()
+            raise _no_permit()
         self._free_open -= 1
         try:
             yield
@@ -108,10 +108,10 @@ class Reception:
             self._free_open += 1
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place for as long as a stream is open."""
+    def hold_permit(self) -> Iterator[None]:
+        """Hold a permit while a stream is open."""
         if not self._free:
-            raise _no_place()
+            raise _no_permit()
         self._free -= 1
         try:
             yield
@@ -119,8 +119,8 @@ class Reception:
             self._free += 1
 
 
-class _Turns:
-    """When connections that send large messages may send the next one."""
+class _LargeMessageThrottle:
+    """Delays the next message of connections that send large ones."""
 
     def __init__(self) -> None:
         self._sizes: OrderedDict[str, int] = OrderedDict()  # of the last message, if it was large
@@ -160,7 +160,7 @@ class _Slow:
         self.task.cancel()
 
 
-def _no_place() -> OverloadedError:
+def _no_permit() -> OverloadedError:
     return OverloadedError(
         "too many streams and slow messages at a time (INFERENCE_GRPC_MAX_STREAMS): try again"
     )

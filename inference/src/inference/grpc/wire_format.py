@@ -71,7 +71,7 @@ def split_message(data: bytes) -> Split:
     raw: list[memoryview] = []
     contents: list[memoryview] = []
     size = 0
-    for number, kind, place, start, end in _fields(view):
+    for number, kind, begin, start, end in _fields(view):
         if kind == _BYTES and number == _RAW:
             raw.append(view[start:end])
         elif kind == _BYTES and number == _INPUTS:
@@ -81,8 +81,8 @@ def split_message(data: bytes) -> Split:
             kept += (_tag(_INPUTS, len(described)), described)
             size += len(described)
         else:
-            kept.append(view[place:end])
-            size += end - place
+            kept.append(view[begin:end])
+            size += end - begin
         if size > _HEADER_BYTES:
             raise _too_much()
     return Split(b"".join(kept), raw, contents)
@@ -112,17 +112,17 @@ def read_contents(
 
     if count > len(values):  # each takes a byte at least
         raise wrong_count()
-    whole, place = np.empty(count, dtype), 0
+    whole, filled = np.empty(count, dtype), 0
     pieces = _strings(values, count) if dtype == np.object_ else _numbers(values, number)
     for piece in pieces:
-        if place + len(piece) > count:
+        if filled + len(piece) > count:
             raise wrong_count()
         fitting = piece.astype(dtype, copy=False)
         if dtype.kind in "iu" and (fitting != piece).any():
             raise RequestError(f"its {field} do not fit the range of {dtype.name}")
-        whole[place : place + len(piece)] = fitting
-        place += len(piece)
-    if place < count:
+        whole[filled : filled + len(piece)] = fitting
+        filled += len(piece)
+    if filled < count:
         raise wrong_count()
     return whole.reshape(tuple(shape))
 
@@ -130,11 +130,11 @@ def read_contents(
 def _split_tensor(tensor: memoryview) -> tuple[bytes, memoryview]:
     described: list[memoryview] = []
     values: list[memoryview] = []
-    for number, kind, place, start, end in _fields(tensor):
+    for number, kind, begin, start, end in _fields(tensor):
         if kind == _BYTES and number == _CONTENTS:
             values.append(tensor[start:end])
         else:
-            described.append(tensor[place:end])
+            described.append(tensor[begin:end])
     if sum(map(len, described)) > _HEADER_BYTES:
         raise _too_much()
     # Of a message that is given in parts, protobuf puts the parts one behind the other.
@@ -160,9 +160,9 @@ def _numbers(values: memoryview, wanted: int) -> Iterator[Array]:
 
 def _varints(packed: memoryview, dtype: Any) -> Iterator[Array]:
     raw = np.frombuffer(packed, np.uint8)
-    place = 0
-    while place < len(raw):
-        piece = raw[place : place + PIECE_BYTES]
+    offset = 0
+    while offset < len(raw):
+        piece = raw[offset : offset + PIECE_BYTES]
         ends = np.flatnonzero(piece < 128)
         lengths = np.diff(ends, prepend=-1)
         if not len(ends) or lengths.max() > _LONGEST_VARINT:
@@ -173,7 +173,7 @@ def _varints(packed: memoryview, dtype: Any) -> Iterator[Array]:
             digits = piece[(ends - lengths + 1 + index)[longer]] & 127
             found[longer] |= digits.astype(np.uint64) << np.uint64(7 * index)
         yield found != 0 if dtype is np.bool_ else found.astype(dtype)
-        place += int(ends[-1]) + 1
+        offset += int(ends[-1]) + 1
 
 
 def _strings(values: memoryview, count: int) -> Iterator[Array]:
@@ -193,22 +193,22 @@ def _strings(values: memoryview, count: int) -> Iterator[Array]:
 
 def _fields(view: memoryview, most: int = _MOST_FIELDS) -> Iterator[tuple[int, int, int, int, int]]:
     """Yield each field's number and kind, and the offsets of it, its value and its end."""
-    place, count, size = 0, 0, len(view)
-    while place < size:
+    offset, count, size = 0, 0, len(view)
+    while offset < size:
         count += 1
         if count > max(most, _MOST_FIELDS):
             raise TooLargeError(
                 f"a message has more than {max(most, _MOST_FIELDS):,} fields: pack its values, or "
                 "send them as raw_input_contents"
             )
-        begin = place
-        tag, place = _varint(view, place)
+        begin = offset
+        tag, offset = _varint(view, offset)
         kind = tag & 7
-        start = place
+        start = offset
         if kind == _VARINT:
-            _, end = _varint(view, place)
+            _, end = _varint(view, offset)
         elif kind == _BYTES:
-            length, start = _varint(view, place)
+            length, start = _varint(view, offset)
             end = start + length
         elif kind in {_FOUR, _EIGHT}:
             end = start + (4 if kind == _FOUR else 8)
@@ -217,15 +217,15 @@ def _fields(view: memoryview, most: int = _MOST_FIELDS) -> Iterator[tuple[int, i
         if end > size or not tag >> 3:
             raise _malformed()
         yield tag >> 3, kind, begin, start, end
-        place = end
+        offset = end
 
 
-def _varint(view: memoryview, place: int) -> tuple[int, int]:
+def _varint(view: memoryview, offset: int) -> tuple[int, int]:
     value = 0
-    for index, byte in enumerate(view[place : place + _LONGEST_VARINT]):
+    for index, byte in enumerate(view[offset : offset + _LONGEST_VARINT]):
         value |= (byte & 127) << 7 * index
         if byte < 128:
-            return value, place + index + 1
+            return value, offset + index + 1
     raise _malformed()
 
 

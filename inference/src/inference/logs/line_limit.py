@@ -84,10 +84,10 @@ class LineLimit(logging.Filter):
             for bucket in self._buckets.values():
                 bucket.omitted = 0
         for (name, path, number), count in omitted:
-            place = f"{path.rpartition('/')[2]}:{number}"
-            extra = fields("left-out", lines=count, place=place)
+            source = f"{path.rpartition('/')[2]}:{number}"
+            extra = fields("left-out", lines=count, place=source)
             logging.getLogger(name).warning(
-                "%d more lines from %s were omitted", count, place, extra=extra
+                "%d more lines from %s were omitted", count, source, extra=extra
             )
 
 

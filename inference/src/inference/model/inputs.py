@@ -28,11 +28,12 @@ class Columns:
     """
 
     def __init__(self, features: Sequence[Feature], signature: Signature) -> None:
-        places: dict[str, list[int]] = {spec.name: [] for spec in signature.inputs}
+        columns: dict[str, list[int]] = {spec.name: [] for spec in signature.inputs}
         for index, feature in enumerate(features):
-            places[feature.input].append(index)
+            columns[feature.input].append(index)
         self._inputs = [
-            (spec.name, spec.dtype, len(spec.shape), places[spec.name]) for spec in signature.inputs
+            (spec.name, spec.dtype, len(spec.shape), columns[spec.name])
+            for spec in signature.inputs
         ]
         only = self._inputs[0]
         self.is_matrix = len(self._inputs) == 1 and only[2] == 2 and only[1] != np.object_
@@ -52,8 +53,8 @@ class Columns:
             return {name: np.array(rows, dtype=dtype)}
         columns = list(zip(*rows, strict=True))
         feeds: dict[str, np.ndarray[Any, Any]] = {}
-        for name, dtype, rank, places in self._inputs:
-            chosen = [columns[place] for place in places]
+        for name, dtype, rank, indices in self._inputs:
+            chosen = [columns[index] for index in indices]
             if dtype == np.object_:
                 chosen = [tuple("" if v is None else str(v) for v in column) for column in chosen]
             array = np.array(chosen, dtype=dtype).T

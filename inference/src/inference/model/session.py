@@ -206,8 +206,8 @@ class Session:
 def _load(data: bytes | str, options: Any, memory_bytes: int | None) -> Any:
     """Load a graph, with an arena of its own where its memory is limited.
 
-    A session takes the arena that is registered when it is loaded, and keeps it; another one takes
-    its place for the next session.
+    A session takes the arena that is registered when it is loaded, and keeps it; another one
+    replaces it for the next session.
     """
     providers = ["CPUExecutionProvider"]
     if memory_bytes is None:

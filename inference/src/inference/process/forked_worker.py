@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import socket
 
     from inference.logs import Once
-    from inference.runtime.shared_memory import Place
+    from inference.runtime.shared_memory import Section
     from inference.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _GRACE_SECONDS = 5
 
 def become_worker(
     settings: Settings,
-    place: Place,
+    section: Section,
     *,
     sockets: list[socket.socket],
     lifeline: tuple[int, int],
@@ -38,7 +38,7 @@ def become_worker(
 
     Args:
         settings: The settings.
-        place: The worker's place in what the workers share.
+        section: The worker's section of the shared memory.
         sockets: The listening sockets of all workers.
         lifeline: A pipe; only the supervisor keeps its write end.
         once: Omits log lines that another worker has written.
@@ -51,14 +51,14 @@ def become_worker(
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.close(lifeline[1])
         for other in sockets:
-            if other is not sockets[place.worker]:
+            if other is not sockets[section.worker]:
                 other.close()
-        configure_log(settings, worker=str(place.worker) if len(sockets) > 1 else "", once=once)
+        configure_log(settings, worker=str(section.worker) if len(sockets) > 1 else "", once=once)
         forks = ForkServer(load_trial)  # before there are threads
         grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
         held_by = (lifeline[0], grace_seconds)
         threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
-        status = run_worker(settings, sockets[place.worker], forks, place=place)
+        status = run_worker(settings, sockets[section.worker], forks, section=section)
     except OSError as error:  # the machine has no process, descriptor or memory left
         logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message is complete
     except BaseException:  # noqa: BLE001 - printed; a forked process has no caller

@@ -22,7 +22,7 @@ from inference.logs import Once, fields
 from inference.process.forked_worker import become_worker
 from inference.process.worker_table import WorkerTable
 from inference.runtime.heartbeat import REPLACE_STATUS
-from inference.runtime.shared_memory import Place
+from inference.runtime.shared_memory import Section
 
 if TYPE_CHECKING:
     import socket
@@ -105,7 +105,7 @@ class Supervisor:
         if pid == 0:
             become_worker(
                 self._settings,
-                Place(self._memory, worker.index),
+                Section(self._memory, worker.index),
                 sockets=self._sockets,
                 lifeline=self._lifeline,
                 once=self._once,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import socket
 
     from inference.admission.fork_server import ForkServer
-    from inference.runtime.shared_memory import Place
+    from inference.runtime.shared_memory import Section
     from inference.settings import Settings
     from inference.web.fast.routes import FastRoutes
 
@@ -73,7 +73,7 @@ class WorkerServer(DrainingServer):
 
 
 def run_worker(
-    settings: Settings, listening: socket.socket, forks: ForkServer, *, place: Place
+    settings: Settings, listening: socket.socket, forks: ForkServer, *, section: Section
 ) -> int:
     """Serve until a stop signal arrives.
 
@@ -81,7 +81,7 @@ def run_worker(
         settings: The settings.
         listening: The listening socket.
         forks: Starts processes that read and examine files.
-        place: The worker's place in the shared memory.
+        section: The worker's section of the shared memory.
 
     Returns:
         The exit status: 0 if it has served, ``REPLACE_STATUS`` if it needs a successor, otherwise
@@ -90,12 +90,12 @@ def run_worker(
     sys.setswitchinterval(_SWITCH_SECONDS)
     retirement = Retirement()
     routes = create_app(
-        settings, place, reader=forks.read, examiner=forks.examine, retire=retirement.ask
+        settings, section, reader=forks.read, examiner=forks.examine, retire=retirement.ask
     )
     config = _configure(settings, routes)
     # These objects live as long as the process, so exclude them from garbage collection.
     gc.freeze()
-    heartbeat = Heartbeat(place.memory.array("heartbeat", place.worker))
+    heartbeat = Heartbeat(section.memory.array("heartbeat", section.worker))
     server = WorkerServer(
         config, routes, heartbeat, retirement, drain_seconds=settings.drain_seconds
     )

@@ -91,8 +91,13 @@ class SharedMemory:
         return [self.array(name, worker) for worker in range(self._workers)]
 
 
-class Place(NamedTuple):
-    """A worker's place in the memory that all workers share."""
+class Section(NamedTuple):
+    """One worker's section of the memory that all workers share.
+
+    Attributes:
+        memory: The memory of all workers.
+        worker: The worker's index.
+    """
 
     memory: SharedMemory
     worker: int = 0

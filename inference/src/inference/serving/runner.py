@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# One run may take long without being endless: it leaves a place for its model's others.
+# One run may take long without being endless: its model's other runs can still start.
 _LEAST_SHARE = 2
 # How long an operator may go on that was under way when its run was ended: in processor time, since
 # a thread that gives way to all others may get little of it; and by the clock if it uses none.

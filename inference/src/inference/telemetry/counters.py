@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.runtime.shared_memory import Place, SharedArray, SharedMemory
+from inference.runtime.shared_memory import Section, SharedArray, SharedMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ class Counters:
     Args:
         kind: Tells counters of one process apart; the name of its section.
         stride: Doubles of one series.
-        place: Where all processes' numbers are; ``None`` keeps them to this one.
+        section: Where all processes' numbers are; ``None`` keeps them to this one.
         volatile: Whether the numbers end with the process, as a queue's length does.
 
     Attributes:
@@ -47,14 +47,14 @@ class Counters:
     """
 
     def __init__(
-        self, kind: str, stride: int, place: Place | None = None, *, volatile: bool = False
+        self, kind: str, stride: int, section: Section | None = None, *, volatile: bool = False
     ) -> None:
         self.on_read: Callable[[], None] = _nothing
         self._stride = stride
-        if place is None:
-            place = Place(SharedMemory({}, {kind: counters_array(stride)}))
-        self._arrays = place.memory.arrays(kind)
-        self.values = self._arrays[place.worker]
+        if section is None:
+            section = Section(SharedMemory({}, {kind: counters_array(stride)}))
+        self._arrays = section.memory.arrays(kind)
+        self.values = self._arrays[section.worker]
         self._own = self.values.cast("B")
         self._width = _KEY_DOUBLES + stride
         self._room = len(self.values) // self._width - 1

@@ -12,7 +12,7 @@ from inference.telemetry.request_latency import RequestLatency
 from inference.telemetry.statistics import STRIDE, RunCounts
 
 if TYPE_CHECKING:
-    from inference.runtime.shared_memory import Place
+    from inference.runtime.shared_memory import Section
     from inference.telemetry.request_latency import Later
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
@@ -60,16 +60,16 @@ class CountedEvents(Events):
         self._count(("chosen", choice))
 
     def _count(self, key: tuple[str, ...], seconds: float = 0.0) -> None:
-        place = self._counters.find(key)
-        self._counters.values[place] += 1.0
-        self._counters.values[place + 1] += seconds
+        index = self._counters.find(key)
+        self._counters.values[index] += 1.0
+        self._counters.values[index + 1] += seconds
 
 
 class Recorder:
     """The counters of one process, which read those of all.
 
     Args:
-        place: Where the workers' counters are; ``None`` for the only process.
+        section: Where the workers' counters are; ``None`` for the only process.
         later: Calls a function after so many seconds, see
             :class:`inference.telemetry.request_latency.RequestLatency`.
 
@@ -86,13 +86,13 @@ class Recorder:
         events: Counts events.
     """
 
-    def __init__(self, place: Place | None = None, later: Later | None = None) -> None:
-        self.requests = Counters("requests", SIZE, place)
-        self.runs = Counters("runs", STRIDE, place)
-        self.event_counts = Counters("event_counts", EVENT_STRIDE, place)
-        self.waiting = Counters("waiting", 1, place, volatile=True)
-        self.callers = Counters("callers", 1, place)
-        self.answers = Counters("answers", 1, place)
+    def __init__(self, section: Section | None = None, later: Later | None = None) -> None:
+        self.requests = Counters("requests", SIZE, section)
+        self.runs = Counters("runs", STRIDE, section)
+        self.event_counts = Counters("event_counts", EVENT_STRIDE, section)
+        self.waiting = Counters("waiting", 1, section, volatile=True)
+        self.callers = Counters("callers", 1, section)
+        self.answers = Counters("answers", 1, section)
         self.latency = RequestLatency(
             self.requests, RunCounts(self.runs), AnswerCounts(self.answers), later
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ROUTED = ("GET", "POST", "PUT", "PATCH", "DELETE")
-HOT = "POST, OPTIONS"  # the methods of a fast route
+FAST = "POST, OPTIONS"  # the methods of a fast route
 
 
 class Methods:
@@ -24,13 +24,13 @@ class Methods:
     Args:
         app: The application behind it.
         routes: The application that has the routes.
-        is_hot: Whether a path is a fast route, which the application does not have.
+        is_fast: Whether a path is a fast route, which the application does not have.
     """
 
-    def __init__(self, app: ASGIApp, routes: FastAPI, is_hot: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, routes: FastAPI, is_fast: Callable[[str], bool]) -> None:
         self._app = app
         self._routes = routes
-        self._is_hot = is_hot
+        self._is_fast = is_fast
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -58,23 +58,23 @@ class Methods:
         asked = {**scope, "method": "GET" if method == "HEAD" else method}
         await self._app(asked, receive, send_fitting)
 
+    def has_route(self, scope: Scope) -> bool:
+        """Whether a route of the application takes the path and the method, except HEAD."""
+        return any(
+            route.matches(scope)[0] is Match.FULL
+            for route in self._routes.router.routes
+            if scope["method"] == "GET" or not isinstance(route, Mount)  # which has files
+        )
+
     def _allow(self, scope: Scope) -> tuple[bytes, bytes] | None:
         """Return the ``Allow`` header of a path; ``None`` if there is no such path."""
         if scope["path"] == "*":  # the service as a whole
             return b"allow", b"GET, HEAD, POST, PUT, OPTIONS"
-        if self._is_hot(scope["path"]):
-            return b"allow", HOT.encode()
-        taken = [method for method in _ROUTED if self._takes(scope, method)]
+        if self._is_fast(scope["path"]):
+            return b"allow", FAST.encode()
+        taken = [method for method in _ROUTED if self.has_route({**scope, "method": method})]
         if not taken:
             return None
         if "GET" in taken:
             taken.insert(taken.index("GET") + 1, "HEAD")
         return b"allow", ", ".join([*taken, "OPTIONS"]).encode()
-
-    def _takes(self, scope: Scope, method: str) -> bool:
-        asked = {**scope, "method": method}
-        return any(
-            route.matches(asked)[0] is Match.FULL
-            for route in self._routes.router.routes
-            if method == "GET" or not isinstance(route, Mount)  # which has files
-        )

@@ -1,6 +1,6 @@
 """Middleware in front of all routes except the fast ones: id, key, body, rate, access log.
 
-The order is that of the fast routes: key, body, rate, route.
+The order is that of the fast routes: key, method, body, rate, route.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import content_coding
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from inference.access.authorizer import Authorizer
     from inference.web.message.headers import Headers
+    from inference.web.methods import Methods
 
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -38,7 +39,7 @@ class RequestMiddleware:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: Methods,
         authorizer: Authorizer | None,
         *,
         max_body_bytes: int,
@@ -66,7 +67,7 @@ class RequestMiddleware:
             await send(message)
 
         try:
-            received = await self._admit(context, receive)
+            received = await self._admit(context, scope, receive)
         except ClientGoneError:
             return
         except RookeryError as error:
@@ -75,7 +76,7 @@ class RequestMiddleware:
             return
         await self._app(scope, received, send_with_id)
 
-    async def _admit(self, context: RequestContext, receive: Receive) -> Receive:
+    async def _admit(self, context: RequestContext, scope: Scope, receive: Receive) -> Receive:
         """Authorize the request and read its body. Return the ``receive`` for the routes.
 
         Raises:
@@ -86,7 +87,8 @@ class RequestMiddleware:
         required = required_scope(method, context.path.rstrip("/") or "/")
         caller = context.authorize(self._authorizer, required)
         if method not in _WITHOUT_BODY:
-            if content_coding(headers) is not None:
+            # Without a route, the answer is 404 or 405, whatever the coding.
+            if self._app.has_route(scope) and content_coding(headers) is not None:
                 raise EncodingError("this route accepts no compressed body: send it uncompressed")
             receive = await self._receive_whole(headers, receive)
         context.charge(self._authorizer, caller, required)

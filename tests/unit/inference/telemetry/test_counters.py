@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.runtime.shared_memory import Place, SharedArray, SharedMemory
+from inference.runtime.shared_memory import Section, SharedArray, SharedMemory
 from inference.telemetry.counters import _LONGEST_KEY, Counters, counters_array
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def make() -> Callable[..., Counters]:
     memory = SharedMemory({}, dict.fromkeys("abk", SharedArray("d", 8 * 1024)), workers=3)
 
     def make_one(worker: int, stride: int = 1, kind: str = "k", **more: bool) -> Counters:
-        return Counters(kind, stride, Place(memory, worker), **more)
+        return Counters(kind, stride, Section(memory, worker), **more)
 
     return make_one
 
@@ -96,7 +96,7 @@ def test_full_counters_keep_what_they_have(
 def test_the_room_is_all_there_is() -> None:
     stride, series = 100, 5
     memory = SharedMemory({}, {"k": counters_array(stride, series)})
-    counters = Counters("k", stride, Place(memory))
+    counters = Counters("k", stride, Section(memory))
     for number in range(20):
         place = counters.find((str(number),))
         counters.values[place + stride - 1] = 1.0

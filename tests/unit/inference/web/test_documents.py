@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from inference.repository.snapshot import Model, Snapshot, Version
-from inference.runtime.documents import Document, Documents, Subject
+from inference.runtime.documents import Subject
 from inference.serving.readiness import Readiness
 from inference.telemetry.recorder import Recorder
 from inference.web.api.metrics import metrics_router
@@ -45,10 +44,6 @@ ROUTES = (
     "/metrics",
 )
 KEPT = ROUTES[:6]
-
-
-class Thing:
-    """What a document is made of."""
 
 
 @contextlib.asynccontextmanager
@@ -152,60 +147,6 @@ async def test_a_document_is_current_when_it_is_asked_for(tmp_path: Path) -> Non
             bench.choose(unloaded=[name])
             answers = await asyncio.gather(*(client.get("/v2/models") for _ in range(5)))
             assert all(name not in answer.json()["models"] for answer in answers)
-
-
-@scenario
-async def test_many_askers_share_one_document() -> None:
-    made, may_end = [], threading.Event()
-    things = [Thing()]
-
-    def make(subject: Subject) -> int:
-        made.append(subject.thing)
-        may_end.wait(10)
-        return len(made)
-
-    document = Document(lambda: Subject(things[-1]), make)
-    first = [asyncio.create_task(document.get()) for _ in range(50)]
-    await asyncio.sleep(0)
-    first[0].cancel()  # who leaves ends nothing for the others
-    things.append(Thing())  # the first is made of what has gone meanwhile
-    second = [asyncio.create_task(document.get()) for _ in range(50)]
-    await asyncio.sleep(0)
-    may_end.set()
-    assert await asyncio.gather(*first[1:]) == [1] * 49
-    assert await asyncio.gather(*second) == [2] * 50
-    assert await document.get() == 2
-    assert made == things
-
-
-@scenario
-async def test_what_changes_all_the_time_is_made_anew_for_each_who_asks_later() -> None:
-    made = []
-    document = Document(lambda: Subject(None), lambda _: made.append(1) or len(made))
-    assert [await document.get(), await document.get()] == [1, 2]
-
-
-@scenario
-async def test_a_document_that_cannot_be_made_fails_for_who_asked_only() -> None:
-    fails = [True]
-
-    def make(_: Subject) -> str:
-        if fails.pop() if fails else False:
-            raise ZeroDivisionError
-        return "made"
-
-    document = Document(lambda: Subject(None), make)
-    with pytest.raises(ZeroDivisionError):
-        await document.get()
-    assert await document.get() == "made"
-
-
-@pytest.mark.parametrize(("asked", "kept"), [(15, 15), (16, 16), (17, 16)])
-def test_so_many_documents_about_single_models_are_kept(asked: int, kept: int) -> None:
-    documents: Documents[int] = Documents()
-    for number in range(asked):
-        documents.of(number, lambda: Subject(None), lambda _: 1)
-    assert len(documents._kept) == kept
 
 
 @pytest.mark.parametrize("size", [0, 1, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 1_000_000])

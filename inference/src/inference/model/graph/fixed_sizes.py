@@ -113,7 +113,7 @@ def _follow(node: Any, known: dict[bytes, Known]) -> Known | None:
         return None
     inputs = [known[name] for name in node.input]
     sizes = {1: Known.CONSTANT} if op in _REDUCTIONS else _SIZES.get(op, {})
-    if any(inputs[place] > least for place, least in sizes.items() if place < len(inputs)):
+    if any(inputs[index] > least for index, least in sizes.items() if index < len(inputs)):
         return None
     least = max(inputs, default=Known.CONSTANT)
     if least == Known.TEXT:

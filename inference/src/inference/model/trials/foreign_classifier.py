@@ -76,7 +76,7 @@ class _Tried(NamedTuple):
 
         Not for all: a support vector machine decides by other numbers than it shows.
         """
-        best = [classes[place] for place in np.nan_to_num(self.shares).argmax(axis=1)]
+        best = [classes[index] for index in np.nan_to_num(self.shares).argmax(axis=1)]
         same: int = sum(label == name for label, name in zip(self.labels, best, strict=True))
         return 2 * same >= len(best)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inference.model.session import Stop
 
 _SHORT_SECONDS = 0.1  # for which no batch is left out
-# Another processor rounds otherwise in the last place; the parity's tolerance does not cover that.
+# Another processor may round the last digit differently, beyond the parity's tolerance.
 _ROUNDING = 1e-6
 
 

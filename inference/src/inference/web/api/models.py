@@ -48,7 +48,13 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         state_file: Stores the selection and the pins.
     """
     router = APIRouter(tags=["models"])
+    _add_documents(router, repository)
+    _add_selection(router, repository, state_file)
+    _add_activation(router, repository, state_file)
+    return router
 
+
+def _add_documents(router: APIRouter, repository: Repository) -> None:
     listed = Document(lambda: Subject(repository.current()), ModelsDocument().encode)
     shown: Documents[Encoded] = Documents()
 
@@ -73,6 +79,8 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         current()  # or there is no such model
         return DocumentResponse(await shown.of(name, current, encode_model).get())
 
+
+def _add_selection(router: APIRouter, repository: Repository, state_file: StateFile) -> None:
     @router.post(
         "/select-model/",
         summary="Select the model for /predict/",
@@ -97,6 +105,8 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
             message=f"/predict/ now answers with model '{model}', version {servable.version}",
         )
 
+
+def _add_activation(router: APIRouter, repository: Repository, state_file: StateFile) -> None:
     @router.put(
         "/models/{name}/active",
         summary="Pin a version, or follow the latest",
@@ -114,8 +124,6 @@ def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
         model = repository.current().model(name)
         active = model.active.version if model.active else None
         return ActivationResult(model=name, active_version=active, pinned_version=model.pinned)
-
-    return router
 
 
 async def _within(loading: Any) -> Servable:

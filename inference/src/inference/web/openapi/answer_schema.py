@@ -66,7 +66,7 @@ def _members(servable: Servable, name: str, schemas: Schema) -> Schema:
         label, shares = servable.signature.outputs
         kind = "string" if label.dtype is not None and label.dtype.kind == "O" else "integer"
         width = max(0, *shares.shape[1:], 0)
-        keys = servable.class_keys or [str(place) for place in range(width)]
+        keys = servable.class_keys or [str(index) for index in range(width)]
         table = _table(name, servable.table_name.title(), schemas, keys)
         return {"label": {"type": kind}, servable.table_name: table}
     if contract.task == "regression":

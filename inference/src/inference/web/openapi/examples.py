@@ -88,11 +88,11 @@ class ModelExamples:
     def _candidates(self) -> Iterator[list[Scalar]]:
         yield [feature.example for feature in self._features]
         yield [_other(feature) for feature in self._features]
-        for place, feature in enumerate(self._features):
+        for index, feature in enumerate(self._features):
             row: list[Scalar] = [other.example for other in self._features]
-            row[place] = _other(feature)
+            row[index] = _other(feature)
             yield row
-            if place > _TRIED:
+            if index > _TRIED:
                 return
 
     def _takes(self, row: list[Scalar]) -> bool:

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from inference.access.request_context import make_id, request_id
+from inference.access.request_context import identify
 from inference.errors import ClientError, RequestError
-from inference.logs import REQUEST_ID
 from inference.web.http1.framing import CHUNKED, body_length
 from inference.web.http1.request_target import origin_form
 from inference.web.transport.connection_interface import ReceiveState
@@ -240,8 +239,7 @@ class HttpConnection(HttpToolsProtocol):
         self.state = ReceiveState.REFUSED
         self._reader.clear()
         self._context.routes.count_refusal(error.status)
-        identity = request_id([*self.scope["headers"]]) if is_receiving else make_id()
-        REQUEST_ID.set(identity)
+        identity = identify([*self.scope["headers"]] if is_receiving else [])
         log_refusal(error, self.client and self.client[0])
         cycle: Any = self.cycle
         if cycle is not None and cycle is self._own_cycle:

@@ -233,7 +233,7 @@ class FastPath:
 
 
 class PendingAnswer:
-    """A fast answer under way, in the place of uvicorn's request-response cycle.
+    """A fast answer under way, in place of uvicorn's request-response cycle.
 
     uvicorn queues further requests behind it, and sets :attr:`message_event` when the client
     disconnects, which cancels the answer.
