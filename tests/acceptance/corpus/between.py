@@ -47,6 +47,8 @@ def rows_between(x: Any, count: int, seed: int = 0) -> Any:
 
 def _column(column: Any, plan: Any, rng: Any) -> Any:
     first, second, way, share = plan
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.to_numpy()[np.where(rng.random(len(first)) < 0.5, first, second)]
     values = column.to_numpy()
     a, b = values[first], values[second]
     if column.dtype.kind == "f":

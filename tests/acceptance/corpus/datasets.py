@@ -58,6 +58,12 @@ def _penguins(columns: list[str], *, missing: bool = False, target: str = "speci
     return frame[columns], frame[target]
 
 
+def _categories(*, missing: bool = False) -> Data:
+    frame, y = _penguins([*_MEASUREMENTS, "island", "sex"], missing=missing)
+    codes = np.unique(y, return_inverse=True)[1]  # which every library takes
+    return frame.astype({"island": "category", "sex": "category"}), codes
+
+
 def _titanic(*, missing: bool = True) -> Data:
     rng = np.random.default_rng(3)
     rows = _ROWS
@@ -152,6 +158,8 @@ _MAKERS: dict[str, Any] = {
     "diabetes frame": lambda: _bundled("diabetes", names=True),
     "penguins": lambda: _penguins([*_MEASUREMENTS, "island", "sex"]),
     "penguins with gaps": lambda: _penguins([*_MEASUREMENTS, "island", "sex"], missing=True),
+    "penguin categories": _categories,
+    "penguin categories with gaps": lambda: _categories(missing=True),
     "body mass": lambda: _penguins([*_MEASUREMENTS[:3], "island", "sex"], target="body_mass_g"),
     "measurements": lambda: _penguins(_MEASUREMENTS),
     "titanic": _titanic,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from skl2onnx._supported_operators import sklearn_operator_name_map
 
+from exporter.conversion.boosters import ESTIMATORS
 from exporter.conversion.compose import compose, compose_choices
 from exporter.conversion.graph.builder import NEWEST
 from exporter.conversion.graph.cleanup import keep_outputs, make_portable, opsets
@@ -151,8 +152,9 @@ def read_choices(model: Any, layout: InputLayout, rows: Table) -> list[tuple[Any
 
 
 def supported_estimators() -> list[str]:
-    """List the scikit-learn estimators that can be converted."""
-    return sorted({kind.__name__ for kind in sklearn_operator_name_map} | set(written_here()))
+    """List the estimators of scikit-learn and of the boosting libraries that can be converted."""
+    found = {kind.__name__ for kind in sklearn_operator_name_map}
+    return sorted(found | set(written_here()) | set(ESTIMATORS))
 
 
 def _columns(layout: InputLayout) -> list[Column]:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LIBRARIES = ("xgboost", "lightgbm", "catboost")
+LIBRARIES = ("xgboost", "lightgbm", "catboost")
 _CLASSIFIES = ("binary", "multi")  # how the names of objectives begin
 
 
@@ -21,7 +21,7 @@ def library_of(estimator: Any) -> str | None:
         return estimator.library
     for kind in type(estimator).__mro__:
         root = kind.__module__.partition(".")[0]
-        if root in _LIBRARIES:
+        if root in LIBRARIES:
             return root
     return None
 

@@ -159,7 +159,9 @@ def _check_names(names: list[str]) -> None:
 def _read_column(name: str, series: pd.Series[Any], from_frame: bool) -> Column:  # noqa: FBT001
     dtype = series.dtype if from_frame else None
     if isinstance(dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype)
+        known = series.cat.categories.dtype
+        holed = series.isna().any() and known.kind in "iub"  # no such type has a missing value
+        series = series.astype(object if holed else known)
     kinds = pd.api.types
     whole = not series.isna().any()
     if kinds.is_bool_dtype(series.dtype) and whole:

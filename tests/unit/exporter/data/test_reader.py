@@ -53,6 +53,9 @@ def test_prefers_the_names_that_the_model_or_the_caller_knows() -> None:
         (pd.Series(["a", None], dtype=object), "text"),
         (pd.Series(["a", "b"], dtype="category"), "text"),
         (pd.Series([3, 5], dtype="category"), "integer"),
+        (pd.Series([3, None, 5]).astype("Int64").astype("category"), "number"),
+        (pd.Series(pd.Categorical([3, None], categories=[3, 5])), "number"),
+        (pd.Series(pd.Categorical([True, None], categories=[True, False])), "number"),
         (pd.Series([1, 2.5], dtype=object), "number"),
     ],
 )

@@ -48,7 +48,10 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
         )
     second = logistic(graph, scores, 1.0, np.float64)
     first = graph.op("Sub", graph.exact(1, np.float64), second)
-    above = graph.op("Greater", scores, graph.exact(0, np.float64))
+    share = np.float64(model.get_probability_threshold())
+    with np.errstate(divide="ignore"):
+        least = np.log(share / (1 - share))
+    above = graph.op("Greater", scores, graph.exact(least, np.float64))
     index = graph.op("Reshape", graph.cast(above, np.int64), np.array([-1]))
     return Answer(index, graph.to_real(graph.concat([first, second])), graph.to_real(scores))
 

@@ -240,14 +240,15 @@ def _category_splits(found: dict[str, Any], nodes: _Nodes) -> list[CategorySplit
     for column, own in nodes.categories.items():
         codes = sorted({code for listed in own.values() for code in listed})
         known = names.get(column)
-        if known is None:  # whole numbers that were given as categories
+        are_numbers = known is None  # which were given as categories
+        if known is None:
             known, index = np.array(codes), {code: place for place, code in enumerate(codes)}
         else:
             index = {code: code for code in range(len(known))}
         left = np.zeros((len(known) + 1, len(own)), dtype=bool)
         for place, listed in enumerate(own.values()):
             left[[index[code] for code in listed], place] = True
-        splits.append(CategorySplits(column, np.array(list(own)), known, left))
+        splits.append(CategorySplits(column, np.array(list(own)), known, left, are_numbers))
     return splits
 
 
@@ -265,7 +266,8 @@ def _category_names(found: dict[str, Any], used: list[int]) -> dict[int, Array]:
     if len(columns) != len(given):
         raise ConversionError(
             "LightGBM does not say which of its columns have which categories, because one of "
-            "them has a single category: drop that column, or encode categories before fit()"
+            "them has a single category, or numbers for categories: drop that column, make it a "
+            "category in pandas, or encode categories before fit()"
         )
     named = zip(columns, given, strict=True)
     return {

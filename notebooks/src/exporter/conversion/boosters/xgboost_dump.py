@@ -81,7 +81,7 @@ def _read_start(parameters: dict[str, str], objective: str) -> Array:
     base = np.ravel(np.array(given, dtype=np.float32))
     outputs = max(int(parameters["num_class"]), int(parameters["num_target"]), 1)
     with np.errstate(divide="ignore"):
-        if objective in LOGISTIC or objective == "binary:logitraw":
+        if objective in LOGISTIC:
             base = -np.log(np.float32(1) / base - np.float32(1))
         elif objective in LOG_LINK:
             base = np.log(base)
@@ -94,6 +94,12 @@ def _read_categories(held: dict[str, Any]) -> dict[int, Array]:
         ends = known.get("offsets")
         if ends:
             text = bytes(byte % 256 for byte in known["values"])
+            if not text.isascii():
+                # XGBoost counts letters where it cuts bytes, so the names are lost.
+                raise ConversionError(
+                    "XGBoost has not kept the names of categories with letters beyond ASCII: "
+                    "rename them before fit(), or encode them with OneHotEncoder"
+                )
             names = [text[first:last].decode() for first, last in pairwise(ends)]
             found[column] = np.array(names, dtype=object)
         elif known["values"]:

@@ -40,12 +40,14 @@ class CategorySplits:
         known: Its categories.
         left: Which categories go left, ``[categories + 1, nodes]``; the last row is for every
             other value, a missing one included.
+        truncates: Whether a number is truncated before it is compared.
     """
 
     column: int
     nodes: Array
     known: Array
     left: Array
+    truncates: bool = False
 
 
 def read_inputs(graph: Graph, given: Sequence[Column], dtype: type[Any]) -> Inputs:
@@ -95,6 +97,9 @@ def _find_category(graph: Graph, inputs: Inputs, split: CategorySplits) -> str:
     else:
         given = graph.gather(inputs.numbers, [int(inputs.places[split.column])])
         wide = graph.cast(given, np.float64)
+        if split.truncates:
+            below = graph.op("Less", wide, graph.exact(0, np.float64))
+            wide = graph.op("Where", below, graph.op("Ceil", wide), graph.op("Floor", wide))
         same = graph.op("Equal", wide, graph.exact(split.known.reshape(1, -1), np.float64))
     # ArgMax finds the first that is equal; if none is, it finds the column that is appended here.
     ends = np.array([0, 0, 0, 1])
