@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from exporter.delivery.client import Service
+from exporter.delivery.client import ServiceClient
 from exporter.display import card
 from exporter.display.published_version import PublishedVersion
 from exporter.errors import NoServiceError, NotServedError, QuarantinedError
@@ -29,7 +29,7 @@ class Publication(PublishedVersion):
             NotServedError: It is not served in time, or has been unloaded.
             NoServiceError: No service answers at ``url``.
         """
-        status = Service(self.url).wait_until_ready(self.name, self.version, timeout)
+        status = ServiceClient(self.url).wait_until_ready(self.name, self.version, timeout)
         what = f"{self.name} version {self.version}"
         if status is None:
             raise NoServiceError(
@@ -65,7 +65,7 @@ class Publication(PublishedVersion):
             records = _to_records(records.drop(columns=self.contract.unused or [], errors="ignore"))
         elif hasattr(records, "tolist"):
             records = records.tolist()
-        return Service(self.url).predict(self.name, self.version, records)
+        return ServiceClient(self.url).predict(self.name, self.version, records)
 
     def __repr__(self) -> str:
         return f"<Publication {self.name} version {self.version} at {self.predict_url}>"

@@ -1,23 +1,29 @@
 """publish(): from a fitted model to a version in the models folder.
 
 Steps: check the arguments, read the rows, compute the original's answers, convert, compare, test
-capabilities, write the contract, run the admission, place the file. Nothing is visible to the
-service before the last step, and a failure in any step leaves nothing behind.
+capabilities, write the contract, run the admission, place the file. The service sees nothing before
+the last step, and a failure in any step leaves nothing behind.
+
+When ``publish()`` returns, the whole file is in the models folder, and the ONNX model has answered
+every row of ``X`` like the original. A running service loads it within a second;
+:meth:`~exporter.publication.Publication.wait` waits for that. If the newest version has the same
+graph and contract (apart from times), no version is created, and ``unchanged`` is true.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.contract.builder import Notes, write_contract
+from exporter.contract.builder import Annotations, write_contract
 from exporter.conversion.parity import choose_tolerance
 from exporter.conversion.search import find_conversion
 from exporter.data.dataset import gather
 from exporter.data.estimator import FittedEstimator
 from exporter.delivery.artifact import Artifact
-from exporter.delivery.client import Service
+from exporter.delivery.client import ServiceClient
 from exporter.delivery.model_name import check_name
 from exporter.delivery.pruning import NotPrunedError, prune
 from exporter.delivery.signing import resolve_signer
@@ -40,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from exporter.data.dataset import Dataset
+    from exporter.delivery.signing import Signer
     from inference.admission.admission import Limits
     from inference.admission.report import Report
     from inference.model.contract import Contract
@@ -64,84 +72,97 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     keep: int | None = None,
     progress: bool | None = None,
 ) -> Publication:
-    """Publish a fitted scikit-learn model as the next version of ``name``.
-
-    When this returns, the file is in the models folder, whole, and a running service picks it up
-    within a second; :meth:`~exporter.publication.Publication.wait` waits for that. The ONNX file
-    has answered every row of ``X`` like the original. When this raises, nothing is published. When
-    the newest version has the same graph and contract (apart from times), no new version is made,
-    and the publication's ``unchanged`` is true.
+    """Publish a fitted scikit-learn model as the next version of ``name``; return the publication.
 
     Args:
         model: A fitted classifier, regressor, or Pipeline that ends in one.
         name: The model's name: lower-case letters, digits, ``.``, ``_`` and ``-``.
-        X: The rows the model was fitted on, as it was given them: an array of shape
-            ``[rows, features]`` or a DataFrame. Ranges, categories, examples and golden samples in
-            the contract come from them.
-        y: The true answers for ``X``; the publication shows metrics on them, as not held out.
-        evaluate: ``(X_test, y_test)``, on which the model was not fitted; the contract's metrics
-            come from these rows, and the ONNX file is compared on them, too.
-        description: Description of the model, as free text.
-        units: Unit of a feature by its name, such as ``{"body_mass_g": "g"}``.
-        feature_descriptions: What a feature measures, by its name.
-        feature_names: Names for the columns of an array; by default those the model was fitted on,
-            or ``x0``, ``x1``, ...
-        target_names: Names of the values, for a regression on several targets.
+        X: The rows that the model was fitted on: an array or a DataFrame.
+        y: The targets of ``X``, for metrics on the training data.
+        evaluate: ``(X_test, y_test)``, held-out rows for the metrics in the contract.
+        description: Description of the model.
+        units: Units by feature name, such as ``{"body_mass_g": "g"}``.
+        feature_descriptions: Descriptions by feature name.
+        feature_names: Names for the columns of an array; by default the model's, or ``x0``, ...
+        target_names: Names of the targets of a regression with several targets.
         models_dir: The models folder; by default ``EXPORTER_MODELS_DIR``, or ``models``.
-        url: Where the service answers; by default ``EXPORTER_URL``, or ``http://127.0.0.1:8000``.
-        tolerance: Largest absolute difference accepted of a probability or value; by default 1e-5,
-            for a regression times the largest value.
-        sign_with: File of the private key to sign with, which ``exporter keygen`` makes; by default
-            ``EXPORTER_SIGN_WITH``, or none.
-        keep: How many of the newest versions to keep; by default ``EXPORTER_KEEP``, or all. Older
-            ones are removed, except those that are pinned, selected or kept loaded: the service at
-            ``url`` is asked, and when it does not answer nothing is removed, with a warning.
-        progress: Whether to show what is being done; by default in a notebook or a terminal.
-
-    Returns:
-        The publication; shows itself in Jupyter.
+        url: Address of the service; by default ``EXPORTER_URL``, or ``http://127.0.0.1:8000``.
+        tolerance: Largest accepted difference; by default 1e-5, scaled for a regression.
+        sign_with: File of the private key; by default ``EXPORTER_SIGN_WITH``, or none.
+        keep: Number of newest versions to keep; by default ``EXPORTER_KEEP``, or all.
+        progress: Whether to show progress; by default in a notebook or a terminal.
 
     Raises:
-        ArgumentError: An argument is wrong; its subclass says which and what would be right.
-        ConversionError: skl2onnx or onnxruntime does not support the model.
-        ParityError: The ONNX file answers differently from the original.
-        NotAdmittedError: The service would refuse the file.
-        PlacementError: The models folder cannot be written.
+        ExporterError: Nothing was published; :mod:`exporter.errors` lists the subclasses.
     """
     check_name(name)
-    service = resolve_url(url)
-    link = resolve_link_url(service) if url is None else service
-    folder = resolve_models_dir(models_dir)
-    limits = resolve_limits()
-    _check_tolerance(tolerance)
-    kept = resolve_keep(keep)
-    signer = resolve_signer(sign_with)
+    options = _resolve_options(models_dir, url, tolerance, sign_with, keep)
     original = FittedEstimator(model)
+    annotations = Annotations(description, units or {}, feature_descriptions or {}, target_names)
     with Progress(name, shown=progress) as steps:
         steps.begin("reading the rows")
         data = gather(original, X, y, evaluate, feature_names)
-        notes = Notes(description, units or {}, feature_descriptions or {}, target_names)
-        notes.check(original, data)
-        steps.begin("converting and comparing every row", f"{len(data.all.table):,} rows")
-        limit = choose_tolerance(original, data.all.answers, tolerance)
-        conversion, comparison = find_conversion(original, data.all, limit, steps.note)
-        steps.begin("testing nulls and unknown categories")
-        contract = write_contract(original, data, conversion, comparison, notes)
-        steps.begin("timing")
-        timings = speed.measure(original, conversion, data.given.table)
-        artifact = Artifact(name, conversion.file, contract, signer)
-        del conversion  # its session holds all of a large model
-        steps.begin("admission", "the service's own examination")
-        placed = _deliver(artifact, folder, limits)
-        removed = [] if kept is None else _prune(folder.absolute(), name, kept, Service(service))
-        what = "was already published: nothing has changed" if placed.unchanged else "is published"
-        steps.done(f"{name} version {placed.version} {what}")
+        return _publish(original, name, (data, annotations), options, steps)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """Arguments of :func:`publish`, or their defaults from the environment."""
+
+    models_dir: Path
+    limits: Limits
+    url: str
+    link_url: str
+    tolerance: float | None
+    signer: Signer | None
+    keep: int | None
+
+
+def _resolve_options(
+    models_dir: str | os.PathLike[str] | None,
+    url: str | None,
+    tolerance: float | None,
+    sign_with: str | os.PathLike[str] | None,
+    keep: int | None,
+) -> _Options:
+    service = resolve_url(url)
+    link = resolve_link_url(service) if url is None else service
+    folder, limits = resolve_models_dir(models_dir), resolve_limits()
+    _check_tolerance(tolerance)
+    kept = resolve_keep(keep)
+    return _Options(folder, limits, service, link, tolerance, resolve_signer(sign_with), kept)
+
+
+def _publish(
+    original: FittedEstimator,
+    name: str,
+    given: tuple[Dataset, Annotations],
+    options: _Options,
+    steps: Progress,
+) -> Publication:
+    data, annotations = given
+    folder = options.models_dir
+    annotations.check(original, data)
+    steps.begin("converting and comparing every row", f"{len(data.all.table):,} rows")
+    limit = choose_tolerance(original, data.all.answers, options.tolerance)
+    conversion, comparison = find_conversion(original, data.all, limit, steps.note)
+    steps.begin("testing nulls and unknown categories")
+    contract = write_contract(original, data, conversion, comparison, annotations)
+    steps.begin("timing")
+    timings = speed.measure(original, conversion, data.given.table)
+    artifact = Artifact(name, conversion.file, contract, options.signer)
+    del conversion  # its session holds all of a large model
+    steps.begin("admission", "the service's own examination")
+    placed = _deliver(artifact, folder, options.limits)
+    removed = [] if options.keep is None else _prune(name, options.keep, options)
+    what = "was already published: nothing has changed" if placed.unchanged else "is published"
+    steps.done(f"{name} version {placed.version} {what}")
     return Publication(
         name=name,
         version=placed.version,
         path=folder.absolute() / name / str(placed.version) / FILE_NAME,
-        url=service,
-        link_url=link,
+        url=options.url,
+        link_url=options.link_url,
         contract=placed.contract,
         report=placed.report,
         timings=timings,
@@ -174,12 +195,12 @@ def _deliver(artifact: Artifact, folder: Path, limits: Limits) -> _Placed:
     return _Placed(version, artifact.contract, report, unchanged=False)
 
 
-def _prune(folder: Path, name: str, keep: int, service: Service) -> list[int]:
+def _prune(name: str, keep: int, options: _Options) -> list[int]:
     try:
-        return prune(folder, name, keep, service)
+        return prune(options.models_dir.absolute(), name, keep, ServiceClient(options.url))
     except NotPrunedError as error:
-        said = f"keep={keep}: no older version of {name} was removed: {error}"
-        warnings.warn(said, NotPrunedWarning, stacklevel=3)
+        message = f"keep={keep}: no older version of {name} was removed: {error}"
+        warnings.warn(message, NotPrunedWarning, stacklevel=4)  # the line that calls publish()
         return []
 
 

@@ -50,7 +50,7 @@ def service(tmp_path: Path, signer: Signer) -> Iterator[Service]:
         admission_timeout_seconds=EXAMINATION_SECONDS,
         admission_memory_bytes=2 * 1024**3,
     ) as made:
-        made.put("good/1/model.onnx", signer.seal(penguins(), "good"))
+        made.put("good/1/model.onnx", signer.sign(penguins(), "good"))
         yield made.start(within=60)
 
 
@@ -70,9 +70,9 @@ def spell(signer: Signer, number: int) -> tuple[str, bytes]:
         case 3:
             return f"{kind}, not sealed", content
         case 6:
-            return f"{kind}, altered", signer.seal(content, name)[:-40] + b"x" * 40
+            return f"{kind}, altered", signer.sign(content, name)[:-40] + b"x" * 40
         case _:
-            return kind, signer.seal(content, name)
+            return kind, signer.sign(content, name)
 
 
 def undecided(service: Service, names: set[str]) -> set[str]:
@@ -102,7 +102,7 @@ def test_every_spoilt_file_is_served_or_quarantined_and_disturbs_nobody(
             wait_until_fewer_than(UNDER_WAY, service, set(kinds))
         wait_until_fewer_than(1, service, set(kinds))
         states = {name: _account_for(service, name, kinds[name]) for name in kinds}
-        service.put("late/1/model.onnx", signer.seal(penguins(seed=2), "late"))
+        service.put("late/1/model.onnx", signer.sign(penguins(seed=2), "late"))
         service.wait_for("late", state="ready", within=60)
     assert caller.failures == []
     assert caller.answers.keys() == {1}

@@ -51,7 +51,7 @@ def test_only_what_is_signed_is_served(service: Service, split: Any, tmp_path: P
     service.put("m/4/model.onnx", sealed + b"\0")
     service.put("unsigned.onnx", penguins())
     stranger = make_key(tmp_path / "stranger.key")
-    service.put("strange.onnx", stranger.seal(sealed[:-SIGNATURE_BYTES], "strange"))
+    service.put("strange.onnx", stranger.sign(sealed[:-SIGNATURE_BYTES], "strange"))
 
     for name in ("copy", "unsigned", "strange"):
         service.wait_for(name, state="quarantined")
@@ -70,7 +70,7 @@ def test_a_change_of_the_trusted_keys_holds_without_a_restart(
     service: Service, tmp_path: Path
 ) -> None:
     other = make_key(tmp_path / "other.key")
-    service.put("theirs.onnx", other.seal(penguins(), "theirs"))
+    service.put("theirs.onnx", other.sign(penguins(), "theirs"))
     service.wait_for("theirs", state="quarantined")
     trusted = tmp_path / "trusted"
     before = trusted.read_text()
@@ -81,12 +81,12 @@ def test_a_change_of_the_trusted_keys_holds_without_a_restart(
 
     trusted.write_text("no file of keys")
     eventually(lambda: "the previous trusted keys stay valid" in service.log)
-    service.put("more.onnx", other.seal(penguins(seed=1), "more"))
+    service.put("more.onnx", other.sign(penguins(seed=1), "more"))
     service.wait_for("more", state="ready")
 
     trusted.write_text(before)
     eventually(lambda: service.log.count("trusted keys read: me\n") == 1)
-    service.put("late.onnx", other.seal(penguins(seed=2), "late"))
+    service.put("late.onnx", other.sign(penguins(seed=2), "late"))
     service.wait_for("late", state="quarantined")
     assert service.model("theirs")["state"] == "ready", "what is live stays live"
 

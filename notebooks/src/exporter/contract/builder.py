@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Notes:
-    """The user's notes about the model; see :func:`exporter.publish.publish`."""
+class Annotations:
+    """What the caller states about the model; see :func:`exporter.publish.publish`."""
 
     description: str | None
     units: Mapping[str, str]
@@ -34,7 +34,7 @@ class Notes:
     target_names: Sequence[str] | None
 
     def check(self, original: FittedEstimator, data: Dataset) -> None:
-        """Check that the notes fit the model.
+        """Check that the annotations match the model.
 
         Raises:
             OptionError: It names a feature or a number of targets that the model does not have.
@@ -74,32 +74,34 @@ def write_contract(
     data: Dataset,
     conversion: Conversion,
     comparison: Comparison,
-    notes: Notes,
+    annotations: Annotations,
 ) -> Contract:
     """Build the contract, testing the original and the ONNX file where needed.
 
     Args:
         original: The model.
         data: The rows.
-        conversion: The ONNX file to be.
-        comparison: How it compared with the original.
-        notes: What a person says about it.
+        conversion: The ONNX model.
+        comparison: The comparison with the original.
+        annotations: What the caller states about the model.
     """
     table, answers = data.given.table, data.given.answers
     golden = choose_rows(table, answers, original, comparison.ties[: len(table)])
     kept = _kept_columns(conversion)
-    features = _describe_features(original, data, conversion, (golden, comparison.tolerance), notes)
+    features = _describe_features(
+        original, data, conversion, (golden, comparison.tolerance), annotations
+    )
     samples = make_samples(_only(table, kept), answers, original, golden)
     return Contract(
         contract_version=CONTRACT_VERSION,
         task=original.task,
         features=features,
         outputs=conversion.outputs,
-        training=provenance.record(original, table, notes.description, data.held_out),
+        training=provenance.record(original, table, annotations.description, data.held_out),
         parity=comparison.to_contract(conversion.layout.precision),
         samples=samples,
         classes=original.classes,
-        targets=notes.targets(answers, original.task),
+        targets=annotations.targets(answers, original.task),
         unused=_unused_columns(table, conversion),
     )
 
@@ -109,7 +111,7 @@ def _describe_features(
     data: Dataset,
     conversion: Conversion,
     basis: tuple[list[int], float],
-    notes: Notes,
+    annotations: Annotations,
 ) -> list[Feature]:
     golden, tolerance = basis
     table = data.given.table
@@ -130,7 +132,7 @@ def _describe_features(
             found[i],
             str(conversion.inputs[i]),
             example[i],
-            (notes.units.get(table.names[i]), notes.descriptions.get(table.names[i])),
+            (annotations.units.get(table.names[i]), annotations.descriptions.get(table.names[i])),
         )
         for i in kept
     ]

@@ -46,7 +46,7 @@ class Artifact:
         entry.key, entry.value = METADATA_KEY, encode_contract(contract)
         # Serialized messages one behind the other are one message; a graph may have gigabytes.
         file = self.graph + rest.SerializeToString()
-        return file if self.signer is None else self.signer.seal(file, self.name)
+        return file if self.signer is None else self.signer.sign(file, self.name)
 
     def find_same(self, models_dir: Path) -> tuple[int, Contract] | None:
         """Return whether the newest version is this file, apart from times.

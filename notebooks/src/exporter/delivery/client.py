@@ -33,7 +33,7 @@ class Status:
     reason: str | None = None
 
 
-class Service:
+class ServiceClient:
     """A running service.
 
     Args:

@@ -18,7 +18,7 @@ from exporter.errors import ServiceError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.delivery.client import Service
+    from exporter.delivery.client import ServiceClient
 
 _REMOVABLE = ("unloaded", "quarantined")
 
@@ -27,7 +27,7 @@ class NotPrunedError(Exception):
     """Nothing was removed; the message says why. Internal to publish()."""
 
 
-def prune(models_dir: Path, name: str, keep: int, service: Service) -> list[int]:
+def prune(models_dir: Path, name: str, keep: int, service: ServiceClient) -> list[int]:
     """Remove a model's versions beyond the newest ``keep``, except those that the service needs.
 
     Args:
@@ -58,7 +58,7 @@ def prune(models_dir: Path, name: str, keep: int, service: Service) -> list[int]
     return gone
 
 
-def _ask(models_dir: Path, name: str, service: Service) -> set[int]:
+def _ask(models_dir: Path, name: str, service: ServiceClient) -> set[int]:
     """Ask which versions are not needed."""
     try:
         model = service.model(name)

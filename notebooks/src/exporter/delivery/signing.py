@@ -39,7 +39,7 @@ class Signer:
         self._key = key
         self._public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
-    def seal(self, data: bytes, name: str) -> bytes:
+    def sign(self, data: bytes, name: str) -> bytes:
         """Sign an artifact as a model's; a seal that it has is replaced."""
         content, _ = split_signature(data)
         signature = self._key.sign(signed_message(content, name))

@@ -41,14 +41,14 @@ def _trust(folder: Path, *signers: Signer) -> TrustedKeys:
 
 
 def test_what_was_signed_is_trusted(signer: Signer, trust: TrustedKeys) -> None:
-    sealed = signer.seal(DATA, "m")
+    sealed = signer.sign(DATA, "m")
     assert trust.check(sealed, "m") == "signer-0"
     assert sealed[:-SIGNATURE_BYTES] == DATA
     assert split_signature(sealed)[0] == DATA
 
 
 def test_a_sealed_file_is_the_same_model(signer: Signer) -> None:
-    sealed = signer.seal(DATA, "m")
+    sealed = signer.sign(DATA, "m")
     before, after = onnx.load_from_string(DATA), onnx.load_from_string(sealed)
     assert after.metadata_props[-1].key == SIGNATURE_KEY
     del after.metadata_props[-1]
@@ -58,7 +58,7 @@ def test_a_sealed_file_is_the_same_model(signer: Signer) -> None:
 
 
 def test_any_changed_byte_is_noticed(signer: Signer, trust: TrustedKeys) -> None:
-    sealed = signer.seal(DATA, "m")
+    sealed = signer.sign(DATA, "m")
     places = [*range(0, len(DATA), 97), *range(len(DATA), len(sealed))]
     for place in places:
         for bit in range(8):
@@ -73,11 +73,11 @@ def test_what_stands_behind_the_seal_is_noticed(
     signer: Signer, trust: TrustedKeys, more: bytes
 ) -> None:
     with pytest.raises(SignatureError, match="altered after it was signed"):
-        trust.check(signer.seal(DATA, "m") + more, "m")
+        trust.check(signer.sign(DATA, "m") + more, "m")
 
 
 def test_what_stands_before_or_is_missing_is_noticed(signer: Signer, trust: TrustedKeys) -> None:
-    sealed = signer.seal(DATA, "m")
+    sealed = signer.sign(DATA, "m")
     for altered in (b"\x08\x09" + sealed, sealed[1:], sealed[:100] + sealed[101:]):
         with pytest.raises(SignatureError, match="altered after it was signed"):
             trust.check(altered, "m")
@@ -86,12 +86,12 @@ def test_what_stands_before_or_is_missing_is_noticed(signer: Signer, trust: Trus
 def test_a_seal_on_another_content_is_noticed(signer: Signer, trust: TrustedKeys) -> None:
     other = penguins(seed=1)
     with pytest.raises(SignatureError, match="signature does not fit"):
-        trust.check(other + signer.seal(DATA, "m")[-SIGNATURE_BYTES:], "m")
+        trust.check(other + signer.sign(DATA, "m")[-SIGNATURE_BYTES:], "m")
 
 
 def test_a_file_is_signed_as_one_model(signer: Signer, trust: TrustedKeys) -> None:
     with pytest.raises(SignatureError, match="signed as another model than 'other'"):
-        trust.check(signer.seal(DATA, "m"), "other")
+        trust.check(signer.sign(DATA, "m"), "other")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_another_key_is_not_trusted(tmp_path: Path, trust: TrustedKeys) -> None:
     with pytest.raises(
         SignatureError, match=r"signed with the key [0-9a-f]{16}, which is not trusted"
     ):
-        trust.check(stranger.seal(DATA, "m"), "m")
+        trust.check(stranger.sign(DATA, "m"), "m")
 
 
 def test_either_of_two_keys_will_do_and_the_last_seal_counts(
@@ -115,10 +115,10 @@ def test_either_of_two_keys_will_do_and_the_last_seal_counts(
 ) -> None:
     second = make_key(tmp_path / "second.key")
     both = _trust(tmp_path, signer, second)
-    sealed = second.seal(signer.seal(DATA, "m"), "m")
+    sealed = second.sign(signer.sign(DATA, "m"), "m")
     assert len(sealed) == len(DATA) + SIGNATURE_BYTES
     assert both.check(sealed, "m") == "signer-1"
-    assert both.check(signer.seal(DATA, "m"), "m") == "signer-0"
+    assert both.check(signer.sign(DATA, "m"), "m") == "signer-0"
 
 
 def test_keygen_writes_a_private_file_and_prints_the_public_line(
@@ -130,7 +130,7 @@ def test_keygen_writes_a_private_file_and_prints_the_public_line(
     (tmp_path / "trusted").write_text(capsys.readouterr().out)
     found = resolve_signer(path)
     assert found is not None
-    assert TrustedKeys(tmp_path / "trusted").check(found.seal(DATA, "m"), "m") == "team"
+    assert TrustedKeys(tmp_path / "trusted").check(found.sign(DATA, "m"), "m") == "team"
     assert main(["keygen", "team", "--out", str(path)]) == 2
     assert main(["keygen", "a b"]) == 2
 
