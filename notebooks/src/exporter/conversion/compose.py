@@ -31,7 +31,6 @@ from exporter.conversion.numbers import (  # noqa: F401 - likewise
     scaling,
     splines,
 )
-from exporter.conversion.precision import parts
 from exporter.conversion.texts import text  # noqa: F401 - likewise
 from exporter.conversion.trees import (  # noqa: F401 - likewise
     adaboost,
@@ -39,6 +38,7 @@ from exporter.conversion.trees import (  # noqa: F401 - likewise
     forests,
     histograms,
 )
+from exporter.data.inner_estimators import estimators_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,5 +104,5 @@ def compose_choices(
 
 
 def _register_libraries(model: Any) -> None:
-    for part in parts(model):
+    for part in estimators_within(model):
         boosters.register(part)

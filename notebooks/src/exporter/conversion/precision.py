@@ -1,11 +1,10 @@
-"""Which models round otherwise in float32 than the original does."""
+"""Models whose answers may change when their inputs are rounded to float32."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
@@ -32,11 +31,9 @@ from sklearn.preprocessing import Binarizer, KBinsDiscretizer, OneHotEncoder, Or
 from sklearn.tree import BaseDecisionTree
 
 from exporter.data.boosters import library_of
+from exporter.data.inner_estimators import estimators_within
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-# They compare what they are given, in double, with bounds of their own.
+# These compare their input, as float64, with their own bounds.
 _STEPS = (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -51,7 +48,7 @@ _STEPS = (
     RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
 )
-# They compare what they are given after rounding it to float32.
+# These compare their input after rounding it to float32.
 _TREES = (
     BaseDecisionTree,
     BaseForest,
@@ -60,9 +57,11 @@ _TREES = (
     AdaBoostClassifier,
     AdaBoostRegressor,
 )
+# Their inner trees need not be searched.
+_OWN_TREES = (BaseForest, GradientBoostingClassifier)
 # Whole numbers up to here are the same in float32.
 _MOST_EXACT = 2**24
-# They hand on the numbers that they are given, or whole ones.
+# These pass numbers on unchanged, or return whole numbers.
 _EXACT = (
     Pipeline,
     ColumnTransformer,
@@ -77,12 +76,12 @@ _EXACT = (
 
 
 def needs_doubles(model: Any) -> bool:
-    """Return whether a model has steps that rounding before or within them could turn.
+    """Return whether rounding to float32 could change an answer of the model.
 
-    Those are steps that tell numbers apart, and trees unless they see the numbers that the caller
-    sends, and answer by themselves.
+    This is so for steps that distinguish numbers, and for trees, unless a tree is the last step and
+    reads the numbers that the caller sends.
     """
-    held = list(parts(model))
+    held = list(estimators_within(model, closed=_OWN_TREES))
     if any(_is_step(part) or _tells_apart(part) for part in held):
         return True
     others = [part for part in held if not _is_rounding_tree(part)]
@@ -98,7 +97,7 @@ def _is_rounding_tree(part: Any) -> bool:
 
 
 def _tells_apart(part: Any) -> bool:
-    # A number close to a category, or to what stands for a missing one, is another number.
+    # A number close to a category, or to the marker of a missing value, is a different number.
     marker = getattr(part, "missing_values", None)
     if isinstance(marker, (int, float)) and marker == marker:  # noqa: PLR0124 - not NaN
         return True
@@ -106,23 +105,3 @@ def _tells_apart(part: Any) -> bool:
         array.dtype.kind == "f" or (array.dtype.kind in "iu" and np.abs(array).max() >= _MOST_EXACT)
         for array in getattr(part, "categories_", [])
     )
-
-
-def parts(value: Any) -> Iterator[Any]:
-    """Walk through an estimator and those that it holds; a forest's own trees are left out."""
-    if isinstance(value, BaseEstimator):
-        yield value
-        if not isinstance(value, (BaseForest, GradientBoostingClassifier)):
-            for held in vars(value).values():
-                yield from parts(held)
-    elif library_of(value) is not None:
-        yield value  # CatBoost's estimators are none of scikit-learn's
-    elif isinstance(value, dict):
-        for held in value.values():
-            yield from parts(held)
-    elif isinstance(value, (list, tuple)) or (
-        isinstance(value, np.ndarray) and value.dtype.kind == "O"
-    ):
-        for held in np.ravel(value) if isinstance(value, np.ndarray) else value:
-            if library_of(held) or isinstance(held, (BaseEstimator, dict, list, tuple, np.ndarray)):
-                yield from parts(held)

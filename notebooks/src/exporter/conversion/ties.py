@@ -24,8 +24,8 @@ from exporter.conversion.converter import read_choices
 from exporter.conversion.distances.metrics import metric_of
 from exporter.conversion.graph.arrays import dense
 from exporter.conversion.parity import compare
-from exporter.conversion.precision import parts
 from exporter.data.estimator import Answers, FittedEstimator
+from exporter.data.inner_estimators import estimators_within
 
 if TYPE_CHECKING:
     from exporter.conversion.converter import Conversion
@@ -58,7 +58,9 @@ def compare_with_ties(
     """
     table, expected = rows
     comparison = compare(expected, given, tolerance, original.task)
-    if comparison.holds or not any(isinstance(part, _KINDS) for part in parts(original.model)):
+    if comparison.holds or not any(
+        isinstance(part, _KINDS) for part in estimators_within(original.model)
+    ):
         return comparison
     wrong = np.flatnonzero(~comparison.equal | (comparison.differences > tolerance))
     asked = table.take(wrong)

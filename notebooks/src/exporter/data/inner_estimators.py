@@ -1,4 +1,4 @@
-"""The estimators within an estimator, such as the steps of a pipeline."""
+"""The estimators inside an estimator, such as the steps of a pipeline."""
 
 from __future__ import annotations
 
@@ -7,34 +7,61 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from exporter.data.boosters import library_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from inference.model.contract import Scalar
 
-_MAX_LENGTH = 1000  # of a list that may hold estimators
+_PLAIN = (str, int, float, np.generic, type(None))  # most values; tested first, to be fast
 
 
 def encoded_categories(model: Any) -> list[set[Scalar]]:
-    """List the categories that the encoders within a model were fitted on or given."""
+    """List the categories that the encoders inside a model were fitted on or configured with."""
     found: list[set[Scalar]] = []
     for estimator in estimators_within(model):
         for known in getattr(estimator, "categories_", None) or ():
             values = np.asarray(known).tolist()
-            found.append({v for v in values if isinstance(v, (str, int, float)) and v == v})  # noqa: PLR0124 - NaN alone differs
+            found.append({v for v in values if isinstance(v, (str, int, float)) and v == v})  # noqa: PLR0124 - only NaN differs from itself
     return found
 
 
-def estimators_within(model: Any) -> Iterator[Any]:
-    """Walk through an estimator and those that it holds, each once."""
-    pending, met = [model], set[int]()
+def estimators_within(
+    model: Any, *, also: tuple[type, ...] = (), closed: tuple[type, ...] = ()
+) -> Iterator[Any]:
+    """Yield an estimator and all estimators inside it, depth first, each once.
+
+    Estimators of boosting libraries are included, but not searched.
+
+    Args:
+        model: The estimator.
+        also: Other types to yield.
+        closed: Types of estimators that are not searched.
+    """
+    pending, seen = [model], set[int]()
     while pending:
         value = pending.pop()
-        if isinstance(value, (list, tuple)) and len(value) <= _MAX_LENGTH:
-            pending += value
-        elif isinstance(value, dict):
-            pending += value.values()
-        elif isinstance(value, BaseEstimator) and id(value) not in met:
-            met.add(id(value))
-            yield value
-            pending += vars(value).values()
+        if isinstance(value, _PLAIN):
+            continue
+        if not isinstance(value, BaseEstimator) and (held := _items(value)) is not None:
+            pending += reversed(list(held))
+            continue
+        library = library_of(value)
+        if id(value) in seen or not (library or isinstance(value, (BaseEstimator, *also))):
+            continue
+        seen.add(id(value))
+        yield value
+        if isinstance(value, BaseEstimator) and not library and not isinstance(value, closed):
+            pending += reversed(list(vars(value).values()))
+
+
+def _items(value: Any) -> Iterable[Any] | None:
+    """Return the items of a container; ``None`` for any other value."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, (list, tuple)):
+        return value
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist() if value.dtype.kind == "O" else ()
+    return None

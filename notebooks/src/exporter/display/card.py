@@ -160,8 +160,8 @@ def _ties(count: int) -> str:
     if not count:
         return ""
     return (
-        f"; {count:,} compared rows have equally near neighbors, and get another of their "
-        "right answers than from the original"
+        f"; {count:,} compared rows have several right answers, because neighbors are equally "
+        "near, and the ONNX file returns another one than the original"
     )
 
 
