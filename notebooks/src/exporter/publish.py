@@ -22,6 +22,7 @@ from exporter.conversion.parity import choose_tolerance
 from exporter.conversion.search import find_conversion
 from exporter.data.dataset import gather
 from exporter.data.estimator import FittedEstimator
+from exporter.data.forms import find_form
 from exporter.delivery.artifact import Artifact
 from exporter.delivery.client import ServiceClient
 from exporter.delivery.model_name import check_name
@@ -77,7 +78,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     Args:
         model: A fitted classifier, regressor, or Pipeline that ends in one.
         name: The model's name: lower-case letters, digits, ``.``, ``_`` and ``-``.
-        X: The rows that the model was fitted on: an array or a DataFrame.
+        X: The rows that the model was fitted on: an array, a sparse one, a frame or a table.
         y: The targets of ``X``, for metrics on the training data.
         evaluate: ``(X_test, y_test)``, held-out rows for the metrics in the contract.
         description: Description of the model.
@@ -97,7 +98,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     """
     check_name(name)
     options = _resolve_options(models_dir, url, tolerance, sign_with, keep)
-    original = FittedEstimator(model)
+    original = FittedEstimator(model, find_form(X))
     annotations = Annotations(description, units or {}, feature_descriptions or {}, target_names)
     with Progress(name, shown=progress) as steps:
         steps.begin("reading the rows")

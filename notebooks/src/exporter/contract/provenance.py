@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from exporter.data.forms import PlainForm
 from inference.model.contract import Metrics, Training
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def record(
     original: FittedEstimator, table: Table, description: str | None, metrics: Metrics | None
 ) -> Training:
     """Write down where the model comes from."""
-    libraries = [*_LIBRARIES, *(["pandas"] if isinstance(table.native, pd.DataFrame) else [])]
+    plain = isinstance(original.form, PlainForm) and not isinstance(table.native, pd.DataFrame)
+    libraries = [*_LIBRARIES, *([] if plain else [original.form.library])]
     return Training(
         rows=len(table),
         data_sha256=digest(table),

@@ -66,7 +66,8 @@ def compare_with_ties(
     asked = table.take(wrong)
     chosen = read_choices(original.model, conversion.layout, asked)
     try:
-        again = FittedEstimator(_substitute(original.model, chosen)).answer(asked.native)
+        twin = FittedEstimator(_substitute(original.model, chosen), original.form)
+        again = twin.answer(asked.native)
     except Exception:  # noqa: BLE001 - the original takes the rows, so that the twin is at fault
         return comparison
     shares = None if given.probabilities is None else given.probabilities[wrong]

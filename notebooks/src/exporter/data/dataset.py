@@ -10,6 +10,7 @@ import pandas as pd
 
 from exporter.data import metrics
 from exporter.data.estimator import Answers, answer_all, reads_column
+from exporter.data.forms import to_plain
 from exporter.data.reader import read_table
 from exporter.errors import DataError, TargetError
 
@@ -66,6 +67,7 @@ def gather(
         DataError: Rows are not what the model takes.
         TargetError: True answers do not fit the rows or the model.
     """
+    x = to_plain(x)
     if evaluate is None:
         table = read_table(x, original, names)
         answers = _answer(original, table)
@@ -74,10 +76,11 @@ def gather(
     if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
         raise TargetError("evaluate must be a pair: evaluate=(X_test, y_test)")
     given = read_table(x, original, names)
-    held_out_count = len(_read_held_out(evaluate[0], original, names))
+    x_test = to_plain(evaluate[0])
+    held_out_count = len(_read_held_out(x_test, original, names))
     target = metrics.read_target(evaluate[1], held_out_count, original, "evaluate's y")
     # Read as one, so that a column has one kind in both parts.
-    table = read_table(_stack(x, evaluate[0]), original, names)
+    table = read_table(_stack(x, x_test), original, names)
     count = len(given)
     answers = _answer_both(original, table, count)
     held = Rows(table.take(range(count, len(table))), _part(answers, slice(count, None)))

@@ -19,9 +19,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from exporter.data.boosters import as_estimator, library_of
 from exporter.data.forests import find_forest
+from exporter.data.forms import PlainForm
 from exporter.errors import DataError, ModelError
 
 if TYPE_CHECKING:
+    from exporter.data.forms import Form
     from inference.model.contract import Label
 
 
@@ -44,9 +46,11 @@ class FittedEstimator:
 
     Args:
         model: A scikit-learn estimator or Pipeline, or an object with their interface.
+        form: The form of the rows that it was fitted on; by default as scikit-learn has them.
 
     Attributes:
         model: That model.
+        form: That form.
         task: What it answers with.
         classes: Its classes as Python values, in its order; ``None`` for a regressor.
         encoded_classes: What an ONNX file holds in their place, where it cannot hold them
@@ -58,9 +62,10 @@ class FittedEstimator:
         ModelError: It is not fitted, or neither a classifier nor a regressor.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, form: Form | None = None) -> None:
         model = as_estimator(model)
         self.model = model
+        self.form: Form = form or PlainForm()
         self.task: Literal["classification", "regression"] = _task(model)
         _require_fitted(model)
         self.has_probabilities = self.task == "classification" and hasattr(model, "predict_proba")
@@ -81,11 +86,15 @@ class FittedEstimator:
         """Ask the original.
 
         Args:
-            native: Rows in the form it was fitted on: an array or a DataFrame.
+            native: Rows as an array or a DataFrame.
 
         Raises:
             Exception: Whatever the model raises on rows that it does not take.
         """
+        return self.answer_restored(self.form.restore(native))
+
+    def answer_restored(self, native: Any) -> Answers:
+        """Ask the original about rows in the form it was fitted on; see :meth:`answer`."""
         with warnings.catch_warnings():
             # Deprecations inside scikit-learn cannot be fixed by the user.
             warnings.simplefilter("ignore", FutureWarning)
@@ -140,7 +149,7 @@ def answer_all(original: FittedEstimator, native: Any, what: str = "X") -> Answe
 
     Args:
         original: The model.
-        native: Rows in the form it was fitted on.
+        native: Rows as an array or a DataFrame.
         what: What the caller calls them.
 
     Raises:

@@ -28,7 +28,8 @@ def read_table(data: Any, original: FittedEstimator, names: Sequence[str] | None
     """Turn what a caller passes as X into a table.
 
     Args:
-        data: A NumPy array of shape ``[rows, features]`` or a pandas DataFrame.
+        data: A NumPy array of shape ``[rows, features]`` or a pandas DataFrame; see
+            :func:`exporter.data.forms.to_plain` for others.
         original: The model it is for; says which columns it expects.
         names: Names for the columns of an array.
 
@@ -67,8 +68,6 @@ def _text_name(data: Any) -> str:
 
 
 def _to_frame(data: Any) -> pd.DataFrame:
-    if hasattr(data, "toarray"):
-        raise DataError("X is a sparse matrix: pass X.toarray(), or a DataFrame")
     if isinstance(data, pd.Series):
         raise DataError("X is a Series, one column without rows of features: pass X.to_frame()")
     if not isinstance(data, np.ndarray) and hasattr(data, "to_pandas"):
@@ -162,6 +161,8 @@ def _read_column(name: str, series: pd.Series[Any], from_frame: bool) -> Column:
         known = series.cat.categories.dtype
         holed = series.isna().any() and known.kind in "iub"  # no such type has a missing value
         series = series.astype(object if holed else known)
+    if isinstance(dtype, pd.ArrowDtype) and dtype.name.startswith("dictionary"):
+        series = series.astype(object)
     kinds = pd.api.types
     whole = not series.isna().any()
     if kinds.is_bool_dtype(series.dtype) and whole:
@@ -227,7 +228,7 @@ def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
     return _unread(
         name,
         series,
-        f"mixes values of the types {found}: "
+        f"{'mixes' if len(types) > 1 else 'has'} values of the types {found}: "
         "make them all strings or all numbers and fit the model again",
     )
 

@@ -53,7 +53,8 @@ def measure(original: FittedEstimator, conversion: Conversion, table: Table) -> 
         chosen = table.take(np.arange(rows) % len(table))
         feeds: dict[str, Any] = conversion.to_feeds(chosen)
         with suppress(Exception):  # there are transformers that refuse a single row
-            original_us = _median_us(lambda native=chosen.native: original.answer(native))  # type: ignore[misc]
+            restored = original.form.restore(chosen.native)
+            original_us = _median_us(lambda rows=restored: original.answer_restored(rows))  # type: ignore[misc]
             onnx_us = _median_us(lambda feeds=feeds: conversion.session.run(names, feeds))  # type: ignore[misc]
             timings.append(Timing(rows, original_us, onnx_us))
     return timings

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse  # type: ignore[import-untyped]
 
 from exporter.data.reader import read_table
 from exporter.errors import DataError
@@ -84,7 +83,6 @@ def test_gives_a_model_fitted_on_an_array_an_array() -> None:
         (np.ones((2, 2, 2)), "3 dimensions"),
         (np.ones((0, 2)), r"shape \(0, 2\): pass at least one row"),
         (np.ones((2, 3)), "X has 3 columns, the model was fitted on 2: a, b"),
-        (sparse.csr_matrix(np.ones((2, 2))), r"X.toarray\(\)"),
         (pd.Series([1.0]), r"X.to_frame\(\)"),
         ([[1.0, 2.0], [1.0]], "cannot be read as an array"),
         ("data.csv", "X is a str: pass a NumPy array"),

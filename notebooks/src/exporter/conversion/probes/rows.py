@@ -69,6 +69,8 @@ def _widen(array: Array) -> Array:
 
 
 def _wide(dtype: Any) -> Any:
+    if isinstance(dtype, pd.SparseDtype):
+        dtype = dtype.subtype
     kind = getattr(dtype, "kind", "O")
     if kind not in "iuf" or dtype.itemsize > _WORD_BYTES:
         return dtype
