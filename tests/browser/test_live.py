@@ -199,12 +199,12 @@ def test_page_without_models_says_what_to_do_and_follows(page: Page, tmp_path: P
     with Service(tmp_path) as service:
         service.start()
         swagger = open_page(page, service)
-        page.get_by_text("No model is live yet").first.wait_for()
+        page.get_by_text("No model is ready yet").first.wait_for()
         assert "exporter publish" in page.locator(".info").inner_text()
         select = swagger.entry("/select-model/").try_it_out()
         service.put("first/1/model.onnx", penguins())
         appears(page, "first")
-        page.get_by_text("No model is live yet").first.wait_for(state="detached")
+        page.get_by_text("No model is ready yet").first.wait_for(state="detached")
         select.drop_down("model").select_option("first")
         assert select.execute()[0] == 200
 

@@ -85,7 +85,7 @@ def _add_operations(commands: argparse._SubParsersAction[argparse.ArgumentParser
     select.add_argument(
         "--version", type=_positive, metavar="N", help="a version; default: the active one"
     )
-    pin = add("pin", "pin the active version of a model, or follow the latest")
+    pin = add("pin", "pin the active version of a model, or use the highest ready one")
     add_model(pin)
     pin.add_argument(
         "version", type=_version, metavar="VERSION", help="a version's number, or 'latest'"

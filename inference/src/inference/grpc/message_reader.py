@@ -1,7 +1,7 @@
-"""Receives gRPC messages, of which nothing is known before they are whole, within bounds.
+"""Receives gRPC messages within limits. Their size is known only when they are complete.
 
-gRPC copies a message on the event loop, in one go. So a connection that has sent a large one waits
-for its turn with the next one, which gRPC then leaves to the client's side but for 64 KiB.
+gRPC copies a message on the event loop, in one piece. So after a large message, a connection waits
+for its turn before it reads the next one. Until then gRPC buffers at most 64 KiB of that one.
 """
 
 from __future__ import annotations

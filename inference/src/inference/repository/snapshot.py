@@ -207,7 +207,7 @@ class Snapshot:
     def _live(self) -> str:
         names = self.ready_names
         if not names:
-            return " No model is live yet."
+            return " No model is ready yet."
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         return f" Live are: {', '.join(names[:_LISTED])}{more}."
 

@@ -1,8 +1,8 @@
 """Runs in worker threads: each within its time, each servable within its share of the threads.
 
-Threads are made as they are needed, so no servable waits for another one's runs: how many of them
-there are at a time is bounded by the requests that may wait. A run whose time is over is ended. One
-that goes on is within one long operator, which ends only with its process.
+Threads are created when they are needed, so no servable waits for the runs of another one. The
+limit on waiting requests also limits their number. A run that exceeds its time is ended. Only a run
+within one long operator continues, until its process ends.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Rows with several right answers: those whose nearest neighbors are not determined.
 
-Where the k-th and the next neighbor are equally far, up to what their computation rounds,
-scikit-learn's choice follows from the order in which it walks through its tree, which no graph can
-repeat. Each choice among the equals is right. So the original itself is asked again, with the
-neighbors that the file has chosen in place of its own wherever those are as near: what it answers
-then is right, whatever stands around the neighbors, and no other difference is accepted.
+If the k-th and the next neighbor are equally far, except for rounding, scikit-learn chooses by the
+order in which it walks through its tree. No graph can repeat this, and each choice is right. So the
+original predicts again, with the neighbors that the file has chosen, if they are as near as its own.
+Its answer then is the right one, whatever else is in the model. No other difference is accepted.
 """
 
 from __future__ import annotations

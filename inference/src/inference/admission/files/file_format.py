@@ -1,4 +1,4 @@
-"""What a file is that is not an ONNX model, judged by its first bytes, with a remedy.
+"""Recognizes files that are not ONNX models by their first bytes, and says what to do instead.
 
 A file that was renamed, not downloaded whole, or saved by another library is a common mistake. Its
 bytes are only compared, never parsed. This is asked after a file has been found to be no model, so

@@ -1,7 +1,7 @@
 """Where a classifier's outputs come from in its graph: the operators before them, their classes.
 
-:mod:`inference.model.graph.onnx_file` declares few fields. Others are read here, of single
-attributes and tensors, from the bytes that protobuf keeps of what it does not know.
+:mod:`inference.model.graph.onnx_file` declares few fields. This module reads other fields
+of single attributes and tensors, from the bytes that protobuf keeps of unknown fields.
 
 Source: onnx/onnx.proto (IR version 13), https://onnx.ai/onnx/operators/
 """

@@ -1,4 +1,4 @@
-"""Examinations: each content once, by one worker, as long as its load may take."""
+"""Runs examinations: each content once per machine, by one worker, within the time of its load."""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def get_metrics() -> DocumentResponse:
-        """Return the metrics of all workers. Process metrics are those of the answering worker."""
+        """Return the metrics of all workers. Process metrics cover only the worker
+        that handles this request."""
         return DocumentResponse(await document.get(), CONTENT_TYPE_LATEST)
 
     return router

@@ -33,7 +33,7 @@ _SWAP_SECONDS = 60
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is not UTF-8, or is nested too deeply"},
     404: {"model": Problem, "description": "The model or version does not exist"},
-    409: {"model": Problem, "description": "The model exists and is not available"},
+    409: {"model": Problem, "description": "The model exists but is not available"},
     413: {"model": Problem, "description": "The body is too large"},
     415: {"model": Problem, "description": "This route does not accept compressed bodies"},
     503: {"model": Problem, "description": "Not ready yet, or the state cannot be saved"},
@@ -70,7 +70,7 @@ def _add_documents(router: APIRouter, repository: Repository) -> None:
         responses=_pick(404),
     )
     async def get_model(name: str) -> DocumentResponse:
-        """Return the contract of a model, the signature of its graph, and how it is served."""
+        """Return the contract of a model, the tensors of its ONNX graph, and how it is served."""
 
         def current() -> Subject:
             snapshot = repository.current()
@@ -109,11 +109,11 @@ def _add_selection(router: APIRouter, repository: Repository, state_file: StateF
 def _add_activation(router: APIRouter, repository: Repository, state_file: StateFile) -> None:
     @router.put(
         "/models/{name}/active",
-        summary="Pin a version, or follow the latest",
+        summary="Pin a version, or use the highest ready one",
         responses=_pick(400, 404, 409, 413, 415, 503),
     )
     async def set_active_version(name: str, change: ActiveChange) -> ActivationResult:
-        """Pin a version to roll back, or follow the highest admitted version again."""
+        """Pin a version to roll back, or use the highest ready version again."""
         if change.version == "latest":
             repository.current().model(name)
             await state_file.change(lambda state: _pin(state, name, None))

@@ -38,7 +38,7 @@ class ModelView(BaseModel):
     loaded_versions: list[int]
     versions: list[VersionView]
     quarantined: list[Refusal]
-    selected: bool = Field(description="Whether /predict/ uses it.")
+    selected: bool = Field(description="Whether POST /predict/ uses this model.")
     task: Literal["classification", "regression"] | None = Field(
         description="Null for a file without a contract."
     )
@@ -80,7 +80,7 @@ class SelectionView(BaseModel):
     """The model that /predict/ uses."""
 
     model: str
-    version: int | None = Field(description="Null for the active version.")
+    version: int | None = Field(description="The selected version; null: always the active one.")
 
 
 class ModelsView(BaseModel):

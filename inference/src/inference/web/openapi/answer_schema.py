@@ -96,7 +96,7 @@ def _table(name: str, what: str, schemas: Schema, keys: Sequence[str]) -> Schema
     listed = f": {', '.join(keys)}." if len(keys) <= _LISTED else f", {len(keys):,} in total."
     schemas[f"{name}{what}"] = {
         "type": "object",
-        "description": ("By target" if what == "Values" else "By class") + listed,
+        "description": ("For each target" if what == "Values" else "For each class") + listed,
         "additionalProperties": NUMBER,
         "examples": [{key: round(1 / len(keys), 3) for key in keys[:_SHOWN]}],
     }

@@ -52,7 +52,7 @@ _MODELS_BYTES = 8 * 1024 * 1024
 _EXAMPLES = 20  # models with an example in the entry for any model
 _OF_KNOWN = ("/models/{name}", "/models/{name}/active")
 _TAGS = {
-    "models": "Live, selected and active models",
+    "models": "List models, select one, pin a version",
     "predict": "Predict with a model, from records or rows",
     "health": "Liveness, readiness and metrics",
     "open inference protocol": "For clients of KServe and Triton",
@@ -212,13 +212,16 @@ def _correct(paths: Schema) -> None:
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "version":
                     parameter["schema"] = {"type": "integer", "minimum": 1}
+            success = operation["responses"].get("200", {})
+            if success.get("description") == "Successful Response":
+                success["description"] = "OK"
             if path.startswith(("/v2", "/readyz")):
                 continue
             for status, response in operation["responses"].items():
                 if status >= "400":
                     response["content"] = PROBLEM if status != "422" else UNFIT
                     if status == "422":
-                        response["description"] = "Invalid request; the caller must fix it"
+                        response["description"] = "Invalid request; the message names what to change"
 
 
 def _examples(pieces: dict[str, _Piece]) -> dict[str, Schema]:
@@ -236,7 +239,7 @@ def _predict_selected(
     try:
         selected = snapshot.selected()
     except RookeryError as error:
-        description = f"No model to predict with yet: {error}"
+        description = str(error)
         operation = describe_operation("predict", "Predict with the selected model", description)
         return _with_examples(operation, examples)
     training = describe_training(selected)
@@ -256,7 +259,8 @@ def _predict_named(
     operation_id: str, summary: str, snapshot: Snapshot, examples: dict[str, Schema]
 ) -> Schema:
     """Describe a route with a model's name in its path."""
-    description = "Send a record of that model, or a list. Each example is named after its model."
+    description = "Send one record, or a list of records, with the features of the model. Each example is "
+        "named after its model."
     operation = describe_operation(operation_id, summary, description)
     name: Schema = {"name": "name", "in": "path", "required": True}
     offer_name(name, list(examples) or snapshot.ready_names, is_known=False)

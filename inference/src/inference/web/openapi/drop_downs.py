@@ -32,6 +32,7 @@ def offer_name(parameter: Schema, names: Sequence[str], *, is_known: bool = Fals
     """
     name = "KnownModelName" if is_known else "ModelName"
     parameter["schema"] = {"$ref": f"#/components/schemas/{name}"}
+    parameter.setdefault("description", "Name of the model.")
     if names:
         parameter["example"] = names[0]
 

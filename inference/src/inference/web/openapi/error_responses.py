@@ -39,7 +39,7 @@ UNFIT: Schema = {
 _PREDICT = {
     "400": "The body is not JSON, or contains no rows",
     "404": "The model or version does not exist",
-    "409": "No model is selected, or the model is not available",
+    "409": "The model is not available, or none is selected for /predict/",
     "413": "Too many bytes or rows",
     "415": "Unsupported compression; use gzip, deflate or zstd",
     "422": "Some rows are invalid; the response lists each row and feature",

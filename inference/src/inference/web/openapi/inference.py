@@ -20,7 +20,7 @@ _DATATYPES = [
     "FP16", "FP32", "FP64", "BYTES",
 ]  # fmt: skip
 _ERRORS = {
-    "400": "Invalid request; the caller must fix it",
+    "400": "Invalid request; the message names what to change",
     "404": "The model or version does not exist",
     "413": "Too many bytes or rows",
     "415": "Unsupported compression; use gzip, deflate or zstd",

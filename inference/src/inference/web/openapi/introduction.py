@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from inference.repository.snapshot import Snapshot
 
 _WITH_MODELS = """\
-Select a model with **`POST /select-model/`** (the drop-down lists the live models), then predict
+Select a model with **`POST /select-model/`** (the drop-down lists the models that are ready), then predict
 with **`POST /predict/`**. Or predict with a model by name: each model has its own entry under
 *predict*, with its features and with examples that you can execute unchanged.
 
 Models appear, change and disappear without a restart. This page updates itself.
 """
 _WITHOUT_MODELS = """\
-**No model is live yet.** Publish one in one of these ways. It then appears on this page:
+**No model is ready yet.** Publish one in one of these ways. It then appears on this page:
 
 - In a notebook: `from exporter import publish`, then `publish(model, "my-model", X, y)`.
 - On the command line: `exporter publish model.joblib --name my-model --sample rows.csv`.

@@ -41,19 +41,19 @@ _TABLE: Schema = {"type": ["object", "null"], "additionalProperties": NUMBER}
 _BY_CLASS = _TABLE | {"examples": [{"Adelie": 0.98, "Gentoo": 0.02}]}
 # Of a prediction; which of them are present depends on the model.
 _MEMBERS: Schema = {
-    "label": {"type": ["string", "number", "boolean"], "description": "For a classifier."},
+    "label": {"type": ["string", "number", "boolean"], "description": "The predicted class, for a classifier."},
     "probabilities": _BY_CLASS
-    | {"description": "By class; null if the model has no probabilities."},
-    "scores": _BY_CLASS | {"description": "By class, for a classifier without probabilities."},
-    "value": NUMBER | {"description": "For a regressor."},
+    | {"description": "The probability of each class; null if the model has none."},
+    "scores": _BY_CLASS | {"description": "The score of each class, for a classifier without probabilities."},
+    "value": NUMBER | {"description": "The predicted value, for a regressor."},
     "values": _TABLE
     | {
-        "description": "By target, for a regressor with several targets.",
+        "description": "The value of each target, for a regressor with several.",
         "examples": [{"y": 1}],
     },
     "outputs": {
         "type": "object",
-        "description": "By name, for any other ONNX file.",
+        "description": "Each output by its name, for any other ONNX file.",
         "examples": [{"output": [0.5]}],
     },
 }

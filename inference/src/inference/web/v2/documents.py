@@ -38,14 +38,18 @@ _ROUTES = {
     "/stats": "Statistics",
 }
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorView, "description": "Invalid request; the caller must fix it"},
+    400: {"model": ErrorView, "description": "Invalid request; the message names what to change"},
     404: {"model": ErrorView, "description": "The model or version does not exist"},
     413: {"model": ErrorView, "description": "Too many bytes or rows"},
     415: {"model": ErrorView, "description": "This route does not accept compressed bodies"},
     503: {
         "model": ErrorView,
-        "description": "The model is not available, or the state cannot be saved",
+        "description": "The model is not available, or the change cannot be saved",
     },
+}
+
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: {"model": ErrorView, "description": "The model is not available"}
 }
 
 
@@ -152,7 +156,7 @@ def add_descriptions(
         """Return the configuration in Triton's format."""
         return await descriptions.get(describe.describe_config, model_name, model_version)
 
-    errors = pick(404, 503)
+    errors = pick(404) | _UNAVAILABLE
     add_model_route(router, "", get_model_metadata, response_model=ModelMetadata, responses=errors)
     add_model_route(
         router,
@@ -200,5 +204,5 @@ def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder
         "/stats",
         get_model_statistics,
         response_model=StatisticsView,
-        responses=pick(404, 503),
+        responses=pick(404) | _UNAVAILABLE,
     )

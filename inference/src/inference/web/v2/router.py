@@ -131,7 +131,7 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
 
     add_descriptions(router, repository, find)
     not_ready: dict[int | str, dict[str, Any]] = {
-        503: {"model": ModelNotReady, "description": "The model exists and is not ready"}
+        503: {"model": ModelNotReady, "description": "The model exists but is not ready"}
     }
 
     async def check_model_readiness(

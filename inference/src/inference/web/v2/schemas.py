@@ -49,7 +49,7 @@ class ModelReady(BaseModel):
 
 
 class ModelNotReady(ModelReady, ErrorView):
-    """The model exists and is not ready."""
+    """The model exists but is not ready."""
 
 
 class ModelNames(BaseModel):
@@ -97,7 +97,7 @@ class ModelConfig(BaseModel):
     backend: str
     default_model_filename: str
     version_policy: dict[str, Any] = Field(examples=[{"specific": {"versions": [1]}}])
-    max_batch_size: int = Field(description="0: the dimensions include the batch.")
+    max_batch_size: int = Field(description="Always 0: shapes include the batch dimension.")
     input: list[TensorConfig]
     output: list[TensorConfig]
     parameters: dict[str, Any] = Field(examples=[{}])
@@ -137,7 +137,7 @@ class ModelStatisticsView(BaseModel):
 
     name: str
     version: str
-    last_inference: int = Field(description="Milliseconds since the Unix epoch; 0 if never.")
+    last_inference: int = Field(description="Milliseconds since the Unix epoch; 0 if there was none.")
     inference_count: int = Field(description="Predicted rows.")
     execution_count: int = Field(description="Runs of the model; fewer than requests if batched.")
     inference_stats: InferenceStatistics

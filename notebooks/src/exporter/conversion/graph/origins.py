@@ -1,9 +1,9 @@
 """Thresholds before a function instead of behind it.
 
-The last bit of a logarithm or a power differs between libraries, and a threshold tells apart what
-differs there. So trees behind a function that rises with its argument do not compare its value:
-each threshold is moved to the largest double whose value, as the library itself computes it, lies
-at or below the threshold. The answers are the original's, and nothing is left to be computed.
+The last bit of a logarithm or a power differs between libraries, and a tree may split exactly
+there. So trees after an increasing function compare the function's argument instead of its value.
+Each threshold moves to the largest double whose value, as the library computes it, is at most the
+threshold. The answers are those of the original, and the graph does not compute the function.
 """
 
 from __future__ import annotations

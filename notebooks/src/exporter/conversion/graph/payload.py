@@ -1,7 +1,7 @@
 """Large attributes of nodes, such as the millions of numbers of a forest, as they are in a file.
 
 Python's messages hold each number as eight bytes or more, and are copied when they are serialized.
-So large attributes are encoded from arrays at once, and put where they belong when the model is.
+So large attributes are encoded directly from arrays, and inserted when the model is serialized.
 
 Source: https://protobuf.dev/programming-guides/encoding/, and onnx/onnx.proto for the numbers
 """
