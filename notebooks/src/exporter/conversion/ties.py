@@ -1,8 +1,8 @@
 """Rows with several right answers: those whose nearest neighbors are not determined.
 
-If the k-th and the next neighbor are equally far, except for rounding, scikit-learn chooses by the
+If the k-th and the next neighbor are equally far except for rounding, scikit-learn chooses by the
 order in which it walks through its tree. No graph can repeat this, and each choice is right. So the
-original predicts again, with the neighbors that the file has chosen, if they are as near as its own.
+original predicts again, with the neighbors that the file has chosen, where these are as near.
 Its answer then is the right one, whatever else is in the model. No other difference is accepted.
 """
 

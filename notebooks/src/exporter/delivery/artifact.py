@@ -1,4 +1,4 @@
-"""The file to publish: graph, contract and signature; and whether the same file is there already."""
+"""The file to publish: graph, contract and signature; and whether it is there already."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Truncated files, and other files that cannot be ONNX models: recognized by a few bytes.
 
-Such a file is refused, see :meth:`inference.repository.entry.Entry.refuse`: while it is younger than
-two seconds it is tried again, since it may still be being written; after that it is quarantined with
-the reason. The version that was active before stays active.
+Such a file is refused, see :meth:`inference.repository.entry.Entry.refuse`: a file younger than two
+seconds is tried again, because it may still be being written. An older one is quarantined with the
+reason. The version that was active before stays active.
 
 An examination takes a process and tens of milliseconds. In a folder full of texts, half copies and
 noise, good models would wait for minutes, so those files are refused before. This walks over the

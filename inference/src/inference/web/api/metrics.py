@@ -42,8 +42,7 @@ def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def get_metrics() -> DocumentResponse:
-        """Return the metrics of all workers. Process metrics cover only the worker
-        that handles this request."""
+        """Return the metrics of all workers. Process metrics cover only this worker."""
         return DocumentResponse(await document.get(), CONTENT_TYPE_LATEST)
 
     return router

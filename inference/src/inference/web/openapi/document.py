@@ -21,7 +21,7 @@ from inference.runtime.documents import Document, Subject
 from inference.web.documents import DocumentResponse, encoded
 from inference.web.fragments import Pieces
 from inference.web.openapi.drop_downs import name_schemas, offer_name
-from inference.web.openapi.error_responses import PROBLEM, UNFIT, merge_alike
+from inference.web.openapi.error_responses import INVALID, PROBLEM, UNFIT, merge_alike
 from inference.web.openapi.examples import ONE
 from inference.web.openapi.identifiers import SELECTED, Identifier, identify
 from inference.web.openapi.inference import add_inference
@@ -212,16 +212,13 @@ def _correct(paths: Schema) -> None:
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "version":
                     parameter["schema"] = {"type": "integer", "minimum": 1}
-            success = operation["responses"].get("200", {})
-            if success.get("description") == "Successful Response":
-                success["description"] = "OK"
             if path.startswith(("/v2", "/readyz")):
                 continue
             for status, response in operation["responses"].items():
                 if status >= "400":
                     response["content"] = PROBLEM if status != "422" else UNFIT
                     if status == "422":
-                        response["description"] = "Invalid request; the message names what to change"
+                        response["description"] = INVALID
 
 
 def _examples(pieces: dict[str, _Piece]) -> dict[str, Schema]:
@@ -259,8 +256,10 @@ def _predict_named(
     operation_id: str, summary: str, snapshot: Snapshot, examples: dict[str, Schema]
 ) -> Schema:
     """Describe a route with a model's name in its path."""
-    description = "Send one record, or a list of records, with the features of the model. Each example is "
+    description = (
+        "Send one record, or a list of records, with the features of the model. Each example is "
         "named after its model."
+    )
     operation = describe_operation(operation_id, summary, description)
     name: Schema = {"name": "name", "in": "path", "required": True}
     offer_name(name, list(examples) or snapshot.ready_names, is_known=False)

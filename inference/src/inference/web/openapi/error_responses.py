@@ -25,6 +25,7 @@ Schema = dict[str, Any]
 
 PROBLEM: Schema = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 ERROR: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}
+INVALID = "Invalid request; the message names what to change"
 UNFIT: Schema = {
     MEDIA_TYPE: PROBLEM[MEDIA_TYPE]
     | {

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from inference.repository.snapshot import Snapshot
 
 _WITH_MODELS = """\
-Select a model with **`POST /select-model/`** (the drop-down lists the models that are ready), then predict
+Select a model with **`POST /select-model/`** (the drop-down lists the ready models), then predict
 with **`POST /predict/`**. Or predict with a model by name: each model has its own entry under
 *predict*, with its features and with examples that you can execute unchanged.
 

@@ -41,10 +41,14 @@ _TABLE: Schema = {"type": ["object", "null"], "additionalProperties": NUMBER}
 _BY_CLASS = _TABLE | {"examples": [{"Adelie": 0.98, "Gentoo": 0.02}]}
 # Of a prediction; which of them are present depends on the model.
 _MEMBERS: Schema = {
-    "label": {"type": ["string", "number", "boolean"], "description": "The predicted class, for a classifier."},
+    "label": {
+        "type": ["string", "number", "boolean"],
+        "description": "The predicted class, for a classifier.",
+    },
     "probabilities": _BY_CLASS
     | {"description": "The probability of each class; null if the model has none."},
-    "scores": _BY_CLASS | {"description": "The score of each class, for a classifier without probabilities."},
+    "scores": _BY_CLASS
+    | {"description": "The score of each class, for a classifier without probabilities."},
     "value": NUMBER | {"description": "The predicted value, for a regressor."},
     "values": _TABLE
     | {

@@ -137,7 +137,9 @@ class ModelStatisticsView(BaseModel):
 
     name: str
     version: str
-    last_inference: int = Field(description="Milliseconds since the Unix epoch; 0 if there was none.")
+    last_inference: int = Field(
+        description="Milliseconds since the Unix epoch; 0 if there was none."
+    )
     inference_count: int = Field(description="Predicted rows.")
     execution_count: int = Field(description="Runs of the model; fewer than requests if batched.")
     inference_stats: InferenceStatistics
