@@ -25,8 +25,8 @@ class Publication(PublishedVersion):
             This publication.
 
         Raises:
-            QuarantinedError: The service has refused the version; gives its reason.
-            NotServedError: It is not served in time, or has been unloaded.
+            QuarantinedError: The service refused the version; the message has its reason.
+            NotServedError: The version is not served in time, or was unloaded.
             NoServiceError: No service answers at ``url``.
         """
         status = ServiceClient(self.url).wait_until_ready(self.name, self.version, timeout)
@@ -49,7 +49,7 @@ class Publication(PublishedVersion):
         raise NotServedError(f"{what} is {status.state} after up to {timeout:g} s{because}")
 
     def predict(self, records: Any) -> Any:
-        """Ask the service, not the original, for predictions of this version.
+        """Request predictions of this version from the service.
 
         Args:
             records: One record, a list of records or of rows, or a DataFrame.
@@ -58,7 +58,7 @@ class Publication(PublishedVersion):
             The service's answer.
 
         Raises:
-            ServiceError: It refuses the records; gives its reason.
+            ServiceError: The service refuses the records; the message has its reason.
             NoServiceError: No service answers at ``url``.
         """
         if isinstance(records, pd.DataFrame):
@@ -81,7 +81,7 @@ class Publication(PublishedVersion):
 
 
 def _to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Write rows as JSON's values, each number exactly and each missing value as null."""
+    """Return rows as JSON values, numbers exactly and missing values as null."""
     columns = [
         [None if absent else value for value, absent in zip(c.tolist(), c.isna(), strict=True)]
         for _, c in frame.items()

@@ -98,9 +98,9 @@ def compose_choices(
     graph = Graph(inputs, real, one_opset=True)
     predict(graph, model, inputs)
     outputs = [
-        (f"chosen{place}", name, TensorProto.INT64) for place, (_, name) in enumerate(graph.noted)
+        (f"chosen{place}", name, TensorProto.INT64) for place, (_, name) in enumerate(graph.choices)
     ]
-    return graph.build(outputs), graph.payloads, [estimator for estimator, _ in graph.noted]
+    return graph.build(outputs), graph.payloads, [estimator for estimator, _ in graph.choices]
 
 
 def _register_libraries(model: Any) -> None:

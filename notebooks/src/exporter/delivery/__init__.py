@@ -1,1 +1,1 @@
-"""What becomes of a converted model: the file, whether it is new, and which older ones go."""
+"""Delivery of a converted model: writing, signing and placing its file, removing old versions."""

@@ -27,8 +27,8 @@ class Artifact:
     Attributes:
         name: The model's name.
         graph: The ONNX file without contract.
-        contract: What the file will say about itself.
-        signer: Signs it; ``None`` where it is not signed.
+        contract: The contract, which goes into the file's metadata.
+        signer: The signer; ``None`` for an unsigned file.
     """
 
     name: str
@@ -37,22 +37,22 @@ class Artifact:
     signer: Signer | None = None
 
     def to_bytes(self, contract: Contract | None = None) -> bytes:
-        """Write the file, with another contract where one is given."""
+        """Return the whole file, with another contract if one is passed."""
         contract = contract or self.contract
         rest = ModelProto(
             producer_name="rookery-exporter", doc_string=contract.training.description or ""
         )
         entry = rest.metadata_props.add()
         entry.key, entry.value = METADATA_KEY, encode_contract(contract)
-        # Serialized messages one behind the other are one message; a graph may have gigabytes.
+        # Concatenated messages form one message; this avoids a copy of a large graph.
         file = self.graph + rest.SerializeToString()
         return file if self.signer is None else self.signer.sign(file, self.name)
 
     def find_same(self, models_dir: Path) -> tuple[int, Contract] | None:
-        """Return whether the newest version is this file, apart from times.
+        """Find out whether the newest version equals this file, except for times.
 
         Returns:
-            That version, and its contract; ``None`` where this file is news.
+            That version and its contract; ``None`` if this file differs.
         """
         versions = placed_versions(models_dir, self.name)
         if not versions:
@@ -65,11 +65,11 @@ class Artifact:
         contract = self._contract_of(placed)
         if contract is None:
             return None
-        is_same = self.to_bytes(_as_then(self.contract, contract)) == placed
+        is_same = self.to_bytes(_with_results_of(self.contract, contract)) == placed
         return (versions[0], contract) if is_same else None
 
     def _contract_of(self, placed: bytes) -> Contract | None:
-        """Return the contract of a file with the same graph; ``None`` of any other."""
+        """Return the contract of a file with the same graph; ``None`` for any other file."""
         if not placed.startswith(self.graph):
             return None
         try:
@@ -80,16 +80,16 @@ class Artifact:
             return None
 
 
-def _as_then(contract: Contract, then: Contract) -> Contract:
+def _with_results_of(contract: Contract, other: Contract) -> Contract:
     """Return a contract with the time and the parity results of another.
 
-    How many rows are generated to be compared depends on how long that takes; where the graph, the
-    rows and the tolerance are the same, what was found is no difference between the models.
+    The number of generated rows depends on the speed of the machine. If graph, rows and tolerance
+    are equal, different parity results do not mean that the models differ.
     """
     replace = msgspec.structs.replace
     ours = contract.parity
     parity = replace(
-        then.parity, rows=ours.rows, tolerance=ours.tolerance, precision=ours.precision
+        other.parity, rows=ours.rows, tolerance=ours.tolerance, precision=ours.precision
     )
-    training = replace(contract.training, time=then.training.time)
+    training = replace(contract.training, time=other.training.time)
     return replace(contract, training=training, parity=parity)

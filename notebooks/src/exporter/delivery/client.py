@@ -1,4 +1,4 @@
-"""Asking the running service: does it serve a version, and what does it answer?"""
+"""HTTP client of the running service: state of versions, and predictions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ State = Literal["absent", "loading", "ready", "quarantined", "unloaded"]
 
 @dataclass(frozen=True)
 class Status:
-    """What the service says about one version.
+    """The state of one version in the service.
 
     Attributes:
-        state: ``absent`` when it has not seen the version.
-        reason: Why it is not ready, in the service's words.
+        state: The state; ``absent`` if the service has not seen the version.
+        reason: The service's reason why the version is not ready.
     """
 
     state: State
@@ -34,23 +34,23 @@ class Status:
 
 
 class ServiceClient:
-    """A running service.
+    """Client of a running service.
 
     Args:
-        url: Where it answers, without a slash at the end.
+        url: Address of the service, without a slash at the end.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        # A proxy for the outer world has no way to this machine.
+        # A proxy cannot reach this machine's loopback address.
         local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
         self._opener = build_opener(ProxyHandler({})) if local else build_opener()
 
     def status(self, name: str, version: int) -> Status:
-        """Ask about one version.
+        """Return the state of one version.
 
         Raises:
-            NoServiceError: Nothing answers, or something that is not the service.
+            NoServiceError: Nothing answers, or the answer is not from the service.
         """
         try:
             found = self._call(f"/models/{name}")
@@ -64,26 +64,26 @@ class ServiceClient:
         return Status("absent")
 
     def model(self, name: str) -> Any:
-        """Describe a model, as ``GET /models/NAME`` does.
+        """Return the description of a model, ``GET /models/NAME``.
 
         Raises:
-            ServiceError: It does not know the model.
-            NoServiceError: It does not answer.
+            ServiceError: The service has no such model.
+            NoServiceError: The service does not answer.
         """
         return self._call(f"/models/{name}")
 
     def selection(self) -> Any:
-        """Return the selected model and version, ``None`` where none is selected.
+        """Return the selected model and version, ``None`` if none is selected.
 
         Raises:
-            ServiceError: It refuses.
-            NoServiceError: It does not answer.
+            ServiceError: The service returns an error.
+            NoServiceError: The service does not answer.
         """
         listed = self._call("/models")
         return listed.get("selected") if isinstance(listed, dict) else None
 
     def predict(self, name: str, version: int, records: Any) -> Any:
-        """Ask a version for predictions.
+        """Request predictions from a version.
 
         Args:
             name: The model's name.
@@ -91,16 +91,16 @@ class ServiceClient:
             records: One record, or a list of records or rows.
 
         Raises:
-            ServiceError: It refuses them; gives its reason.
+            ServiceError: The service refuses the records; the message has its reason.
             NoServiceError: No service answers.
         """
         return self._call(f"/models/{name}/versions/{version}/predict", records)
 
     def wait_until_ready(self, name: str, version: int, timeout: float) -> Status | None:
-        """Ask until the version is ready, refused or unloaded, or until time is up.
+        """Poll until the version is ready, quarantined or unloaded, or the timeout expires.
 
         Returns:
-            The last status, or ``None`` when no service has answered.
+            The last status, or ``None`` if no service answered.
         """
         deadline = time.monotonic() + timeout
         pause = 0.02
@@ -114,7 +114,7 @@ class ServiceClient:
                 return last
             if time.monotonic() + pause > deadline:
                 return last
-            time.sleep(pause)  # the service has no way to call a notebook back
+            time.sleep(pause)  # the service cannot notify a notebook
             pause = min(pause * 1.5, 0.5)
 
     def _call(self, path: str, body: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""What a model may be called: a folder's name, a path segment and a word in Swagger's drop-down."""
+"""Valid names of models: folder names, path segments and entries of Swagger's drop-down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from exporter.errors import InvalidNameError
 from inference.repository.folder.scan import RESERVED
 
 PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-# Endings that the service takes for files on their way, see its scan.
+# Endings that the service treats as incomplete files, see its scan.
 _TEMPORARY = (".tmp", ".part", ".partial", ".swp", ".swx", ".crdownload", ".filepart")
 
 
@@ -17,10 +17,10 @@ def check_name(name: str) -> str:
     """Check a model's name.
 
     Returns:
-        The name as it was given.
+        The name, unchanged.
 
     Raises:
-        InvalidNameError: The name is not valid; suggests a valid one.
+        InvalidNameError: The name is not valid; the message suggests a valid one.
     """
     if not isinstance(name, str):
         raise InvalidNameError(
@@ -42,10 +42,10 @@ def check_name(name: str) -> str:
 
 
 def suggest_name(name: str) -> str:
-    """Make the nearest valid name.
+    """Return the nearest valid name.
 
     Returns:
-        A valid name, or an empty string when nothing of the name can be kept.
+        A valid name, or an empty string if no character of the name can be kept.
 
     >>> suggest_name("Palmer Pénguins (v2)")
     'palmer-penguins-v2'

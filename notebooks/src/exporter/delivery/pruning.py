@@ -1,8 +1,8 @@
 """Removal of old versions that the service does not need.
 
-The exporter does not know which versions are pinned, selected or kept loaded, so it asks the
-service. Where that does not answer, or does not serve this very folder, nothing is removed: a
-version too many costs a file, one too few costs a rollback.
+Only the service has the list of pinned, selected and loaded versions, so the exporter requests it.
+If the service does not answer or serves another folder, nothing is removed: an extra version costs
+disk space, a missing one costs a rollback.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ def prune(models_dir: Path, name: str, keep: int, service: ServiceClient) -> lis
     Args:
         models_dir: The models folder.
         name: The model's name.
-        keep: How many of the newest versions stay in any case.
-        service: Serves the folder.
+        keep: The number of newest versions that always stay.
+        service: The service that serves the folder.
 
     Returns:
         The versions that were removed.
 
     Raises:
-        NotPrunedError: It is not known which ones are needed, or the folder cannot be written.
+        NotPrunedError: The service does not state which versions it needs, or the folder cannot be
+            written.
     """
     old = placed_versions(models_dir, name)[keep:]
     if not old:
         return []
-    removable = _ask(models_dir, name, service)
+    removable = _removable_versions(models_dir, name, service)
     gone = [version for version in old if version in removable]
     for version in gone:
         # A rename removes the version in one step; the service ignores hidden folders.
@@ -58,8 +59,8 @@ def prune(models_dir: Path, name: str, keep: int, service: ServiceClient) -> lis
     return gone
 
 
-def _ask(models_dir: Path, name: str, service: ServiceClient) -> set[int]:
-    """Ask which versions are not needed."""
+def _removable_versions(models_dir: Path, name: str, service: ServiceClient) -> set[int]:
+    """Return the versions that the service does not need."""
     try:
         model = service.model(name)
         selected = service.selection()
@@ -80,7 +81,7 @@ def _ask(models_dir: Path, name: str, service: ServiceClient) -> set[int]:
 
 
 def _is_here(models_dir: Path, name: str, version: dict[str, Any]) -> bool:
-    """Return whether a version that the service has loaded is the file in this folder."""
+    """Return whether a version loaded by the service is the file in this folder."""
     if version["state"] != "ready" or not version["digest"]:
         return False
     try:

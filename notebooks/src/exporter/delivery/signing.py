@@ -1,6 +1,6 @@
-"""Signing: private keys in files, and the seal that goes under what they sign.
+"""Signing of model files with private keys.
 
-The format of the seal is the service's, :mod:`inference.model.signing`.
+The service defines the format of the signature, :mod:`inference.model.signing`.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from inference.model.signing import (
 
 
 class Signer:
-    """Signs with a private key.
+    """Signs model files with a private key.
 
     Args:
-        key: Ed25519.
+        key: The Ed25519 key.
     """
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
@@ -40,18 +40,18 @@ class Signer:
         self._public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def sign(self, data: bytes, name: str) -> bytes:
-        """Sign an artifact as a model's; a seal that it has is replaced."""
+        """Return the signed file of a model; an existing signature is replaced."""
         content, _ = split_signature(data)
         signature = self._key.sign(signed_message(content, name))
         return append_signature(content, FileSignature(key_id(self._public), signature))
 
     def trusted_line(self, name: str) -> str:
-        """Return the public key's line for the service's file of trusted keys."""
+        """Return the line with the public key for the service's file of trusted keys."""
         return f"{name} ed25519:{base64.b64encode(self._public).decode()}"
 
 
 def make_key(path: Path) -> Signer:
-    """Make a key pair, and write the private key to a new file that only its owner can read.
+    """Create a key pair, and write the private key to a new file that only its owner can read.
 
     Raises:
         OptionError: The file exists, or cannot be written.
@@ -68,10 +68,10 @@ def make_key(path: Path) -> Signer:
 
 
 def resolve_signer(sign_with: str | os.PathLike[str] | None) -> Signer | None:
-    """Find the key to sign with: the argument, or ``EXPORTER_SIGN_WITH``.
+    """Return the signer for the key in ``sign_with``, or in ``EXPORTER_SIGN_WITH``.
 
     Returns:
-        What signs; ``None`` where neither is given.
+        The signer; ``None`` if neither is set.
 
     Raises:
         OptionError: The file does not contain an Ed25519 key.

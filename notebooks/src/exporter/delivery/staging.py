@@ -30,13 +30,13 @@ _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
 
 
 class Stage:
-    """A private folder beside the models, removed on leaving whatever has happened.
+    """A private folder next to the models, removed on exit, also after an error.
 
     Args:
-        models_dir: The models folder; created when only it itself is missing.
+        models_dir: The models folder; created if its parent exists.
 
     Raises:
-        PlacementError: On entering, when nothing can be written there.
+        PlacementError: On entry, if the folder cannot be written.
     """
 
     def __init__(self, models_dir: Path) -> None:
@@ -69,7 +69,7 @@ class Stage:
         """Write the file and force it to the disk, readable by all users.
 
         Raises:
-            PlacementError: The disk is full, or the file is not taken for another reason.
+            PlacementError: The disk is full, or the file cannot be written for another reason.
         """
         try:
             with self.file.open("wb") as file:
@@ -103,13 +103,15 @@ class Stage:
                     if created:
                         with contextlib.suppress(OSError):
                             home.rmdir()
-                    # ENOENT: another publisher has failed and taken its empty folder away again.
+                    # ENOENT: another publisher failed and removed its empty folder.
                     if error.errno in _TAKEN or (
                         error.errno == errno.ENOENT and self.file.exists()
                     ):
                         continue
                     raise
-                with contextlib.suppress(OSError):  # it is there; a crash right now could undo it
+                with contextlib.suppress(
+                    OSError
+                ):  # it is placed; a crash before the sync could undo it
                     _sync_folder(home)
                     _sync_folder(self.models_dir)
                 return version
@@ -119,16 +121,16 @@ class Stage:
 
 
 def next_version(models_dir: Path, name: str) -> int:
-    """Return the version that a new file of a model would get.
+    """Return the next version of a model.
 
-    A flat file ``NAME.onnx`` counts as version 1, as it does for the service.
+    A flat file ``NAME.onnx`` counts as version 1, as in the service.
     """
     flat = 1 if (models_dir / f"{name}.onnx").exists() else 0
     return max([*placed_versions(models_dir, name), flat]) + 1
 
 
 def placed_versions(models_dir: Path, name: str) -> list[int]:
-    """List the versions of a model in the folder, the newest first."""
+    """Return the versions of a model in the folder, newest first."""
     try:
         entries = [entry.name for entry in (models_dir / name).iterdir()]
     except OSError:
@@ -153,7 +155,7 @@ def _make(home: Path) -> bool:
 
 
 def _allow(path: Path, mode: int) -> None:
-    # Adds rights and keeps what is there: a shared folder's group and setgid bits, say.
+    # Keep existing permissions, such as the setgid bit of a shared folder.
     with contextlib.suppress(PermissionError):  # some network filesystems have no modes
         path.chmod(stat.S_IMODE(path.stat().st_mode) | mode)
 
@@ -170,7 +172,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sweep(models_dir: Path) -> None:
-    # Folders that a killed publisher left behind; no publication takes a day.
+    # Remove the folders of killed publishers; no publication takes a day.
     for folder in models_dir.glob(f"{STAGE_PREFIX}*"):
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:

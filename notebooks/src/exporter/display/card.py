@@ -1,7 +1,7 @@
 """The display of a publication: a card in Jupyter, lines in a terminal.
 
-The card takes its colors from JupyterLab's theme, and falls back to the text's own color
-elsewhere, so that it reads well on light and on dark. It has no script and loads nothing.
+The card uses the colors of JupyterLab's theme, and the text color elsewhere, so that it is readable
+on light and dark backgrounds. It has no scripts and loads nothing.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ _STYLE = """
 
 
 def to_html(publication: PublishedVersion) -> str:
-    """Draw the card; everything that comes from a caller is escaped."""
+    """Return the card as HTML; all values from the caller are escaped."""
     contract = publication.contract
     description = contract.training.description
     blocks = [
@@ -100,7 +100,7 @@ def to_html(publication: PublishedVersion) -> str:
 
 
 def to_text(publication: PublishedVersion) -> str:
-    """Write the publication as lines for a terminal."""
+    """Return the publication as lines for a terminal."""
     contract = publication.contract
     what = f"{publication.name} version {publication.version} ({contract.task})"
     lines = [
@@ -125,7 +125,7 @@ def _badges(publication: PublishedVersion) -> list[str]:
 
 
 def describe_metrics(metrics: Metrics) -> list[tuple[str, str]]:
-    """Name each metric and write its value."""
+    """Return the names and formatted values of the metrics."""
     named = [
         ("accuracy", metrics.accuracy, ".1%"),
         ("macro F1", metrics.macro_f1, ".3f"),

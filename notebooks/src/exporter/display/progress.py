@@ -19,15 +19,14 @@ _TICK_SECONDS = 1.0
 
 
 class Progress:
-    """One line that changes: a step, and how long all steps have taken.
+    """A line with the current step and the elapsed time.
 
-    In a notebook it is a display of its own that ends as one quiet line; in a terminal a spinner on
-    the error stream, so that output can be piped; elsewhere silence. The seconds count on during a
-    long step.
+    In a notebook it is a display that ends as one line; in a terminal a spinner on stderr, so that
+    output can be piped; elsewhere there is no output. The time is updated during a long step.
 
     Args:
         name: The model's name.
-        shown: Whether to show it; ``None`` decides by where it runs.
+        shown: Whether to show it; by default in a notebook or a terminal.
     """
 
     def __init__(self, name: str, *, shown: bool | None = None) -> None:
@@ -68,18 +67,18 @@ class Progress:
                 self._handle.update(_Html(self._to_line(f"failed at: {self._step}")))
 
     def begin(self, step: str, detail: str = "") -> None:
-        """Show the step that begins."""
+        """Show a new step."""
         self._step = step
         self._show(f"{step} ({detail})" if detail else step)
 
     def note(self, detail: str) -> None:
-        """Add to what is said about the present step."""
+        """Add a detail to the current step."""
         self._show(f"{self._step} ({detail})")
 
     def done(self, message: str) -> None:
-        """Show the result; this line stays."""
+        """Replace the line with the result."""
         self._ended.set()
-        # What is done is done, whatever the display does.
+        # The publication has succeeded, even if the display fails.
         with contextlib.suppress(Exception), self._showing:
             self._show_end(f"{message}, in {time.perf_counter() - self._begin:.1f} s")
 
@@ -98,7 +97,7 @@ class Progress:
         self._text = text
         seconds = int(time.perf_counter() - self._begin)
         text = f"{text}, {seconds} s" if seconds else text
-        # A display that fails stops no publication, and the last line stays.
+        # A failing display must not stop the publication.
         with contextlib.suppress(Exception), self._showing:
             if self._ended.is_set():
                 return
@@ -130,6 +129,6 @@ class _Html:
 
 
 def _display(text: str) -> Any:
-    from IPython.display import display  # noqa: PLC0415 - only there in a notebook
+    from IPython.display import display  # noqa: PLC0415 - installed only in a notebook
 
     return display(_Html(text), display_id=True)  # type: ignore[no-untyped-call]

@@ -27,10 +27,10 @@ class PublishedVersion:
         link_url: Where the person's browser and shell find it.
         contract: What the file says about itself.
         report: What the service's admission found.
-        timings: How fast the original and the ONNX file are on this machine.
-        unchanged: Whether the newest version was the same already, so that no other was made.
-        removed: Older versions that were removed, where ``keep`` asked for it.
-        fit: Metrics on the rows in ``X``, when ``y`` was given: not held out, for the eye only.
+        timings: Speed of the original and of the ONNX file on this machine.
+        unchanged: Whether the newest version was already the same, so no version was created.
+        removed: Older versions that were removed because of ``keep``.
+        fit: Metrics on the training rows, if ``y`` was passed; not in the contract.
     """
 
     name: str
@@ -47,7 +47,7 @@ class PublishedVersion:
 
     @property
     def metrics(self) -> Metrics | None:
-        """Metrics on held-out data, ``None`` when ``evaluate`` was not given."""
+        """Metrics on held-out data; ``None`` without ``evaluate``."""
         return self.contract.training.metrics
 
     @property
@@ -57,11 +57,11 @@ class PublishedVersion:
 
     @property
     def predict_url(self) -> str:
-        """Where the model's active version predicts."""
+        """The address for predictions of the model's active version."""
         return f"{self.link_url}/models/{self.name}/predict"
 
     @property
     def curl(self) -> str:
-        """A line for a shell that predicts the example."""
+        """A shell command that predicts the example."""
         body = json.dumps(self.contract.example, ensure_ascii=False).replace("'", "'\\''")
         return f"curl {self.predict_url} -H 'content-type: application/json' -d '{body}'"

@@ -1,4 +1,4 @@
-"""How fast the original and the ONNX file are, side by side on this machine."""
+"""Speed of the original and of the ONNX file on this machine."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Timing:
 
     Attributes:
         rows: Rows per call.
-        original_us: Microseconds of the original's label and probabilities.
-        onnx_us: Microseconds of the ONNX file's.
+        original_us: Microseconds of the original, for label and probabilities.
+        onnx_us: Microseconds of the ONNX file.
     """
 
     rows: int
@@ -38,21 +38,21 @@ class Timing:
 
     @property
     def factor(self) -> float:
-        """How many times faster the ONNX file is."""
+        """The ratio of both times."""
         return self.original_us / self.onnx_us if self.onnx_us else float("inf")
 
 
 def measure(original: FittedEstimator, conversion: Conversion, table: Table) -> list[Timing]:
-    """Time both at 1 and at 1,000 rows, on rows of the table (repeated where it has fewer).
+    """Measure both with 1 and with 1,000 rows of the table, repeated if it has fewer.
 
-    A count of rows that the original refuses is left out.
+    If the original refuses a number of rows, that measurement is left out.
     """
     names = [n for n in (conversion.outputs.label, conversion.outputs.probabilities) if n]
     timings = []
     for rows in _ROW_COUNTS:
         chosen = table.take(np.arange(rows) % len(table))
         feeds: dict[str, Any] = conversion.to_feeds(chosen)
-        with suppress(Exception):  # there are transformers that refuse a single row
+        with suppress(Exception):  # some transformers refuse a single row
             restored = original.form.restore(chosen.native)
             original_us = _median_us(lambda rows=restored: original.answer_restored(rows))  # type: ignore[misc]
             onnx_us = _median_us(lambda feeds=feeds: conversion.session.run(names, feeds))  # type: ignore[misc]

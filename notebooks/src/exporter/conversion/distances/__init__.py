@@ -1,1 +1,1 @@
-"""Models that follow from how near rows are to each other."""
+"""Models based on distances or kernels between rows."""

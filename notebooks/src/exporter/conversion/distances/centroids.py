@@ -1,4 +1,4 @@
-"""Classifiers by the nearest of some points: centroids of classes, or their code words."""
+"""Classifiers by the nearest centroid or code word, and distances to cluster centers."""
 
 from __future__ import annotations
 
@@ -29,38 +29,38 @@ if TYPE_CHECKING:
 
 @predicts(NearestCentroid)
 def predict_centroid(graph: Graph, model: NearestCentroid, columns: Sequence[Column]) -> Answer:
-    """Answer the class of the nearest centroid, or weigh its share of the training data, too."""
+    """Return the class of the nearest centroid; unequal priors are taken into account."""
     values, centroids = graph.matrix(columns), dense(model.centroids_)
     priors = np.asarray(model.class_prior_, dtype=np.float64)
     metric = metric_of(model)
     spread = np.asarray(model.within_class_std_dev_, dtype=np.float64)
     spread = np.where(spread == 0, 1.0, spread)
     scaled = graph.op("Div", values, spread[None, :])
-    apart = reduced_distances(graph, scaled, centroids / spread, metric)
-    squares = apart if metric.name == "euclidean" else graph.op("Mul", apart, apart)
+    distances = reduced_distances(graph, scaled, centroids / spread, metric)
+    squares = distances if metric.name == "euclidean" else graph.op("Mul", distances, distances)
     scores = graph.op("Sub", 2.0 * np.log(priors)[None, :], squares)
     ranked = scores
     if np.isclose(priors, 1 / len(priors)).all():
         ranked = graph.op("Neg", reduced_distances(graph, values, centroids, metric))
-    answered = scores
+    decision = scores
     if len(priors) == 2:
-        pair = [graph.gather(scores, [place]) for place in (1, 0)]
-        answered = graph.op("Sub", *pair)
+        pair = [graph.gather(scores, [index]) for index in (1, 0)]
+        decision = graph.op("Sub", *pair)
     shares = None
     if hasattr(model, "predict_proba"):
         shares = graph.op("Softmax", scores, axis=1)
-    return Answer(largest(graph, ranked), shares, answered)
+    return Answer(largest(graph, ranked), shares, decision)
 
 
 @predicts(OutputCodeClassifier)
 def predict_code(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Answer the class whose code word is nearest to what the estimators say."""
-    said = graph.concat(
+    """Return the class whose code word is nearest to the estimators' scores."""
+    votes = graph.concat(
         [binary_score(graph, e, predict(graph, e, columns)) for e in model.estimators_]
     )
     book = np.asarray(model.code_book_, dtype=np.float64)
-    product = graph.op("Mul", graph.op("MatMul", said, book.T), 2.0)
-    # The square of what they say is the same for each class.
+    product = graph.op("Mul", graph.op("MatMul", votes, book.T), 2.0)
+    # The square of the scores is the same for each class, so it is left out.
     return Answer(largest(graph, graph.op("Sub", product, (book**2).sum(axis=1)[None, :])))
 
 

@@ -1,4 +1,4 @@
-"""Gaussian processes for classification, and the kernels that they are made of."""
+"""Gaussian processes for classification, and their kernels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @predicts(GaussianProcessClassifier)
 def predict_process(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Ask the estimator of two classes, or what combines several."""
+    """Return the answer of the base estimator: for two classes, or one-vs-rest for several."""
     answer = predict(graph, model.base_estimator_, columns)
     if model.n_classes_ > 2 and model.multi_class == "one_vs_one":
         raise ConversionError(
@@ -41,12 +41,12 @@ def predict_process(graph: Graph, model: Any, columns: Sequence[Column]) -> Answ
 
 @predicts(_BinaryGaussianProcessClassifierLaplace)
 def predict_laplace(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Write Laplace's approximation; sources: scikit-learn, and GPML, algorithm 3.2."""
+    """Compute Laplace's approximation; sources: scikit-learn, and GPML, algorithm 3.2."""
     values, rows = graph.matrix(columns), np.asarray(model.X_train_, dtype=np.float64)
-    likeness, own = _write(graph, model.kernel_, values, rows)
-    mean = graph.op("MatMul", likeness, (model.y_train_ - model.pi_)[:, None])
+    similarity, own = _write(graph, model.kernel_, values, rows)
+    mean = graph.op("MatMul", similarity, (model.y_train_ - model.pi_)[:, None])
     root = solve_triangular(model.L_, np.diag(model.W_sr_), lower=True)
-    part = graph.op("MatMul", likeness, root.T)
+    part = graph.op("MatMul", similarity, root.T)
     variance = graph.op("Sub", own, graph.total(graph.op("Mul", part, part)))
     steps, shares = np.ravel(LAMBDAS)[None, :], np.ravel(COEFS)[None, :]
     # sqrt(pi / alpha) / (2 sqrt(2 pi variance)) is 1 / 2, with alpha = 1 / (2 variance).
@@ -60,7 +60,7 @@ def predict_laplace(graph: Graph, model: Any, columns: Sequence[Column]) -> Answ
 
 
 def _write(graph: Graph, kernel: Any, values: str, rows: Any) -> tuple[str, str]:
-    """Write the likeness to each fitted row, and that of each row to itself as ``[rows, 1]``.
+    """Return the kernel between rows and fitted rows, and of each row with itself: ``[rows, 1]``.
 
     Raises:
         ConversionError: The kernel cannot be written.

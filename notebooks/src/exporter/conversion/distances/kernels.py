@@ -1,4 +1,4 @@
-"""Support vector machines and other models of kernels."""
+"""Support vector machines and other kernel models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _INT64 = 7
 
 @predicts(SVR, NuSVR)
 def predict_support_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Weigh the likeness to each support vector."""
+    """Return the weighted sum of the kernel with each support vector."""
     weights = dense(model.dual_coef_)
     kernel = _kernel(graph, model, columns)
     return Answer(value=graph.op("Gemm", kernel, weights, model.intercept_, transB=1))
@@ -37,10 +37,10 @@ def predict_support_value(graph: Graph, model: Any, columns: Sequence[Column]) -
 
 @predicts(KernelRidge)
 def predict_kernel_ridge(graph: Graph, model: KernelRidge, columns: Sequence[Column]) -> Answer:
-    """Weigh the likeness to each row that the model was fitted on."""
+    """Return the weighted sum of the kernel with each training row."""
     rows = dense(model.X_fit_)
     gamma = 1 / rows.shape[1] if model.gamma is None else float(model.gamma)
-    kernel = _likeness(
+    kernel = _similarity(
         graph, columns, rows, (str(model.kernel), (gamma, model.coef0, model.degree))
     )
     weights = dense(model.dual_coef_)
@@ -49,7 +49,7 @@ def predict_kernel_ridge(graph: Graph, model: KernelRidge, columns: Sequence[Col
 
 @predicts(SVC, NuSVC)
 def predict_support_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Decide between each pair of classes, and count the votes as libsvm does."""
+    """Decide between each pair of classes, and count the votes like libsvm."""
     count = len(model.classes_)
     kernel = _kernel(graph, model, columns)
     weights = _pair_weights(model)
@@ -65,7 +65,8 @@ def predict_support_class(graph: Graph, model: Any, columns: Sequence[Column]) -
     second = np.array([[i == b for i in range(count)] for _, b in combinations(range(count), 2)])
     signs = second.astype(np.float64) - first
     votes = _votes(graph, graph.op("Greater", pairs, 0.0), first, second)
-    # decision_function takes a decision of exactly 0 for the first class, predict for the second.
+    # A decision of exactly 0 counts for the first class in decision_function, and for the second
+    # in predict.
     lenient = _votes(graph, graph.op("GreaterOrEqual", pairs, 0.0), first, second)
     summed = graph.op("MatMul", graph.op("Neg", pairs), signs)
     size = graph.op("Mul", graph.op("Add", graph.op("Abs", summed), 1.0), 3.0)
@@ -98,31 +99,31 @@ def _pair_weights(model: Any) -> Any:
 
 @predicts(LabelPropagation, LabelSpreading)
 def predict_spread(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Weigh the labels of all rows by how like they are."""
+    """Return the average of all rows' labels, weighted by the kernel."""
     if model.kernel != "rbf":
         raise ConversionError(
             f"{type(model).__name__} with a kernel other than 'rbf' cannot be written as ONNX: "
             "use kernel='rbf'"
         )
-    kernel = _likeness(graph, columns, dense(model.X_), ("rbf", (float(model.gamma), 0, 0)))
+    kernel = _similarity(graph, columns, dense(model.X_), ("rbf", (float(model.gamma), 0, 0)))
     sums = graph.op("MatMul", kernel, np.asarray(model.label_distributions_, dtype=np.float64))
     return Answer(largest(graph, sums), graph.op("Div", sums, graph.total(sums)))
 
 
 @transforms(Nystroem)
 def transform_nystroem(graph: Graph, model: Nystroem, columns: Sequence[Column]) -> list[Column]:
-    """Project the likeness to each landmark."""
+    """Project the kernel with each landmark."""
     vectors = dense(model.components_)
     gamma = 1 / vectors.shape[1] if model.gamma is None else float(model.gamma)
     numbers = (gamma, 1 if model.coef0 is None else model.coef0, model.degree or 3)
-    kernel = _likeness(graph, columns, vectors, (str(model.kernel), numbers))
+    kernel = _similarity(graph, columns, vectors, (str(model.kernel), numbers))
     projected = graph.op("MatMul", kernel, np.asarray(model.normalization_, dtype=float).T)
     return [Column(projected, "real", len(vectors))]
 
 
 @transforms(RBFSampler)
 def transform_sampler(graph: Graph, model: RBFSampler, columns: Sequence[Column]) -> list[Column]:
-    """Project on random waves."""
+    """Compute random Fourier features."""
     weights = np.asarray(model.random_weights_, dtype=np.float64)
     product = graph.op("MatMul", graph.matrix(columns), weights)
     waves = graph.op("Cos", graph.op("Add", product, np.asarray(model.random_offset_, float)))
@@ -134,10 +135,10 @@ def _kernel(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
     vectors = dense(model.support_vectors_)
     gamma = float(model._gamma)  # noqa: SLF001 - "scale" and "auto" are resolved only there
     numbers = (gamma, model.coef0, model.degree)
-    return _likeness(graph, columns, vectors, (str(model.kernel), numbers))
+    return _similarity(graph, columns, vectors, (str(model.kernel), numbers))
 
 
-def _likeness(
+def _similarity(
     graph: Graph,
     columns: Sequence[Column],
     vectors: np.ndarray[Any, Any],

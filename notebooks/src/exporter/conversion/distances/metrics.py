@@ -1,6 +1,6 @@
-"""Distances between rows, computed column by column from differences as scikit-learn's trees do.
+"""Distances between rows, summed column by column from differences like scikit-learn's trees.
 
-So two rows that are equal are at distance 0, and distances have the bits that they have there.
+Equal rows are thus at distance 0, and distances equal scikit-learn's to the last bit.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def reduced_distances(graph: Graph, matrix: str, rows: np.ndarray[Any, Any], met
         likeness = graph.op("MatMul", normalize(graph, matrix, "l2"), scaled.T)
         return graph.op("Clip", graph.op("Sub", 1.0, likeness), 0.0, 2.0)
     totals: list[str] = []
-    for place in range(rows.shape[1]):
-        value, known = graph.gather(matrix, [place]), rows[:, place][None, :]
+    for index in range(rows.shape[1]):
+        value, known = graph.gather(matrix, [index]), rows[:, index][None, :]
         parts = _parts(graph, value, known, metric)
         join = "Max" if metric.name == "chebyshev" else "Add"
         totals = (
@@ -98,7 +98,7 @@ def reduced_distances(graph: Graph, matrix: str, rows: np.ndarray[Any, Any], met
 
 
 def true_distances(graph: Graph, reduced: str, metric: Metric) -> str:
-    """Turn what :func:`reduced_distances` gives into distances."""
+    """Turn the result of :func:`reduced_distances` into distances."""
     if metric.name == "euclidean":
         return graph.op("Sqrt", reduced)
     if metric.name == "minkowski":

@@ -40,13 +40,13 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 
 @predicts(KNeighborsRegressor)
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Average the neighbors' values."""
+    """Return the average of the neighbors' values."""
     values = np.asarray(model._y, dtype=np.float64)  # noqa: SLF001 - has no public name
     return Answer(value=_average(graph, model, columns, values.reshape(len(values), -1)))
 
 
 def weigh(graph: Graph, distances: str) -> str:
-    """Weigh by the inverse distance; where a neighbor is at 0, only such neighbors count."""
+    """Weight by inverse distance; if neighbors are at distance 0, only those count."""
     at_zero = graph.to_real(graph.op("Equal", distances, 0.0))
     any_zero = graph.op("ReduceMax", at_zero, np.array([1]), keepdims=1)
     inverse = graph.op("Div", 1.0, distances)
@@ -54,32 +54,32 @@ def weigh(graph: Graph, distances: str) -> str:
 
 
 def check_weights(model: Any) -> None:
-    """Refuse weights by a function.
+    """Check that the weights can be converted.
 
     Raises:
-        ConversionError: The model has one.
+        ConversionError: They are a function.
     """
     if callable(model.weights):
         raise ConversionError(
-            f"the weights of {type(model).__name__} are a function, which ONNX does not know: "
+            f"the weights of {type(model).__name__} are a function, which ONNX does not support: "
             "use weights='uniform' or 'distance'"
         )
 
 
 def _average(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> str:
-    """Average what the nearest rows have, shape ``[rows, values]``."""
+    """Return the averages of the nearest rows' values, shape ``[rows, values]``."""
     check_weights(model)
     metric = metric_of(model)
     rows = dense(model._fit_X)  # noqa: SLF001 - has no public name
     matrix, wanted = graph.matrix(columns), np.array([model.n_neighbors])
     if metric.name == "euclidean":
         chosen, distances = _choose(graph, matrix, rows, 2 * model.n_neighbors + _MARGIN)
-        nearest, places = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
-        neighbors = graph.op("GatherElements", chosen, places, axis=1)
+        nearest, indices = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
+        neighbors = graph.op("GatherElements", chosen, indices, axis=1)
     else:
         distances = reduced_distances(graph, matrix, rows, metric)
         nearest, neighbors = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
-    graph.noted.append((model, neighbors))
+    graph.choices.append((model, neighbors))
     found = graph.op("Gather", values, neighbors)
     if model.weights != "distance":
         return graph.op("ReduceMean", found, np.array([1]), keepdims=0)
@@ -90,7 +90,7 @@ def _average(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -
 
 
 def _choose(graph: Graph, matrix: str, rows: Any, count: int) -> tuple[str, str]:
-    """Choose so many rows that are about the nearest, in their own order, with their squares."""
+    """Return approximately nearest rows in their original order, with exact squared distances."""
     how_many = np.array([min(len(rows), count)])
     center = rows.mean(axis=0, keepdims=True)  # the product rounds less near the origin
     about = graph.op(

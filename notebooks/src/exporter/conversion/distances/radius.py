@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @predicts(RadiusNeighborsClassifier)
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Let the rows within the radius vote; a row without any gets the outliers' label.
+    """Let the rows within the radius vote; a row without neighbors gets the outlier label.
 
     Raises:
-        ConversionError: There is no such label, so that scikit-learn refuses the row.
+        ConversionError: There is no outlier label, so scikit-learn raises an error for such rows.
     """
     if model.outlier_label_ is None:
         raise ConversionError(
@@ -37,7 +37,7 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     label = np.flatnonzero(np.asarray(model.classes_) == np.ravel(model.outlier_label_)[0])
     if len(label) != 1:
         raise ConversionError(
-            "RadiusNeighborsClassifier answers outliers with a label that is none of its "
+            "RadiusNeighborsClassifier gives outliers a label that is not one of its "
             "classes: set outlier_label='most_frequent'"
         )
     votes = np.eye(len(model.classes_))[np.asarray(model._y)]  # noqa: SLF001 - not public
@@ -50,14 +50,14 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 
 @predicts(RadiusNeighborsRegressor)
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Average the values of the rows within the radius; none there is no number, as there."""
+    """Return the average of the values within the radius; NaN without neighbors."""
     values = np.asarray(model._y, dtype=np.float64)  # noqa: SLF001 - has no public name
     sums, whole = _sums(graph, model, columns, values.reshape(len(values), -1))
     return Answer(value=graph.op("Div", sums, whole))
 
 
 def _sums(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> tuple[str, str]:
-    """Return the weighted sums of what the rows within the radius have, and the sums of weights."""
+    """Return the weighted sums of the values within the radius, and the sums of weights."""
     check_weights(model)
     metric = metric_of(model)
     rows = dense(model._fit_X)  # noqa: SLF001 - has no public name

@@ -39,7 +39,7 @@ class Graph:
         one_opset: Whether all trees are to be ``TreeEnsemble``, whatever that costs.
 
     Attributes:
-        noted: Choices that another graph may give out, each with what has made it.
+        choices: Neighbors chosen inside the graph, each with the estimator that chose them.
         origins: What the values of a tensor were computed from, where trees may ask that instead.
         payloads: Large attributes by the names of their nodes, which the model to be lacks; see
             :func:`exporter.conversion.graph.payload.serialize`.
@@ -53,7 +53,7 @@ class Graph:
         self.real_type = TensorProto.FLOAT if real == "float32" else TensorProto.DOUBLE
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
-        self.noted: list[tuple[Any, str]] = []
+        self.choices: list[tuple[Any, str]] = []
         self.origins: dict[str, Origin] = {}
         self.payloads: dict[str, bytes] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}

@@ -1,1 +1,1 @@
-"""Transformers that fill what is missing."""
+"""Transformers that fill missing values."""

@@ -1,4 +1,4 @@
-"""Imputing from the nearest rows."""
+"""Imputation from the nearest rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from exporter.conversion.graph.builder import Graph
 
-_BEYOND = 1e300  # farther than any row; infinity times 0 would be no number
+_BEYOND = 1e300  # farther than any row; infinity times 0 would be NaN
 _SMALL_BEYOND = 1e30  # in float32
 
 
@@ -26,7 +26,7 @@ _SMALL_BEYOND = 1e30  # in float32
 def transform_neighbors(
     graph: Graph, imputer: KNNImputer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Fill a gap with the mean of the nearest rows that have a value there."""
+    """Fill a missing value with the mean of the nearest rows that have a value in that column."""
     if imputer.metric != "nan_euclidean":
         raise ConversionError(
             "KNNImputer with a metric of its own cannot be written as ONNX: "
@@ -38,11 +38,11 @@ def transform_neighbors(
     absent = np.asarray(imputer._mask_fit_X)  # noqa: SLF001 - has no public name
     valid = np.asarray(imputer._valid_mask)  # noqa: SLF001 - likewise
     parts = []
-    for place in range(len(valid)):
-        gap, value = (graph.gather(name, [place]) for name in (gaps, values))
-        if valid[place]:
-            donors = np.flatnonzero(~absent[:, place])
-            filled = _mean_of_nearest(graph, imputer, squares, (place, donors))
+    for index in range(len(valid)):
+        gap, value = (graph.gather(name, [index]) for name in (gaps, values))
+        if valid[index]:
+            donors = np.flatnonzero(~absent[:, index])
+            filled = _mean_of_nearest(graph, imputer, squares, (index, donors))
             parts.append(graph.op("Where", gap, filled, value))
         elif imputer.keep_empty_features:
             parts.append(graph.op("Mul", value, 0.0))
@@ -56,23 +56,23 @@ def transform_neighbors(
 
 
 def _read(graph: Graph, imputer: KNNImputer, columns: Sequence[Column]) -> tuple[str, str]:
-    """Return where values are missing, and the values with 0 there; both ``[rows, columns]``."""
+    """Return indicators of missing values, and the values with 0 there: ``[rows, columns]``."""
     total = sum(column.width for column in columns)
-    each = [graph.pick(columns, [place])[0] for place in range(total)]
+    each = [graph.pick(columns, [index])[0] for index in range(total)]
     gaps = graph.concat([is_missing(graph, column, imputer.missing_values) for column in each])
     return gaps, graph.op("Where", gaps, 0.0, graph.matrix(columns))
 
 
 def _squares(graph: Graph, imputer: KNNImputer, gaps: str, values: str) -> str:
-    """Return the mean squares over the columns that both rows have; ``_BEYOND`` without any."""
+    """Return mean squares over the columns that both rows have; ``_BEYOND`` if there are none."""
     fitted = np.asarray(imputer._fit_X, dtype=np.float64)  # noqa: SLF001 - has no public name
     known = ~np.asarray(imputer._mask_fit_X)  # noqa: SLF001 - likewise
     fitted = np.where(known, fitted, 0.0)
     here = graph.to_real(graph.op("Not", gaps))
     total = ""
-    for place in range(fitted.shape[1]):
-        apart = graph.op("Sub", graph.gather(values, [place]), fitted[:, place][None, :])
-        both = graph.op("Mul", graph.gather(here, [place]), known[:, place].astype(float)[None, :])
+    for index in range(fitted.shape[1]):
+        apart = graph.op("Sub", graph.gather(values, [index]), fitted[:, index][None, :])
+        both = graph.op("Mul", graph.gather(here, [index]), known[:, index].astype(float)[None, :])
         part = graph.op("Mul", graph.op("Mul", apart, apart), both)
         total = graph.op("Add", total, part) if total else part
     count = graph.op("MatMul", here, known.astype(float).T)
@@ -85,13 +85,13 @@ def _squares(graph: Graph, imputer: KNNImputer, gaps: str, values: str) -> str:
 def _mean_of_nearest(
     graph: Graph, imputer: KNNImputer, squares: str, column: tuple[int, Any]
 ) -> str:
-    place, donors = column
-    given = np.asarray(imputer._fit_X, dtype=np.float64)[donors, place]  # noqa: SLF001
+    index, donors = column
+    given = np.asarray(imputer._fit_X, dtype=np.float64)[donors, index]  # noqa: SLF001
     wanted = np.array([min(imputer.n_neighbors, len(donors))])
     near, chosen = graph.ops(
         "TopK", graph.gather(squares, donors.tolist()), wanted, count=2, largest=0, sorted=1
     )
-    graph.noted.append((imputer, chosen))
+    graph.choices.append((imputer, chosen))
     reached = graph.to_real(graph.op("Less", near, _far(graph)))
     weights = reached
     if imputer.weights == "distance":

@@ -1,4 +1,4 @@
-"""Imputing constants, and telling where values are missing."""
+"""Imputation by constants, and indicators of missing values."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 def transform_imputer(
     graph: Graph, imputer: SimpleImputer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Fill what is missing, and tell where that was if the imputer does."""
+    """Fill missing values, and append indicators if the imputer does."""
     filled: list[Column] = []
     masks: list[str] = []
-    for place, value in enumerate(imputer.statistics_.tolist()):
-        column = graph.pick(columns, [place])[0]
+    for index, value in enumerate(imputer.statistics_.tolist()):
+        column = graph.pick(columns, [index])[0]
         found = is_missing(graph, column, imputer.missing_values)
         masks.append(found)
-        if value is None or value != value:  # noqa: PLR0124 - NaN: such a column is left out
+        if value is None or value != value:  # noqa: PLR0124 - NaN: the imputer drops this column
             if imputer.keep_empty_features:
                 raise ConversionError(
                     "an imputer keeps a column that was always missing: drop that column, or use "
@@ -60,7 +60,7 @@ def transform_imputer(
 def transform_indicator(
     graph: Graph, indicator: MissingIndicator, columns: Sequence[Column]
 ) -> list[Column]:
-    """Return where values are missing."""
+    """Return indicators of missing values."""
     found = [
         graph.to_real(is_missing(graph, graph.pick(columns, [int(i)])[0], indicator.missing_values))
         for i in indicator.features_
@@ -69,9 +69,9 @@ def transform_indicator(
 
 
 def is_missing(graph: Graph, column: Column, marker: Any) -> str:
-    """Return where a column has no value, as booleans."""
+    """Return a boolean tensor: whether each value of a column is missing."""
     if column.element == "string":
-        # Whatever stands for a missing string there is "" here.
+        # A missing string is "" in the graph, whatever marks it in the original.
         known = marker if isinstance(marker, str) else ""
         return graph.op("Equal", column.name, np.array([[known]], dtype=object))
     real = column.name if column.element == "real" else graph.to_real(column.name)

@@ -1,4 +1,4 @@
-"""Functions of numbers that ONNX can compute: NumPy's, and those of the normal distribution."""
+"""NumPy's functions and those of the normal distribution as ONNX operators."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _TAIL = (
 
 
 def apply_function(graph: Graph, function: Any, values: str) -> str | None:
-    """Apply one of NumPy's functions; ``None`` for any other."""
+    """Apply one of NumPy's functions; return ``None`` for any other function."""
     if function in _OPERATORS:
         return graph.op(_OPERATORS[function], values)
     write = _SEVERAL.get(function)
@@ -91,7 +91,7 @@ def error_function(graph: Graph, values: str) -> str:
     """Return the error function, which onnxruntime has in single precision only.
 
     ``1 - erf(x)`` is ``exp(-x * x)`` times a smooth function of ``2 / (2 + x)``, which a series of
-    Chebyshev polynomials meets to the last digits.
+    Chebyshev polynomials approximates to the last digits.
     """
     size = graph.op("Abs", values)
     at = graph.op("Sub", graph.op("Div", 4.0, graph.op("Add", size, 2.0)), 1.0)

@@ -1,4 +1,4 @@
-"""Powers that make columns more like a normal distribution."""
+"""Power transforms: Box-Cox and Yeo-Johnson."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _EPS = float(np.spacing(1.0))
 def transform_power(
     graph: Graph, transformer: PowerTransformer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Apply the power of each column, and scale."""
-    given = graph.matrix(columns)
+    """Apply the power transform of each column, then scale."""
+    values = graph.matrix(columns)
     write = _box if transformer.method == "box-cox" else _johnson
     each = [
-        write(graph, graph.gather(given, [place]), float(power))
-        for place, power in enumerate(transformer.lambdas_)
+        write(graph, graph.gather(values, [index]), float(power))
+        for index, power in enumerate(transformer.lambdas_)
     ]
     made = [Column(graph.concat(each), "real", len(each))]
     if not transformer.standardize:
@@ -36,7 +36,7 @@ def transform_power(
 
 
 def _box(graph: Graph, value: str, power: float) -> str:
-    """Write what :func:`scipy.special.boxcox` does."""
+    """Compute :func:`scipy.special.boxcox`."""
     logarithm = graph.op("Log", value)
     if power == 0:
         return logarithm
@@ -45,7 +45,7 @@ def _box(graph: Graph, value: str, power: float) -> str:
 
 
 def _johnson(graph: Graph, value: str, power: float) -> str:
-    """Write Yeo and Johnson's formula, Biometrika 87 (2000): one side up, the other mirrored."""
+    """Compute the Yeo-Johnson transform, Biometrika 87 (2000); negative values are mirrored."""
     up, down = graph.op("Max", value, 0.0), graph.op("Min", value, 0.0)
     above = _raise(graph, up, power)
     below = graph.op("Neg", _raise(graph, graph.op("Neg", down), 2 - power))

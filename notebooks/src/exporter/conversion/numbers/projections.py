@@ -1,4 +1,4 @@
-"""Transformers that project rows, or pass them through one function."""
+"""Transformers that project rows."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     SparseRandomProjection,
 )
 def transform_affine(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Column]:
-    """Multiply by a matrix and add an offset, which the model itself gives for the unit rows."""
+    """Multiply by a matrix and add an offset; both come from transforming the unit vectors."""
     if isinstance(model, FeatureAgglomeration) and model.pooling_func is not np.mean:
         raise ConversionError(
-            "FeatureAgglomeration pools by a function that ONNX does not know: "
+            "FeatureAgglomeration pools by a function that ONNX does not support: "
             "use pooling_func=np.mean"
         )
     width = sum(column.width for column in columns)
-    offset = _rows(model, np.zeros((2, width)))[:1]  # some give a lone row another shape
+    offset = _rows(model, np.zeros((2, width)))[:1]  # some return another shape for a single row
     matrix = _rows(model, np.eye(width)) - offset
     product = graph.op("MatMul", graph.matrix(columns), matrix)
     return [Column(graph.op("Add", product, offset), "real", offset.shape[1])]
@@ -52,7 +52,7 @@ def transform_affine(graph: Graph, model: Any, columns: Sequence[Column]) -> lis
 
 @transforms(BernoulliRBM)
 def transform_hidden(graph: Graph, model: BernoulliRBM, columns: Sequence[Column]) -> list[Column]:
-    """Return how likely each hidden unit is on."""
+    """Return the probability that each hidden unit is on."""
     weights = np.asarray(model.components_, dtype=np.float64)
     offset = np.asarray(model.intercept_hidden_, dtype=np.float64)
     line = graph.op("Add", graph.op("MatMul", graph.matrix(columns), weights.T), offset)
@@ -63,7 +63,7 @@ def transform_hidden(graph: Graph, model: BernoulliRBM, columns: Sequence[Column
 def transform_skewed(
     graph: Graph, model: SkewedChi2Sampler, columns: Sequence[Column]
 ) -> list[Column]:
-    """Project logarithms on random waves."""
+    """Compute random Fourier features of the logarithms."""
     weights = np.asarray(model.random_weights_, dtype=np.float64)
     offset = np.asarray(model.random_offset_, dtype=np.float64)
     logs = graph.op("Log", graph.op("Add", graph.matrix(columns), float(model.skewedness)))
@@ -76,7 +76,7 @@ def transform_skewed(
 def transform_additive(
     graph: Graph, model: AdditiveChi2Sampler, columns: Sequence[Column]
 ) -> list[Column]:
-    """Sample the kernel at some steps; 0 stays 0."""
+    """Sample the kernel at ``sample_steps`` points; 0 stays 0."""
     values = graph.matrix(columns)
     width = sum(column.width for column in columns)
     interval = model.sample_interval
@@ -86,10 +86,10 @@ def transform_additive(
     safe = graph.op("Where", none, 1.0, values)
     parts = [graph.op("Sqrt", graph.op("Mul", values, float(interval)))]
     logs, step = graph.op("Mul", graph.op("Log", safe), float(interval)), graph.op("Mul", safe, 2.0)
-    for place in range(1, model.sample_steps):
-        scale = float(interval / np.cosh(np.pi * place * interval))
+    for order in range(1, model.sample_steps):
+        scale = float(interval / np.cosh(np.pi * order * interval))
         factor = graph.op("Sqrt", graph.op("Mul", step, scale))
-        angle = graph.op("Mul", logs, float(place))
+        angle = graph.op("Mul", logs, float(order))
         for wave in ("Cos", "Sin"):
             part = graph.op("Mul", factor, graph.op(wave, angle))
             parts.append(graph.op("Where", none, 0.0, part))

@@ -1,4 +1,4 @@
-"""Transformers of numbers: scaling, projecting, powers."""
+"""Transformers of numbers: scaling, quantiles, polynomials, projections."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _EPS = float(np.spacing(1.0))
 
 @transforms(StandardScaler, RobustScaler, MaxAbsScaler)
 def transform_scaler(graph: Graph, scaler: Any, columns: Sequence[Column]) -> list[Column]:
-    """Subtract the center and divide by the scale, in the order in which scikit-learn does."""
+    """Subtract the center and divide by the scale, in scikit-learn's order."""
     values = graph.matrix(columns)
     center = getattr(scaler, "mean_" if isinstance(scaler, StandardScaler) else "center_", None)
     centered = getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
@@ -56,7 +56,7 @@ def transform_scaler(graph: Graph, scaler: Any, columns: Sequence[Column]) -> li
 
 @transforms(MinMaxScaler)
 def transform_range(graph: Graph, scaler: MinMaxScaler, columns: Sequence[Column]) -> list[Column]:
-    """Stretch each column to a range."""
+    """Scale each column to a range."""
     product = graph.op("Mul", graph.matrix(columns), np.asarray(scaler.scale_, dtype=np.float64))
     values = graph.op("Add", product, np.asarray(scaler.min_, dtype=np.float64))
     if scaler.clip:
@@ -69,13 +69,13 @@ def transform_range(graph: Graph, scaler: MinMaxScaler, columns: Sequence[Column
 def transform_quantiles(
     graph: Graph, transformer: QuantileTransformer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Interpolate from either side, as scikit-learn does for quantiles that repeat."""
+    """Interpolate from both sides and average, like scikit-learn, because quantiles may repeat."""
     values = graph.matrix(columns)
     levels = np.asarray(transformer.references_, dtype=np.float64)
     normal = transformer.output_distribution == "normal"
     parts = []
-    for place, quantiles in enumerate(np.asarray(transformer.quantiles_, dtype=np.float64).T):
-        given = graph.gather(values, [place])
+    for index, quantiles in enumerate(np.asarray(transformer.quantiles_, dtype=np.float64).T):
+        given = graph.gather(values, [index])
         up = interpolate(graph, given, quantiles, levels)
         down = interpolate(graph, graph.op("Neg", given), -quantiles[::-1], -levels[::-1])
         mean = graph.op("Mul", graph.op("Sub", up, down), 0.5)
@@ -88,7 +88,7 @@ def transform_quantiles(
 
 
 def _is_bound(graph: Graph, given: str, bound: float, side: int) -> str:
-    # What is close to an end counts as the end where quantiles are to be normal.
+    # For a normal output distribution, values close to a bound count as the bound.
     if side > 0:
         return graph.op("Greater", graph.op("Add", given, _NEAR), bound)
     if side < 0:
@@ -103,16 +103,16 @@ def _normal(graph: Graph, shares: str) -> str:
 
 
 def interpolate(graph: Graph, given: str, at: Any, levels: Any) -> str:
-    """Interpolate as ``numpy.interp``: from the last point not above, along the slope behind it."""
+    """Interpolate like ``numpy.interp``: from the last point below, along the slope after it."""
     rise = np.append(np.diff(levels), 0.0)
     run = np.append(np.diff(at), 0.0)
     slopes = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
     reached = graph.cast(graph.op("GreaterOrEqual", given, at.reshape(1, -1)), np.int64)
     count = graph.op("ReduceSum", reached, np.array([1]), keepdims=1)
-    place = graph.op("Max", graph.op("Sub", count, np.array(1)), np.array(0))
-    start, level, slope = (graph.op("Gather", v, place, axis=0) for v in (at, levels, slopes))
-    way = graph.op("Sub", graph.op("Max", given, at[:1]), start)
-    return graph.op("Add", graph.op("Mul", slope, way), level)
+    index = graph.op("Max", graph.op("Sub", count, np.array(1)), np.array(0))
+    start, level, slope = (graph.op("Gather", v, index, axis=0) for v in (at, levels, slopes))
+    step = graph.op("Sub", graph.op("Max", given, at[:1]), start)
+    return graph.op("Add", graph.op("Mul", slope, step), level)
 
 
 @transforms(Normalizer)
@@ -127,7 +127,7 @@ def transform_normalizer(
 def transform_binarizer(
     graph: Graph, binarizer: Binarizer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Return what is above the threshold."""
+    """Return 1 for values above the threshold, else 0."""
     above = graph.op("Greater", graph.matrix(columns), float(binarizer.threshold))
     return _like(columns, graph.to_real(above))
 
@@ -146,7 +146,7 @@ def transform_function(
     if values is None:
         name = getattr(function, "__name__", "its function")
         raise ConversionError(
-            f"FunctionTransformer calls {name}, which ONNX does not know: "
+            f"FunctionTransformer calls {name}, which ONNX does not support: "
             "do that to X before fit() and publish()"
         )
     return _like(columns, values)
@@ -156,7 +156,7 @@ def transform_function(
 def transform_polynomial(
     graph: Graph, polynomial: PolynomialFeatures, columns: Sequence[Column]
 ) -> list[Column]:
-    """Multiply columns with each other, degree by degree as scikit-learn does."""
+    """Multiply columns with each other, degree by degree like scikit-learn."""
     values = graph.matrix(columns)
     low, high = polynomial._min_degree, polynomial._max_degree  # noqa: SLF001 - after checks
     choose = combinations if polynomial.interaction_only else combinations_with_replacement
@@ -190,7 +190,7 @@ def transform_projection(graph: Graph, model: Any, columns: Sequence[Column]) ->
 
 
 def normalize(graph: Graph, values: str, norm: str) -> str:
-    """Divide each row by its norm; rows of zeros stay."""
+    """Divide each row by its norm; rows of zeros stay zero."""
     if norm == "l2":
         length = graph.op("Sqrt", graph.total(graph.op("Mul", values, values)))
     elif norm == "l1":

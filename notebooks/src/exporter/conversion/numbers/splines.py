@@ -32,7 +32,7 @@ def transform_splines(
     if model.extrapolation == "periodic":
         values = _wrap(graph, given, first, last - first)
     inside = graph.op("Min", graph.op("Max", values, first), last)
-    # Constant splines are 0 outside, all others go on as they end.
+    # Outside the range, splines of degree 0 are 0; all others are extrapolated.
     located = values if degree == 0 and model.extrapolation == "constant" else inside
     basis = _locate(graph, located, knots, degree)
     at = values if model.extrapolation == "continue" else inside
@@ -54,11 +54,11 @@ def transform_splines(
 
 
 def _locate(graph: Graph, values: str, knots: Any, degree: int) -> str:
-    """Mark the interval of each value; the last one holds its right end, too."""
+    """Mark the interval of each value; the last interval includes its right end."""
     starts, ends = knots[:, :-1], knots[:, 1:]
-    place = np.arange(starts.shape[1])
-    last = np.broadcast_to(place == starts.shape[1] - degree - 1, starts.shape)
-    between = np.broadcast_to((place >= degree) & (place < starts.shape[1] - degree), starts.shape)
+    index = np.arange(starts.shape[1])
+    last = np.broadcast_to(index == starts.shape[1] - degree - 1, starts.shape)
+    between = np.broadcast_to((index >= degree) & (index < starts.shape[1] - degree), starts.shape)
     reached = graph.op("GreaterOrEqual", values, starts)
     at_end = graph.op("And", graph.op("Equal", values, ends), last)
     before = graph.op("Or", graph.op("Less", values, ends), at_end)
@@ -66,7 +66,7 @@ def _locate(graph: Graph, values: str, knots: Any, degree: int) -> str:
 
 
 def _raise(graph: Graph, values: str, lower: tuple[str, int], knots: Any) -> str:
-    """Return the basis of one degree more."""
+    """Return the basis of the next degree."""
     basis, order = lower
     span = knots[:, order:] - knots[:, :-order]
     inverse = np.divide(1.0, span, out=np.zeros_like(span), where=span > 0)
@@ -79,36 +79,36 @@ def _raise(graph: Graph, values: str, lower: tuple[str, int], knots: Any) -> str
 
 
 def _degrees(model: SplineTransformer, width: int) -> list[int]:
-    """Return the degree from which scikit-learn takes the ends of each column.
+    """Return the degree that scikit-learn uses at the ends of each column.
 
-    It counts degrees below 2 up when it goes on along slopes, and so for the columns that follow.
+    For linear extrapolation, scikit-learn raises a degree below 2 with every further column.
     """
     degree = int(model.degree)
     if model.extrapolation != "linear":
         return [degree] * width
-    return [min(max(degree, 2), degree + place) for place in range(width)]
+    return [min(max(degree, 2), degree + index) for index in range(width)]
 
 
 def _continue(
     graph: Graph, basis: str, line: tuple[str, Any, Any], model: SplineTransformer
 ) -> str:
-    """Go on along the slopes at the ends, as far as scikit-learn does with each spline."""
+    """Extrapolate along the slopes at the ends, for the same splines as scikit-learn."""
     values, first, last = line
     low = np.array([s(x[0], nu=1) for s, x in zip(model.bsplines_, first, strict=True)])
     high = np.array([s(x[0], nu=1) for s, x in zip(model.bsplines_, last, strict=True)])
     below = graph.op("Mul", graph.op("Min", graph.op("Sub", values, first), 0.0), low)
     above = graph.op("Mul", graph.op("Max", graph.op("Sub", values, last), 0.0), high)
     found = graph.op("Add", basis, graph.op("Add", below, above))
-    place = np.arange(low.shape[1])
+    index = np.arange(low.shape[1])
     counts = np.array([[d if d > 1 else d + 1] for d in _degrees(model, len(low))])
-    at_start, at_end = place < counts, place >= low.shape[1] - counts
+    at_start, at_end = index < counts, index >= low.shape[1] - counts
     under, over = graph.op("Less", values, first), graph.op("Greater", values, last)
     gone = graph.op("And", under, ~at_start), graph.op("And", over, ~at_end)
     return graph.op("Where", graph.op("Or", *gone), 0.0, found)
 
 
 def _wrap(graph: Graph, values: str, start: Any, period: Any) -> str:
-    """Move values into the first period; as Python's modulus, which is never negative."""
+    """Move values into the first period, like Python's modulo, which is never negative."""
     safe = np.where(period > 0, period, 1.0)
     rest = graph.op("Mod", graph.op("Sub", values, start), safe, fmod=1)
     rest = graph.op("Where", graph.op("Less", rest, 0.0), graph.op("Add", rest, safe), rest)

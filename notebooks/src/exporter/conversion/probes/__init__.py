@@ -1,1 +1,1 @@
-"""Rows between and around the given ones, which the file has to answer like the original."""
+"""Rows between and around those of X, on which file and original must agree."""

@@ -1,4 +1,4 @@
-"""Some thousands of rows around the given ones, and the original's answers to them."""
+"""Some thousand generated rows around those of X, and the original's answers."""
 
 from __future__ import annotations
 
@@ -30,28 +30,30 @@ _TRIAL_ROWS = 100
 _SECONDS = 1.0
 _SMALLEST = 4
 _BLOCKS = 16
-_LEAST_SHARE = 0.05  # of a call's time that its rows take, whatever a noisy clock says
+_LEAST_SHARE = (
+    0.05  # of a call's time that depends on its rows, even if a noisy clock measures less
+)
 
 
 def generate(
     original: FittedEstimator, table: Table, tolerance: float
 ) -> tuple[Table, Answers] | None:
-    """Make rows that X does not show, and ask the original about them.
+    """Generate rows that are not in X, with the original's answers.
 
-    The same data gives the same rows, except that there are fewer on a slow machine.
+    The same data results in the same rows, but a slow machine generates fewer.
 
     Args:
         original: The model.
         table: The rows in X.
-        tolerance: The difference of answers that is accepted.
+        tolerance: The accepted difference between answers.
 
     Returns:
-        The rows that the original takes, with its answers; ``None`` where it takes none.
+        The rows that the original accepts, with its answers; ``None`` if it accepts none.
     """
     rng = np.random.default_rng(_SEED)
     if len(table) > _MOST_BASE:
         table = table.take(np.sort(rng.choice(len(table), _MOST_BASE, replace=False)))
-    # For so few rows a call, threads that wait for each other cost more than they do.
+    # With few rows per call, threads cost more time than they save.
     with threadpool_limits(1, user_api="openmp"):
         count = _affordable(original, table)
         blocks = list(_blocks(original, table, count, rng))
@@ -62,7 +64,7 @@ def generate(
             blocks += [] if jumps is None else [jumps]
         deadline = time.monotonic() + _SECONDS
         answered = [
-            pair for group in _alike(blocks) for pair in _ask_all(original, group, deadline)
+            pair for group in _alike(blocks) for pair in _answer_all(original, group, deadline)
         ]
     if not answered:
         return None
@@ -76,9 +78,9 @@ def generate(
 
 def _affordable(original: FittedEstimator, table: Table) -> int:
     trial = table.take(np.arange(min(_TRIAL_ROWS, len(table))))
-    # Two rows, since there are transformers that refuse a single one.
+    # Two rows, because some transformers refuse a single one.
     many, one = _time(original, trial), _time(original, trial.take([0, 0]))
-    # A call costs something by itself, which many rows share.
+    # Each call has a fixed cost, which its rows share.
     seconds_a_row = max(many - one, many * _LEAST_SHARE) / len(trial)
     left = max(_SECONDS - one, 0.0)
     bound = min(_ROWS, _MOST_VALUES // len(table.columns), int(left / seconds_a_row))
@@ -99,7 +101,7 @@ def _blocks(
     usable = [index for index, pool in enumerate(pools) if len(pool)]
     if not usable:
         return
-    # Each column by itself, so that a column whose other values are refused hides no other one.
+    # Each column by itself, because the original may refuse new values of one column.
     for chosen in np.array_split(
         np.sort(rng.choice(usable, count // 2)), min(len(usable), _BLOCKS)
     ):
@@ -110,7 +112,7 @@ def _blocks(
                 new = rng.choice(pools[index], len(chosen))
                 moved[index] = np.where(chosen == index, new, rows.columns[index].values)
             yield from _replaced(rows, moved)
-    # All columns drawn from what X shows in them, and from everything.
+    # All columns at once: from the values in X, then from all generated values.
     shown = table.take(rng.integers(len(table), size=count // 4))
     mixed = {
         index: column.values[rng.integers(len(table), size=len(shown))]
@@ -125,7 +127,7 @@ def _replaced(rows: Table, moved: dict[int, Array]) -> Iterator[Table]:
     try:
         yield replace_columns(rows, moved)
     except (TypeError, ValueError, OverflowError):
-        return  # a column of a type that cannot hold the values: nor can a caller send them
+        return  # the column's type cannot hold the values, so no caller can send them
 
 
 def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> Array:
@@ -140,7 +142,7 @@ def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> 
 
 
 def _alike(blocks: list[Table]) -> Iterator[list[Table]]:
-    """Group blocks by their types, which putting them below each other must not change."""
+    """Group blocks of equal types, because concatenation must not change types."""
     groups: dict[Any, list[Table]] = {}
     for block in blocks:
         native = block.native
@@ -150,30 +152,30 @@ def _alike(blocks: list[Table]) -> Iterator[list[Table]]:
     yield from groups.values()
 
 
-def _ask_all(
+def _answer_all(
     original: FittedEstimator, blocks: list[Table], deadline: float
 ) -> Iterator[tuple[Table, Answers]]:
-    # At once, for a call may take long; block by block where it does not take all of them.
+    # All rows at once, because calls are slow; block by block if the original refuses a row.
     together = stack(blocks)
     try:
         answers = original.answer(together.native)
-    except Exception:  # noqa: BLE001 - any failure means that it does not take the rows
+    except Exception:  # noqa: BLE001 - any failure means that it refuses the rows
         for block in blocks:
-            yield from _ask(original, block, deadline)
+            yield from _answer(original, block, deadline)
     else:
         yield together, answers
 
 
-def _ask(
+def _answer(
     original: FittedEstimator, block: Table, deadline: float
 ) -> Iterator[tuple[Table, Answers]]:
-    # Rows that the original refuses are found by halving, and left out.
+    # Find the rows that the original refuses by bisection, and leave them out.
     try:
         answers = original.answer(block.native)
-    except Exception:  # noqa: BLE001 - any failure means that it does not take the rows
+    except Exception:  # noqa: BLE001 - any failure means that it refuses the rows
         if len(block) > _SMALLEST and time.monotonic() < deadline:
             half = len(block) // 2
             for part in (range(half), range(half, len(block))):
-                yield from _ask(original, block.take(part), deadline)
+                yield from _answer(original, block.take(part), deadline)
     else:
         yield block, answers

@@ -1,4 +1,4 @@
-"""Rows made of given ones with other values in some columns."""
+"""Copies of rows with other values in some columns."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _WORD_BYTES = 8
 
 
 def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
-    """Put other values into some columns, in the types that the original was given.
+    """Return rows with other values in some columns, in the types of the original's input.
 
-    Narrow numbers become wide ones: a caller may send any, and they must neither wrap nor round.
+    Narrow numbers become wide ones, so that values neither wrap around nor are rounded.
 
     Args:
         table: The rows.
-        values: New values of a column by its place, one for each row; a text may be ``None``.
+        values: New values by column index, one for each row; a text may be ``None``.
     """
     columns = list(table.columns)
     frame = isinstance(table.native, pd.DataFrame)

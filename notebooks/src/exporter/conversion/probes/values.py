@@ -1,6 +1,6 @@
-"""Values that a caller may send for a column, although X does not show them.
+"""Values that are not in X, but that callers may send for a column.
 
-One function for each kind of column; all of them are seeded.
+There is one function for each kind of column; all are seeded.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _LONG = 200
 
 
 def numbers(column: Column, thresholds: Array, rng: np.random.Generator) -> Array:
-    """Return middles and other points between neighbors, jitter, ends and beyond, and thresholds.
+    """Return values between, close to, at the ends of and beyond those in X, and thresholds.
 
     Args:
         column: A column of numbers.
-        thresholds: Where the model's trees split it.
-        rng: Decides which, where there are too many.
+        thresholds: The thresholds of the model's trees for this column.
+        rng: Random generator that chooses values if there are too many.
     """
     seen = np.unique(column.present[np.isfinite(column.present)])
     if not len(seen):
@@ -41,7 +41,7 @@ def numbers(column: Column, thresholds: Array, rng: np.random.Generator) -> Arra
 
 
 def integers(column: Column, thresholds: Array, rng: np.random.Generator) -> Array:
-    """Return whole numbers between neighbors, beside thresholds, at the ends and beyond."""
+    """Return integers between those in X, next to thresholds, at the ends and beyond."""
     seen = _some(np.unique(column.values), rng)
     if not len(seen):
         return np.zeros(0, dtype=np.int64)
@@ -57,7 +57,7 @@ def booleans(column: Column) -> Array:
 
 
 def texts(column: Column, rng: np.random.Generator) -> Array:
-    """Return texts of X, and texts with accents, blanks, other cases and other lengths."""
+    """Return texts from X, and texts with accents, spaces, other cases and other lengths."""
     seen = [str(text) for text in column.present.tolist()]
     found = list(dict.fromkeys(seen))[:_MOST]
     some = [seen[i] for i in rng.integers(len(seen), size=8)] if seen else []
@@ -82,13 +82,13 @@ def texts(column: Column, rng: np.random.Generator) -> Array:
 
 
 def around(values: Array) -> Array:
-    """Return values with their neighbors in both precisions, and the middles of single ones."""
+    """Return values with their neighbors in both precisions, and the middles between float32s."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
         above = np.nextafter(single, np.float32(np.inf)).astype(np.float64)
         below = np.nextafter(single, np.float32(-np.inf)).astype(np.float64)
     middle = single.astype(np.float64)
-    turns = [(middle + above) / 2, (middle + below) / 2]  # where rounding to single turns
+    turns = [(middle + above) / 2, (middle + below) / 2]  # where rounding to float32 changes
     beside = [np.nextafter(v, end) for v in (values, *turns) for end in (-np.inf, np.inf)]
     found: Array = np.concatenate([values, middle, above, below, *turns, *beside])
     return found[np.isfinite(found)]

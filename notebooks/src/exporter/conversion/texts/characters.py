@@ -1,6 +1,6 @@
-"""Replacing each character of a text by others, for which ONNX has no operator.
+"""Replacement of single characters in texts, for which ONNX has no operator.
 
-A text is cut into its characters, each is looked up, and neighbors are joined pair by pair until
+The graph splits a text into characters, looks each one up, and joins neighbors pair by pair until
 one text is left.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from exporter.conversion.graph.builder import Graph
 
-_LAST_COMPOSED = 0x2FFFF  # later ones stand for themselves
+_LAST_COMPOSED = 0x2FFFF  # later characters have no decomposition
 _DOTTED = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
 _ROUNDS = 22  # texts of up to four million characters
 _NONE, _SAME = "\x00none", "\x00same"  # longer than any character
@@ -29,7 +29,7 @@ _STRIPS: dict[str, Callable[[str], str]] = {
 
 
 def strip_accents(graph: Graph, text: str, how: str, *, lowercase: bool) -> str:
-    """Lower and strip texts, shape ``[rows]``, as scikit-learn's preprocessor does.
+    """Lower texts and strip their accents like scikit-learn; shape ``[rows]``.
 
     Args:
         graph: Where to write.
@@ -41,12 +41,12 @@ def strip_accents(graph: Graph, text: str, how: str, *, lowercase: bool) -> str:
 
 
 def lower_dotted(graph: Graph, text: str) -> str:
-    """Lower the one capital that becomes two characters, an i and a mark."""
+    """Lower the dotted capital I, which becomes two characters: an i and a combining mark."""
     return _replace(graph, text, {_DOTTED: _DOTTED.lower()}, keep=True)
 
 
 def _replace(graph: Graph, text: str, table: dict[str, str], *, keep: bool) -> str:
-    """Replace characters; others are kept, or left out."""
+    """Replace the characters in the table; keep or drop the others."""
     characters = _close(graph, split_characters(graph, text, _NONE))
     found = graph.op(
         "LabelEncoder",
@@ -63,7 +63,7 @@ def _replace(graph: Graph, text: str, table: dict[str, str], *, keep: bool) -> s
 
 
 def split_characters(graph: Graph, text: str, pad: str) -> str:
-    """Cut texts into their characters, shape ``[rows, longest]``."""
+    """Split texts into characters, shape ``[rows, longest]``."""
     return graph.op(
         "Tokenizer",
         text,
@@ -77,14 +77,14 @@ def split_characters(graph: Graph, text: str, pad: str) -> str:
 
 @cache
 def capitals() -> dict[str, str]:
-    """List the characters that Python lowers to one other character, with that."""
+    """Return the characters that Python lowers to one other character, with that character."""
     lowered = {raw: raw.lower() for raw in _alterable()}
     return {raw: low for raw, low in lowered.items() if low != raw and len(low) == 1}
 
 
 @cache
 def _table(how: str, *, lowercase: bool) -> dict[str, str]:
-    """List what becomes of characters that change; for ``ascii``, of all that leave anything."""
+    """Return the replacements; for ``ascii`` of all characters that are not dropped."""
     strip = _STRIPS[how]
     table = {}
     for character in _alterable():
@@ -96,7 +96,7 @@ def _table(how: str, *, lowercase: bool) -> dict[str, str]:
 
 @cache
 def _alterable() -> list[str]:
-    """List ASCII, and the characters that are capitals, marks, or made of others."""
+    """Return ASCII, and all capitals, combining marks and composed characters."""
     return [
         character
         for character in map(chr, range(_LAST_COMPOSED + 1))
@@ -108,7 +108,7 @@ def _alterable() -> list[str]:
 
 
 def _close(graph: Graph, pieces: str) -> str:
-    # Empty texts have no columns, which later steps do not take.
+    # Empty texts have no columns, but later steps need at least one.
     return graph.op("Concat", pieces, _column(graph, pieces, _NONE), axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Characters of texts, lowered as Python does it and with white space as scikit-learn has it."""
+"""Characters of texts, lowered like Python, with white space like scikit-learn."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _DOTTED = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
 def split_letters(
     graph: Graph, vectorizer: Any, text: tuple[str, bool], terms: list[str]
 ) -> tuple[str, dict[str, int]]:
-    """Number the characters as ``char`` and ``char_wb`` see them.
+    """Map characters to numbers for the analyzers ``char`` and ``char_wb``.
 
     Args:
         graph: Where to write.
-        vectorizer: Says which of the two.
-        text: Name of the texts, and whether they are lowered.
+        vectorizer: The vectorizer, with its analyzer.
+        text: Name of the texts, and whether to lower them.
         terms: The vocabulary.
 
     Returns:
-        Name of the numbers, shape ``[rows, longest]``, and what each character's is.
+        Name of the numbers, shape ``[rows, longest]``, and the number of each character.
     """
     name, lowercase = text
     alphabet = sorted({c for term in terms for c in term} | set(SPACES))
@@ -54,10 +54,10 @@ def split_letters(
     if lowercase and _FINAL_SIGMA in numbers:
         letters = [False, *(c.isalpha() for c in alphabet), True, True, False]
         pieces = _end_words(graph, pieces, graph.op("Gather", np.array(letters), pieces), numbers)
-    # The last one is of removed pieces, the two before it of capitals that need a look around.
+    # The last entry is for removed pieces, the two before it for capitals that depend on context.
     white = [False, *(c in SPACES for c in alphabet), False, False, False]
     is_space = graph.op("Gather", np.array(white), pieces)
-    # To Python a lowered dotted capital I is an i and a mark.
+    # Python lowers a dotted capital I to an i and a combining mark.
     marks: Any = np.array([[REMOVED]])
     firsts = pieces
     if lowercase:
@@ -68,7 +68,7 @@ def split_letters(
     space = np.array(numbers[" "])
     if vectorizer.analyzer == "char_wb":
         return compact(graph, _pad_words(graph, (firsts, marks), is_space, space)), numbers
-    # A run of white space counts as one space; a single tab or line feed stays what it is.
+    # A run of white space counts as one space; a single tab or line feed is kept.
     before, after = shift(graph, is_space, 1), shift(graph, is_space, -1)
     in_run = graph.op("And", is_space, graph.op("Or", before, after))
     firsts = graph.op("Where", in_run, space, firsts)
@@ -78,7 +78,7 @@ def split_letters(
 
 
 def _end_words(graph: Graph, pieces: str, is_letter: str, numbers: dict[str, int]) -> str:
-    """Give a lowered sigma its final form where a word ends, as Python does."""
+    """Use the final form of a lowered sigma at the end of a word, like Python."""
     after = graph.op("Not", shift(graph, is_letter, -1))
     is_final = graph.op("And", shift(graph, is_letter, 1), after)
     plain, final = (np.array(numbers.get(c, UNKNOWN)) for c in (SIGMA, _FINAL_SIGMA))
@@ -88,8 +88,8 @@ def _end_words(graph: Graph, pieces: str, is_letter: str, numbers: dict[str, int
 
 
 def _pad_words(graph: Graph, letters: tuple[str, Any], is_space: str, space: Any) -> str:
-    # Each word gets a space of its own at both ends. So there are two between words, and as no term
-    # has two spaces in a row, none reaches from one word to the next.
+    # Each word gets a space at both ends, so two spaces separate words. No term contains two spaces
+    # in a row, so no term spans two words.
     margin = np.array([0, 1, 0, 0])
     pieces = graph.op("Pad", letters[0], margin, np.array(REMOVED))
     marks = letters[1]

@@ -1,4 +1,4 @@
-"""Patterns of tokens: from Python's regular expressions to RE2's."""
+"""Translation of token patterns from Python's regular expressions to RE2's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from exporter.conversion.texts.characters import capitals
 from exporter.errors import ConversionError
 
-WORD = r"[\pL\pN_]"  # what Python's \w means; RE2's is ASCII
+WORD = r"[\pL\pN_]"  # Python's \w; RE2's is limited to ASCII
 _SIMPLE_PATTERN = re.compile(r"(?:\(\?u\))?(\\b)?((?:\\w)+)(\+|\{\d+,\d*\})?(\\b)?")
 _PLAIN_PATTERN = re.compile(
     r"(?:\(\?u\))?((?:\[[^\\\]\[^]+\]|[A-Za-z0-9]|[+*?]|\{\d+(?:,\d*)?\})+)"
@@ -17,7 +17,7 @@ _MARK = "\N{COMBINING DOT ABOVE}"
 _LAST_LETTER = 0x10000
 SPACES = ["\t", "\n", "\x0b", "\x0c", "\r", "\x1c", "\x1d", "\x1e", "\x1f", " ", "\x85", "\xa0"]
 SPACES += [chr(c) for c in [0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]]
-# Whole runs, at whose ends a boundary would say nothing.
+# Runs of word characters: a boundary at their ends would have no effect.
 _WHOLE = {
     mark + pattern: f"{piece}+"
     for patterns, piece in (
@@ -30,15 +30,15 @@ _WHOLE = {
 
 
 def before_lowering(pattern: str) -> str | None:
-    """Write a pattern for a text that is lowered only when its words have been found.
+    """Return a pattern for a text whose words are lowered only after they have been found.
 
-    To Python a lowered dotted capital I is an i and a mark, which ends a word of letters.
+    Python lowers a dotted capital I to an i and a combining mark, which ends a word of letters.
 
     Args:
-        pattern: As :func:`translate` gives it.
+        pattern: A pattern returned by :func:`translate`.
 
     Returns:
-        The pattern; ``None`` for one that is no run of one class of characters.
+        The pattern; ``None`` if it is not a run of one class of characters.
     """
     if pattern.startswith(WORD):
         least = pattern.count(WORD) if pattern.endswith("+") else int(pattern[len(WORD) + 1 : -2])
@@ -63,10 +63,10 @@ def before_lowering(pattern: str) -> str | None:
 
 
 def translate(pattern: str | None) -> str:
-    """Write a ``token_pattern`` for RE2, whose own words and boundaries are those of ASCII.
+    """Translate a ``token_pattern`` to RE2, whose words and boundaries are limited to ASCII.
 
     Raises:
-        ConversionError: It cannot be written.
+        ConversionError: RE2 has no such pattern.
     """
     if pattern in _WHOLE:
         return _WHOLE[pattern]

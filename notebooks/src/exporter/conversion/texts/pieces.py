@@ -1,4 +1,4 @@
-"""Pieces of texts as numbers: words or characters, some of them removed."""
+"""Pieces of texts (words or characters) as numbers; some pieces are removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FAR = 1 << 40
 
 
 def number(graph: Graph, pieces: str, numbers: dict[str, int]) -> str:
-    """Assign each piece its number; ``UNKNOWN`` to those that have none."""
+    """Map each piece to its number, and others to ``UNKNOWN``."""
     return graph.op(
         "LabelEncoder",
         pieces,
@@ -31,7 +31,7 @@ def number(graph: Graph, pieces: str, numbers: dict[str, int]) -> str:
 
 
 def close(graph: Graph, pieces: str) -> str:
-    """Add a removed piece: texts without any have no columns, which later steps do not take."""
+    """Append a removed piece, because later steps need at least one column."""
     rows = graph.op("Shape", pieces, start=0, end=1)
     shape = graph.op("Concat", rows, np.array([1]), axis=0)
     end = graph.op("Expand", np.array([[REMOVED]]), shape)
@@ -41,15 +41,15 @@ def close(graph: Graph, pieces: str) -> str:
 def compact(graph: Graph, pieces: str) -> str:
     """Move removed pieces to the end; the others keep their order."""
     count = graph.op("Shape", pieces, start=1, end=2)
-    places = graph.op("Range", np.array(0), graph.op("Squeeze", count), np.array(1))
+    positions = graph.op("Range", np.array(0), graph.op("Squeeze", count), np.array(1))
     removed = graph.op("Equal", pieces, np.array(REMOVED))
     late = graph.op("Where", removed, np.array(_FAR), np.array(0))
-    _, order = graph.ops("TopK", graph.op("Add", late, places), count, count=2, largest=0)
+    _, order = graph.ops("TopK", graph.op("Add", late, positions), count, count=2, largest=0)
     return graph.op("GatherElements", pieces, order, axis=1)
 
 
 def shift(graph: Graph, flags: str, by: int) -> str:
-    """Give each place what stands before it, or behind it where ``by`` is negative."""
+    """Shift flags to the right by some positions, or to the left if ``by`` is negative."""
     numbers = graph.op("Cast", flags, to=7)
     pads = [0, by, 0, 0] if by > 0 else [0, 0, 0, -by]
     padded = graph.op("Pad", numbers, np.array(pads))
@@ -58,14 +58,20 @@ def shift(graph: Graph, flags: str, by: int) -> str:
     return graph.op("Cast", moved, to=9)
 
 
-def interleave(graph: Graph, slots: list[str]) -> str:
-    """Put two tensors of pieces into one, by turns."""
-    pair = [graph.op("Unsqueeze", slot, np.array([2])) for slot in slots]
-    return graph.op("Reshape", graph.op("Concat", *pair, axis=2), np.array([0, -1]))
+def interleave(graph: Graph, pair: list[str]) -> str:
+    """Merge two tensors of pieces, alternating between them."""
+    wide = [graph.op("Unsqueeze", pieces, np.array([2])) for pieces in pair]
+    return graph.op("Reshape", graph.op("Concat", *wide, axis=2), np.array([0, -1]))
 
 
 def count_runs(graph: Graph, pieces: str, coded: Iterable[tuple[list[int], int]]) -> str:
-    """Count runs of numbers, each at its place."""
+    """Count how often each run of numbers occurs; each run has its own column.
+
+    Args:
+        graph: The graph.
+        pieces: Name of the numbers, ``[rows, longest]``.
+        coded: The runs, and the column of each.
+    """
     ordered = sorted(coded, key=lambda run: len(run[0]))
     by_length = {n: list(group) for n, group in groupby(ordered, key=lambda run: len(run[0]))}
     longest = max(by_length)
@@ -83,7 +89,7 @@ def count_runs(graph: Graph, pieces: str, coded: Iterable[tuple[list[int], int]]
         max_skip_count=0,
         mode="TF",
         ngram_counts=starts,
-        ngram_indexes=[place for _, place in ordered],
+        ngram_indexes=[index for _, index in ordered],
         pool_int64s=pool,
         weights=[1.0] * len(ordered),
     )

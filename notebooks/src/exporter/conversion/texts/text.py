@@ -1,6 +1,6 @@
-"""Texts to counts of words or characters.
+"""Counts of the words or characters of texts.
 
-Tokens become numbers first, so that stop words can be taken out before n-grams are counted.
+Tokens become numbers first, so that stop words can be removed before n-grams are counted.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def transform_tfidf(
 def refuse_hashes(
     _graph: Graph, _vectorizer: HashingVectorizer, _columns: Sequence[Column]
 ) -> list[Column]:
-    """Refuse, as a million columns would have to be filled for every row."""
+    """Raise an error: the vectorizer would create a million columns for each row."""
     raise ConversionError(
         "HashingVectorizer has no vocabulary that a file could hold: use TfidfVectorizer or "
         "CountVectorizer, with max_features to bound their size"
@@ -94,7 +94,7 @@ def _count(graph: Graph, vectorizer: Any, columns: Sequence[Column]) -> str:
     else:
         pieces, numbers = split_letters(graph, vectorizer, (text, lowercase), [t for t, _ in terms])
         split = list
-    coded = [([numbers[part] for part in split(term)], int(place)) for term, place in terms]
+    coded = [([numbers[part] for part in split(term)], int(index)) for term, index in terms]
     counts = graph.to_real(count_runs(graph, pieces, coded))
     if vectorizer.binary:
         counts = graph.to_real(graph.op("Greater", counts, 0.0))
@@ -108,17 +108,17 @@ def _check(vectorizer: Any, columns: Sequence[Column]) -> None:
     for option, known in (("preprocessor", str.lower), ("tokenizer", str.split)):
         if getattr(vectorizer, option) not in (None, known):
             raise ConversionError(
-                f"{name} has a {option} of its own, which ONNX does not know: leave it out, use "
+                f"{name} has a {option} of its own, which ONNX does not support: leave it out, use "
                 f"{option}={known.__qualname__}, or do that to the texts before fit() and publish()"
             )
     if callable(vectorizer.strip_accents):
         raise ConversionError(
-            f"{name} strips accents by a function of its own, which ONNX does not know: "
+            f"{name} strips accents by a function of its own, which ONNX does not support: "
             "use strip_accents='unicode'"
         )
     if callable(vectorizer.analyzer):
         raise ConversionError(
-            f"{name} has an analyzer of its own, which ONNX does not know: use analyzer='word'"
+            f"{name} has an analyzer of its own, which ONNX does not support: use analyzer='word'"
         )
 
 
@@ -136,7 +136,7 @@ def _split_words(
     numbers = {word: number for number, word in enumerate(sorted(parts), 1)}
     stops = vectorizer.get_stop_words() or ()
     coded = {**numbers, **dict.fromkeys(stops, REMOVED), PAD: REMOVED}
-    # Python gives a sigma its final form at a word's end when it lowers a text, onnxruntime never.
+    # Python's lower() uses the final sigma at the end of a word; onnxruntime does not.
     coded = {w[:-1] + SIGMA: n for w, n in coded.items() if w.endswith("ς")} | coded
     pieces = close(graph, number(graph, words, coded))
     return (compact(graph, pieces) if stops else pieces), numbers, lambda t: t.split(" ")

@@ -1,4 +1,4 @@
-"""AdaBoost, of trees in one ensemble, and of other estimators one by one."""
+"""AdaBoost: trees in one ensemble node, other estimators one by one."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 
 @predicts(AdaBoostRegressor)
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Write a regressor: the median of the trees' values, by the trees' weights."""
+    """Write a regressor: the median of the trees' values, weighted by tree."""
     count = len(model.estimators_)
-    values, places = graph.ops(
+    values, indices = graph.ops(
         "TopK",
         _list_values(graph, model, columns),
         np.array([count]),
@@ -65,7 +65,7 @@ def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
         sorted=1,
     )
     weights = graph.exact(model.estimator_weights_[:count], np.float64)
-    sums = graph.op("CumSum", graph.op("Gather", weights, places, axis=0), 1)
+    sums = graph.op("CumSum", graph.op("Gather", weights, indices, axis=0), 1)
     half = graph.op("Mul", _double(graph, 0.5), graph.gather(sums, [-1]))
     above = graph.cast(graph.op("GreaterOrEqual", sums, half), np.float32)
     median = graph.op("ArgMax", above, axis=1, keepdims=1)
@@ -77,9 +77,9 @@ def _add_votes(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
         return add_in_order(graph, _find(graph, model, columns), _votes(model))
     parts = []
     for estimator, weight in zip(model.estimators_, model.estimator_weights_, strict=False):
-        # The place of the estimator's class among all classes.
-        places = np.searchsorted(model.classes_, estimator.classes_)
-        index = graph.op("Gather", places, predict(graph, estimator, columns).need_index())
+        # The index of the estimator's class among all classes.
+        indices = np.searchsorted(model.classes_, estimator.classes_)
+        index = graph.op("Gather", indices, predict(graph, estimator, columns).need_index())
         same = graph.op("Equal", _column(graph, index), np.arange(model.n_classes_)[None, :])
         against = -1 / (model.n_classes_ - 1) * weight
         votes = graph.op("Where", same, _double(graph, weight), _double(graph, against))
@@ -89,8 +89,8 @@ def _add_votes(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
 
 def _list_values(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
     if not _are_trees(model):
-        asked = [predict(graph, each, columns).need_value() for each in model.estimators_]
-        return graph.concat([_column(graph, graph.cast(value, np.float64)) for value in asked])
+        values = [predict(graph, each, columns).need_value() for each in model.estimators_]
+        return graph.concat([_column(graph, graph.cast(value, np.float64)) for value in values])
     held = leaf_values([each.tree_ for each in model.estimators_])[:, 0, 0]
     leaves = _find(graph, model, columns)
     return graph.op("Gather", graph.exact(held, np.float64), leaves, axis=0)

@@ -36,13 +36,13 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 
 @predicts(GradientBoostingRegressor)
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Write a regressor; its losses all have the identity for a link."""
+    """Write a regressor; all its losses have the identity as link."""
     return Answer(value=graph.to_real(_add_stages(graph, model, columns)))
 
 
 def _add_stages(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
     low = [each.tree_ for stage in model.estimators_ for each in stage]
-    # As the trees' loop has it: the rate times what the leaf holds, in double.
+    # Like scikit-learn's loop: the learning rate times the leaf's value, in double.
     values = model.learning_rate * leaf_values(low)[:, 0, 0]
     if isinstance(model.init_, str) or _is_constant(model.init_):
         row = np.zeros((1, model.n_features_in_), dtype=np.float32)
@@ -54,14 +54,14 @@ def _add_stages(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
 
 
 def add_stages(graph: Graph, source: str, trees: Trees, values: Array, start: Array) -> str:
-    """Add what the leaves hold, stage after stage.
+    """Add the leaves' values, stage after stage.
 
     Args:
         graph: Where to write.
         source: The input, of the type of the trees' thresholds.
-        trees: The trees; those of one stage stand side by side.
-        values: What each leaf holds, shape ``[leaves]``.
-        start: What to begin with, one value for each tree of a stage.
+        trees: The trees; those of one stage are adjacent.
+        values: The value of each leaf, shape ``[leaves]``.
+        start: The starting values, one for each tree of a stage.
 
     Returns:
         Name of a double tensor ``[rows, trees of a stage]``.
@@ -76,13 +76,13 @@ def _add_to_init(graph: Graph, model: Any, source: str, trees: Trees, values: Ar
     leaves = find_leaves(graph, source, trees)
     held = graph.op("Gather", graph.exact(values, np.float64), leaves, axis=0)
     stages = graph.op("Reshape", held, np.array([0, -1, width]))
-    start = _ask_init(graph, model, source)
+    start = _predict_init(graph, model, source)
     first = graph.op("Reshape", start, np.array([-1, 1, width]))
     return add_parts(graph, graph.concat([first, stages]))
 
 
-def _ask_init(graph: Graph, model: Any, source: str) -> str:
-    # It is asked about numbers that have been rounded for the trees.
+def _predict_init(graph: Graph, model: Any, source: str) -> str:
+    # The initial estimator sees the numbers as rounded for the trees.
     given = [Column(graph.to_real(source), "real", int(model.n_features_in_))]
     answer = predict(graph, model.init_, given)
     if not is_classifier(model):

@@ -1,4 +1,4 @@
-"""Splits by category: an ensemble of trees compares numbers only, so categories become flags."""
+"""Splits by category as columns of 0 and 1, because a tree ensemble compares only numbers."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _find_category(graph: Graph, inputs: Inputs, split: CategorySplits) -> str:
             below = graph.op("Less", wide, graph.exact(0, np.float64))
             wide = graph.op("Where", below, graph.op("Ceil", wide), graph.op("Floor", wide))
         same = graph.op("Equal", wide, graph.exact(split.known.reshape(1, -1), np.float64))
-    # ArgMax finds the first that is equal; if none is, it finds the column that is appended here.
+    # ArgMax finds the first equal category; if there is none, the column that is appended here.
     ends = np.array([0, 0, 0, 1])
     padded = graph.op("Pad", graph.cast(same, np.float32), ends, graph.exact(0.5, np.float32))
     return graph.op("ArgMax", padded, axis=1, keepdims=0)

@@ -19,12 +19,12 @@ _MODES = np.array([b"BRANCH_LEQ", b"LEAF"], dtype=object)
 
 
 class Weights(NamedTuple):
-    """What each leaf adds to one of the outputs.
+    """The value that each leaf adds to one of the outputs.
 
     Attributes:
         targets: The output of each leaf.
-        values: What is added.
-        outputs: How many outputs there are.
+        values: The value of each leaf.
+        outputs: The number of outputs.
     """
 
     targets: Array
@@ -33,7 +33,7 @@ class Weights(NamedTuple):
 
 
 def find_leaves(graph: Graph, source: str, trees: Trees) -> str:
-    """Find the leaf of each tree that a row falls into.
+    """Find the leaf of each tree for each row.
 
     Args:
         graph: Where to write.
@@ -62,7 +62,7 @@ def add_votes(graph: Graph, source: str, trees: Trees, classes: Array, count: in
         source: The input, of the type of the trees' thresholds.
         trees: The trees.
         classes: The class that each leaf votes for.
-        count: How many classes there are.
+        count: The number of classes.
 
     Returns:
         Name of a tensor ``[rows, classes]``, of the type of the trees' thresholds.
@@ -71,14 +71,14 @@ def add_votes(graph: Graph, source: str, trees: Trees, classes: Array, count: in
 
 
 def add_values(graph: Graph, source: str, trees: Trees, values: Array, width: int = 1) -> str:
-    """Add what the leaves hold in double, tree after tree, as a loop would.
+    """Add the leaves' values in double, tree after tree.
 
     Args:
         graph: Where to write.
         source: The input, of the type of the trees' thresholds.
         trees: The trees; of each ``width`` the first adds to the first output, and so on.
-        values: What each leaf holds, ``[leaves]``.
-        width: How many outputs there are.
+        values: The value of each leaf, ``[leaves]``.
+        width: The number of outputs.
 
     Returns:
         Name of a double tensor ``[rows, width]``.
@@ -89,13 +89,13 @@ def add_values(graph: Graph, source: str, trees: Trees, values: Array, width: in
 
 
 def add_groups(graph: Graph, source: str, trees: Trees, held: Weights) -> str:
-    """Add what the leaves hold, in the type of the trees' thresholds.
+    """Add the leaves' values, in the type of the trees' thresholds.
 
     Args:
         graph: Where to write.
         source: The input, of the type of the trees' thresholds.
         trees: The trees.
-        held: What each leaf adds, and to which output.
+        held: The value and the output of each leaf.
 
     Returns:
         Name of a tensor ``[rows, outputs]``, of the type of the thresholds.
@@ -104,13 +104,13 @@ def add_groups(graph: Graph, source: str, trees: Trees, held: Weights) -> str:
 
 
 def add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
-    """Add what the leaves hold of several classes in double, and round the sum to float32.
+    """Add the leaves' shares of classes in double, and round the sum to float32.
 
     Args:
         graph: Where to write.
         source: The input, of the type of the trees' thresholds.
         trees: The trees.
-        shares: What each leaf holds.
+        shares: The shares of each leaf.
 
     Returns:
         Name of a float32 tensor ``[rows, classes]``.
@@ -140,12 +140,12 @@ def add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
 
 
 def add_in_order(graph: Graph, leaves: str, values: Array) -> str:
-    """Add what the leaves hold in double, tree after tree, as a loop would.
+    """Add the leaves' values in double, tree after tree.
 
     Args:
         graph: Where to write.
         leaves: Leaves by row and tree, see :func:`find_leaves`.
-        values: What each leaf holds, ``[leaves, columns]``.
+        values: The values of each leaf, ``[leaves, columns]``.
 
     Returns:
         Name of a double tensor ``[rows, columns]``.
@@ -154,7 +154,7 @@ def add_in_order(graph: Graph, leaves: str, values: Array) -> str:
 
 
 def add_parts(graph: Graph, parts: str) -> str:
-    """Add along the second axis, one after the other as a loop would; the axis goes."""
+    """Sum over the second axis, strictly in order."""
     sums = graph.op("CumSum", parts, 1)
     return graph.op("Gather", sums, -1, axis=1)
 
@@ -172,14 +172,14 @@ def _add_up(graph: Graph, source: str, trees: Trees, weights: Weights) -> str:
 def _ensemble(graph: Graph, source: str, trees: Trees, weights: Weights) -> str:
     """Write one node; its type is that of the thresholds."""
     inner = np.flatnonzero(~trees.leaves)
-    # The place of each node among the leaves, or among the others.
+    # The index of each node among the leaves, or among the inner nodes.
     places = np.where(trees.leaves, np.cumsum(trees.leaves), np.cumsum(~trees.leaves)) - 1
     starts = trees.starts
     lonely = starts[trees.leaves[starts]]
     left, right = (
         (np.repeat(starts, trees.sizes) + children)[inner] for children in (trees.left, trees.right)
     )
-    # A tree of one leaf gets a node above two of the kind, for a root is no leaf.
+    # A root cannot be a leaf: a tree with one leaf gets an inner node above two equal leaves.
     roots = places[starts]
     roots[trees.leaves[starts]] = len(inner) + np.arange(len(lonely))
     twins = int(trees.leaves.sum()) + np.arange(len(lonely))

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from exporter.conversion.graph.column import Column
     from exporter.conversion.trees.structure import Shares, Trees
 
-# Beyond it the shares that the trees of one row hold are added by the ensemble itself.
+# With more shares per row than this, the ensemble node adds them.
 _MOST_SHARES = 1 << 14
 _LARGEST_TABLE = 1 << 23
-_SPARSE = 4  # a share with its place takes as much as that many in a table
+_SPARSE = 4  # a share with its index takes as much memory as this many in a table
 
 
 @predicts(
@@ -70,7 +70,7 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     ExtraTreesRegressor,
 )
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
-    """Write a tree or a forest that gives values."""
+    """Write a tree or a forest that predicts values."""
     low = low_level(model)
     source, trees = read_trees(graph, columns, low)
     values = leaf_values(low)[:, :, 0]

@@ -41,7 +41,7 @@ def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
 
 
 def _add_leaves(graph: Graph, model: Any, given: Sequence[Column]) -> str:
-    stages = model._predictors  # noqa: SLF001 - public are only its answers
+    stages = model._predictors  # noqa: SLF001 - the trees are not public
     predictors = [each for stage in stages for each in stage]
     inputs = read_inputs(graph, given, np.float64)
     order = _original_columns(model)
@@ -74,7 +74,7 @@ def _add_leaves(graph: Graph, model: Any, given: Sequence[Column]) -> str:
 
 
 def _original_columns(model: Any) -> Array:
-    # Its own preprocessor puts the categories first.
+    # The model's preprocessor moves the categorical columns to the front.
     if model.is_categorical_ is None:
         return np.arange(model.n_features_in_)
     known = model.is_categorical_
@@ -82,7 +82,7 @@ def _original_columns(model: Any) -> Array:
 
 
 def _category_splits(model: Any, predictors: list[Any]) -> list[CategorySplits]:
-    """List the splits by category; an unknown category goes where missing values go."""
+    """Return the splits by category; unknown categories take the branch of missing values."""
     if model.is_categorical_ is None:
         return []
     nodes = np.concatenate([each.nodes for each in predictors])

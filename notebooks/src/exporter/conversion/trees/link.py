@@ -1,4 +1,4 @@
-"""From raw scores to labels and probabilities, in double."""
+"""Labels and probabilities from raw scores, in double."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 def answer_scores(
     graph: Graph, raw: str, count: int, *, scale: float = 1.0, tie_wins: bool = False
 ) -> Answer:
-    """Answer for a classifier that turns scores into probabilities.
+    """Return the answer of a classifier that turns scores into probabilities.
 
     Args:
         graph: Where to write.
         raw: Scores in double, ``[rows, 1]`` for two classes, else ``[rows, classes]``.
-        count: How many classes there are.
-        scale: What a score of two classes is multiplied by in the logistic function.
-        tie_wins: Whether a score of 0 is the second of two classes.
+        count: The number of classes.
+        scale: Factor of the score in the logistic function, for two classes.
+        tie_wins: Whether a score of 0 means the second of two classes.
     """
     if count > 2:
         index = graph.op("ArgMax", raw, axis=1, keepdims=0)

@@ -1,4 +1,4 @@
-"""What trees compare: their columns as the library casts them, or what these were computed from."""
+"""Inputs of trees: their columns as the library casts them, or the origins of these columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_trees(graph: Graph, columns: Sequence[Column], low: Sequence[Any]) -> t
 
 
 def read_source(graph: Graph, columns: Sequence[Column], trees: Trees) -> tuple[str, Trees]:
-    """Find what trees compare that round their columns to float32.
+    """Find the input of trees that round their columns to float32.
 
     Args:
         graph: Where to write.
@@ -53,9 +53,9 @@ def read_source(graph: Graph, columns: Sequence[Column], trees: Trees) -> tuple[
 
 
 def trace(graph: Graph, columns: Sequence[Column]) -> Traced | None:
-    """Find what trees can be given instead of their columns; ``None`` where there is nothing else.
+    """Return the origins that trees can read instead of their columns; ``None`` if there are none.
 
-    Only in a graph of doubles: rounding an argument to float32 would turn comparisons, too.
+    Only in a graph of doubles: rounding an origin to float32 would change comparisons.
     """
     origins = [graph.origins.get(column.name) for column in columns]
     if graph.real != "float64" or not any(origins):

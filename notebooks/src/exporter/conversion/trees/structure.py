@@ -1,4 +1,4 @@
-"""The nodes of trees as arrays, whichever library has grown them."""
+"""The nodes of trees as arrays, for all libraries."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _NODES_AT_ONCE = 1 << 18
 
 @dataclass(frozen=True)
 class Trees:
-    """All nodes of some trees, one tree behind the other.
+    """All nodes of some trees, tree after tree.
 
     Attributes:
         sizes: Nodes of each tree.
-        features: The column that a node looks at.
-        thresholds: Rows at most at it go left; float32 or float64 as the library compares.
-        left: The node to the left, counted within its tree; negative for a leaf.
-        right: The node to the right.
+        features: The column that a node compares.
+        thresholds: Rows with a value of at most this go left; float32 or float64 as in the library.
+        left: The left child, an index within the tree; negative for a leaf.
+        right: The right child.
         missing_left: Whether a missing value goes left.
     """
 
@@ -56,9 +56,9 @@ class Trees:
 
     @property
     def node_numbers(self) -> Array:
-        """Each node's place in its tree."""
-        places: Array = np.arange(self.sizes.sum()) - np.repeat(self.starts, self.sizes)
-        return places
+        """The index of each node within its tree."""
+        numbers: Array = np.arange(self.sizes.sum()) - np.repeat(self.starts, self.sizes)
+        return numbers
 
     @property
     def leaf_counts(self) -> Array:
@@ -67,11 +67,11 @@ class Trees:
         return counts
 
     def with_thresholds(self, dtype: type[np.floating[Any]]) -> Trees:
-        """Return the thresholds another type, at least as wide."""
+        """Return the trees with thresholds of another type, at least as wide."""
         return replace(self, thresholds=self.thresholds.astype(dtype))
 
     def take(self, first: int, last: int) -> Trees:
-        """Choose trees from ``first`` to before ``last``."""
+        """Return the trees from ``first`` to before ``last``."""
         ends = np.concatenate([[0], np.cumsum(self.sizes)])
         nodes = slice(ends[first], ends[last])
         return Trees(
@@ -86,13 +86,13 @@ class Trees:
 
 @dataclass(frozen=True)
 class Shares:
-    """What leaves hold of each class, as a sparse matrix.
+    """The leaves' values for each class, as a sparse matrix.
 
     Attributes:
-        leaves: The row of each value.
-        columns: Its column.
+        leaves: The leaf of each value.
+        columns: The class of each value.
         values: The values that are not 0.
-        shape: Leaves and classes.
+        shape: Numbers of leaves and classes.
     """
 
     leaves: Array
@@ -102,7 +102,7 @@ class Shares:
 
     @property
     def are_votes(self) -> bool:
-        """Whether each leaf is of one class."""
+        """Whether each leaf has a single class."""
         return bool((self.values == 1.0).all())
 
     @property
@@ -122,7 +122,7 @@ def split_trees(trees: Trees) -> Iterator[Trees]:
 
 
 def with_constants(trees: Trees, count: int) -> Trees:
-    """Put trees of a single leaf in front, each for a value that a sum begins with."""
+    """Prepend trees with a single leaf, one for each starting value of a sum."""
     one, none = np.ones(count, dtype=int), np.zeros(count, dtype=int)
     return Trees(
         sizes=np.concatenate([one, trees.sizes]),
@@ -137,8 +137,8 @@ def with_constants(trees: Trees, count: int) -> Trees:
 def from_sklearn(trees: Sequence[Any], columns: Sequence[Array] | None = None) -> Trees:
     """Read scikit-learn's low-level trees.
 
-    A threshold is rounded down to float32: no float32 lies between the two, so the rounded input
-    falls to the same side of both.
+    Thresholds are rounded down to float32. No float32 lies between a threshold and its rounded
+    value, so comparisons have the same result.
 
     Args:
         trees: ``tree_`` of each estimator.
@@ -158,19 +158,19 @@ def from_sklearn(trees: Sequence[Any], columns: Sequence[Array] | None = None) -
 
 
 def leaf_values(trees: Sequence[Any]) -> Array:
-    """Return what the leaves of scikit-learn's trees hold: ``[leaves, outputs, classes]``."""
+    """Return the leaves' values of scikit-learn's trees: ``[leaves, outputs, classes]``."""
     return np.concatenate([tree.value[tree.children_left < 0] for tree in trees])
 
 
 def leaf_shares(trees: Sequence[Any]) -> Shares:
-    """Return the shares of classes in the leaves of scikit-learn's trees, without those of none."""
+    """Return the shares of classes in the leaves of scikit-learn's trees, without zeros."""
     leaves, columns, values, count = [], [], [], 0
     for tree in trees:
         held = tree.value[:, 0, :][tree.children_left < 0]
-        places, found = np.nonzero(held)
-        leaves.append(places + count)
+        numbers, found = np.nonzero(held)
+        leaves.append(numbers + count)
         columns.append(found)
-        values.append(held[places, found])
+        values.append(held[numbers, found])
         count += len(held)
     return Shares(
         np.concatenate(leaves),
