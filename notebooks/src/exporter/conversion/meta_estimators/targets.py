@@ -102,7 +102,7 @@ def _uncall(graph: Graph, transformer: FunctionTransformer, value: str) -> str:
     if found is None:
         name = getattr(inverse, "__name__", "a function")
         raise ConversionError(
-            f"TransformedTargetRegressor calls {name}, which ONNX does not know: pass one of "
+            f"TransformedTargetRegressor calls {name}, which ONNX does not support: pass one of "
             "NumPy's own functions as inverse_func, such as np.exp or np.expm1"
         )
     return found
