@@ -79,6 +79,25 @@ def test_what_is_allowed_is_told(served: Service, path: str, allowed: str) -> No
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed), method
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("TRACE", "/v2/models", 405),
+        ("POST", "/models", 405),
+        ("GET", HOT, 405),
+        ("POST", "/no", 404),
+        ("POST", "/select-model/", 415),
+    ],
+)
+def test_method_is_checked_before_the_coding_of_the_body(
+    served: Service, method: str, path: str, status: int
+) -> None:
+    for coding in ("gzip", "unknown"):
+        with Raw(url(served)) as raw:
+            asked = request(path, b"x", f"Content-Encoding: {coding}", method=method)
+            assert raw.ask(asked).status == status
+
+
 def test_options_of_what_is_not_there_is_404(served: Service) -> None:
     for path in ("/no", "/v2/no", "/models/penguins/no"):
         answer = served.client.options(path)

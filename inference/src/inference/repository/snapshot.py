@@ -209,7 +209,7 @@ class Snapshot:
         if not names:
             return " No model is ready yet."
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        return f" Live are: {', '.join(names[:_LISTED])}{more}."
+        return f" Ready models: {', '.join(names[:_LISTED])}{more}."
 
 
 def _highest(versions: list[int]) -> str:

@@ -82,7 +82,7 @@ async def test_a_removed_model_is_gone_and_comes_back(tmp_path: Path) -> None:
         await bench.until(lambda s: s.ready_names == ["m", "other"])
         shutil.rmtree(bench.models / "m")
         snapshot = await bench.until(lambda s: "m" not in s.models)
-        with pytest.raises(NotFoundError, match=r"no model 'm'.*Live are: other"):
+        with pytest.raises(NotFoundError, match=r"no model 'm'.*Ready models: other"):
             snapshot.servable("m")
         bench.version(1)
         await bench.active(1)

@@ -68,7 +68,7 @@ def test_what_does_not_answer_says_why(
 
 
 def test_an_unknown_name_gets_the_nearest_and_the_live_ones() -> None:
-    with pytest.raises(NotFoundError, match=r"'pem'\. Did you mean 'pen'\? Live are: pen\."):
+    with pytest.raises(NotFoundError, match=r"'pem'\. Did you mean 'pen'\? Ready models: pen\."):
         snapshot(of(READY, active=LIVE)).servable("pem")
     with pytest.raises(NotFoundError, match=r"no model 'pen'\. No model is ready yet\."):
         snapshot().servable("pen")

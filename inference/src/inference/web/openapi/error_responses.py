@@ -48,7 +48,7 @@ _PREDICT = {
     "503": "The model is still loading, or the service is overloaded",
     "504": "The run exceeded its time limit",
 }
-_LIVE = "Live are: penguins."
+_LIVE = "Ready models: penguins."
 _KNOWN: dict[str, RookeryError] = {
     "404": NotFoundError(f"there is no model 'penguin'. Did you mean 'penguins'? {_LIVE}"),
     "409": ConflictError(

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from inference.repository.snapshot import Snapshot
 
 _WITH_MODELS = """\
+Rookery serves the machine learning models in a folder: it predicts with them over HTTP.
+
 Select a model with **`POST /select-model/`** (the drop-down lists the ready models), then predict
 with **`POST /predict/`**. Or predict with a model by name: each model has its own entry under
 *predict*, with its features and with examples that you can execute unchanged.
 
-Models appear, change and disappear without a restart. This page updates itself.
+Models appear, change and disappear without a restart. `/docs` shows this at once.
 """
 _WITHOUT_MODELS = """\
 **No model is ready yet.** Publish one in one of these ways. It then appears on this page:

@@ -28,10 +28,12 @@
     ...source,
     set(value) {
       if (isOurs(value)) source.set.call(this, value);
+      else this.hidden = true; // instead of a broken image
     },
   });
   HTMLImageElement.prototype.setAttribute = function (name, value) {
     if (name !== "src" || isOurs(value)) setAttribute.call(this, name, value);
+    else this.hidden = true;
   };
 
   document.addEventListener("DOMContentLoaded", () => {
