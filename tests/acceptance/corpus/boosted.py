@@ -67,7 +67,10 @@ def _clean(classifier: Callable[..., Any], value: Callable[..., Any]) -> Iterato
         "iris frame",
         classifier(),
         make_pipeline(QuantileTransformer(n_quantiles=40), classifier()),
-        VotingClassifier([("a", classifier()), ("b", LogisticRegression(max_iter=500))]),
+        # CatBoost's labels are a column, with which scikit-learn cannot count votes.
+        VotingClassifier(
+            [("a", classifier()), ("b", LogisticRegression(max_iter=500))], voting="soft"
+        ),
         GridSearchCV(classifier(), {"learning_rate": [0.1, 0.3]}, cv=2),
     )
     yield from cases(
@@ -94,15 +97,16 @@ def _with_gaps(classifier: Callable[..., Any]) -> Iterator[Case]:
 
 def _with_texts(classifier: Callable[..., Any], value: Callable[..., Any]) -> Iterator[Case]:
     """Yield pipelines that encode the columns of texts before the trees."""
+    penguins = "coded penguins" if classifier is _xgb else "penguins"
     for encoder in (
         OneHotEncoder(handle_unknown="ignore", sparse_output=False),
         OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
     ):
         columns = make_column_transformer((encoder, _TEXTS), remainder="passthrough")
-        yield from cases("penguins with gaps", make_pipeline(columns, classifier()))
+        yield from cases(f"{penguins} with gaps", make_pipeline(columns, classifier()))
         yield from cases("body mass", make_pipeline(columns, value()))
     columns = make_column_transformer((TargetEncoder(random_state=0), _TEXTS))
-    yield from cases("penguins", make_pipeline(columns, classifier()))
+    yield from cases(penguins, make_pipeline(columns, classifier()))
 
 
 BOOSTED = [

@@ -58,9 +58,13 @@ def _penguins(columns: list[str], *, missing: bool = False, target: str = "speci
     return frame[columns], frame[target]
 
 
-def _categories(*, missing: bool = False) -> Data:
+def _coded(*, missing: bool = False) -> Data:
     frame, y = _penguins([*_MEASUREMENTS, "island", "sex"], missing=missing)
-    codes = np.unique(y, return_inverse=True)[1]  # which every library takes
+    return frame, np.unique(y, return_inverse=True)[1]  # XGBoost takes no other classes
+
+
+def _categories(*, missing: bool = False) -> Data:
+    frame, codes = _coded(missing=missing)
     return frame.astype({"island": "category", "sex": "category"}), codes
 
 
@@ -158,6 +162,8 @@ _MAKERS: dict[str, Any] = {
     "diabetes frame": lambda: _bundled("diabetes", names=True),
     "penguins": lambda: _penguins([*_MEASUREMENTS, "island", "sex"]),
     "penguins with gaps": lambda: _penguins([*_MEASUREMENTS, "island", "sex"], missing=True),
+    "coded penguins": _coded,
+    "coded penguins with gaps": lambda: _coded(missing=True),
     "penguin categories": _categories,
     "penguin categories with gaps": lambda: _categories(missing=True),
     "body mass": lambda: _penguins([*_MEASUREMENTS[:3], "island", "sex"], target="body_mass_g"),

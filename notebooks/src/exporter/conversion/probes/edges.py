@@ -15,7 +15,6 @@ from exporter.data.boosters import library_of
 from exporter.data.estimator import Answers
 from exporter.data.inner_estimators import estimators_within
 from exporter.data.table import stack
-from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from exporter.data.estimator import FittedEstimator
@@ -33,7 +32,7 @@ def thresholds(model: Any, width: int) -> list[Array]:
         if library_of(tree) is not None:
             try:
                 trees = read_trees(tree)
-            except ConversionError:  # the conversion reports it
+            except Exception:  # noqa: BLE001, S112 - not fitted, or refused when it is converted
                 continue
             features.append(trees.features[~trees.leaves])
             values.append(trees.thresholds[~trees.leaves])

@@ -87,9 +87,9 @@ def around(values: Array) -> Array:
         single = values.astype(np.float32)
         above = np.nextafter(single, np.float32(np.inf)).astype(np.float64)
         below = np.nextafter(single, np.float32(-np.inf)).astype(np.float64)
-    middle = single.astype(np.float64)
-    turns = [(middle + above) / 2, (middle + below) / 2]  # where rounding to float32 changes
-    beside = [np.nextafter(v, end) for v in (values, *turns) for end in (-np.inf, np.inf)]
+        middle = single.astype(np.float64)
+        turns = [(middle + above) / 2, (middle + below) / 2]  # where rounding to float32 changes
+        beside = [np.nextafter(v, end) for v in (values, *turns) for end in (-np.inf, np.inf)]
     found: Array = np.concatenate([values, middle, above, below, *turns, *beside])
     return found[np.isfinite(found)]
 

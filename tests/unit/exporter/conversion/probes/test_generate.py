@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostClassifier
+from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from xgboost import XGBClassifier
 
 from exporter.conversion import search
 from exporter.conversion.parity import Comparison
@@ -183,3 +186,20 @@ def test_original_that_refuses_numbers_between_those_of_x_is_asked_about_others(
         made = generate(original, read_table(levels, original), 1e-5)
         assert made is not None
         assert len(made[0]) > 10
+
+
+def test_thresholds_are_those_of_fitted_boosters_within_wrappers() -> None:
+    """A search and a vote also hold the booster that they have copied, which is not fitted."""
+    boosters: list[Any] = [
+        XGBClassifier(n_estimators=2, n_jobs=1),
+        LGBMClassifier(n_estimators=2, n_jobs=1, verbose=-1),
+        CatBoostClassifier(iterations=2, verbose=0, allow_writing_files=False),
+    ]
+    for booster in boosters:
+        vote = VotingClassifier([("a", booster)]).fit(IRIS, SPECIES)
+        assert sum(map(len, thresholds(vote, 4))) > 1
+
+
+def test_values_around_the_largest_are_finite() -> None:
+    largest = np.finfo(np.float64).max
+    assert np.isfinite(around(np.array([largest, -largest, 3.4e38]))).all()
