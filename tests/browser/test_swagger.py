@@ -154,7 +154,7 @@ def test_redoc_comes_from_the_service_alone(
     assert answer is not None
     policy = answer.headers["content-security-policy"]
     assert policy == service.client.get("/docs").headers["content-security-policy"]
-    page.locator("h2", has_text="Ask typed").first.wait_for()
+    page.locator("h2", has_text="Predict with typed").first.wait_for()
     page.wait_for_load_state("networkidle")
 
     menu = page.locator(".menu-content")
