@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.cluster import Birch, BisectingKMeans, FeatureAgglomeration, KMeans
 from sklearn.decomposition import NMF, FactorAnalysis, LatentDirichletAllocation, SparsePCA
@@ -32,6 +34,10 @@ def _before(*steps: object) -> object:
     return make_pipeline(*steps, _log())
 
 
+def _ratios(x: Any) -> Any:
+    return np.column_stack([x[:, 0] / (x[:, 1] + 1), np.where(x[:, 2] > 3, x[:, 2], 0)])
+
+
 WALKED = [
     *cases(
         "iris",
@@ -46,6 +52,8 @@ WALKED = [
         _before(SparsePCA(2, random_state=0)),
         _before(SparseRandomProjection(3, random_state=0)),
         _before(FunctionTransformer(np.log2)),
+        _before(FunctionTransformer(np.clip, kw_args={"a_min": 1, "a_max": 3})),
+        _before(FunctionTransformer(_ratios)),
         LabelPropagation(),
         LabelSpreading(),
         GaussianProcessClassifier(RBF(), optimizer=None),

@@ -21,8 +21,9 @@ from sklearn.preprocessing import (
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import predict, predicts
-from exporter.conversion.numbers.functions import apply_function, normal_share
+from exporter.conversion.numbers.functions import normal_share
 from exporter.conversion.numbers.scaling import interpolate
+from exporter.conversion.numbers.tracing import trace
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -98,14 +99,15 @@ def _uncall(graph: Graph, transformer: FunctionTransformer, value: str) -> str:
     inverse = transformer.inverse_func
     if inverse is None:
         return value
-    found = None if transformer.inv_kw_args else apply_function(graph, inverse, value)
+    width = transformer.n_features_in_
+    found = trace(graph, inverse, (value, width), transformer.inv_kw_args or {})
     if found is None:
         name = getattr(inverse, "__name__", "a function")
         raise ConversionError(
             f"TransformedTargetRegressor calls {name}, which ONNX does not support: pass one of "
             "NumPy's own functions as inverse_func, such as np.exp or np.expm1"
         )
-    return found
+    return found[0]
 
 
 def _unpower(graph: Graph, transformer: PowerTransformer, value: str) -> str:

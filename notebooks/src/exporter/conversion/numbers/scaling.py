@@ -22,7 +22,8 @@ from sklearn.preprocessing import (
 
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import transforms
-from exporter.conversion.numbers.functions import apply_function, normal_quantile
+from exporter.conversion.numbers.functions import normal_quantile
+from exporter.conversion.numbers.tracing import trace
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -136,20 +137,19 @@ def transform_binarizer(
 def transform_function(
     graph: Graph, transformer: FunctionTransformer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Apply one of NumPy's functions, or none."""
+    """Apply a function of arrays that can be traced, or none."""
     function = transformer.func
     if function is None:
         return list(columns)
-    values = None
-    if not transformer.kw_args:
-        values = apply_function(graph, function, graph.matrix(columns))
-    if values is None:
+    given = graph.matrix(columns), _width(columns)
+    found = trace(graph, function, given, transformer.kw_args or {})
+    if found is None:
         name = getattr(function, "__name__", "its function")
         raise ConversionError(
             f"FunctionTransformer calls {name}, which ONNX does not support: "
             "do that to X before fit() and publish()"
         )
-    return _like(columns, values)
+    return [Column(found[0], "real", found[1])]
 
 
 @transforms(PolynomialFeatures)
