@@ -134,10 +134,5 @@ BOOSTED = [
     *cases("several", _cat_value(loss_function="MultiRMSE")),
     *cases("gaps", _cat(nan_mode="Max"), _cat(grow_policy="Lossguide")),
     *cases("large", _xgb(), _lgbm(), _cat()),
-    Case(
-        "penguins",
-        _cat(cat_features=_TEXTS, one_hot_max_size=2),
-        refused="CatBoost's own encoding of categories",
-    ),
     Case("diabetes", _lgbm_value(linear_tree=True), refused="linear_tree=False"),
 ]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from exporter.data.boosters import library_of
+from exporter.data.inner_estimators import estimators_within
 from exporter.data.table import Column, Table
 from exporter.errors import DataError
 from inference.runtime.suggestions import nearest
@@ -120,10 +121,10 @@ def _check_columns(given: list[str], original: FittedEstimator) -> None:
         return
     if given == expected:
         return
-    if library_of(original.model) == "lightgbm":  # it has underscores for spaces
-        given = [name.replace(" ", "_") for name in given]
-        if given == expected:
-            return
+    if [name.replace(" ", "_") for name in given] == expected and any(
+        library_of(each) == "lightgbm" for each in estimators_within(original.model)
+    ):  # it has underscores for spaces
+        return
     absent = [n for n in expected if n not in given]
     extra = [n for n in given if n not in expected]
     if not absent and not extra and len(given) == len(expected):

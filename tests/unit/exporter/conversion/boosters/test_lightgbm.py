@@ -234,6 +234,15 @@ def test_narrow_columns_answer_like_the_library(dtype: Any) -> None:
     assert found.holds, found
 
 
+@pytest.mark.parametrize(
+    "model", [_classifier(), GridSearchCV(_classifier(), {"max_depth": [2]}, cv=2)]
+)
+def test_names_with_spaces_are_those_that_it_has_replaced(model: Any) -> None:
+    frame = pd.DataFrame(IRIS, columns=["sepal length", "sepal width", "petal length", "d"])
+    found = ask(model.fit(frame, NAMES), frame)
+    assert found.holds, found
+
+
 RAW: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "two classes": ({"objective": "binary"}, CANCER, MALIGNANT),
     "three classes": ({"objective": "multiclass", "num_class": 3}, IRIS, SPECIES),
