@@ -65,11 +65,11 @@ COVERAGE := 85
 SIDE_BY_SIDE := -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
 SOURCES := inference/src notebooks/src
 
-# Leaves out tests that are marked as slow, and fuzzes with few inputs: five minutes on two cores.
+# Leaves out tests that are marked as slow or long, and fuzzes with few inputs: five minutes on two cores.
 test: export FUZZ_INPUTS ?= 1000
 test: export FUZZ_REQUESTS ?= 100
 test: sync ## Run the tests and doctests that take five minutes
-	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) --doctest-modules $(SOURCES) \
+	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "not slow and not long" --doctest-modules $(SOURCES) \
 		tests/unit tests/acceptance tests/service
 
 test-lean: export UV_PROJECT_ENVIRONMENT := .tools/lean

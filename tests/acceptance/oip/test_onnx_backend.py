@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from onnx.backend.test.case.test_case import TestCase
 
+pytestmark = pytest.mark.long
+
 KINDS = ("node", "simple", "pytorch-operator", "pytorch-converted")
 REAL_ADMISSION = os.environ.get("ONNX_BACKEND_ADMISSION") == "1"
 _AT_ONCE = 400

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:

@@ -25,6 +25,8 @@ from support.service.process import Service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 IRIS, SPECIES = load_iris(return_X_y=True)
 BEHIND_A_SCALER = {
     "tree": DecisionTreeClassifier(random_state=0),

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from exporter.publication import Publication
 
+pytestmark = pytest.mark.long
+
 ROWS = np.random.default_rng(1).normal(size=(60, 3))
 LABELS = (ROWS.sum(axis=1) > 0).astype(int)
 

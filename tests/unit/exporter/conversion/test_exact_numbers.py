@@ -39,6 +39,8 @@ from inference.model.servable import Servable
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(4)
 LEVELS = RNG.integers(0, 4, (200, 2)).astype(float)
 LEVEL_CLASS = (LEVELS[:, 0] + RNG.normal(0, 1, 200) > 1.5).astype(int)

@@ -28,6 +28,8 @@ from exporter.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 ROWS = 90
 RNG = np.random.default_rng(0)
 SIZES = RNG.normal(size=ROWS)

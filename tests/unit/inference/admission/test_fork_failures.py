@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # a process with threads, as one of xdist has, must not fork
+
 
 @pytest.fixture
 def frail() -> Iterator[ForkServer]:

@@ -103,7 +103,7 @@ async def test_a_turn_that_does_not_come_is_taken(
     first, second = ReportCache(tmp_path), ReportCache(tmp_path)
     async with asyncio.timeout(30), first.turn(DIGEST, 60), second.turn(DIGEST, 0.1):
         pass
-    assert "is taken: another process has it for over 0.1 s" in caplog.text
+    assert "without a lock: another process has held it for over 0.1 s" in caplog.text
 
 
 @scenario
@@ -115,4 +115,4 @@ async def test_without_locks_everyone_has_a_turn(
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     async with asyncio.timeout(30), ReportCache(tmp_path).turn(DIGEST, 60):
-        assert "is taken: No locks available" in caplog.text
+        assert "without a lock: No locks available" in caplog.text

@@ -19,6 +19,8 @@ from support.models import artifacts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 _LONG = 100_000
 
 

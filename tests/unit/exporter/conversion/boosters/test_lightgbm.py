@@ -33,6 +33,7 @@ DIABETES, PROGRESS = load_diabetes(return_X_y=True)
 GAPS = np.where(np.random.default_rng(0).random(DIABETES.shape) < 0.2, np.nan, DIABETES)
 ZEROS = np.nan_to_num(GAPS)
 FEW: dict[str, Any] = {"n_estimators": 6, "verbose": -1, "min_child_samples": 5, "n_jobs": 1}
+RANDOM: dict[str, Any] = {"boosting_type": "rf", "subsample": 0.5, "subsample_freq": 1}
 
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 
@@ -53,16 +54,8 @@ CLASSIFIERS: dict[str, tuple[Any, Any, Any]] = {
     "three classes": (_classifier(), IRIS, SPECIES),
     "three classes of text": (_classifier(), IRIS, NAMES),
     "one against all": (_classifier(objective="multiclassova"), IRIS, NAMES),
-    "random forest": (
-        _classifier(boosting_type="rf", subsample=0.5, subsample_freq=1),
-        IRIS,
-        SPECIES,
-    ),
-    "random forest of two classes": (
-        _classifier(boosting_type="rf", subsample=0.5, subsample_freq=1),
-        CANCER,
-        MALIGNANT,
-    ),
+    "random forest": (_classifier(**RANDOM), IRIS, SPECIES),
+    "random forest of two classes": (_classifier(**RANDOM), CANCER, MALIGNANT),
     "dart": (_classifier(boosting_type="dart"), CANCER, MALIGNANT),
     "goss": (_classifier(data_sample_strategy="goss"), CANCER, MALIGNANT),
     "scaled": (make_pipeline(StandardScaler(), _classifier()), CANCER, MALIGNANT),
