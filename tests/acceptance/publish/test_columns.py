@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 from support.conversion.penguin_models import CASES, LENGTHS, MEASUREMENTS, MIXED, publish_case
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_contract_states_what_each_column_accepts(split: Any, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 from support.conversion.penguin_models import CASES, MEASUREMENTS, MIXED, publish_case, scaled
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_answers_nulls_where_the_contract_allows_them(split: Any, tmp_path: Path, ask: Any) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 from support.conversion.penguin_models import CASES, MEASUREMENTS, publish_case, scaled
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -72,7 +72,7 @@ def test_whole_iris_is_published_and_its_ties_are_counted(
     assert (labels == model.predict(IRIS[0]))[~tied].all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.parametrize("width", [1, 2, 13, 40])
 def test_determined_neighbors_are_exactly_the_originals(
@@ -272,7 +272,7 @@ def test_gaps_are_filled_from_the_nearest_rows(weights: str, indicator: bool) ->
     assert np.abs(given.probabilities - model.predict_proba(asked)).max() < 1e-9
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ties_of_donors_are_recognized(tmp_path: Path) -> None:
     """Whole iris has many rows at the same distance from one with a gap."""
     gaps = IRIS[0].copy()
