@@ -205,7 +205,7 @@ def test_a_supervisor_that_cannot_fork_tries_again(
     fork = next(fault for fault in FAULTS if "fork" in fault.calls)
     with Failing(fork, 1, [service.process.pid], [], tmp_path / "calls") as failing:
         os.kill(victim, signal.SIGKILL)
-        eventually(lambda: "is tried again in 1 s" in service.log, what="it says so")
+        eventually(lambda: "next attempt in 1 s" in service.log, what="it says so")
         eventually(lambda: len(service.worker_pids) == 2, what="a successor")
     assert failing.calls
     assert other in service.worker_pids
