@@ -57,6 +57,7 @@ def main() -> int:
         )
         with service:
             run = Soak(service, seconds).run()
+            service.stop(within=30)  # workers that are killed may still write into the folder
     draw(run, REPORTS / "soak.png")
     page = REPORTS / "soak.md"
     page.write_text(render(run, picture="soak.png"))
