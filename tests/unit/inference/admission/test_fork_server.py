@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from inference.admission.report import Report
 
+pytestmark = pytest.mark.slow  # a process with threads, as one of xdist has, must not fork
+
 
 def comparable(report: Report) -> dict[str, Any]:
     """Leave out what is measured."""
@@ -144,8 +146,6 @@ from pathlib import Path
 from inference.admission import fork_process
 from inference.admission.admission import Limits
 from inference.admission.fork_server import ForkServer
-
-pytestmark = pytest.mark.slow  # a process with threads, as one of xdist has, must not fork
 held = [socket.create_server(("127.0.0.1", 0)), open(sys.argv[1], "rb")]
 def look(*_):
     places = [f"/proc/self/fd/{n}" for n in os.listdir("/proc/self/fd")]

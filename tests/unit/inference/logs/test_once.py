@@ -140,7 +140,8 @@ def test_processes_that_come_at_the_same_moment_log_one_line(
     make: Callable[[], Once], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(once_module, "_LOCK_SECONDS", 30)  # the holder may wait for a processor
-    workers = [Worker(make()) for _ in range(2)]
+    once = make()  # it has the lock, so that it is made before the fork
+    workers = [Worker(once) for _ in range(2)]
     try:
         for number in range(200):
             for worker in workers:
