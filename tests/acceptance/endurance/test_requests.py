@@ -35,7 +35,7 @@ OF_THE_CONNECTION = {400, 408, 413, 431}
 # The pages, which the document does not speak of.
 PAGES = re.compile(r"/?|/docs|/openapi\.json|/static-offline-docs/.*")
 
-pytestmark = pytest.mark.timeout(120 + REQUESTS // 10)
+pytestmark = [pytest.mark.timeout(120 + REQUESTS // 10), pytest.mark.long]
 
 
 class Route(NamedTuple):
