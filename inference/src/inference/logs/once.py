@@ -118,6 +118,6 @@ class Once(logging.Filter):
                 if time.monotonic() > deadline:
                     self._without_until = deadline + _WITHOUT_SECONDS
                     return False
-                time.sleep(_LOCK_STEP_SECONDS)  # the holder needs about a microsecond
+                time.sleep(_LOCK_STEP_SECONDS)  # lockf has no time limit; the holder takes 1 µs
             else:
                 return True

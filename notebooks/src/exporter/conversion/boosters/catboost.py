@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from catboost import CatBoostClassifier, CatBoostRanker, CatBoostRegressor
 
-from exporter.conversion.boosters.scores import logistic, softmax_answer
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.ensemble import Weights, add_groups
+from exporter.conversion.trees.link import logistic, softmax_answer
 from exporter.conversion.trees.sources import read_source
 from exporter.conversion.trees.structure import Trees
 from exporter.errors import ConversionError

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lightgbm import LGBMClassifier, LGBMRanker, LGBMRegressor
 
-from exporter.conversion.boosters.scores import logistic, softmax_answer
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.categories import CategorySplits, flag_splits, read_inputs
 from exporter.conversion.trees.ensemble import Weights, add_groups
+from exporter.conversion.trees.link import logistic, softmax_answer
 from exporter.conversion.trees.sources import trace
 from exporter.conversion.trees.structure import Trees
 from exporter.data.boosters import LightGBMClassifier, LightGBMRegressor
@@ -214,7 +214,7 @@ def _add_scores(graph: Graph, found: dict[str, Any], columns: Sequence[Column]) 
         flagged, name = flag_splits(graph, inputs, _category_splits(found, nodes), np.float64)
         places[flagged] = int(inputs.places.max() + 1) + np.arange(len(flagged))
         source = graph.concat([source, name]) if source else name
-    trees = Trees(trees.sizes, places, thresholds, trees.left, trees.right, trees.missing_left)
+    trees = replace(trees, features=places, thresholds=thresholds)
     values, targets = np.array(nodes.values), np.array(nodes.targets)
     total = add_groups(graph, source, trees, Weights(targets, values, outputs))
     if not found["average_output"]:

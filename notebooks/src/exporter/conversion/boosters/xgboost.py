@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from xgboost import (
     XGBRFRegressor,
 )
 
-from exporter.conversion.boosters.scores import logistic, softmax_answer
 from exporter.conversion.boosters.xgboost_dump import (
     LOG_LINK,
     LOGISTIC,
@@ -26,8 +26,8 @@ from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.categories import flag_splits, read_inputs
 from exporter.conversion.trees.ensemble import Weights, add_groups
+from exporter.conversion.trees.link import logistic, softmax_answer
 from exporter.conversion.trees.sources import trace
-from exporter.conversion.trees.structure import Trees
 from exporter.data.boosters import XGBoostClassifier, XGBoostRegressor
 from exporter.errors import ConversionError
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from exporter.conversion.graph.builder import Graph
     from exporter.conversion.graph.column import Column
+    from exporter.conversion.trees.structure import Trees
 
 _EPSILON = 1e-16  # what its logistic function adds
 _IDENTITY = frozenset(
@@ -123,10 +124,10 @@ def _add_margins(graph: Graph, model: Any, found: Dump, columns: Sequence[Column
         moved = np.zeros(len(own))
         moved[own] = traced.move(places[own], thresholds[own], np.float32)
         # Thresholds that were moved are doubles, and so are the sums; they are rounded at the end.
-        trees = Trees(trees.sizes, places, moved, trees.left, trees.right, trees.missing_left)
+        trees = replace(trees, features=places, thresholds=moved)
         total = add_groups(
             graph, graph.matrix(traced.columns), trees, Weights(targets, values, outputs)
         )
         return graph.cast(total, np.float32)
-    trees = Trees(trees.sizes, places, thresholds, trees.left, trees.right, trees.missing_left)
+    trees = replace(trees, features=places, thresholds=thresholds)
     return add_groups(graph, source, trees, Weights(targets, values, outputs))

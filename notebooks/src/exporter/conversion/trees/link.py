@@ -1,8 +1,8 @@
-"""Labels and probabilities from raw scores, in double."""
+"""Labels and probabilities from raw scores."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,14 +28,45 @@ def answer_scores(
         index = graph.op("ArgMax", raw, axis=1, keepdims=0)
         shares = graph.op("Softmax", raw, axis=1)
     else:
-        above = graph.op("GreaterOrEqual" if tie_wins else "Greater", raw, _double(graph, 0))
+        zero = graph.exact(0, np.float64)
+        above = graph.op("GreaterOrEqual" if tie_wins else "Greater", raw, zero)
         index = graph.op("Reshape", graph.cast(above, np.int64), np.array([-1]))
-        one = _double(graph, 1)
-        power = graph.op("Exp", graph.op("Mul", raw, _double(graph, -scale)))
-        second = graph.op("Div", one, graph.op("Add", one, power))
-        shares = graph.concat([graph.op("Sub", one, second), second])
+        second = logistic(graph, raw, scale, np.float64)
+        first = graph.op("Sub", graph.exact(1, np.float64), second)
+        shares = graph.concat([first, second])
     return Answer(index, graph.to_real(shares), graph.to_real(raw))
 
 
-def _double(graph: Graph, value: float) -> str:
-    return graph.exact(value, np.float64)
+def softmax_answer(graph: Graph, scores: str) -> Answer:
+    """Return the answer of a classifier whose label is its first largest probability.
+
+    Args:
+        graph: Where to write.
+        scores: Float32 or float64, ``[rows, classes]``; their softmax has the same type.
+    """
+    shares = graph.op("Softmax", scores, axis=1)
+    index = graph.op("ArgMax", shares, axis=1, keepdims=0)
+    return Answer(index, graph.to_real(shares), graph.to_real(scores))
+
+
+def logistic(
+    graph: Graph, scores: str, scale: float, dtype: type[Any], epsilon: float = 0.0
+) -> str:
+    """Compute ``1 / (1 + exp(-scale * score) + epsilon)``.
+
+    Args:
+        graph: Where to write.
+        scores: Any shape, of the given type.
+        scale: What a score is multiplied by.
+        dtype: float32 or float64.
+        epsilon: Added to the denominator, as XGBoost does.
+
+    Returns:
+        Name of a tensor of the shape and type of the scores.
+    """
+    one = graph.exact(1, dtype)
+    power = graph.op("Exp", graph.op("Mul", scores, graph.exact(-scale, dtype)))
+    below = graph.op("Add", power, one)
+    if epsilon:
+        below = graph.op("Add", below, graph.exact(epsilon, dtype))
+    return graph.op("Div", one, below)
