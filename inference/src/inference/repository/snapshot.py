@@ -108,6 +108,22 @@ class Model:
         """The versions that answer, ascending."""
         return [number for number, v in self.versions.items() if v.servable is not None]
 
+    def version(self, number: int) -> Version:
+        """Find a version.
+
+        Raises:
+            NotFoundError: The model has no such version; lists those that it has.
+        """
+        known = self.versions.get(number)
+        if known is None:
+            has, loaded = _highest(list(self.versions)), _highest(self.ready_versions)
+            raise NotFoundError(
+                f"model '{self.name}' has no version {number}; it has {has}, loaded are {loaded}.",
+                self.name,
+                number,
+            )
+        return known
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -159,11 +175,7 @@ class Snapshot:
             if model.active is not None:
                 return model.active
             raise _refusal(name, f"model '{name}'", model.state, model.reason)
-        known = model.versions.get(version)
-        if known is None:
-            has, loaded = _highest(list(model.versions)), _highest(model.ready_versions)
-            message = f"model '{name}' has no version {version}; it has {has}, loaded are {loaded}."
-            raise NotFoundError(message, name, version)
+        known = model.version(version)
         if known.servable is None:
             reason = model.reason if model.unloaded else known.reason
             what = f"version {version} of model '{name}'"

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 
+from inference.errors import NotFoundError
 from inference.repository.snapshot import Model, Snapshot, Version
 from inference.runtime.documents import Subject
 from inference.serving.readiness import Readiness
@@ -20,7 +21,7 @@ from inference.telemetry.recorder import Recorder
 from inference.web.api.metrics import metrics_router
 from inference.web.api.model_documents import ModelsDocument, encode_model
 from inference.web.api.models import models_router
-from inference.web.api.schemas import ModelDetail, ModelsView
+from inference.web.api.schemas import ModelDetail, ModelsView, VersionDetail
 from inference.web.documents import DocumentResponse, encoded
 from inference.web.openapi.document import OpenApiDocument
 from inference.web.v2.router import oip_router
@@ -116,6 +117,35 @@ async def test_documents_fit_what_the_description_of_routes_says(tmp_path: Path)
         one = ModelDetail.model_validate_json((await client.get("/models/model-1")).content)
         assert one.selected
         assert one.contract is not None
+
+
+@scenario
+async def test_each_version_has_its_document(tmp_path: Path) -> None:
+    async with live(many_models(tmp_path)) as bench, asking(bench) as client:
+        bench.put("other/1/model.onnx", note(1001))
+        bench.put("other/2/model.onnx", note(1002))
+        bench.put("other/3/model.onnx", b"not a model")
+        expected = {1: "ready", 2: "ready", 3: "quarantined"}
+        await bench.until(
+            lambda s: (
+                "other" in s.models
+                and {n: v.state for n, v in s.models["other"].versions.items()} == expected
+            )
+        )
+        found = {}
+        for number in (1, 2, 3):
+            answer = await client.get(f"/models/other/versions/{number}")
+            found[number] = VersionDetail.model_validate_json(answer.content)
+        assert {v.state for v in found.values()} == {"ready", "quarantined"}
+        assert found[3].reason
+        assert found[3].contract is None
+        assert found[3].task is None
+        assert [number for number, v in found.items() if v.active] == [2]
+        assert found[2].contract is not None
+        assert found[2].signature is not None
+        with pytest.raises(NotFoundError, match="has no version 9; it has 1, 2, 3"):
+            await client.get("/models/other/versions/9")
+        assert (await client.get("/models/other/versions/0")).status_code == 422
 
 
 @scenario

@@ -54,6 +54,17 @@ def encode_model(subject: Subject) -> Encoded:
     return encoded(_encode(whole | _detail(model.active)))
 
 
+def encode_version(number: int, subject: Subject) -> Encoded:
+    """Encode all that is known of one version of a model."""
+    model = subject.thing
+    version = model.version(number)
+    servable = version.servable
+    whole = {"name": model.name, "version": number} | _describe_version(version)
+    whole["active"] = model.active is not None and model.active.version == number
+    whole["pinned"] = model.pinned == number
+    return encoded(_encode(whole | _describe_answers(servable) | _detail(servable)))
+
+
 def _list_model(model: Model, _: Any) -> bytes:
     """Encode a model up to the value of its last key, ``selected``, which is no part of it."""
     piece = _encode(_describe(model, list(model.versions.values())))
@@ -65,29 +76,33 @@ def _list_model(model: Model, _: Any) -> bytes:
 
 
 def _describe(model: Model, versions: Sequence[Version]) -> dict[str, Any]:
-    active = model.active
-    contract = active.contract if active else None
-    metrics = contract.training.metrics if contract else None
-    features = active.features if active else None
     return {
         "name": model.name,
         "state": model.state,
         "reason": model.reason or None,
-        "active_version": active.version if active else None,
+        "active_version": model.active.version if model.active else None,
         "pinned_version": model.pinned,
         "loaded_versions": model.ready_versions,
-        "versions": [
-            {
-                "version": v.number,
-                "state": v.state,
-                "reason": v.reason or None,
-                "digest": v.servable.digest if v.servable else None,
-            }
-            for v in versions
-        ],
+        "versions": [{"version": v.number} | _describe_version(v) for v in versions],
         "quarantined": [
             {"version": v.number, "reason": v.reason} for v in versions if v.quarantined
         ],
+    } | _describe_answers(model.active)
+
+
+def _describe_version(version: Version) -> dict[str, Any]:
+    return {
+        "state": version.state,
+        "reason": version.reason or None,
+        "digest": version.servable.digest if version.servable else None,
+    }
+
+
+def _describe_answers(servable: Servable | None) -> dict[str, Any]:
+    contract = servable.contract if servable else None
+    features = servable.features if servable else None
+    metrics = contract.training.metrics if contract else None
+    return {
         "task": contract.task if contract else None,
         "features": [feature.name for feature in features] if features else None,
         "classes": contract.classes if contract else None,

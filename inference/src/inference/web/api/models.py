@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from inference.errors import NotReadyError
 from inference.repository.operator_state import Selection, State
 from inference.runtime.documents import Document, Documents, Subject
-from inference.web.api.model_documents import ModelsDocument, encode_model
+from inference.web.api.model_documents import ModelsDocument, encode_model, encode_version
 from inference.web.api.schemas import (
     ActivationResult,
     ActiveChange,
@@ -20,6 +21,7 @@ from inference.web.api.schemas import (
     Problem,
     SelectionResult,
     SelectionView,
+    VersionDetail,
 )
 from inference.web.documents import DocumentResponse
 
@@ -78,6 +80,24 @@ def _add_documents(router: APIRouter, repository: Repository) -> None:
 
         current()  # or there is no such model
         return DocumentResponse(await shown.of(name, current, encode_model).get())
+
+    @router.get(
+        "/models/{name}/versions/{version}",
+        summary="Show one version and its contract",
+        response_model=VersionDetail,
+        responses=_pick(404),
+    )
+    async def get_version(name: str, version: Annotated[int, Path(ge=1)]) -> DocumentResponse:
+        """Return the state of a version, and its contract and tensors while it is loaded."""
+
+        def current() -> Subject:
+            model = repository.current().model(name)
+            model.version(version)
+            return Subject(model)
+
+        current()  # or there is no such version
+        encode = partial(encode_version, version)
+        return DocumentResponse(await shown.of((name, version), current, encode).get())
 
 
 def _add_selection(router: APIRouter, repository: Repository, state_file: StateFile) -> None:

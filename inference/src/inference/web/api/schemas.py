@@ -25,20 +25,9 @@ class Refusal(BaseModel):
     reason: str
 
 
-class ModelView(BaseModel):
-    """One model."""
+class AnswerView(BaseModel):
+    """What a version answers with; null for one that is not loaded."""
 
-    name: str
-    state: StateName
-    reason: str | None = Field(description="Why no version is ready; null if one is.")
-    active_version: int | None = Field(
-        description="The version that answers if a request names none."
-    )
-    pinned_version: int | None
-    loaded_versions: list[int]
-    versions: list[VersionView]
-    quarantined: list[Refusal]
-    selected: bool = Field(description="Whether POST /predict/ uses this model.")
     task: Literal["classification", "regression"] | None = Field(
         description="Null for a file without a contract."
     )
@@ -53,8 +42,24 @@ class ModelView(BaseModel):
     )
 
 
-class ModelDetail(ModelView):
-    """One model, with its contract."""
+class ModelView(AnswerView):
+    """One model."""
+
+    name: str
+    state: StateName
+    reason: str | None = Field(description="Why no version is ready; null if one is.")
+    active_version: int | None = Field(
+        description="The version that answers if a request names none."
+    )
+    pinned_version: int | None
+    loaded_versions: list[int]
+    versions: list[VersionView]
+    quarantined: list[Refusal]
+    selected: bool = Field(description="Whether POST /predict/ uses this model.")
+
+
+class GraphView(BaseModel):
+    """The contract and the graph of a loaded version."""
 
     contract: dict[str, Any] | None = Field(
         description="Null for a file without a contract.",
@@ -67,6 +72,18 @@ class ModelDetail(ModelView):
     plan: dict[str, Any] | None = Field(
         description="How the model is served, and its measured costs.", examples=[{"threads": 1}]
     )
+
+
+class ModelDetail(ModelView, GraphView):
+    """One model, with the contract of its active version."""
+
+
+class VersionDetail(VersionView, AnswerView, GraphView):
+    """One version of a model, with its contract."""
+
+    name: str
+    active: bool = Field(description="Whether it answers if a request names no version.")
+    pinned: bool
 
 
 class IgnoredView(BaseModel):
