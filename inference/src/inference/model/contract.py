@@ -108,6 +108,40 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True):
     root_mean_squared_error: float | None = None
 
 
+class MlflowSource(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The MLflow model that was published.
+
+    Attributes:
+        uri: The URI that was given, such as ``models:/penguins@champion``.
+        flavor: The flavor that was loaded: ``sklearn``, ``xgboost``, ``lightgbm``, ``catboost``.
+        run_id: The run that logged it.
+        model: Name of the registered model; ``None`` for a model that was not registered.
+        version: Its version in MLflow.
+        metrics: The run's metrics, the last value of each; values that are not finite are left out.
+        inputs: The types of the inputs in the logged signature, by name or place.
+        outputs: Those of the outputs.
+    """
+
+    uri: str
+    flavor: str
+    run_id: str | None = None
+    model: str | None = None
+    version: int | None = None
+    metrics: dict[str, float] | None = None
+    inputs: dict[str, str] | None = None
+    outputs: dict[str, str] | None = None
+
+
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the fitted model was stored before.
+
+    Attributes:
+        mlflow: Where MLflow stores it.
+    """
+
+    mlflow: MlflowSource | None = None
+
+
 class Training(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the model comes from.
 
@@ -120,6 +154,7 @@ class Training(msgspec.Struct, frozen=True, omit_defaults=True):
         git_commit: The commit checked out at that time, with ``-dirty`` when there were changes.
         description: Free text.
         metrics: On held-out data; ``None`` when none was given.
+        source: Where the fitted model was stored; ``None`` when ``publish`` was given the model.
     """
 
     rows: int
@@ -130,6 +165,7 @@ class Training(msgspec.Struct, frozen=True, omit_defaults=True):
     git_commit: str | None = None
     description: str | None = None
     metrics: Metrics | None = None
+    source: Source | None = None
 
 
 class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
