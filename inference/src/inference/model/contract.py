@@ -13,6 +13,7 @@ import msgspec
 
 CONTRACT_VERSION = 1
 MAX_FEATURES = 10_000
+MAX_BACKGROUND = 64
 
 Scalar = str | int | float | bool | None
 Label = str | int | float | bool
@@ -206,6 +207,24 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     probabilities: list[float] | None = None
 
 
+class Calibration(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Split conformal quantiles, from rows that the model was not fitted on.
+
+    Attributes:
+        coverage: Share of new rows whose true answer lies in the interval or label set, if they
+            come from where the calibration rows came from; between 0 and 1.
+        rows: Calibration rows.
+        half_widths: Half of the width of the interval around each value; one, or one per target
+            (regression). The coverage of several targets is that of each alone.
+        threshold: Smallest probability of a label in the label set (classification).
+    """
+
+    coverage: float
+    rows: int
+    half_widths: list[float] | None = None
+    threshold: float | None = None
+
+
 class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the author asks to run the model; ``None`` keeps what admission measured.
 
@@ -235,6 +254,9 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
         targets: Names of the values (regression on several targets).
         serving: How the author asks to run it.
         unused: Columns of the training data that the model does not read; records may carry them.
+        background: Up to 64 rows of the training data that stand for all of it in explanations,
+            each with the same weight; values in feature order, as a caller would send them.
+        calibration: What intervals and label sets are made from.
     """
 
     contract_version: int
@@ -248,6 +270,8 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     targets: list[str] | None = None
     serving: Serving | None = None
     unused: list[str] | None = None
+    background: list[list[Scalar]] | None = None
+    calibration: Calibration | None = None
 
     @property
     def feature_names(self) -> list[str]:

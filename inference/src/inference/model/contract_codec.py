@@ -6,14 +6,24 @@ The service trusts nothing in a file, so each contract is checked whenever it is
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from inference.errors import ContractError
-from inference.model.contract import CONTRACT_VERSION, MAX_FEATURES, Contract, Feature
-from inference.model.feature_rules import INT64_MAX
+from inference.model.contract import (
+    CONTRACT_VERSION,
+    MAX_BACKGROUND,
+    MAX_FEATURES,
+    Calibration,
+    Contract,
+    Feature,
+)
+from inference.model.feature_rules import INT64_MAX, is_open, rule_of
 from inference.model.labels import label_key
+
+if TYPE_CHECKING:
+    from inference.model.contract import Scalar
 
 METADATA_KEY = "rookery.contract"
 MAX_BYTES = 4 * 1024 * 1024
@@ -102,6 +112,10 @@ def check_contract(contract: Contract) -> None:
             f"sample {index} has {len(sample.row)} values for {len(names)} features",
         )
     _require(math.isfinite(contract.parity.tolerance), "the parity's tolerance is not finite")
+    if contract.background is not None:
+        _check_background(contract.background, contract.features)
+    if contract.calibration is not None:
+        _check_calibration(contract.calibration, contract)
 
 
 def _check_unused(unused: list[str], names: list[str]) -> None:
@@ -134,6 +148,57 @@ def _check_classes(contract: Contract) -> None:
         _require(known, f"sample {index} has the label {sample.label!r}, which is not a class")
         count = len(classes) if sample.probabilities is None else len(sample.probabilities)
         _require(count == len(classes), f"sample {index} has {count} probabilities")
+
+
+def _check_background(rows: list[list[Scalar]], features: list[Feature]) -> None:
+    _require(
+        0 < len(rows) <= MAX_BACKGROUND,
+        f"it has {len(rows)} background rows, the limits are 1 and {MAX_BACKGROUND}",
+    )
+    for index, row in enumerate(rows):
+        _require(
+            len(row) == len(features),
+            f"background row {index} has {len(row)} values for {len(features)} features",
+        )
+    for feature, column in zip(features, zip(*rows, strict=True), strict=True):
+        wrong = next((value for value in column if not _is_value(feature, value)), feature)
+        _require(
+            wrong is feature,
+            f"a background row has {wrong!r} for feature '{feature.name}', which takes "
+            f"{rule_of(feature).expected}",
+        )
+
+
+def _is_value(feature: Feature, value: Scalar) -> bool:
+    """Whether a caller may send a value of a feature."""
+    if value is None:
+        return feature.nullable
+    if not rule_of(feature).accepts(value):
+        return False
+    if feature.kind == "category":
+        return is_open(feature) or value in (feature.categories or ())
+    if isinstance(value, int):
+        return abs(value) <= INT64_MAX
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _check_calibration(calibration: Calibration, contract: Contract) -> None:
+    _require(0 < calibration.coverage < 1, "the calibration's coverage is not between 0 and 1")
+    _require(calibration.rows > 0, "the calibration has no rows")
+    if contract.task == "regression":
+        widths = calibration.half_widths or []
+        count = 1 if contract.targets is None else len(contract.targets)
+        _require(
+            len(widths) == count and all(math.isfinite(w) and w >= 0 for w in widths),
+            f"the calibration needs {count} half width(s) of at least 0",
+        )
+        return
+    threshold = calibration.threshold
+    _require(
+        threshold is not None and math.isfinite(threshold),
+        "the calibration of a classification needs a threshold",
+    )
+    _require(contract.outputs.probabilities, "it has a calibration and no probabilities")
 
 
 def _require(holds: Any, complaint: str) -> None:

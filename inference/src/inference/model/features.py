@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from inference.errors import ArtifactError
 from inference.model.contract import MAX_FEATURES, Contract, Feature
 from inference.model.feature_rules import wrong_input
+from inference.model.signature import element_range
 
 if TYPE_CHECKING:
     from inference.model.contract import Scalar
@@ -125,7 +126,25 @@ def check_against(contract: Contract, signature: Signature) -> None:
         wrong = wrong_input(feature, kinds[feature.input])
         if wrong is not None:
             raise ArtifactError(wrong)
+    _check_background(contract, signature)
     named = [contract.outputs.label, contract.outputs.probabilities]
     for name in filter(None, named):
         if signature.output(name) is None:
             raise ArtifactError(f"the contract names the output '{name}', which the graph lacks")
+
+
+def _check_background(contract: Contract, signature: Signature) -> None:
+    """Check that the inputs can hold the background rows."""
+    dtypes = {spec.name: spec.dtype for spec in signature.inputs}
+    for index, feature in enumerate(contract.features):
+        dtype = dtypes[feature.input]
+        if dtype is None or dtype.kind not in "iuf":
+            continue
+        low, high = element_range(dtype)
+        for row in contract.background or ():
+            value = row[index]
+            if isinstance(value, (int, float)) and not low <= value <= high:
+                raise ArtifactError(
+                    f"a background row has {value:g} for feature '{feature.name}', which input "
+                    f"'{feature.input}' cannot hold"
+                )

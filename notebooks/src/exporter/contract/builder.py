@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter.contract import provenance
+from exporter.contract.background import choose_background
 from exporter.contract.capabilities import CapabilityFinder
 from exporter.contract.features import describe
 from exporter.contract.samples import choose_rows, make_samples, ordinary_row, probe_rows
@@ -91,7 +92,8 @@ def write_contract(
     features = _describe_features(
         original, data, conversion, (golden, comparison.tolerance), annotations
     )
-    samples = make_samples(_only(table, kept), answers, original, golden)
+    read = _only(table, kept)
+    samples = make_samples(read, answers, original, golden)
     return Contract(
         contract_version=CONTRACT_VERSION,
         task=original.task,
@@ -103,6 +105,7 @@ def write_contract(
         classes=original.classes,
         targets=annotations.targets(answers, original.task),
         unused=_unused_columns(table, conversion),
+        background=choose_background(read, features),
     )
 
 
