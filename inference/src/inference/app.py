@@ -5,11 +5,10 @@ Nothing happens at import; :func:`create_app` wires, and the lifespan starts and
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.responses import RedirectResponse
@@ -107,7 +106,7 @@ def create_app(
         SettingError: The file of keys is missing or invalid.
     """
     section = section or Section(reserve_memory())
-    recorder = Recorder(section, _later)
+    recorder = Recorder(section)
     changes = section.memory.array("changes")
     state_file = StateFile(settings.state_dir, recorder.events, changes)
     repository = Repository(
@@ -218,7 +217,3 @@ def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:
     )
     calls = Calls(parts.authorizer, parts.bodies, reception)
     return serving(service, calls, parts.repository, settings)
-
-
-def _later(seconds: float, call: Callable[[], Any]) -> None:
-    asyncio.get_running_loop().call_later(seconds, call)

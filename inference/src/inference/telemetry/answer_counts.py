@@ -8,15 +8,12 @@ Every series has a bound: the first :data:`SHOWN_LABELS` classes of a contract a
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 
 from inference.model.labels import label_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from inference.model.servable import Servable
     from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
@@ -29,57 +26,36 @@ _LONGEST = 80  # bytes of a name in a series' key
 
 
 class AnswerCounts:
-    """Counts predicted classes and out-of-range values.
+    """Counts predicted classes and out-of-range values of one servable; does not hold it.
 
     Args:
         counters: Of stride 1; a key is what is counted, model, version, name.
-
-    Attributes:
-        counters: The same.
+        servable: The servable.
     """
 
-    def __init__(self, counters: Counters) -> None:
-        self.counters = counters
-        self._known: WeakKeyDictionary[Servable, _SeriesIndex] = WeakKeyDictionary()
-
-    def count(self, servable: Servable, timings: Iterable[Timing]) -> None:
-        """Count what some requests were answered."""
-        labels: dict[Any, int] = {}
-        features: dict[Any, int] = {}
-        for timing in timings:
-            if timing.labels:
-                for label, count in timing.labels.items():
-                    labels[label] = labels.get(label, 0) + count
-            for warning in timing.warnings:
-                feature = warning["feature"]
-                features[feature] = features.get(feature, 0) + 1
-        if not labels and not features:
-            return
-        indices = self._known.get(servable)
-        if indices is None:
-            indices = self._known[servable] = _SeriesIndex(servable, self.counters)
-        values = self.counters.values
-        for label, count in labels.items():
-            values[indices.of_label(label)] += count
-        for feature, count in features.items():
-            values[indices.of_feature(feature)] += count
-
-
-class _SeriesIndex:
-    """Where the numbers of one servable are; does not hold it."""
-
-    def __init__(self, servable: Servable, counters: Counters) -> None:
+    def __init__(self, counters: Counters, servable: Servable) -> None:
         self._counters = counters
+        self._values = counters.values
         self._start = servable.name, str(servable.version)
         keys = servable.class_keys
         self._classes = None if keys is None else frozenset(keys[:SHOWN_LABELS])
         self._features = frozenset(f.name for f in (servable.features or ())[:SHOWN_FEATURES])
-        self._labels: dict[Any, int] = {}
+        self._labels: dict[Any, int] = {}  # where the shown ones are counted
+        self._ranges: dict[str, int] = {}  # likewise all features
 
-    def of_label(self, label: Any) -> int:
-        index = self._labels.get(label)
-        if index is not None:
-            return index
+    def count(self, timing: Timing) -> None:
+        """Count what one request was answered."""
+        values = self._values
+        if timing.labels:
+            for label, count in timing.labels.items():
+                index = self._labels.get(label)
+                values[self._find_label(label) if index is None else index] += count
+        for warning in timing.warnings:
+            feature = warning["feature"]
+            index = self._ranges.get(feature)
+            values[self._find_feature(feature) if index is None else index] += 1.0
+
+    def _find_label(self, label: Any) -> int:
         key = label_key(label)
         if self._classes is not None:
             is_shown = key in self._classes
@@ -90,8 +66,9 @@ class _SeriesIndex:
         index = self._labels[label] = self._find(LABEL, key)
         return index
 
-    def of_feature(self, name: str) -> int:
-        return self._find(RANGE, name if name in self._features else OTHER)
+    def _find_feature(self, name: str) -> int:
+        index = self._ranges[name] = self._find(RANGE, name if name in self._features else OTHER)
+        return index
 
     def _find(self, what: str, name: str) -> int:
         return self._counters.find((what, *self._start, _cut(name)))

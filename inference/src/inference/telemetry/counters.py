@@ -14,7 +14,7 @@ import msgspec
 from inference.runtime.shared_memory import Section, SharedArray, SharedMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _DOUBLE = 8
 # In front of a series' numbers: the length of its key in bytes, then the key, as JSON.
@@ -43,13 +43,11 @@ class Counters:
 
     Attributes:
         values: All numbers; ``values[find(key) + i]`` is the ``i``-th of a series.
-        on_read: Called before the items are read here.
     """
 
     def __init__(
         self, kind: str, stride: int, section: Section | None = None, *, volatile: bool = False
     ) -> None:
-        self.on_read: Callable[[], None] = _nothing
         self._stride = stride
         if section is None:
             section = Section(SharedMemory({}, {kind: counters_array(stride)}))
@@ -70,7 +68,6 @@ class Counters:
 
     def items(self) -> Iterator[Series]:
         """Return every series of every process; a key may come once from each."""
-        self.on_read()
         for values in self._arrays:
             for key, index in self._read_keys(values.cast("B")):
                 yield key, values[index : index + self._stride].tolist()
@@ -99,7 +96,3 @@ class Counters:
                 return
             encoded = msgspec.json.decode(section[text : text + length], type=list[str])
             yield tuple(encoded), index * self._width + _KEY_DOUBLES
-
-
-def _nothing() -> None:
-    pass

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
-from inference.telemetry.answer_counts import AnswerCounts
 from inference.telemetry.counters import Counters, counters_array
 from inference.telemetry.latency_histogram import SIZE
 from inference.telemetry.request_latency import RequestLatency
-from inference.telemetry.statistics import STRIDE, RunCounts
+from inference.telemetry.statistics import STRIDE
 
 if TYPE_CHECKING:
     from inference.runtime.shared_memory import Section
-    from inference.telemetry.request_latency import Later
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
 _MANY = 16384  # series where each model has several: sizes of runs, kinds of events, classes
@@ -70,8 +68,6 @@ class Recorder:
 
     Args:
         section: Where the workers' counters are; ``None`` for the only process.
-        later: Calls a function after so many seconds, see
-            :class:`inference.telemetry.request_latency.RequestLatency`.
 
     Attributes:
         requests: By route, model, version and status, see
@@ -86,14 +82,12 @@ class Recorder:
         events: Counts events.
     """
 
-    def __init__(self, section: Section | None = None, later: Later | None = None) -> None:
+    def __init__(self, section: Section | None = None) -> None:
         self.requests = Counters("requests", SIZE, section)
         self.runs = Counters("runs", STRIDE, section)
         self.event_counts = Counters("event_counts", EVENT_STRIDE, section)
         self.waiting = Counters("waiting", 1, section, volatile=True)
         self.callers = Counters("callers", 1, section)
         self.answers = Counters("answers", 1, section)
-        self.latency = RequestLatency(
-            self.requests, RunCounts(self.runs), AnswerCounts(self.answers), later
-        )
+        self.latency = RequestLatency(self.requests, self.runs, self.answers)
         self.events = CountedEvents(self.event_counts)

@@ -1,90 +1,87 @@
-"""Records the duration of every request, its run and its answer, at little cost per request.
+"""Counts each request when it is answered: its duration, its run and its answer.
 
-:mod:`inference.telemetry.latency_histogram` has the layout of a series. The counters may be shared
-memory, so that the numbers of all workers add up.
+:mod:`inference.telemetry.latency_histogram` has the layout of a series. A request is counted at
+once and one by one, which takes about a microsecond. To count many together takes as long in all,
+and the request that does it waits for all of them.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import weakref
+from bisect import bisect_left
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from inference.telemetry.latency_histogram import BOUNDS, BUCKETS, SIZE, SUM
+from inference.telemetry.answer_counts import AnswerCounts
+from inference.telemetry.latency_histogram import BOUNDS, SUM
+from inference.telemetry.statistics import RunCounts
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
-    from inference.telemetry.answer_counts import AnswerCounts
     from inference.telemetry.counters import Counters
-    from inference.telemetry.statistics import RunCounts
     from inference.telemetry.timing import Timing
-
-Later = Callable[[float, Callable[[], Any]], Any]
-
-# Requests are counted together: one by one would cost as much as a small model's run.
-FLUSH_SECONDS = 0.05
-_MOST_PENDING = 256
-_EDGES = np.array(BOUNDS)
-
-# Route, servable and status.
-Kind = tuple[str, "Servable | None", int]
 
 
 class RequestLatency:
-    """Records requests.
+    """Counts requests; use it from one thread.
 
     Args:
-        counters: Where the numbers are; they are complete whenever its items are read in the thread
-            that observes, and elsewhere ``FLUSH_SECONDS`` later.
-        runs: Counts the runs of the answered requests.
-        answers: Counts the answers.
-        later: Calls a function after so many seconds; by default there and then.
+        requests: The numbers of requests, by route, model, version and status.
+        runs: The numbers of :class:`RunCounts`.
+        answers: The numbers of :class:`AnswerCounts`.
     """
 
-    def __init__(
-        self, counters: Counters, runs: RunCounts, answers: AnswerCounts, later: Later | None = None
-    ) -> None:
-        self._counters = counters
+    def __init__(self, requests: Counters, runs: Counters, answers: Counters) -> None:
+        self._requests = requests
         self._runs = runs
         self._answers = answers
-        self._values = np.asarray(counters.values)
-        self._later = later or (lambda _, flush: flush())
-        self._pending: list[tuple[Kind, Timing]] = []
-        self._thread = threading.get_ident()
-        for read in (counters, runs.counters, answers.counters):
-            read.on_read = self._flush_on_read
+        self._values = requests.values
+        # By the servable's id, since a look-up in a WeakKeyDictionary is slow.
+        self._known: dict[int, _ServableCounts] = {}
 
     def observe(self, route: str, servable: Servable | None, status: int, timing: Timing) -> None:
         """Count one answered request; ``servable`` is ``None`` when none was found."""
-        pending = self._pending
-        pending.append(((route, servable, status), timing))
-        if len(pending) == 1:
-            self._thread = threading.get_ident()
-            self._later(FLUSH_SECONDS, self.flush)
-        elif len(pending) >= _MOST_PENDING:
-            self.flush()
+        counts = self._known.get(id(servable)) or self._add(servable)
+        begin = counts.indices.get((route, status))
+        if begin is None:
+            begin = counts.indices[route, status] = self._find(route, servable, status)
+        values, started, parsed, began = self._values, timing.started, timing.parsed, timing.began
+        ended, done = timing.ended, timing.done
+        values[begin + bisect_left(BOUNDS, done - started)] += 1.0
+        values[begin + SUM] += done - started
+        values[begin + SUM + 1] += parsed - started
+        if began != parsed:
+            values[begin + SUM + 2] += began - parsed
+        values[begin + SUM + 3] += ended - began
+        values[begin + SUM + 4] += done - ended
+        if status == 200 and counts.parts is not None:
+            runs, answers = counts.parts
+            runs.count(timing)
+            answers.count(timing)
 
-    def _flush_on_read(self) -> None:
-        if threading.get_ident() == self._thread:  # other threads would lose what is observed now
-            self.flush()
+    def _add(self, servable: Servable | None) -> _ServableCounts:
+        counts = self._known[id(servable)] = _ServableCounts(servable, self._runs, self._answers)
+        if servable is not None:
+            forget = weakref.finalize(servable, self._known.pop, id(servable), None)
+            forget.atexit = False
+        return counts
 
-    def flush(self) -> None:
-        """Count what is pending; only in the thread that observes."""
-        pending, self._pending = self._pending, []
-        kinds: dict[Kind, list[Timing]] = {}
-        for kind, timing in pending:
-            kinds.setdefault(kind, []).append(timing)
-        for (route, servable, status), timings in kinds.items():
-            name, version = (servable.name, str(servable.version)) if servable else ("", "")
-            index = self._counters.find((route, name, version, str(status)))
-            phases = np.array([timing.seconds for timing in timings])
-            seconds = phases.sum(axis=1)
-            series = self._values[index : index + SIZE]
-            series[:SUM] += np.bincount(np.searchsorted(_EDGES, seconds), minlength=BUCKETS)
-            series[SUM] += seconds.sum()
-            series[SUM + 1 :] += phases.sum(axis=0)
-            if servable is not None and status == 200:
-                self._runs.count(servable, timings)
-                self._answers.count(servable, timings)
+    def _find(self, route: str, servable: Servable | None, status: int) -> int:
+        name, version = (servable.name, str(servable.version)) if servable else ("", "")
+        return self._requests.find((route, name, version, str(status)))
+
+
+class _ServableCounts:
+    """Where one servable is counted; does not hold it.
+
+    Attributes:
+        indices: Where its series of requests begin, by route and status.
+        parts: Count its runs and its answers; ``None`` without a servable.
+    """
+
+    __slots__ = ("indices", "parts")
+
+    def __init__(self, servable: Servable | None, runs: Counters, answers: Counters) -> None:
+        self.indices: dict[tuple[str, int], int] = {}
+        self.parts = None
+        if servable is not None:
+            self.parts = RunCounts(runs, servable), AnswerCounts(answers, servable)

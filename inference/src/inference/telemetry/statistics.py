@@ -10,7 +10,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import time
+from time import perf_counter, time
 from typing import TYPE_CHECKING
 
 from inference.telemetry.latency_histogram import SUM
@@ -24,39 +24,49 @@ if TYPE_CHECKING:
 
     Series = Iterable[tuple[tuple[str, ...], Sequence[float]]]
 
-STRIDE = 4  # runs, their seconds, rows, when the last one ended (seconds since the epoch)
+# Runs, their seconds, rows, and when the last answer was encoded: by time.perf_counter(), which all
+# processes of a machine share.
+STRIDE = 4
 _EXACT_SIZES = 128  # larger batches are counted under the next power of two, callers choose them
 
 
 class RunCounts:
-    """Counts the runs of servables.
+    """Counts the runs of one servable; does not hold it.
 
     Args:
         counters: Where the numbers are; of stride :data:`STRIDE`.
-
-    Attributes:
-        counters: The same.
+        servable: The servable.
     """
 
-    def __init__(self, counters: Counters) -> None:
-        self.counters = counters
+    def __init__(self, counters: Counters, servable: Servable) -> None:
+        self._counters = counters
+        self._values = counters.values
+        self._start = servable.name, str(servable.version)
+        self._indices: dict[int, int] = {}
 
-    def count(self, servable: Servable, timings: Iterable[Timing]) -> None:
-        """Count each of some requests' part of the run that answered it."""
-        values = self.counters.values
-        alike: dict[tuple[int, int], list[float]] = {}
-        for timing in timings:
-            lasted = timing.ended - timing.began
-            alike.setdefault((timing.rows, timing.run_rows), []).append(lasted)
-        for (rows, run_rows), seconds in alike.items():
-            most = max(rows, run_rows)
-            size = most if most <= _EXACT_SIZES else 1 << (most - 1).bit_length()
-            index = self.counters.find((servable.name, str(servable.version), str(size)))
-            share = rows / most if most else 1.0
-            values[index] += share * len(seconds)
-            values[index + 1] += share * sum(seconds)
-            values[index + 2] += rows * len(seconds)
-            values[index + 3] = time()
+    def count(self, timing: Timing) -> None:
+        """Count one request's part of the run that answered it."""
+        rows, run_rows = timing.rows, timing.run_rows
+        most = max(run_rows, rows)
+        begin = self._indices.get(most)
+        if begin is None:
+            begin = self._find(most)
+        values, seconds = self._values, timing.ended - timing.began
+        if rows == most:
+            values[begin] += 1.0
+            values[begin + 1] += seconds
+        else:
+            values[begin] += rows / most
+            values[begin + 1] += rows / most * seconds
+        values[begin + 2] += rows
+        values[begin + 3] = timing.done
+
+    def _find(self, most: int) -> int:
+        size = most if most <= _EXACT_SIZES else 1 << (most - 1).bit_length()
+        begin = self._counters.find((*self._start, str(size)))
+        if size == most:  # callers choose the others, of which there are many
+            self._indices[most] = begin
+        return begin
 
 
 @dataclass(slots=True)
@@ -117,6 +127,8 @@ def collect_statistics(requests: Series, runs: Series) -> dict[tuple[str, int], 
     """
     found: dict[tuple[str, int], ModelStatistics] = {}
 
+    passed = time() - perf_counter()  # the system's clock may have been set meanwhile
+
     def of(name: str, version: str) -> ModelStatistics:
         return found.setdefault((name, int(version)), ModelStatistics())
 
@@ -135,5 +147,5 @@ def collect_statistics(requests: Series, runs: Series) -> dict[tuple[str, int], 
         statistics = of(name, version)
         statistics.runs.setdefault(int(size), Duration()).add(count, seconds)
         statistics.rows += rows
-        statistics.last = max(statistics.last, last)
+        statistics.last = max(statistics.last, last and passed + last)
     return found

@@ -1,24 +1,26 @@
-"""Requests are counted together, and none is lost or counted twice."""
+"""Each request is counted when it is answered, and none is lost or counted twice."""
 
 from __future__ import annotations
 
+import gc
 import random
+import time
+import weakref
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inference.app import reserve_memory
 from inference.model.contract import Feature
-from inference.telemetry.answer_counts import OTHER, SHOWN_LABELS, AnswerCounts
+from inference.runtime.shared_memory import Section
+from inference.telemetry.answer_counts import OTHER, SHOWN_LABELS
 from inference.telemetry.counters import Counters
 from inference.telemetry.latency_histogram import BOUNDS, SIZE, SUM
+from inference.telemetry.recorder import Recorder
 from inference.telemetry.request_latency import RequestLatency
-from inference.telemetry.statistics import STRIDE, RunCounts
+from inference.telemetry.statistics import STRIDE, collect_statistics
 from inference.telemetry.timing import Timing
 from support.fake_servable import FakeServable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def timing_of(*phases: float, rows: int = 1, run_rows: int = 0) -> Timing:
@@ -32,18 +34,12 @@ def timing_of(*phases: float, rows: int = 1, run_rows: int = 0) -> Timing:
 
 
 class Bench:
-    """A recorder of latencies whose clock is the test."""
+    """Counts requests, runs and answers in memory of its own."""
 
     def __init__(self) -> None:
-        self.due: list[Callable[[], Any]] = []
         self.requests, self.runs = Counters("requests", SIZE), Counters("runs", STRIDE)
         self.answers = Counters("answers", 1)
-        self.latency = RequestLatency(
-            self.requests,
-            RunCounts(self.runs),
-            AnswerCounts(self.answers),
-            lambda _, call: self.due.append(call),
-        )
+        self.latency = RequestLatency(self.requests, self.runs, self.answers)
 
 
 def test_every_bucket_and_sum_is_that_of_counting_one_by_one() -> None:
@@ -64,7 +60,6 @@ def test_every_bucket_and_sum_is_that_of_counting_one_by_one() -> None:
 def test_a_duration_on_a_bound_is_below_it() -> None:
     bench = Bench()
     bench.latency.observe("predict", None, 404, timing_of(BOUNDS[3], 0, 0, 0))
-    bench.due.pop()()
     ((key, values),) = bench.requests.items()
     assert key == ("predict", "", "", "404")
     assert values.index(1) in (3, 4)  # the clock's own rounding decides which
@@ -83,29 +78,46 @@ def test_runs_are_shared_out() -> None:
     assert last > 0
 
 
-def test_it_is_counted_when_the_time_has_come_and_at_the_latest_when_there_is_much() -> None:
+def test_another_process_sees_a_request_once_it_was_answered() -> None:
+    memory = reserve_memory(2)
+    first, second = (Recorder(Section(memory, worker)) for worker in range(2))
+    for count in range(1, 4):
+        first.latency.observe("predict", None, 404, Timing())
+        ((_, values),) = second.requests.items()
+        assert sum(values[:SUM]) == count
+
+
+def test_statistics_tell_when_the_last_answer_was_given() -> None:
+    bench, servable, before = Bench(), FakeServable(), time.time()
+    bench.latency.observe("predict", servable, 200, Timing())  # type: ignore[arg-type]
+    bench.latency.observe("predict", servable, 500, Timing())  # type: ignore[arg-type]
+    found = collect_statistics(bench.requests.items(), bench.runs.items())["fake", 1]
+    assert (found.success.count, found.fail.count, found.executions) == (1, 1, 1)
+    assert before - 0.01 <= found.last <= time.time() + 0.01
+
+
+def test_servables_are_counted_apart_and_freed() -> None:
+    bench, first, second = Bench(), FakeServable(), FakeServable()
+    second.version = 2
+    for servable in (first, second, None, first):
+        bench.latency.observe("predict", servable, 200, Timing())  # type: ignore[arg-type]
+    counted = {key[1:3]: sum(values[:SUM]) for key, values in bench.requests.items()}
+    assert counted == {("fake", "1"): 2, ("fake", "2"): 1, ("", ""): 1}
+    kept = weakref.ref(first), weakref.ref(second)
+    del first, second, servable
+    gc.collect()
+    assert [each() for each in kept] == [None, None]
+    assert len(bench.latency._known) == 1, "that of requests without a servable"
+
+
+def test_a_servable_at_the_place_of_a_freed_one_is_counted_as_itself() -> None:
     bench = Bench()
-    for _ in range(1000):
-        bench.latency.observe("predict", None, 404, Timing())
-    place = bench.requests.find(("predict", "", "", "404"))
-    counted = sum(bench.requests.values[place : place + SUM])
-    assert 700 < counted < 1000
-    assert len(bench.due) == 4
-    bench.due[-1]()
-    assert sum(bench.requests.values[place : place + SUM]) == 1000
-    for call in bench.due:
-        call()
-    assert sum(bench.requests.values[place : place + SUM]) == 1000
-
-
-def test_without_a_clock_everything_is_counted_at_once() -> None:
-    requests = Counters("requests", SIZE)
-    latency = RequestLatency(
-        requests, RunCounts(Counters("runs", STRIDE)), AnswerCounts(Counters("answers", 1))
-    )
-    latency.observe("infer", None, 400, Timing())
-    ((_, values),) = requests.items()
-    assert sum(values[:SUM]) == 1
+    for version in range(1, 200):
+        servable = FakeServable()
+        servable.version = version
+        bench.latency.observe("predict", servable, 200, Timing())  # type: ignore[arg-type]
+        del servable
+    assert {int(key[2]) for key, _ in bench.requests.items()} == set(range(1, 200))
 
 
 def test_predicted_classes_and_values_out_of_range_are_counted_together() -> None:

@@ -32,7 +32,6 @@ def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool)
     ProcessCollector(registry=registry)
 
     def now() -> Subject:
-        recorder.latency.flush()
         collector.snapshot = (
             repository.current()
         )  # read on the event loop, because other threads may not

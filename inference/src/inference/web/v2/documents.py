@@ -171,7 +171,6 @@ def add_statistics(router: APIRouter, repository: Repository, recorder: Recorder
     """Add the routes for statistics."""
 
     def now() -> Subject:
-        recorder.latency.flush()
         return Subject(None, repository.current())
 
     def collect(_: Subject) -> Numbers:
