@@ -150,7 +150,8 @@ def _contract() -> str:
         and thing.__doc__
         and not thing.__name__.startswith("_")
     ]
-    structs.sort(key=lambda struct: struct is not contract.Contract)
+    own = contract.__name__
+    structs.sort(key=lambda found: (found is not contract.Contract, found.__module__ != own))
     for struct in structs:
         lines += _struct(struct)
     return "\n".join(lines)
@@ -185,7 +186,7 @@ def _markdown(text: str) -> str:
 def _type(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return f"[{kind.__name__}](#{kind.__name__.lower()})"
-    name = re.sub(r"inference\.model\.contract\.(\w+)", r"\1", str(kind))
+    name = re.sub(r"inference\.model\.(?:\w+\.)+(\w+)", r"\1", str(kind))
     if isinstance(kind, type) and not get_args(kind):
         name = kind.__name__
     return "`" + re.sub(r"typing\.|<class '(\w+)'>", r"\1", name) + "`"

@@ -1,8 +1,9 @@
 """The contract: what an artifact says about itself, one JSON document in its ONNX metadata.
 
 The exporter writes it and the service reads it; nothing else travels beside the ONNX file. This
-module is the schema. :mod:`inference.model.contract_codec` encodes, decodes and checks it;
-:mod:`inference.model.feature_rules` says which values a feature takes.
+module and :mod:`inference.model.schema` are the schema. :mod:`inference.model.contract_codec`
+encodes, decodes and checks it; :mod:`inference.model.feature_rules` says which values a feature
+takes; :mod:`inference.model.answers` which fields each kind of answer needs.
 """
 
 from __future__ import annotations
@@ -11,12 +12,24 @@ from typing import Literal
 
 import msgspec
 
+from inference.model.schema.provenance import Metrics, MlflowSource, Parity, Source, Training
+
+__all__ = ["Metrics", "MlflowSource", "Parity", "Source", "Training"]
+
 CONTRACT_VERSION = 1
 MAX_FEATURES = 10_000
 MAX_BACKGROUND = 64
 
 Scalar = str | int | float | bool | None
 Label = str | int | float | bool
+Task = Literal[
+    "classification",
+    "regression",
+    "multioutput_classification",
+    "outlier_detection",
+    "clustering",
+    "transformation",
+]
 
 
 class Histogram(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,126 +84,43 @@ class Outputs(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which ONNX outputs hold the answer.
 
     Attributes:
-        label: The output with the predicted label (classification) or value (regression); shape
-            ``[rows]`` or ``[rows, 1]``; a regression on several targets has ``[rows, targets]``.
+        label: The output with the predicted label, shape ``[rows]`` or ``[rows, 1]``. A regression
+            has its value there, or ``[rows, targets]``; a transformation has the matrix ``[rows,
+            targets]``; a model of several labels has the first of them.
         probabilities: The output with the probabilities, shape ``[rows, classes]``, columns in the
             order of the contract's classes; ``None`` if the model has none.
         encoded_classes: The values that the label output holds, in the order of the contract's
             classes, where ONNX cannot hold the classes themselves (booleans are 0 and 1).
+        score: The output with the score of an outlier detector (scikit-learn's
+            ``decision_function``: negative for outliers), shape ``[rows]`` or ``[rows, 1]``.
+        distances: The output with the distance to each cluster, shape ``[rows, classes]``.
     """
 
     label: str
     probabilities: str | None = None
     encoded_classes: list[str | int] | None = None
+    score: str | None = None
+    distances: str | None = None
 
 
-class Metrics(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How the model did on held-out data.
-
-    Attributes:
-        rows: Held-out rows.
-        accuracy: Share of right labels.
-        macro_f1: F1 score, unweighted mean over the classes.
-        log_loss: Mean negative log-likelihood, natural logarithm.
-        confusion_matrix: Rows are true classes, columns predicted ones, in the order of the
-            classes.
-        r2: Coefficient of determination (regression).
-        mean_absolute_error: In the target's unit (regression).
-        root_mean_squared_error: In the target's unit (regression).
-    """
-
-    rows: int
-    accuracy: float | None = None
-    macro_f1: float | None = None
-    log_loss: float | None = None
-    confusion_matrix: list[list[int]] | None = None
-    r2: float | None = None
-    mean_absolute_error: float | None = None
-    root_mean_squared_error: float | None = None
-
-
-class MlflowSource(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The MLflow model that was published.
+class LabelOutput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One target of a model that predicts several labels.
 
     Attributes:
-        uri: The URI that was given, such as ``models:/penguins@champion``.
-        flavor: The flavor that was loaded: ``sklearn``, ``xgboost``, ``lightgbm``, ``catboost``.
-        run_id: The run that logged it.
-        model: Name of the registered model; ``None`` for a model that was not registered.
-        version: Its version in MLflow.
-        metrics: The run's metrics, the last value of each; values that are not finite are left out.
-        inputs: The types of the inputs in the logged signature, by name or place.
-        outputs: Those of the outputs.
+        name: The name of the target in answers.
+        label: The output with its label, shape ``[rows]`` or ``[rows, 1]``.
+        classes: Its labels with their Python types, in the original's order; of an indicator
+            matrix ``[0, 1]``.
+        probabilities: The output with its probabilities, shape ``[rows, classes]``; ``None`` if it
+            has none.
+        encoded_classes: As in ``Outputs``.
     """
 
-    uri: str
-    flavor: str
-    run_id: str | None = None
-    model: str | None = None
-    version: int | None = None
-    metrics: dict[str, float] | None = None
-    inputs: dict[str, str] | None = None
-    outputs: dict[str, str] | None = None
-
-
-class Source(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the fitted model was stored before.
-
-    Attributes:
-        mlflow: Where MLflow stores it.
-    """
-
-    mlflow: MlflowSource | None = None
-
-
-class Training(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the model comes from.
-
-    Attributes:
-        rows: Rows that ``publish`` was given.
-        data_sha256: Digest of those rows, lower-case hexadecimal.
-        time: When it was published, ISO 8601 with offset.
-        versions: Version of each library that took part, by distribution name, and ``python``.
-        estimator: The estimator's ``repr``.
-        git_commit: The commit checked out at that time, with ``-dirty`` when there were changes.
-        description: Free text.
-        metrics: On held-out data; ``None`` when none was given.
-        source: Where the fitted model was stored; ``None`` when ``publish`` was given the model.
-    """
-
-    rows: int
-    data_sha256: str
-    time: str
-    versions: dict[str, str]
-    estimator: str
-    git_commit: str | None = None
-    description: str | None = None
-    metrics: Metrics | None = None
-    source: Source | None = None
-
-
-class Parity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How the ONNX file compared with the original when it was published.
-
-    Attributes:
-        rows: Given rows compared.
-        label_agreement: Share of equal labels, 1.0 when all are.
-        max_difference: Largest absolute difference of a probability, or of a value (regression).
-        tolerance: The difference that was accepted.
-        precision: Floating-point type of the graph.
-        generated: Rows compared beside those, between and around them; 0 in files written before
-            there were any.
-        ties: Rows among them with several right answers, since neighbors are equally near, that the
-            file answers with another one than the original.
-    """
-
-    rows: int
-    label_agreement: float
-    max_difference: float
-    tolerance: float
-    precision: Literal["float32", "float64"] = "float32"
-    generated: int = 0
-    ties: int = 0
+    name: str
+    label: str
+    classes: list[Label]
+    probabilities: str | None = None
+    encoded_classes: list[str | int] | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -198,13 +128,19 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         row: Values in feature order, as a caller would send them.
-        label: The original's label, or value (regression; a list for several targets).
-        probabilities: The original's probabilities, in the order of the classes.
+        label: The original's label, or value (regression). A list for several targets or labels,
+            and for the vector of a transformation.
+        probabilities: The original's probabilities, in the order of the classes. For several
+            labels a list for each target, ``None`` where the target has no probabilities.
+        score: The original's score (outlier detection).
+        distances: The original's distances, in the order of the classes (clustering).
     """
 
     row: list[Scalar]
-    label: Label | list[float]
-    probabilities: list[float] | None = None
+    label: Label | list[Label]
+    probabilities: list[float | list[float] | None] | None = None
+    score: float | None = None
+    distances: list[float] | None = None
 
 
 class Calibration(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -244,23 +180,27 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         contract_version: Version of this schema.
-        task: What the model answers with: a label or a value.
+        task: What the model answers with: a label, a value, several labels, a label and a score, a
+            cluster, or a vector.
         features: In the order of the model's columns.
         outputs: Which ONNX outputs hold the answer.
         training: Where the model comes from.
         parity: How it compared with the original.
         samples: Golden rows, replayed at admission.
-        classes: The labels with their Python types, in the original's order (classification).
-        targets: Names of the values (regression on several targets).
+        classes: The labels with their Python types, in the original's order (classification). Of a
+            clustering the numbers of the clusters; of an outlier detection ``[-1, 1]``.
+        targets: Names of the values (regression on several targets), or of the columns of the
+            vector (transformation).
         serving: How the author asks to run it.
         unused: Columns of the training data that the model does not read; records may carry them.
         background: Up to 64 rows of the training data that stand for all of it in explanations,
             each with the same weight; values in feature order, as a caller would send them.
         calibration: What intervals and label sets are made from.
+        labels: The targets (multioutput classification).
     """
 
     contract_version: int
-    task: Literal["classification", "regression"]
+    task: Task
     features: list[Feature]
     outputs: Outputs
     training: Training
@@ -272,6 +212,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     unused: list[str] | None = None
     background: list[list[Scalar]] | None = None
     calibration: Calibration | None = None
+    labels: list[LabelOutput] | None = None
 
     @property
     def feature_names(self) -> list[str]:

@@ -6,11 +6,12 @@ The service trusts nothing in a file, so each contract is checked whenever it is
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
 from inference.errors import ContractError
+from inference.model.answers.consistency import check_answer, require
 from inference.model.contract import (
     CONTRACT_VERSION,
     MAX_BACKGROUND,
@@ -18,14 +19,16 @@ from inference.model.contract import (
     Calibration,
     Contract,
     Feature,
+    Task,
 )
 from inference.model.feature_rules import INT64_MAX, is_open, rule_of
-from inference.model.labels import label_key
+from inference.runtime.suggestions import shorten
 
 if TYPE_CHECKING:
     from inference.model.contract import Scalar
 
 METADATA_KEY = "rookery.contract"
+_TASKS = get_args(Task)
 MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -50,13 +53,18 @@ def decode_contract(document: str | bytes) -> Contract:
     """
     _check_bytes(document)
     try:
-        version = _decode_version(document).contract_version
+        head = _decode_head(document)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ContractError(f"the metadata '{METADATA_KEY}' is not a contract: {error}") from None
-    if version != CONTRACT_VERSION:
+    if head.contract_version != CONTRACT_VERSION:
         raise ContractError(
-            f"the contract has version {version}, this service reads version {CONTRACT_VERSION}: "
-            "publish the model again with an exporter of this release"
+            f"the contract has version {head.contract_version}, this service reads version "
+            f"{CONTRACT_VERSION}: publish the model again with an exporter of this release"
+        )
+    if isinstance(head.task, str) and head.task not in _TASKS:
+        raise ContractError(
+            f"the task of the contract is '{shorten(head.task)}', this service serves "
+            f"{', '.join(_TASKS)}: update the service to the release of the exporter"
         )
     try:
         contract = _decode_contract(document)
@@ -75,13 +83,14 @@ def _check_bytes(document: str | bytes) -> None:
         )
 
 
-class _Versioned(msgspec.Struct):
+class _Head(msgspec.Struct):
     contract_version: int
+    task: Any = None
 
 
 # Made at import: msgspec looks a type up on its first use, and two threads that do so at once crash
 # the process.
-_decode_version = msgspec.json.Decoder(_Versioned).decode
+_decode_head = msgspec.json.Decoder(_Head).decode
 _decode_contract = msgspec.json.Decoder(Contract).decode
 
 
@@ -92,26 +101,25 @@ def check_contract(contract: Contract) -> None:
         ContractError: Names the first thing that is inconsistent.
     """
     names = contract.feature_names
-    _require(bool(names), "it has no features")
-    _require(
+    require(bool(names), "it has no features")
+    require(
         len(names) <= MAX_FEATURES,
         f"it has {len(names):,} features, the limit is {MAX_FEATURES:,}; a model of more columns "
         "is served without a contract, by its tensors",
     )
-    _require(len(set(names)) == len(names), "two features have the same name")
-    _require(all(names), "a feature has an empty name")
+    require(len(set(names)) == len(names), "two features have the same name")
+    require(all(names), "a feature has an empty name")
     _check_unused(contract.unused or [], names)
     for feature in contract.features:
         if feature.kind == "category":
             _check_categories(feature)
-    if contract.task == "classification":
-        _check_classes(contract)
+    check_answer(contract)
     for index, sample in enumerate(contract.samples):
-        _require(
+        require(
             len(sample.row) == len(names),
             f"sample {index} has {len(sample.row)} values for {len(names)} features",
         )
-    _require(math.isfinite(contract.parity.tolerance), "the parity's tolerance is not finite")
+    require(math.isfinite(contract.parity.tolerance), "the parity's tolerance is not finite")
     if contract.background is not None:
         _check_background(contract.background, contract.features)
     if contract.calibration is not None:
@@ -120,49 +128,33 @@ def check_contract(contract: Contract) -> None:
 
 def _check_unused(unused: list[str], names: list[str]) -> None:
     both = set(names) & set(unused)
-    _require(not both, f"'{min(both, default='')}' is a feature and unused")
-    _require(len(set(unused)) == len(unused), "it lists an unused column twice")
-    _require(len(unused) <= MAX_FEATURES, f"it lists over {MAX_FEATURES:,} unused columns")
+    require(not both, f"'{min(both, default='')}' is a feature and unused")
+    require(len(set(unused)) == len(unused), "it lists an unused column twice")
+    require(len(unused) <= MAX_FEATURES, f"it lists over {MAX_FEATURES:,} unused columns")
 
 
 def _check_categories(feature: Feature) -> None:
     categories = feature.categories or []
-    _require(len(categories) > 0, f"category '{feature.name}' lists no categories")
+    require(len(categories) > 0, f"category '{feature.name}' lists no categories")
     kinds = {type(value) for value in categories}
-    _require(len(kinds) == 1, f"category '{feature.name}' lists both strings and integers")
+    require(len(kinds) == 1, f"category '{feature.name}' lists both strings and integers")
     small = all(isinstance(c, str) or abs(c) <= INT64_MAX for c in categories)
-    _require(small, f"category '{feature.name}' lists an integer beyond 64 bits")
-
-
-def _check_classes(contract: Contract) -> None:
-    classes = contract.classes or []
-    _require(len(classes) > 0, "a classification lists no classes")
-    _require(len({label_key(c) for c in classes}) == len(classes), "two classes have the same name")
-    encoded = contract.outputs.encoded_classes
-    _require(
-        encoded is None or len(encoded) == len(classes),
-        f"{len(encoded or [])} encoded classes stand for {len(classes)} classes",
-    )
-    for index, sample in enumerate(contract.samples):
-        known = any(type(sample.label) is type(c) and sample.label == c for c in classes)
-        _require(known, f"sample {index} has the label {sample.label!r}, which is not a class")
-        count = len(classes) if sample.probabilities is None else len(sample.probabilities)
-        _require(count == len(classes), f"sample {index} has {count} probabilities")
+    require(small, f"category '{feature.name}' lists an integer beyond 64 bits")
 
 
 def _check_background(rows: list[list[Scalar]], features: list[Feature]) -> None:
-    _require(
+    require(
         0 < len(rows) <= MAX_BACKGROUND,
         f"it has {len(rows)} background rows, the limits are 1 and {MAX_BACKGROUND}",
     )
     for index, row in enumerate(rows):
-        _require(
+        require(
             len(row) == len(features),
             f"background row {index} has {len(row)} values for {len(features)} features",
         )
     for feature, column in zip(features, zip(*rows, strict=True), strict=True):
         wrong = next((value for value in column if not _is_value(feature, value)), feature)
-        _require(
+        require(
             wrong is feature,
             f"a background row has {wrong!r} for feature '{feature.name}', which takes "
             f"{rule_of(feature).expected}",
@@ -183,24 +175,20 @@ def _is_value(feature: Feature, value: Scalar) -> bool:
 
 
 def _check_calibration(calibration: Calibration, contract: Contract) -> None:
-    _require(0 < calibration.coverage < 1, "the calibration's coverage is not between 0 and 1")
-    _require(calibration.rows > 0, "the calibration has no rows")
+    require(0 < calibration.coverage < 1, "the calibration's coverage is not between 0 and 1")
+    require(calibration.rows > 0, "the calibration has no rows")
     if contract.task == "regression":
         widths = calibration.half_widths or []
         count = 1 if contract.targets is None else len(contract.targets)
-        _require(
+        require(
             len(widths) == count and all(math.isfinite(w) and w >= 0 for w in widths),
             f"the calibration needs {count} half width(s) of at least 0",
         )
         return
+    require(contract.task == "classification", f"the task '{contract.task}' has no calibration")
     threshold = calibration.threshold
-    _require(
+    require(
         threshold is not None and math.isfinite(threshold),
         "the calibration of a classification needs a threshold",
     )
-    _require(contract.outputs.probabilities, "it has a calibration and no probabilities")
-
-
-def _require(holds: Any, complaint: str) -> None:
-    if not holds:
-        raise ContractError(f"the contract is inconsistent: {complaint}")
+    require(contract.outputs.probabilities, "it has a calibration and no probabilities")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from inference.errors import ArtifactError
+from inference.model.answers.tensors import check_outputs
 from inference.model.contract import MAX_FEATURES, Contract, Feature
 from inference.model.feature_rules import wrong_input
 from inference.model.signature import element_range
@@ -127,10 +128,7 @@ def check_against(contract: Contract, signature: Signature) -> None:
         if wrong is not None:
             raise ArtifactError(wrong)
     _check_background(contract, signature)
-    named = [contract.outputs.label, contract.outputs.probabilities]
-    for name in filter(None, named):
-        if signature.output(name) is None:
-            raise ArtifactError(f"the contract names the output '{name}', which the graph lacks")
+    check_outputs(contract, signature)
 
 
 def _check_background(contract: Contract, signature: Signature) -> None:

@@ -85,10 +85,10 @@ def make_samples(
     ]
 
 
-def _label(original: FittedEstimator, answers: Answers, row: int) -> Label | list[float]:
+def _label(original: FittedEstimator, answers: Answers, row: int) -> Label | list[Label]:
     if original.classes is not None:
         return original.classes[int(answers.labels[row])]
-    value: Label | list[float] = answers.labels[row].tolist()
+    value: Label | list[Label] = answers.labels[row].tolist()
     return value
 
 

@@ -128,7 +128,7 @@ def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, 
             f"golden sample {index} is answered with probabilities of shape {given.shape}, "
             f"the contract has {len(sample.probabilities)} classes"
         )
-    return _bounded(index, float(np.abs(given - sample.probabilities).max()), tolerance)
+    return _bounded(index, float(np.abs(given - np.asarray(sample.probabilities)).max()), tolerance)
 
 
 def _compare_values(index: int, expected: Any, given: Any, tolerance: float) -> float:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from inference.model.contract import Task  # noqa: TC001 - pydantic reads it
+
 StateName = Literal["ready", "loading", "quarantined", "unloaded"]
 
 
@@ -28,9 +30,7 @@ class Refusal(BaseModel):
 class AnswerView(BaseModel):
     """What a version answers with; null for one that is not loaded."""
 
-    task: Literal["classification", "regression"] | None = Field(
-        description="Null for a file without a contract."
-    )
+    task: Task | None = Field(description="Null for a file without a contract.")
     features: list[str] | None = Field(
         description="In order; null for a model that accepts tensors only. In the list of all "
         "models, an entry above 64 KiB has null for features, classes and metrics, and lists only "

@@ -1,0 +1,1 @@
+"""Parts of the contract's schema; :mod:`inference.model.contract` has the whole."""
