@@ -30,6 +30,9 @@ class RowBinding:
         name: The graph's only input.
         matrix: What goes in, shape ``[1, columns]``; kept and written to.
         examples: What a run gave for it, by the outputs wanted.
+
+    Attributes:
+        results: One array per output, of the last row; the next run overwrites them.
     """
 
     def __init__(
@@ -51,11 +54,11 @@ class RowBinding:
         run()
         made = dict(zip(examples, io.get_outputs(), strict=True))
         io.clear_binding_outputs()
-        self._results: list[Any] = []
+        self.results: list[Any] = []
         self._texts: list[tuple[int, Any]] = []
         for index, (output, example) in enumerate(examples.items()):
             array = np.empty_like(example)
-            self._results.append(array)
+            self.results.append(array)
             if example.dtype == np.object_:
                 # Text lies in onnxruntime's memory: what the first run made is written over.
                 io.bind_ortvalue_output(output, made[output])
@@ -80,7 +83,7 @@ class RowBinding:
             self._run()
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
             raise InferenceError(f"onnxruntime: {error}") from None
-        results = self._results
+        results = self.results
         for index, text in self._texts:
             results[index] = text.numpy()
         return results

@@ -78,7 +78,13 @@ class Inferrer:
         if not servable.plan.inline_rows or len(body) > INLINE_BYTES:
             return None
         fast_path = self._fast_path_of(servable) if json_bytes is None else None
-        query = fast_path.read(body) if fast_path is not None else None
+        query = None
+        request = fast_path.decode(body) if fast_path is not None else None
+        if fast_path is not None and request is not None:
+            answer = fast_path.answer_row(request, timing)
+            if answer is not None:
+                return Response(answer, None)
+            query = fast_path.query(request)
         if query is None:
             fast_path, query = None, self._read(servable, body, json_bytes)
         if not self._dispatcher.is_inline(
@@ -93,7 +99,7 @@ class Inferrer:
             raise explain_failure(servable, error) from error
         if not is_small(values):
             return None
-        timing.labels = _count_labels(servable, query, values)
+        timing.labels = count_labels(servable, query, values)
         written = fast_path.write(query.id, values) if fast_path is not None else None
         response = Response(written, None) if written is not None else None
         if response is None:
@@ -150,7 +156,7 @@ class Inferrer:
         def finish_run(values: list[Any]) -> T:
             nonlocal has_run
             has_run = True
-            timing.labels = _count_labels(servable, query, values)
+            timing.labels = count_labels(servable, query, values)
             return finish(values)
 
         try:
@@ -179,7 +185,7 @@ def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
     return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)
 
 
-def _count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[Any, int] | None:
+def count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[Any, int] | None:
     """Count each predicted class; ``None`` if the request does not ask for the labels."""
     contract, names = servable.contract, query.names
     if contract is None or contract.classes is None or contract.outputs.label not in names:

@@ -1,18 +1,21 @@
 """The fast path for inference requests of one input and all outputs, both in JSON.
 
 Its decoder checks the input's name, type and range, and its answer is joined from parts that are
-encoded once. All other requests are left to :mod:`inference.serving.tensors.request`, which also
-reports errors; the answers are the same.
+encoded once. A request of one row runs in arrays that are made once, too. All other requests are
+left to :mod:`inference.serving.tensors.request`, which also reports errors; the answers are the
+same.
 """
 
 from __future__ import annotations
 
 import math
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
+from inference.errors import InferenceError
 from inference.model.feature_rules import INT64_MAX
 from inference.model.signature import element_range
 from inference.serving.tensors.query import Query, RequestedOutput, tensor_outputs
@@ -21,12 +24,15 @@ from inference.serving.tensors.values import to_values
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from inference.model.io_binding import RowBinding
     from inference.model.servable import Servable
     from inference.model.signature import TensorSpec
+    from inference.telemetry.timing import Timing
 
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _encode = msgspec.json.Encoder().encode
+_END = b"}]}"
 
 
 class OneInputFastPath:
@@ -61,18 +67,46 @@ class OneInputFastPath:
             before + _opening(signature.output(name))
             for before, name in zip(starts, self.names, strict=True)
         ]
+        self._row_shape = [1, *self._row]
+        binding = servable.bind_row(self.names) if len(self._row) == 1 else None
+        self._one_row = None if binding is None else _OneRow(self, servable, binding)
 
-    def read(self, body: bytes) -> Query | None:
-        """Read a request; ``None`` if the general path must read it."""
+    def decode(self, body: bytes) -> Any:
+        """Decode a request; ``None`` if the general path must read it."""
         try:
-            request = (self._nested if b"[[" in body else self._flat)(body)
-            (given,) = request.inputs
-            rows, *row = given.shape
-            if not 0 < rows <= self._max_rows or not self._fits(row):
-                return None
-            array = np.array(given.data, self._dtype)
+            return (self._nested if b"[[" in body else self._flat)(body)
         except _REFUSED:
             return None
+
+    def answer_row(self, request: Any, timing: Timing) -> bytes | None:
+        """Answer a request of one row.
+
+        Args:
+            request: What :meth:`decode` has returned.
+            timing: Records when each phase ends, and the label.
+
+        Returns:
+            The response; ``None`` for any other request.
+        """
+        one_row = self._one_row
+        (given,) = request.inputs
+        if one_row is None or given.shape != self._row_shape:
+            return None
+        data = given.data
+        if len(data) == 1 and type(data[0]) is list:
+            (data,) = data
+        if len(data) != self._row_shape[1]:
+            return None
+        return one_row.answer(data, request.id, timing)
+
+    def query(self, request: Any) -> Query | None:
+        """Return a decoded request as a query; ``None`` if the general path must read it."""
+        (given,) = request.inputs
+        rows, *row = given.shape
+        if not 0 < rows <= self._max_rows or not self._fits(row):
+            return None
+        try:
+            array = np.array(given.data, self._dtype)
         except ValueError:  # its rows have different lengths
             return None
         if array.ndim == 1:
@@ -92,14 +126,63 @@ class OneInputFastPath:
 
     def write(self, id_: str | None, values: Sequence[Any]) -> bytes | None:
         """Write the response; ``None`` where a value is not an array."""
-        parts = [self._begin]
-        if id_ is not None:
-            parts += b',"id":', _encode(id_)
+        parts = [self.begin(id_)]
         for opening, value in zip(self._outputs, values, strict=True):
             if not isinstance(value, np.ndarray):
                 return None
             parts += opening, _encode(value.shape), b',"data":', to_values(value)
-        parts.append(b"}]}")
+        parts.append(_END)
+        return b"".join(parts)
+
+    def begin(self, id_: str | None) -> bytes:
+        """Begin a response."""
+        return self._begin if id_ is None else b'%b,"id":%b' % (self._begin, _encode(id_))
+
+    def openings(self, values: Sequence[Any]) -> list[bytes]:
+        """Return what precedes the data of each output in a response with values so shaped."""
+        return [
+            opening + _encode(value.shape) + b',"data":'
+            for opening, value in zip(self._outputs, values, strict=True)
+        ]
+
+
+class _OneRow:
+    """Runs and answers requests of one row, on the event loop only.
+
+    Args:
+        fast_path: Begins the responses.
+        servable: The model that is asked.
+        binding: Runs it for all outputs.
+    """
+
+    def __init__(
+        self, fast_path: OneInputFastPath, servable: Servable, binding: RowBinding
+    ) -> None:
+        self._begin = fast_path.begin
+        self._binding = binding
+        contract = servable.contract
+        self._label: int | None = None
+        self._decode_label = servable.labels.decode
+        if contract is not None and contract.classes and contract.outputs.label in fast_path.names:
+            self._label = fast_path.names.index(contract.outputs.label)
+        self._openings = fast_path.openings(binding.results)
+
+    def answer(self, row: Sequence[Any], id_: str | None, timing: Timing) -> bytes | None:
+        """Answer for one row; ``None`` if the general path must answer, as after a failure."""
+        timing.parsed = timing.began = perf_counter()
+        try:
+            results = self._binding.run(row)
+        except InferenceError:
+            return None
+        timing.ended = perf_counter()
+        if self._label is not None:
+            timing.labels = {self._decode_label(results[self._label].item()): 1}
+        parts = [self._begin(id_)]
+        for opening, value in zip(self._openings, results, strict=True):
+            parts.append(opening)
+            parts.append(_encode(value.ravel().tolist()))
+        parts.append(_END)
+        timing.done = perf_counter()
         return b"".join(parts)
 
 
