@@ -78,8 +78,8 @@ class Inferrer:
         if not servable.plan.inline_rows or len(body) > INLINE_BYTES:
             return None
         fast_path = self._fast_path_of(servable) if json_bytes is None else None
-        query = None
         request = fast_path.decode(body) if fast_path is not None else None
+        query = None
         if fast_path is not None and request is not None:
             answer = fast_path.answer_row(request, timing)
             if answer is not None:
@@ -87,6 +87,13 @@ class Inferrer:
             query = fast_path.query(request)
         if query is None:
             fast_path, query = None, self._read(servable, body, json_bytes)
+        return self._run_now(servable, query, timing, fast_path)
+
+    def _run_now(
+        self, servable: Servable, query: Query, timing: Timing, fast_path: OneInputFastPath | None
+    ) -> Response | None:
+        """Run and answer on the loop, if that is cheap; ``fast_path`` has read the query."""
+        names = query.names
         if not self._dispatcher.is_inline(
             servable, longest(servable, query.rows, query.feeds), query.feeds
         ):
@@ -94,7 +101,7 @@ class Inferrer:
         timing.parse_ended()
         timing.rows = query.rows
         try:
-            values = self._dispatcher.run_inline(servable, query.names, query.feeds, timing)
+            values = self._dispatcher.run_inline(servable, names, query.feeds, timing)
         except InferenceError as error:
             raise explain_failure(servable, error) from error
         if not is_small(values):
