@@ -22,7 +22,7 @@ from exporter.errors import (
     ExporterError,
     OptionError,
 )
-from exporter.publish import publish
+from exporter.publishing import publish
 
 if TYPE_CHECKING:
     from exporter.publication import Publication

@@ -16,13 +16,15 @@ service. Each step raises its own error, and each message says what to do::
         │   ├── ParityError           the ONNX file answers differently from the original
         │   └── NotAdmittedError      the service would quarantine the file
         ├── PlacementError            the models folder cannot be written
-        └── ServiceError              it is published, but:
+        └── ServiceError              the service refuses a request, or:
             ├── NoServiceError        no service answers at the URL
             ├── NotServedError        the service does not serve it in time
             └── QuarantinedError      the service refuses it; gives its reason
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from inference.errors import RookeryError
 
@@ -82,7 +84,20 @@ class PlacementError(ExporterError):
 
 
 class ServiceError(ExporterError):
-    """The model is published, but the service does not serve it."""
+    """The service refuses a request, or does not serve the model.
+
+    Args:
+        message: The reason, and what to do.
+        status_code: The HTTP status, if the service answered.
+        problem: The service's problem document (RFC 9457), if it sent one.
+    """
+
+    def __init__(
+        self, message: str, status_code: int | None = None, problem: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.problem = problem or {}
 
 
 class NoServiceError(ServiceError):

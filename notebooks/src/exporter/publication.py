@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
 from exporter.delivery.client import ServiceClient
 from exporter.display import card
+from exporter.display.progress import Progress
 from exporter.display.published_version import PublishedVersion
 from exporter.errors import NoServiceError, NotServedError, QuarantinedError
 
+if TYPE_CHECKING:
+    from exporter.delivery.client import State, Status
+
+_STEPS: dict[State, str] = {
+    "absent": "the service has not seen the file yet",
+    "loading": "examining",
+    "ready": "live",
+    "quarantined": "quarantined",
+    "unloaded": "unloaded",
+}
+
 
 class Publication(PublishedVersion):
-    """A published version of a model, and what you can do with it."""
+    """A published version of a model, and what you can do with it.
+
+    A notebook shows it as a card. After :meth:`wait`, a card that was already shown is not shown
+    again: one line says that the version is live.
+    """
+
+    _is_live = False
+    _is_card_shown = False
 
     def wait(self, timeout: float = 10) -> Publication:
-        """Block until the service serves this version.
+        """Block until the service serves this version, and show what the service does meanwhile.
 
         Args:
-            timeout: Seconds to wait.
+            timeout: Seconds to wait. Without a service, the wait ends within a second.
 
         Returns:
             This publication.
@@ -29,15 +48,24 @@ class Publication(PublishedVersion):
             NotServedError: The version is not served in time, or was unloaded.
             NoServiceError: No service answers at ``url``.
         """
-        status = ServiceClient(self.url).wait_until_ready(self.name, self.version, timeout)
         what = f"{self.name} version {self.version}"
+        with Progress(what, action="waiting for") as steps:
+            steps.begin("looking for the service")
+            status = ServiceClient(self.url).wait_until_ready(
+                self.name, self.version, timeout, lambda now: steps.begin(_STEPS[now.state])
+            )
+            if status is None or status.state != "ready":
+                self._raise_not_served(what, status, timeout)
+            steps.done(f"{what} is live", " after")
+        self._is_live = True
+        return self
+
+    def _raise_not_served(self, what: str, status: Status | None, timeout: float) -> NoReturn:
         if status is None:
             raise NoServiceError(
                 f"{what} is published in {self.path.parent}, but no service answers at {self.url}: "
                 "start it (make serve, or docker compose up -d), or pass the right url="
             )
-        if status.state == "ready":
-            return self
         because = f": {status.reason}" if status.reason else ""
         if status.state == "quarantined":
             raise QuarantinedError(f"the service refused {what}{because}")
@@ -77,6 +105,9 @@ class Publication(PublishedVersion):
         return card.to_html(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        if self._is_live and self._is_card_shown:
+            return {"text/html": card.to_live_line(self), "text/plain": repr(self)}
+        self._is_card_shown = True
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
 
 

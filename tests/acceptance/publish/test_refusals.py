@@ -225,7 +225,7 @@ def test_repeats_why_the_service_would_refuse_the_file(
     """What admission refuses never reaches the service."""
     refusal = Report(admitted=False, reason="it needs more than 4096 MiB of memory")
     # The package exports the function under the module's own name.
-    monkeypatch.setattr(sys.modules["exporter.publish"], "examine", lambda *_: refusal)
+    monkeypatch.setattr(sys.modules["exporter.publishing"], "examine", lambda *_: refusal)
     with pytest.raises(
         NotAdmittedError, match="would refuse the file: it needs more than 4096 MiB"
     ):

@@ -34,6 +34,21 @@ def test_waits_until_the_service_serves_the_version(
     assert [path for path, _ in service.requests] == ["/models/penguins"] * 4
 
 
+def test_a_live_version_is_not_shown_as_the_same_card_again(
+    fake_service: Any, make_publication: Callable[..., Publication]
+) -> None:
+    """The card appears once; after waiting, one line says that the version is live."""
+    with fake_service(_versions("ready")) as service:
+        publication = make_publication(service.url)
+        assert "class='rookery'" in publication._repr_mimebundle_()["text/html"]
+        publication.wait()
+        line = publication._repr_mimebundle_()["text/html"]
+        assert "is live at" in line
+        assert "class='rookery'" not in line
+        other = make_publication(service.url).wait()
+        assert "class='rookery'" in other._repr_mimebundle_()["text/html"]
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "message"),
     [

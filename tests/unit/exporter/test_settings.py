@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from exporter.errors import NotAdmittedError, OptionError
-from exporter.publish import publish
+from exporter.publishing import publish
 from exporter.settings import resolve_limits
 from inference.admission.admission import Limits
 

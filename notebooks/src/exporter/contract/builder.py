@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Annotations:
-    """What the caller states about the model; see :func:`exporter.publish.publish`."""
+    """What the caller states about the model; see :func:`exporter.publishing.publish`."""
 
     description: str | None
     units: Mapping[str, str]

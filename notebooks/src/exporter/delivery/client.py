@@ -1,21 +1,19 @@
-"""HTTP client of the running service: state of versions, and predictions."""
+"""The service as publish() needs it: the state of versions, and predictions."""
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import Any, Literal
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from typing import TYPE_CHECKING, Any, Literal
 
+from exporter.delivery.connection import Connection
 from exporter.errors import NoServiceError, ServiceError
 
-_SECONDS = 10
-_MAX_ERROR_BYTES = 100_000
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# A service that is being started may need some attempts; one that is not there never answers.
+_NO_SERVICE_SECONDS = 0.8
 
 State = Literal["absent", "loading", "ready", "quarantined", "unloaded"]
 
@@ -42,9 +40,7 @@ class ServiceClient:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        # A proxy cannot reach this machine's loopback address.
-        local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._opener = build_opener(ProxyHandler({})) if local else build_opener()
+        self._connection = Connection(url)
 
     def status(self, name: str, version: int) -> Status:
         """Return the state of one version.
@@ -53,9 +49,9 @@ class ServiceClient:
             NoServiceError: Nothing answers, or the answer is not from the service.
         """
         try:
-            found = self._call(f"/models/{name}")
+            found = self._connection.get(f"/models/{name}")
         except ServiceError as error:
-            if isinstance(error.__cause__, HTTPError) and error.__cause__.code == 404:
+            if error.status_code == 404:
                 return Status("absent")
             raise
         for entry in found.get("versions", []) if isinstance(found, dict) else []:
@@ -70,7 +66,7 @@ class ServiceClient:
             ServiceError: The service has no such model.
             NoServiceError: The service does not answer.
         """
-        return self._call(f"/models/{name}")
+        return self._connection.get(f"/models/{name}")
 
     def selection(self) -> Any:
         """Return the selected model and version, ``None`` if none is selected.
@@ -79,7 +75,7 @@ class ServiceClient:
             ServiceError: The service returns an error.
             NoServiceError: The service does not answer.
         """
-        listed = self._call("/models")
+        listed = self._connection.get("/models")
         return listed.get("selected") if isinstance(listed, dict) else None
 
     def predict(self, name: str, version: int, records: Any) -> Any:
@@ -94,15 +90,28 @@ class ServiceClient:
             ServiceError: The service refuses the records; the message has its reason.
             NoServiceError: No service answers.
         """
-        return self._call(f"/models/{name}/versions/{version}/predict", records)
+        return self._connection.send("POST", f"/models/{name}/versions/{version}/predict", records)
 
-    def wait_until_ready(self, name: str, version: int, timeout: float) -> Status | None:
+    def wait_until_ready(
+        self,
+        name: str,
+        version: int,
+        timeout: float,
+        report: Callable[[Status], None] = lambda _: None,
+    ) -> Status | None:
         """Poll until the version is ready, quarantined or unloaded, or the timeout expires.
 
+        Args:
+            name: The model's name.
+            version: The version.
+            timeout: Seconds to wait.
+            report: Called with the status after each poll.
+
         Returns:
-            The last status, or ``None`` if no service answered.
+            The last status, or ``None`` if no service answered for most of a second, or at the end.
         """
-        deadline = time.monotonic() + timeout
+        begin = time.monotonic()
+        has_answered = False
         pause = 0.02
         last: Status | None = None
         while True:
@@ -110,34 +119,13 @@ class ServiceClient:
                 last = self.status(name, version)
             except NoServiceError:
                 last = None
-            if last is not None and last.state in ("ready", "quarantined", "unloaded"):
-                return last
-            if time.monotonic() + pause > deadline:
+            waited = time.monotonic() - begin
+            if last is not None:
+                has_answered = True
+                report(last)
+                if last.state in ("ready", "quarantined", "unloaded"):
+                    return last
+            if waited + pause > timeout or (waited > _NO_SERVICE_SECONDS and not has_answered):
                 return last
             time.sleep(pause)  # the service cannot notify a notebook
             pause = min(pause * 1.5, 0.5)
-
-    def _call(self, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body, default=str).encode()
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if key := os.environ.get("EXPORTER_API_KEY"):
-            headers["Authorization"] = f"Bearer {key}"
-        request = Request(self.url + path, data=data, headers=headers)  # noqa: S310 - settings check it
-        try:
-            with self._opener.open(request, timeout=_SECONDS) as response:
-                return json.loads(response.read())
-        except HTTPError as error:
-            raise ServiceError(f"{self.url} answers {error.code}: {_explain(error)}") from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise NoServiceError(f"no service answers at {self.url}: {error}") from error
-
-
-def _explain(error: HTTPError) -> str:
-    text = error.read(_MAX_ERROR_BYTES).decode("utf-8", "replace")
-    try:
-        problem = json.loads(text)
-    except ValueError:
-        return text[:300]
-    if not isinstance(problem, dict):
-        return text[:300]
-    return str(problem.get("detail") or problem.get("title") or text[:300])

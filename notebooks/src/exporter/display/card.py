@@ -1,14 +1,11 @@
-"""The display of a publication: a card in Jupyter, lines in a terminal.
-
-The card uses the colors of JupyterLab's theme, and the text color elsewhere, so that it is readable
-on light and dark backgrounds. It has no scripts and loads nothing.
-"""
+"""The display of a publication: a card in Jupyter, lines in a terminal."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
+from exporter.display.elements import cell, facts, frame, title
 from inference.model.labels import label_key
 
 if TYPE_CHECKING:
@@ -19,84 +16,49 @@ if TYPE_CHECKING:
 _MAX_CLASSES = 20
 _MAX_FEATURES = 30
 
-_STYLE = """
-.rookery {
-  font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif); max-width:62em;
-  padding:14px 18px; margin:4px 0; color:var(--jp-ui-font-color1,inherit);
-  background:var(--jp-layout-color1,transparent);
-  border:1px solid var(--jp-border-color2,rgba(128,128,128,.4)); border-left:4px solid #2a9d8f;
-  border-radius:6px;
-}
-.rookery h3 {
-  margin:0 0 2px!important; font-size:17px!important;
-}
-.rookery small,.rookery dt,.rookery caption {
-  color:var(--jp-ui-font-color2,inherit);
-}
-.rookery .r-badge {
-  font-size:11px; font-weight:600; padding:1px 8px; border-radius:9px; margin-left:6px;
-  background:rgba(42,157,143,.2); vertical-align:2px;
-}
-.rookery .r-row {
-  display:flex; flex-wrap:wrap; gap:6px 36px; margin:10px 0; align-items:flex-start;
-}
-.rookery dl {
-  display:grid; grid-template-columns:auto auto; justify-content:start; gap:1px 14px; margin:0;
-}
-.rookery dt,.rookery dd {
-  float:none; width:auto; margin:0;
-}
-.rookery dd {
-  font-variant-numeric:tabular-nums;
-}
-.rookery table {
-  border-collapse:separate; border-spacing:2px; margin:0; font-size:12px;
-}
-.rookery caption {
-  caption-side:top; text-align:left; padding:0 0 2px;
-}
-.rookery th,.rookery td {
-  text-align:center!important; padding:3px 9px; background:none; border:0; color:inherit;
-  font-variant-numeric:tabular-nums;
-}
-.rookery th {
-  font-weight:500;
-}
-.rookery tbody th,.rookery .r-left td {
-  text-align:left!important;
-}
-.rookery pre {
-  margin:4px 0 0; padding:7px 9px; border-radius:4px; white-space:pre-wrap;
-  overflow-wrap:anywhere; font:12px/1.45 var(--jp-code-font-family,monospace); color:inherit;
-  background:var(--jp-layout-color2,rgba(128,128,128,.12));
-}
-.rookery a {
-  color:var(--jp-content-link-color,#2a7ae2);
-}
-.rookery details {
-  margin-top:8px;
-}
-.rookery summary {
-  cursor:pointer;
-}
-"""
-
 
 def to_html(publication: PublishedVersion) -> str:
     """Return the card as HTML; all values from the caller are escaped."""
     contract = publication.contract
     description = contract.training.description
     blocks = [
-        f"<style>{_STYLE}</style>",
-        _title(publication.name, _badges(publication)),
+        title(publication.name, _badges(publication)),
         f"<small>{escape(_estimator(contract))}</small>",
         f"<div>{escape(description)}</div>" if description else "",
-        f"<div class='r-row'>{_metrics(publication)}{_matrix(publication)}</div>",
+        f"<div class='r-row'>{_metrics(publication)}{_matrix_of(publication)}</div>",
         _facts(publication),
         _links(publication),
         _features(contract.features),
     ]
-    return f"<div class='rookery'>{''.join(blocks)}</div>"
+    return frame("".join(blocks))
+
+
+def describe_contract(contract: Contract) -> str:
+    """Return the part of a card that a contract describes: estimator, metrics, features."""
+    training = contract.training
+    metrics = training.metrics
+    shown = []
+    if metrics is not None:
+        rows = f"{metrics.rows:,} held-out rows"
+        shown = [*describe_metrics(metrics), ("measured on", rows)]
+    blocks = [
+        f"<small>{escape(_estimator(contract))}</small>",
+        f"<div>{escape(training.description)}</div>" if training.description else "",
+        f"<div class='r-row'>{facts(shown)}{_matrix(metrics, contract, '')}</div>",
+        facts([("parity", _parity(contract))]),
+        _features(contract.features),
+    ]
+    return "".join(blocks)
+
+
+def to_live_line(publication: PublishedVersion) -> str:
+    """Return one line as HTML: that the version is live, and where."""
+    what = escape(f"{publication.name} version {publication.version}")
+    docs = escape(publication.docs_url, quote=True)
+    return (
+        f"<div><b>{what}</b> is live at <code>{escape(publication.predict_url)}</code> "
+        f"(<a href='{docs}' target='_blank' rel='noopener'>Swagger</a>)</div>"
+    )
 
 
 def to_text(publication: PublishedVersion) -> str:
@@ -190,37 +152,31 @@ def _duration(us: float) -> str:
     return f"{us:.0f} \u00b5s" if us < 1000 else f"{us / 1000:.1f} ms"
 
 
-def _title(name: str, badges: list[str]) -> str:
-    spans = "".join(f"<span class='r-badge'>{badge}</span>" for badge in badges)
-    return f"<h3>{escape(name)} {spans}</h3>"
-
-
 def _metrics(publication: PublishedVersion) -> str:
     if publication.metrics is not None:
         rows = f"{publication.metrics.rows:,} held-out rows"
-        return _list([*describe_metrics(publication.metrics), ("measured on", rows)])
+        return facts([*describe_metrics(publication.metrics), ("measured on", rows)])
     if publication.fit is not None:
         rows = f"{publication.fit.rows:,} rows in X, not held out"
-        return _list([*describe_metrics(publication.fit), ("measured on", rows)])
+        return facts([*describe_metrics(publication.fit), ("measured on", rows)])
     return ""
 
 
 def _facts(publication: PublishedVersion) -> str:
-    facts = [("parity", _parity(publication.contract))]
-    facts += [("speed", _speed(timing)) for timing in publication.timings]
-    facts.append(("size", f"{publication.report.size_bytes / 1024:,.1f} KiB"))
-    facts += _removed(publication)
-    return _list(facts)
+    found = [("parity", _parity(publication.contract))]
+    found += [("speed", _speed(timing)) for timing in publication.timings]
+    found.append(("size", f"{publication.report.size_bytes / 1024:,.1f} KiB"))
+    found += _removed(publication)
+    return facts(found)
 
 
-def _list(facts: list[tuple[str, str]]) -> str:
-    body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
-    return f"<dl>{body}</dl>"
+def _matrix_of(publication: PublishedVersion) -> str:
+    note = "" if publication.metrics else " (not held out)"
+    return _matrix(publication.metrics or publication.fit, publication.contract, note)
 
 
-def _matrix(publication: PublishedVersion) -> str:
-    metrics = publication.metrics or publication.fit
-    classes = publication.contract.classes or []
+def _matrix(metrics: Metrics | None, contract: Contract, note: str) -> str:
+    classes = contract.classes or []
     if metrics is None or metrics.confusion_matrix is None or len(classes) > _MAX_CLASSES:
         return ""
     names = [escape(label_key(c)) for c in classes]
@@ -228,22 +184,13 @@ def _matrix(publication: PublishedVersion) -> str:
     body = ""
     for i, (name, counts) in enumerate(zip(names, metrics.confusion_matrix, strict=True)):
         total = sum(counts) or 1
-        cells = "".join(_cell(n, n / total, right=i == j) for j, n in enumerate(counts))
+        cells = "".join(cell(n, n / total, right=i == j) for j, n in enumerate(counts))
         body += f"<tr><th scope='row'>{name}</th>{cells}</tr>"
-    caption = "confusion: rows are true, columns predicted"
-    caption += "" if publication.metrics else " (not held out)"
+    caption = f"confusion: rows are true, columns predicted{note}"
     return (
         f"<table><caption>{caption}</caption><thead><tr><th></th>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>"
     )
-
-
-def _cell(count: int, share: float, *, right: bool) -> str:
-    # Transparent tints keep the theme's text color readable on light and on dark.
-    color = "42,157,143" if right else "231,111,81"
-    tint = 0.12 + 0.55 * share if count else 0.04
-    style = f"background:rgba({color},{tint:.2f})"
-    return f"<td style='{style}' title='{share:.0%} of the row'>{count}</td>"
 
 
 def _links(publication: PublishedVersion) -> str:

@@ -1,4 +1,4 @@
-"""Progress of a publication, in a notebook or a terminal."""
+"""Progress of a publication or a long request, in a notebook or a terminal."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ class Progress:
 
     Args:
         name: The model's name.
+        action: What happens to the model.
         shown: Whether to show it; by default in a notebook or a terminal.
     """
 
-    def __init__(self, name: str, *, shown: bool | None = None) -> None:
-        self._name = name
+    def __init__(self, name: str, *, action: str = "publishing", shown: bool | None = None) -> None:
+        self._what = f"{action} {name}"
         self._step = self._text = ""
         self._begin = time.perf_counter()
         self._handle: Any = None
@@ -44,7 +45,7 @@ class Progress:
         if in_notebook:
             self._handle = _display(self._to_line("..."))
         else:
-            self._status = self._console.status(f"publishing {name}")
+            self._status = self._console.status(self._what)
 
     def __enter__(self) -> Self:
         if self._status is not None:
@@ -75,12 +76,12 @@ class Progress:
         """Add a detail to the current step."""
         self._show(f"{self._step} ({detail})")
 
-    def done(self, message: str) -> None:
-        """Replace the line with the result."""
+    def done(self, message: str, before_time: str = ", in") -> None:
+        """Replace the line with the result and the time it took."""
         self._ended.set()
         # The publication has succeeded, even if the display fails.
         with contextlib.suppress(Exception), self._showing:
-            self._show_end(f"{message}, in {time.perf_counter() - self._begin:.1f} s")
+            self._show_end(f"{message}{before_time} {time.perf_counter() - self._begin:.1f} s")
 
     def _show_end(self, line: str) -> None:
         if self._handle is not None:
@@ -104,10 +105,10 @@ class Progress:
             if self._handle is not None:
                 self._handle.update(_Html(self._to_line(text)))
             if self._status is not None:
-                self._status.update(f"publishing {self._name}: {text}")
+                self._status.update(f"{self._what}: {text}")
 
     def _to_line(self, text: str) -> str:
-        return f"publishing {self._name}: {text}"
+        return f"{self._what}: {text}"
 
 
 def is_notebook() -> bool:

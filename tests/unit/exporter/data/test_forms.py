@@ -226,7 +226,7 @@ def test_imports_neither_polars_nor_pyarrow_by_itself() -> None:
     """They are no dependencies of the exporter."""
     code = (
         "import sys; sys.modules['polars'] = sys.modules['pyarrow'] = None\n"
-        "import numpy, exporter.publish\n"
+        "import numpy, exporter.publishing\n"
         "from exporter.data.forms import find_form, to_plain\n"
         "find_form(to_plain(numpy.ones((2, 2))))"
     )

@@ -1,0 +1,81 @@
+"""Answers of the service as a table: one row for each row that was asked, flat columns."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.rookery.rows import Rows
+
+# How columns of the tables of an answer begin; the classes' or targets' names follow.
+_PREFIXES = {"probabilities": "p_", "scores": "score_", "distances": "distance_", "values": ""}
+
+
+def to_kind(rows: Rows, predictions: list[dict[str, Any]], warnings: list[Any]) -> Any:
+    """Return predictions as the kind of table that the rows were.
+
+    Returns:
+        Of one record its prediction, of a list the list of predictions, as the service answers
+        them; of an array a record array; of a DataFrame a DataFrame of the same library. Its
+        columns are ``label``, ``p_CLASS``, ``value`` and so on, and at the end ``warnings``:
+        ``None``, or the reasons in one line.
+    """
+    if rows.kind in ("record", "list"):
+        for prediction, texts in zip(predictions, _texts(warnings, len(rows)), strict=True):
+            if texts is not None:
+                prediction["warnings"] = texts
+        return predictions[0] if rows.kind == "record" else predictions
+    table = to_frame(predictions, warnings, rows.index)
+    if rows.kind == "polars":
+        import polars as pl  # noqa: PLC0415 - the caller's library, not a dependency
+
+        return pl.from_dicts(table.to_dict("records"), infer_schema_length=None)
+    return table.to_records(index=False) if rows.kind == "numpy" else table
+
+
+def to_frame(
+    predictions: list[dict[str, Any]], warnings: list[Any], index: pd.Index | None = None
+) -> pd.DataFrame:
+    """Return predictions as a DataFrame; see :func:`to_kind`."""
+    table = pd.DataFrame([dict(_flatten(p)) for p in predictions], index=index)
+    table["warnings"] = pd.Series(_texts(warnings, len(table)), index=table.index, dtype=object)
+    return table
+
+
+def _flatten(prediction: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in prediction.items():
+        match value:
+            case dict():
+                prefix = _PREFIXES.get(name, f"{name.removesuffix('s')}_")
+                yield from _flatten_table(prefix, value)
+            case list() if name == "vector":
+                yield from ((f"v{place}", number) for place, number in enumerate(value))
+            case [low, high] if name == "interval":
+                yield from (("low", low), ("high", high))
+            case None if name == "probabilities":
+                pass
+            case _:
+                yield name, value
+
+
+def _flatten_table(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten_table(f"{prefix}{key}_", value)
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _texts(warnings: list[Any], rows: int) -> list[str | None]:
+    """Put the warnings of each row into one line; those that concern all rows are left out."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for warning in warnings:
+        if isinstance(warning.get("row"), int):
+            feature = f"{warning['feature']}: " if warning.get("feature") else ""
+            found[warning["row"]].append(f"{feature}{warning.get('reason')}")
+    return ["; ".join(found[row]) or None for row in range(rows)]

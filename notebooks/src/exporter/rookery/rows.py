@@ -1,0 +1,109 @@
+"""Rows as the caller has them, as JSON records or rows that the service reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from exporter.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Kind = Literal["record", "list", "numpy", "pandas", "polars"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one kind.
+
+    Attributes:
+        kind: What the caller passed; answers are returned as the same kind.
+        records: A JSON value for each row: records, or rows in feature order.
+        index: The index of a DataFrame of pandas.
+    """
+
+    kind: Kind
+    records: list[Any]
+    index: pd.Index | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def read_rows(data: Any, left_out: Collection[str] = ()) -> Rows:
+    """Read rows.
+
+    Args:
+        data: A DataFrame of pandas or polars, a NumPy array of shape ``[rows, features]`` or
+            ``[features]``, one record, one row, or a list of records or rows.
+        left_out: Columns of a DataFrame that are not sent.
+
+    Raises:
+        DataError: It is none of these.
+    """
+    if isinstance(data, pd.Series):
+        data = data.to_dict()
+    if isinstance(data, pd.DataFrame):
+        kept = data.drop(columns=list(left_out), errors="ignore")
+        return Rows("pandas", pandas_records(kept), data.index)
+    if _is_polars(data):
+        columns = [name for name in data.columns if name not in left_out]
+        return Rows("polars", [_clean(row) for row in data.select(columns).to_dicts()])
+    if isinstance(data, np.ndarray):
+        if data.ndim not in (1, 2):
+            raise DataError(
+                f"the array has {data.ndim} dimensions: pass one of shape [rows, features]"
+            )
+        return Rows("numpy", [_clean(row) for row in np.atleast_2d(data).tolist()])
+    if isinstance(data, dict):
+        return Rows("record", [_clean(data)])
+    if isinstance(data, list | tuple) and data:
+        if isinstance(data[0], dict | list | tuple):
+            return Rows("list", [_clean(row) for row in data])
+        return Rows("record", [_clean(data)])
+    raise DataError(
+        f"cannot read rows from {_describe(data)}: pass a DataFrame, an array of shape "
+        "[rows, features], a record such as {'name': value}, or a list of records"
+    )
+
+
+def pandas_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a DataFrame as JSON values, numbers exactly and missing ones as null."""
+    columns = [
+        [None if absent else value for value, absent in zip(c.tolist(), c.isna(), strict=True)]
+        for _, c in frame.items()
+    ]
+    names = [str(name) for name in frame.columns]
+    if not names:
+        return [{} for _ in range(len(frame))]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _is_polars(data: Any) -> bool:
+    kind = type(data)
+    return kind.__module__.split(".")[0] == "polars" and kind.__name__ == "DataFrame"
+
+
+def _clean(row: Any) -> Any:
+    if isinstance(row, dict):
+        return {str(name): _value(value) for name, value in row.items()}
+    if isinstance(row, np.ndarray | pd.Series):
+        row = row.tolist()
+    return [_value(value) for value in row] if isinstance(row, list | tuple) else row
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is pd.NA or value is pd.NaT:
+        return None
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _describe(data: Any) -> str:
+    return "an empty list" if isinstance(data, list | tuple) else f"a {type(data).__name__}"

@@ -1,0 +1,234 @@
+"""One model of a running service, as a notebook uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from exporter.display.progress import Progress
+from exporter.errors import DataError, ServiceError
+from exporter.rookery import tables
+from exporter.rookery.answers import to_frame, to_kind
+from exporter.rookery.comparison import Comparison, compare
+from exporter.rookery.explanation import Explanation, WhatIf
+from exporter.rookery.rows import read_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from exporter.delivery.connection import Connection
+    from exporter.rookery.rows import Rows
+
+_PART_ROWS = 2_000
+_TOO_LARGE = 413
+
+
+class ServedModel:
+    """One model of a running service. A notebook shows it as a card with its versions.
+
+    Args:
+        connection: The connection to the service.
+        name: The model's name.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+        self._path = f"/models/{quote(name, safe='')}"
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What the service knows of the model, ``GET /models/NAME``."""
+        found: dict[str, Any] = self._connection.get(self._path)
+        return found
+
+    def predict(self, data: Any, version: int | None = None) -> Any:
+        """Predict rows.
+
+        Args:
+            data: A DataFrame of pandas or polars, a NumPy array of shape ``[rows, features]``, one
+                record, or a list of records or rows. A large table is sent in parts.
+            version: The version; ``None`` for the active one.
+
+        Returns:
+            The same kind as ``data``: a DataFrame with ``label`` and ``p_CLASS``, ``value``, ...
+            and ``warnings``, and the index of ``data``; a record array for an array; the service's
+            own predictions for records.
+
+        Raises:
+            DataError: ``data`` is not rows.
+            ServiceError: The service refuses the rows; the message names the first wrong one.
+            NoServiceError: No service answers.
+        """
+        rows = read_rows(data, self._unused(data))
+        predictions, warnings = self._ask("predict", rows, version)
+        return to_kind(rows, predictions, warnings)
+
+    def explain(
+        self, data: Any, version: int | None = None, classes: Literal["top", "all"] = "top"
+    ) -> Explanation:
+        """Explain the answers to rows by the contributions of their features.
+
+        Args:
+            data: As for :meth:`predict`.
+            version: The version; ``None`` for the active one.
+            classes: ``top`` explains the probability of the answered class, ``all`` of each class.
+
+        Returns:
+            A DataFrame with a row for each row and class, and a column for each feature; a
+            notebook also draws the first row. ``draw(row)`` draws any row with matplotlib.
+
+        Raises:
+            ServiceError: The model has no background rows, or the service refuses the rows.
+            NoServiceError: No service answers.
+        """
+        rows = read_rows(data, self._unused(data))
+        suffix = "explain?classes=top" if classes == "top" else "explain"
+        predictions, _ = self._ask(suffix, rows, version)
+        return tables.explanation_of(predictions, rows.index)
+
+    def what_if(self, record: Any, feature: str, version: int | None = None) -> WhatIf:
+        """Predict one record with other values of one feature.
+
+        Args:
+            record: One record, or a row of a DataFrame.
+            feature: The feature that varies, over its training range or its categories.
+            version: The version; ``None`` for the active one.
+
+        Returns:
+            A DataFrame with a row for each value; ``draw()`` plots it.
+
+        Raises:
+            DataError: ``record`` is more than one row.
+            ServiceError: There is no such feature, or the service refuses the record.
+            NoServiceError: No service answers.
+        """
+        rows = read_rows(record, self._unused(record))
+        if len(rows) != 1:
+            raise DataError(f"what_if takes one record, not {len(rows)}: pass df.iloc[0]")
+        path = f"{self._versioned(version)}/whatif?feature={quote(feature, safe='')}"
+        found = self._connection.send("POST", path, rows.records[0])
+        curve = WhatIf(to_frame(found["predictions"], []).drop(columns="warnings"))
+        curve.insert(0, feature, found["values"])
+        curve.feature = feature
+        return curve
+
+    def versions(self) -> pd.DataFrame:
+        """Return a table of the versions, the highest first, with the metrics of loaded ones."""
+        listed = self.description["versions"]
+        loaded = [self._version(entry) for entry in reversed(listed)]
+        return tables.versions_of(loaded)
+
+    def _version(self, entry: dict[str, Any]) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self._connection.get(self._versioned(entry["version"]))
+        except ServiceError as error:
+            if error.status_code != 404:  # removed meanwhile
+                raise
+            return entry
+        return found
+
+    def pin(self, version: int) -> ServedModel:
+        """Make a version the active one, and keep it active when newer versions are published.
+
+        Raises:
+            ServiceError: There is no such version, or it cannot be loaded.
+        """
+        self._connection.send("PUT", f"{self._path}/active", {"version": version})
+        return self
+
+    def unpin(self) -> ServedModel:
+        """Make the highest admitted version the active one again."""
+        self._connection.send("PUT", f"{self._path}/active", {"version": "latest"})
+        return self
+
+    def select(self, version: int | None = None) -> ServedModel:
+        """Make this the model of ``POST /predict/``.
+
+        Args:
+            version: Selects one version; ``None`` for whichever is active.
+        """
+        of_version = "" if version is None else f"&version={version}"
+        query = f"model={quote(self.name, safe='')}{of_version}"
+        self._connection.send("POST", f"/select-model/?{query}")
+        return self
+
+    def unload(self) -> ServedModel:
+        """Remove the model from the service's memory; the files stay."""
+        self._connection.send("POST", f"/v2/repository{self._path}/unload")
+        return self
+
+    def load(self) -> ServedModel:
+        """Serve an unloaded model again."""
+        self._connection.send("POST", f"/v2/repository{self._path}/load")
+        return self
+
+    def compare(self, first: int, second: int, data: Any, y: Any) -> Comparison:
+        """Compare two versions on rows with known answers.
+
+        Args:
+            first: A version.
+            second: Another version.
+            data: The rows, as for :meth:`predict`.
+            y: The true labels or values.
+
+        Returns:
+            ``metrics`` side by side with the latency of single rows, and ``disagreements``: the
+            rows that the versions answer differently.
+
+        Raises:
+            DataError: There are not as many answers as rows.
+            ServiceError: A version is not loaded, or refuses the rows.
+        """
+        rows = read_rows(data, self._unused(data))
+
+        def ask(version: int, part: Rows) -> pd.DataFrame:
+            return to_frame(*self._ask("predict", part, version), part.index)
+
+        return compare(ask, (first, second), rows, y)
+
+    def _versioned(self, version: int | None) -> str:
+        return self._path if version is None else f"{self._path}/versions/{version}"
+
+    def _unused(self, data: Any) -> list[str]:
+        """Return the columns of a table that the model does not read."""
+        if not hasattr(data, "columns"):
+            return []
+        contract = self.description.get("contract") or {}
+        return contract.get("unused") or []
+
+    def _ask(
+        self, route: str, rows: Rows, version: int | None
+    ) -> tuple[list[dict[str, Any]], list[Any]]:
+        """Send rows in parts, and return all predictions and warnings."""
+        path = f"{self._versioned(version)}/{route}"
+        predictions: list[dict[str, Any]] = []
+        warnings: list[Any] = []
+        size = _PART_ROWS
+        shown = None if len(rows) > size else False
+        with Progress(self.name, action="asking", shown=shown) as steps:
+            while len(predictions) < len(rows):
+                begin = len(predictions)
+                steps.begin(f"{begin:,} of {len(rows):,} rows")
+                try:
+                    part = self._connection.send("POST", path, rows.records[begin : begin + size])
+                except ServiceError as error:
+                    if error.status_code != _TOO_LARGE or size == 1:
+                        raise
+                    size = max(1, size // 2)
+                    continue
+                predictions += part["predictions"]
+                warnings += [_shift(warning, begin) for warning in part.get("warnings", [])]
+            steps.done(f"{len(rows):,} rows")
+        return predictions, warnings
+
+    def __repr__(self) -> str:
+        return f"<ServedModel {self.name} at {self._connection.url}{self._path}>"
+
+    def _repr_html_(self) -> str:
+        return tables.model_card(self.description, self.versions(), self._connection.url)
+
+
+def _shift(warning: dict[str, Any], rows: int) -> dict[str, Any]:
+    row = warning.get("row")
+    return warning | {"row": row + rows} if isinstance(row, int) else warning

@@ -1,0 +1,128 @@
+"""Documents of the service as tables: DataFrames, and the HTML that a notebook shows."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from exporter.display import card
+from exporter.display.elements import frame, title
+from exporter.rookery.explanation import Explanation
+from inference.model.contract import Contract, Metrics
+
+_SCORES = ("accuracy", "macro_f1", "log_loss", "r2", "root_mean_squared_error")
+
+
+def models_of(models: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the models as a table, with a row for each name."""
+    lines = [
+        {
+            "model": model["name"],
+            "state": model["state"],
+            "task": model["task"],
+            "active": model["active_version"],
+            "versions": len(model["versions"]),
+            "score": _score(model["metrics"] or {}),
+            "selected": model["selected"],
+            "reason": model["reason"],
+        }
+        for model in models
+    ]
+    columns = ["model", "state", "task", "active", "versions", "score", "selected", "reason"]
+    table = pd.DataFrame(lines, columns=columns).set_index("model")
+    return table.astype({"active": "Int64"})
+
+
+def versions_of(versions: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return versions as a table: state, and the metrics on held-out data."""
+    lines = [
+        {
+            "version": version["version"],
+            "state": version["state"],
+            "active": version.get("active", False),
+            "pinned": version.get("pinned", False),
+            **{name: (version.get("metrics") or {}).get(name) for name in _SCORES},
+            "published": _published(version),
+            "reason": version["reason"],
+        }
+        for version in versions
+    ]
+    columns = ["version", "state", "active", "pinned", *_SCORES, "published", "reason"]
+    table = pd.DataFrame(lines, columns=columns).set_index("version")
+    return table.drop(columns=[name for name in _SCORES if table[name].isna().all()])
+
+
+def explanation_of(predictions: list[dict[str, Any]], index: pd.Index | None) -> Explanation:
+    """Return explained predictions as a table; see :class:`Explanation`."""
+    lines: list[dict[str, Any]] = []
+    places: list[Any] = []
+    features: list[str] = []
+    for place, prediction in enumerate(predictions):
+        explained = prediction["explanation"]
+        contributions = explained["contributions"]
+        features = features or list(contributions)
+        base = explained["base"]
+        answer: dict[str, Any] = {
+            name: prediction[name] for name in ("label", "value") if name in prediction
+        }
+        for part in base if isinstance(base, dict) else [None]:
+            line = dict(answer)
+            if part is not None:
+                line["explained"] = part
+            line["base"] = base if part is None else base[part]
+            line |= {f: v if part is None else v[part] for f, v in contributions.items()}
+            lines.append(line)
+            places.append(place if index is None else index[place])
+    table = Explanation(lines, index=pd.Index(places, name=None if index is None else index.name))
+    table.features = features
+    return table
+
+
+def models_html(models: pd.DataFrame, url: str) -> str:
+    """Return the table of all models for a notebook."""
+    if models.empty:
+        body = "<p>No model yet: publish one with <code>publish(model, name, X)</code>.</p>"
+    else:
+        body = models.fillna("").to_html(escape=True, border=0, classes="r-left")
+    return frame(f"<h3>{len(models)} models</h3><small>{escape(url)}</small>{body}")
+
+
+def failure_html(url: str, reason: str) -> str:
+    """Return why there is no table."""
+    return frame(f"<h3>{escape(url)}</h3><div>{escape(reason)}</div>")
+
+
+def model_card(described: dict[str, Any], versions: pd.DataFrame, url: str) -> str:
+    """Return a model's card for a notebook: contract, metrics, features, versions."""
+    badges = [described["state"]]
+    if described["active_version"] is not None:
+        badges.append(f"version {described['active_version']}")
+    badges += [described["task"]] if described["task"] else []
+    badges += ["pinned"] if described["pinned_version"] is not None else []
+    badges += ["selected"] if described["selected"] else []
+    blocks = [title(described["name"], badges)]
+    if described["reason"]:
+        blocks.append(f"<div>{escape(described['reason'])}</div>")
+    if described["contract"]:
+        contract = msgspec.convert(described["contract"], Contract)
+        blocks.append(card.describe_contract(contract))
+    shown = versions.fillna("").to_html(escape=True, border=0, classes="r-left")
+    blocks.append(f"<details open><summary>{len(versions)} versions</summary>{shown}</details>")
+    docs = escape(f"{url}/models/{described['name']}/", quote=True)
+    blocks.append(f"<a href='{docs}' target='_blank' rel='noopener'>Open its page</a>")
+    return frame("".join(blocks))
+
+
+def _score(metrics: dict[str, Any]) -> str | None:
+    if not metrics:
+        return None
+    named = card.describe_metrics(msgspec.convert(metrics, Metrics))
+    return " ".join(named[0]) if named else None
+
+
+def _published(version: dict[str, Any]) -> str | None:
+    training = (version.get("contract") or {}).get("training") or {}
+    return training.get("time")

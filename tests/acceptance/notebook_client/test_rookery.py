@@ -1,0 +1,249 @@
+"""The notebook's client against a running service, with scikit-learn as the oracle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score, log_loss, r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from exporter import Rookery, publish
+from exporter.errors import DataError, NoServiceError, OptionError, ServiceError
+from exporter.rookery import served_model
+from support.service.process import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+
+
+@pytest.fixture(scope="module")
+def models(split: Any) -> dict[str, Any]:
+    rows, species = split.train[MEASUREMENTS], split.train["species"]
+    return {
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, species),
+        "stump": DecisionTreeClassifier(max_depth=1).fit(rows, species),
+        "mass": LinearRegression().fit(rows[MEASUREMENTS[:3]], split.train["body_mass_g"]),
+    }
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, models: dict[str, Any], split: Any
+) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("service")) as service:
+        service.start()
+        rows, truth = split.train[MEASUREMENTS], split.train["species"]
+        held_out = (split.test[MEASUREMENTS], split.test["species"])
+        for name in ("logistic", "stump"):
+            _put(service, models[name], "penguins", rows, truth, evaluate=held_out)
+        _put(service, models["mass"], "mass", rows[MEASUREMENTS[:3]])
+        yield service
+        service.stop()
+
+
+def _put(service: Service, model: Any, *args: Any, **options: Any) -> None:
+    url = str(service.client.base_url)
+    publish(model, *args, models_dir=service.models, url=url, progress=False, **options).wait()
+
+
+@pytest.fixture
+def rookery(service: Service) -> Rookery:
+    return Rookery(str(service.client.base_url))
+
+
+def test_predicts_a_frame_as_the_model_does(
+    rookery: Rookery, models: dict[str, Any], split: Any
+) -> None:
+    rows = split.test[MEASUREMENTS]
+    answer = rookery["penguins"].predict(rows, version=1)
+    model = models["logistic"]
+    assert answer.index.equals(rows.index)
+    assert answer["label"].tolist() == model.predict(rows).tolist()
+    shares = answer[[f"p_{name}" for name in model.classes_]].to_numpy()
+    np.testing.assert_allclose(shares, model.predict_proba(rows), atol=1e-5)
+    assert answer.columns[-1] == "warnings"
+    regressed = rookery["mass"].predict(rows[MEASUREMENTS[:3]])
+    expected = models["mass"].predict(rows[MEASUREMENTS[:3]])
+    np.testing.assert_allclose(regressed["value"], expected, rtol=1e-5)
+
+
+def test_returns_the_kind_that_came_in(
+    rookery: Rookery, models: dict[str, Any], split: Any
+) -> None:
+    rows = split.test[MEASUREMENTS].head(7)
+    labels = models["logistic"].predict(rows).tolist()
+    ask = rookery["penguins"].predict
+
+    array = ask(rows.to_numpy(), version=1)
+    assert isinstance(array, np.recarray)
+    assert array.label.tolist() == labels
+
+    frame = ask(pl.from_pandas(rows.reset_index(drop=True)), version=1)
+    assert isinstance(frame, pl.DataFrame)
+    assert frame["label"].to_list() == labels
+
+    records = ask(rows.to_dict("records"), version=1)
+    assert [prediction["label"] for prediction in records] == labels
+    record = ask(rows.iloc[0].to_dict(), version=1)
+    assert record == records[0]
+    assert ask(rows.iloc[0], version=1) == record
+    assert ask(rows.iloc[0].tolist(), version=1) == record
+
+
+def test_warnings_stay_with_their_rows_over_all_parts(
+    rookery: Rookery, split: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_model, "_PART_ROWS", 4)
+    rows = split.test[MEASUREMENTS].head(11).copy()
+    rows.iloc[9, 0] = 5000.0
+    answer = rookery["penguins"].predict(rows)
+    assert answer["warnings"].notna().to_numpy().nonzero()[0].tolist() == [9]
+    assert "bill_length_mm" in answer["warnings"].iloc[9]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 8, 9])
+def test_parts_of_every_size_give_all_rows(
+    rookery: Rookery, split: Any, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(served_model, "_PART_ROWS", 4)
+    rows = split.test[MEASUREMENTS].head(count)
+    answer = rookery["penguins"].predict(rows)
+    assert answer.index.equals(rows.index)
+
+
+def test_a_part_that_is_too_large_is_halved(
+    tmp_path: Any, models: dict[str, Any], split: Any
+) -> None:
+    rows = split.test[MEASUREMENTS].head(23)
+    with Service(tmp_path, MAX_ROWS=3) as service:
+        service.start()
+        _put(service, models["stump"], "stump", split.train[MEASUREMENTS])
+        answer = Rookery(str(service.client.base_url))["stump"].predict(rows)
+        service.stop()
+    assert answer["label"].tolist() == models["stump"].predict(rows).tolist()
+
+
+def test_lists_models_and_versions(rookery: Rookery) -> None:
+    assert list(rookery) == ["mass", "penguins"]
+    assert len(rookery) == 2
+    assert "mass" in rookery
+    table = rookery.models()
+    assert table.loc["penguins", "active"] == 2
+    assert table.loc["penguins", "score"].startswith("accuracy ")
+    versions = rookery["penguins"].versions()
+    assert versions.index.tolist() == [2, 1]
+    assert versions["active"].tolist() == [True, False]
+    assert versions.loc[1, "accuracy"] > versions.loc[2, "accuracy"]
+
+
+def test_pins_selects_unloads(rookery: Rookery) -> None:
+    model = rookery["penguins"]
+    try:
+        assert model.pin(1).versions()["active"].tolist() == [False, True]
+        assert model.versions()["pinned"].tolist() == [False, True]
+        model.select()
+        assert rookery.selected == "penguins"
+        assert "selected" in model._repr_html_()
+        model.unload()
+        assert rookery.models().loc["penguins", "state"] == "unloaded"
+        with pytest.raises(ServiceError, match="unloaded") as refused:
+            model.predict([[1, 2, 3, 4]])
+        assert refused.value.status_code == 409
+    finally:
+        model.load()
+        model.unpin()
+    assert model.versions()["active"].tolist() == [True, False]
+
+
+def test_compares_versions_as_scikit_learn_scores_them(
+    rookery: Rookery, models: dict[str, Any], split: Any
+) -> None:
+    rows, truth = split.test[MEASUREMENTS], split.test["species"]
+    compared = rookery["penguins"].compare(1, 2, rows, truth)
+    for column, name in (("version 1", "logistic"), ("version 2", "stump")):
+        model, scores = models[name], compared.metrics[column]
+        labels = model.predict(rows)
+        assert scores["accuracy"] == accuracy_score(truth, labels)
+        assert scores["macro F1"] == pytest.approx(f1_score(truth, labels, average="macro"))
+        expected = log_loss(truth, model.predict_proba(rows), labels=model.classes_)
+        assert scores["log loss"] == pytest.approx(expected, rel=1e-4)
+        assert scores["ms per row"] > 0
+    differs = models["logistic"].predict(rows) != models["stump"].predict(rows)
+    assert sorted(compared.disagreements.index) == sorted(rows.index[differs])
+    assert f"{differs.sum()} rows differ" in compared._repr_html_()
+
+
+def test_compares_values(rookery: Rookery, models: dict[str, Any], split: Any) -> None:
+    rows, truth = split.test[MEASUREMENTS[:3]], split.test["body_mass_g"]
+    compared = rookery["mass"].compare(1, 1, rows, truth)
+    expected = r2_score(truth, models["mass"].predict(rows))
+    assert compared.metrics.loc["R²", "version 1"] == pytest.approx(expected, rel=1e-4)
+    assert compared.disagreements.empty
+    with pytest.raises(DataError, match="pass one answer per row"):
+        rookery["mass"].compare(1, 1, rows, truth[:-1])
+
+
+def test_shows_itself(rookery: Rookery) -> None:
+    html = rookery._repr_html_()
+    assert "penguins" in html
+    assert "accuracy" in html
+    card = rookery["penguins"]._repr_html_()
+    assert "bill_length_mm" in card
+    assert "2 versions" in card
+    assert "penguins" in repr(rookery)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (lambda r: r["penguin"], ServiceError, "penguins"),
+        (lambda r: r["a/../mass"], ServiceError, "404"),
+        (lambda r: r["mass"].predict("text"), DataError, "cannot read rows from a str"),
+        (lambda r: r["mass"].predict([]), DataError, "an empty list"),
+        (lambda r: r["mass"].predict(np.zeros((2, 2, 2))), DataError, "3 dimensions"),
+        (lambda r: r["mass"].predict({"bill_length_mm": 1}), ServiceError, "bill_depth_mm"),
+        (lambda r: r["mass"].predict([[1, 2, "x"], [1, 2, 3]]), ServiceError, "row 0"),
+        (lambda r: r["mass"].pin(9), ServiceError, "no version 9"),
+        (lambda r: r["mass"].what_if([[1, 2, 3]] * 2, "x"), DataError, "one record, not 2"),
+    ],
+)
+def test_refuses_with_a_reason(
+    rookery: Rookery, ask: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        ask(rookery)
+
+
+def test_without_a_service() -> None:
+    rookery = Rookery("http://127.0.0.1:9")
+    with pytest.raises(NoServiceError, match="make serve"):
+        rookery.models()
+    assert "no service answers" in repr(rookery)
+    assert "no service answers" in rookery._repr_html_()
+    with pytest.raises(OptionError):
+        Rookery("penguins")
+
+
+def test_is_imported_without_scikit_learn() -> None:
+    program = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name.split('.')[0] in ('sklearn', 'skl2onnx', 'onnx'):\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "from exporter import Rookery\n"
+        "assert 'no service' in repr(Rookery('http://127.0.0.1:9'))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.rookery.answers import to_frame, to_kind
+from exporter.rookery.explanation import WhatIf
+from exporter.rookery.rows import Rows
+from exporter.rookery.tables import explanation_of
+
+
+@pytest.mark.parametrize(
+    ("prediction", "columns"),
+    [
+        ({"label": "x", "probabilities": {"x": 0.9, "y": 0.1}}, ["label", "p_x", "p_y"]),
+        ({"label": 1, "probabilities": None}, ["label"]),
+        ({"label": 1, "scores": {"1": 2.0}}, ["label", "score_1"]),
+        ({"value": 1.5, "interval": [1.0, 2.0]}, ["value", "low", "high"]),
+        ({"values": {"height": 1.0, "width": 2.0}}, ["height", "width"]),
+        ({"label": -1, "score": -0.1}, ["label", "score"]),
+        ({"label": 2, "distances": {"0": 1.0}}, ["label", "distance_0"]),
+        ({"vector": [1.0, 2.0]}, ["v0", "v1"]),
+        (
+            {"labels": {"sex": "f"}, "probabilities": {"sex": {"f": 1.0}}},
+            ["label_sex", "p_sex_f"],
+        ),
+        ({"label": "x", "label_set": ["x", "y"]}, ["label", "label_set"]),
+    ],
+)
+def test_each_kind_of_answer_has_flat_columns(prediction: dict[str, Any], columns: Any) -> None:
+    assert list(to_frame([prediction, prediction], [])) == [*columns, "warnings"]
+
+
+def test_warnings_are_one_line_for_each_row() -> None:
+    warnings = [
+        {"row": 1, "feature": "a", "reason": "too large"},
+        {"row": 1, "feature": "b", "reason": "unseen"},
+        {"row": None, "feature": None, "reason": "no contract"},
+    ]
+    table = to_frame([{"value": 1}, {"value": 2}], warnings)
+    assert table["warnings"].tolist() == [None, "a: too large; b: unseen"]
+    rows = Rows("list", [[1], [2]])
+    assert to_kind(rows, [{"value": 1}, {"value": 2}], warnings) == [
+        {"value": 1},
+        {"value": 2, "warnings": "a: too large; b: unseen"},
+    ]
+
+
+def test_an_explanation_adds_up_and_draws_itself() -> None:
+    explained = {
+        "label": "x",
+        "probabilities": {"x": 0.75, "y": 0.25},
+        "explanation": {
+            "method": "exact",
+            "base": {"x": 0.5, "y": 0.5},
+            "contributions": {"a": {"x": 0.5, "y": -0.5}, "<b>": {"x": -0.25, "y": 0.25}},
+        },
+    }
+    table = explanation_of([explained], None)
+    assert table["explained"].tolist() == ["x", "y"]
+    assert (table["base"] + table[table.features].sum(axis=1)).tolist() == [0.75, 0.25]
+    html = str(table._repr_html_())
+    assert "<svg" in html
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
+    axes = table.draw(1)
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["<b>", "a"]
+    assert type(table[["base"]]).__name__ == "DataFrame"
+
+
+def test_a_regression_is_explained_in_one_row() -> None:
+    explained = {"value": 3.0, "explanation": {"base": 1.0, "contributions": {"a": 2.0}}}
+    table = explanation_of([explained, explained], None)
+    assert table.index.tolist() == [0, 1]
+    assert "explained" not in table.columns
+    assert table["a"].tolist() == [2.0, 2.0]
+
+
+def test_a_what_if_curve_draws_numbers_and_categories() -> None:
+    for values, kind in (([1.0, 2.0], "lines"), (["x", "y"], "patches")):
+        curve = WhatIf({"f": values, "value": [0.1, 0.2]})
+        curve.feature = "f"
+        assert getattr(curve.draw(), kind)

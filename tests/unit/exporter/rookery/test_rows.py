@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exporter.errors import DataError
+from exporter.rookery.rows import read_rows
+
+
+@pytest.mark.parametrize(
+    ("data", "records"),
+    [
+        (pd.DataFrame({"a": [1.5, math.nan], "b": ["x", None]}), [[1.5, "x"], [None, None]]),
+        (
+            pd.DataFrame({"a": pd.array([1, None], "Int64"), "b": pd.Categorical(["x", None])}),
+            [[1, "x"], [None, None]],
+        ),
+        (pd.DataFrame({"a": [2**53 + 1, 0], "b": [True, False]}), [[2**53 + 1, True], [0, False]]),
+        (pd.DataFrame({"a": [], "b": []}), []),
+        ([{"a": np.float64(1), "b": np.int64(2)}], [[1.0, 2]]),
+        ([{"a": pd.NA, "b": math.nan}], [[None, None]]),
+    ],
+)
+def test_reads_records(data: Any, records: list[list[Any]]) -> None:
+    """Numbers stay exact, and missing values become null."""
+    read = read_rows(data)
+    assert read.records == [dict(zip("ab", row, strict=True)) for row in records]
+    kinds = [[type(value) for value in record.values()] for record in read.records]
+    assert kinds == [[type(value) for value in row] for row in records]
+
+
+def test_reads_rows_in_feature_order() -> None:
+    assert read_rows(np.array([[1, math.nan]])).records == [[1.0, None]]
+    assert read_rows(np.array([1.0, 2.0])).records == [[1.0, 2.0]]
+    assert read_rows([np.array([1, 2])[0:2].tolist(), (3, 4)]).records == [[1, 2], [3, 4]]
+    assert read_rows((1, 2)).kind == "record"
+
+
+def test_leaves_columns_out() -> None:
+    frame = pd.DataFrame({"a": [1], "b": [2]}, index=["i"])
+    read = read_rows(frame, ["b", "absent"])
+    assert read.records == [{"a": 1}]
+    assert read.index is not None
+    assert read.index.tolist() == ["i"]
+    assert len(read_rows(frame, ["a", "b"])) == 1
+
+
+@pytest.mark.parametrize("data", [None, 1, "text", [], (), np.zeros(()), np.zeros((1, 1, 1)), {1}])
+def test_refuses_what_is_not_rows(data: Any) -> None:
+    with pytest.raises(DataError, match=r"pass (a DataFrame|one of shape)"):
+        read_rows(data)
