@@ -28,6 +28,7 @@ from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
 from inference.serving.readiness import Readiness
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
+from inference.telemetry.traffic import RecentTraffic
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
@@ -40,6 +41,8 @@ from inference.web.fast.routes import FastRoutes
 from inference.web.methods import Methods
 from inference.web.middleware import RequestMiddleware
 from inference.web.openapi.document import OpenApiDocument, operation_id
+from inference.web.pages.event_stream import EventStreams
+from inference.web.pages.router import Pages
 from inference.web.trailing_slash import TrailingSlash
 from inference.web.trusted_proxies import Proxies
 from inference.web.v2.router import oip_router
@@ -83,6 +86,8 @@ class _Parts:
     inferrer: Inferrer
     readiness: Readiness
     proxies: Proxies
+    traffic: RecentTraffic
+    pages: Pages
 
 
 def create_app(
@@ -113,17 +118,24 @@ def create_app(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
     dispatcher = Dispatcher(settings, recorder.waiting, retire)
+    authorizer = build_authorizer(settings, recorder, section)
+    readiness = Readiness(repository)
+    proxies = Proxies(settings.trusted_proxies, settings.root_path)
+    traffic = RecentTraffic(recorder.requests)
+    streams = EventStreams(traffic, readiness, settings.page_streams)
     parts = _Parts(
         settings=settings,
         repository=repository,
         state_file=state_file,
         recorder=recorder,
-        authorizer=build_authorizer(settings, recorder, section),
+        authorizer=authorizer,
         bodies=Bodies(settings.bodies_bytes),
         dispatcher=dispatcher,
         inferrer=Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings),
-        readiness=Readiness(repository),
-        proxies=Proxies(settings.trusted_proxies, settings.root_path),
+        readiness=readiness,
+        proxies=proxies,
+        traffic=traffic,
+        pages=Pages(repository, proxies, streams, keyed=authorizer is not None),
     )
     return _build_routes(parts, _build_application(parts))
 
@@ -139,6 +151,7 @@ def _build_routes(parts: _Parts, app: FastAPI) -> FastRoutes:
         parts.authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         log_requests=settings.log_requests,
+        explain=parts.pages.explain_refusal,
     )
     return FastRoutes(
         TrailingSlash(middleware),
@@ -163,6 +176,7 @@ def _build_application(parts: _Parts) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(repository.running())
+            await stack.enter_async_context(parts.traffic.sampling())
             await repository.catch_up()
             if settings.grpc_port is not None:
                 await stack.enter_async_context(_serving_grpc(parts))
@@ -181,6 +195,7 @@ def _build_application(parts: _Parts) -> FastAPI:
     add_docs_pages(app, parts.proxies)
     is_keyed = parts.authorizer is not None
     OpenApiDocument(app, repository, keyed=is_keyed, proxies=parts.proxies).install()
+    parts.pages.install(app)
     app.include_router(models_router(repository, parts.state_file))
     app.include_router(health_router(repository, readiness))
     app.include_router(metrics_router(parts.recorder, repository, aliases=settings.metric_aliases))

@@ -6,7 +6,8 @@ A method that changes something requires ``admin``, unless the route is listed h
 route                                              requires
 =================================================  =================================
 liveness and readiness of the service              nothing
-``/docs``, ``/redoc``, ``/openapi.json``, icons    nothing; models are shown to keys only
+``/``, ``/docs``, ``/redoc``, ``/openapi.json``    nothing; models are shown to keys only
+files of the pages, icons                          nothing
 predict and infer                                  ``predict``
 any other GET, ``/metrics`` too; the v2 index      any key
 any other method: select, pin, load, unload        ``admin``
@@ -43,7 +44,7 @@ _OPEN = frozenset(
         "/openapi.json",
     }
 )
-_FILES = "/static-offline-docs/"
+_FILES = ("/static-offline-docs/", "/pages/")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _READING_BY_POST = frozenset({"/v2/repository/index"})
 

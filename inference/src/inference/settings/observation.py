@@ -45,3 +45,12 @@ class Observation(BaseModel):
             "feature values."
         ),
     ] = False
+    page_streams: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="How many open pages one worker keeps up to date. Others show what they "
+            "were loaded with, and try again. 0 disables it.",
+        ),
+    ] = 64

@@ -54,8 +54,8 @@ class Methods:
                 message = {**message, "body": b""}
             await send(message)
 
-        # A copy, since the routes write into theirs.
-        asked = {**scope, "method": "GET" if method == "HEAD" else method}
+        # A copy, since the routes write into theirs. Without a body, endless answers end, too.
+        asked = {**scope, "method": "GET", "without_body": True} if method == "HEAD" else {**scope}
         await self._app(asked, receive, send_fitting)
 
     def has_route(self, scope: Scope) -> bool:

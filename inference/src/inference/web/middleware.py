@@ -16,6 +16,9 @@ from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import content_coding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.responses import Response
     from starlette.types import Message, Receive, Scope, Send
 
     from inference.access.authorizer import Authorizer
@@ -35,6 +38,7 @@ class RequestMiddleware:
         authorizer: ``None`` disables authentication.
         max_body_bytes: The largest body that these routes accept.
         log_requests: Whether to write an access log.
+        explain: Returns the page for a denied request of a browser; ``None`` for other clients.
     """
 
     def __init__(
@@ -44,11 +48,13 @@ class RequestMiddleware:
         *,
         max_body_bytes: int,
         log_requests: bool,
+        explain: Callable[[Scope, RookeryError], Response | None] = lambda *_: None,
     ) -> None:
         self._app = app
         self._authorizer = authorizer
         self._max_body_bytes = max_body_bytes
         self._log_requests = log_requests
+        self._explain = explain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -71,7 +77,8 @@ class RequestMiddleware:
         except ClientGoneError:
             return
         except RookeryError as error:
-            response = encode_error(error, context.path).to_starlette()
+            page = self._explain(scope, error)
+            response = page or encode_error(error, context.path).to_starlette()
             await response(scope, receive, send_with_id)
             return
         await self._app(scope, received, send_with_id)

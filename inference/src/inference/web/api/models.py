@@ -63,7 +63,7 @@ def _add_documents(router: APIRouter, repository: Repository) -> None:
     @router.get("/models", summary="List all models", response_model=ModelsView)
     async def list_models() -> DocumentResponse:
         """Return every model with its state, versions, features, classes and metrics."""
-        return DocumentResponse(await listed.get())
+        return _negotiated(await listed.get())
 
     @router.get(
         "/models/{name}",
@@ -79,7 +79,7 @@ def _add_documents(router: APIRouter, repository: Repository) -> None:
             return Subject(snapshot.model(name), snapshot.state.selection)
 
         current()  # or there is no such model
-        return DocumentResponse(await shown.of(name, current, encode_model).get())
+        return _negotiated(await shown.of(name, current, encode_model).get())
 
     @router.get(
         "/models/{name}/versions/{version}",
@@ -144,6 +144,13 @@ def _add_activation(router: APIRouter, repository: Repository, state_file: State
         model = repository.current().model(name)
         active = model.active.version if model.active else None
         return ActivationResult(model=name, active_version=active, pinned_version=model.pinned)
+
+
+def _negotiated(document: Encoded) -> DocumentResponse:
+    """Return the response of a path that also has a page, see :mod:`inference.web.pages`."""
+    response = DocumentResponse(document)
+    response.headers["vary"] = "Accept"
+    return response
 
 
 async def _within(loading: Any) -> Servable:

@@ -1,0 +1,139 @@
+"""The routes of the pages.
+
+A page has the path of a JSON route, and takes only requests that prefer HTML: see
+:class:`PageRoute`. The other routes are the files of the pages, and the events.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Match, Route
+
+from inference.errors import NotFoundError, RookeryError, UnknownCallerError
+from inference.logs import KEY_ID
+from inference.runtime.documents import Document, Subject
+from inference.web.errors.by_path import encode_error
+from inference.web.pages.assets import Assets
+from inference.web.pages.frame import Frame, Viewer, respond, respond_once
+from inference.web.pages.negotiation import choose_language, prefers_html
+from inference.web.pages.overview import Overview
+from inference.web.pages.texts import load_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import Scope
+
+    from inference.repository.repository import Repository
+    from inference.web.documents import Encoded
+    from inference.web.pages.event_stream import EventStream, EventStreams
+    from inference.web.trusted_proxies import Proxies
+
+_KEPT = 16  # pages, by language and prefix
+
+
+class PageRoute(Route):
+    """A route that takes only requests that prefer HTML; others pass on to the next route."""
+
+    def matches(self, scope: Scope) -> tuple[Match, MutableMapping[str, Any]]:
+        """Return whether the route takes a request."""
+        match, found = super().matches(scope)
+        if match is not Match.FULL or not prefers_html(scope["headers"]):
+            return Match.NONE, {}
+        return match, found
+
+
+class Pages:
+    """Answers with pages.
+
+    Args:
+        repository: The models.
+        proxies: Return the prefix under which clients find the service.
+        streams: The open streams of events.
+        keyed: Whether the service requires API keys.
+    """
+
+    def __init__(
+        self, repository: Repository, proxies: Proxies, streams: EventStreams, *, keyed: bool
+    ) -> None:
+        self._repository = repository
+        self._proxies = proxies
+        self._streams = streams
+        self._keyed = keyed
+        self._texts = load_texts()
+        self._assets = Assets()
+        self._frame = Frame(self._assets.path, keyed=keyed)
+        self._overviews: OrderedDict[Viewer, Document[Encoded]] = OrderedDict()
+
+    def install(self, app: FastAPI) -> None:
+        """Add the routes. Call it before the JSON routes of the same paths are added."""
+        app.router.routes += [
+            PageRoute("/", self._get_overview, methods=["GET"]),
+            PageRoute("/models", self._get_overview, methods=["GET"]),
+            Route("/events", self._get_events, methods=["GET"]),
+            self._assets.route(),
+        ]
+
+    def explain_refusal(self, scope: Scope, error: RookeryError) -> Response | None:
+        """Return the page for a request that was refused before a route took it.
+
+        Returns:
+            The page that asks for a key, or that says what is wrong; ``None`` if the request does
+            not prefer HTML.
+        """
+        if scope["method"] not in {"GET", "HEAD"} or not prefers_html(scope["headers"]):
+            return None
+        viewer = self._viewer(scope)
+        plain = encode_error(error, scope["path"])
+        headers = {name.decode(): value.decode() for name, value in plain.headers}
+        if isinstance(error, UnknownCallerError):
+            page = self._frame.key_form(viewer, "")
+        else:
+            title = "not_found" if isinstance(error, NotFoundError) else "problem"
+            page = self._frame.notice(viewer, viewer.texts(f"frame.{title}"), str(error))
+        return respond_once(page, plain.status, headers)
+
+    async def _get_overview(self, request: Request) -> Response:
+        viewer = self._viewer(request.scope)
+        if self._is_unknown():
+            return respond_once(self._frame.key_form(viewer, ""), 200, {})
+        return respond(await self._overview(viewer).get())
+
+    async def _get_events(self, request: Request) -> EventStream:
+        document = self._overview(self._viewer(request.scope))
+
+        async def tag() -> str:
+            return (await document.get()).etag
+
+        return self._streams.stream(tag)
+
+    def _overview(self, viewer: Viewer) -> Document[Encoded]:
+        return _find(
+            self._overviews,
+            viewer,
+            lambda: Document(
+                lambda: Subject(self._repository.current()), Overview(self._frame, viewer).encode
+            ),
+        )
+
+    def _viewer(self, scope: Scope) -> Viewer:
+        language = choose_language(scope["headers"], list(self._texts))
+        return Viewer(self._texts[language], self._proxies.prefix(scope))
+
+    def _is_unknown(self) -> bool:
+        return self._keyed and KEY_ID.get() is None
+
+
+def _find(
+    kept: OrderedDict[Any, Document[Encoded]], key: Any, make: Callable[[], Document[Encoded]]
+) -> Document[Encoded]:
+    found = kept.pop(key, None) or make()
+    kept[key] = found
+    if len(kept) > _KEPT:
+        kept.popitem(last=False)
+    return found

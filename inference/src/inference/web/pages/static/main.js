@@ -1,0 +1,120 @@
+// Start the modules of the page that is shown, keep it current, and go from page to page.
+//
+// With a key the browser cannot load a page by itself, since a link carries no key. Then this module
+// fetches it with the key and puts it in the place of the one that is shown.
+import * as overview from "./overview.js";
+import { remember, update } from "./refresh.js";
+import { ask, announce, hasKey, root, text, useKey } from "./service.js";
+import { follow } from "./stream.js";
+
+const REFRESH_MS = 500;
+const HTML = { Accept: "text/html" };
+
+let stop = () => {};
+
+function mount() {
+  const main = document.getElementById("content");
+  stop();
+  stop = () => {};
+  remember(main);
+  overview.start(main);
+  document.getElementById("forget-key").hidden = !hasKey();
+  const { watch } = main.dataset;
+  if (watch) stop = follow(watch, { page: refresh, traffic, state: overview.showState });
+  else document.getElementById("live").textContent = "";
+  main.querySelector("#key-form")?.addEventListener("submit", enter);
+}
+
+const traffic = (data) => {
+  overview.showTraffic(document.getElementById("content"), JSON.parse(data));
+};
+
+// ---------------------------------------------------------------- the page changes
+
+let wanted = "";
+let shown = "";
+let isRefreshing = false;
+
+// Fetch the page again until it is the one that was announced: another worker may be a moment behind.
+async function refresh(tag) {
+  wanted = tag;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  for (let tries = 0; shown !== wanted && tries < 5; tries++) {
+    const place = location.pathname;
+    try {
+      const answer = await ask(place.slice(root.length), { headers: HTML });
+      if (place !== location.pathname) break;
+      const next = parse(await answer.text());
+      if (!answer.ok || !next.querySelector("[data-live], [data-live-list]")) show(next);
+      else complete(next);
+      shown = (answer.headers.get("ETag") ?? "").replace(/^W\//, ""); // weak behind a proxy that compresses
+    } catch {
+      break; // the stream ends too, and its next beginning announces the page again
+    }
+    if (shown !== wanted) await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
+  }
+  isRefreshing = false;
+}
+
+function complete(next) {
+  const main = document.getElementById("content");
+  overview.complete(main, update(main, next.getElementById("content")));
+}
+
+// ---------------------------------------------------------------- from page to page
+
+const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+
+function show(next) {
+  document.title = next.title;
+  document.getElementById("content").replaceWith(next.getElementById("content"));
+  shown = "";
+  mount();
+}
+
+async function go(path, isBack = false) {
+  try {
+    const answer = await ask(path, { headers: HTML });
+    const next = parse(await answer.text());
+    if (!isBack) history.pushState(null, "", root + path);
+    show(next);
+    document.getElementById("content").focus();
+  } catch {
+    announce(text("unreachable"));
+  }
+}
+
+async function enter(event) {
+  event.preventDefault();
+  const field = event.target.elements.key;
+  useKey(field.value.trim());
+  const answer = await ask("/models", { headers: { Accept: "application/json" } }).catch(() => null);
+  if (answer?.ok) return go(location.pathname.slice(root.length), true);
+  useKey(null);
+  let message = event.target.querySelector(".wrong");
+  if (message === null) {
+    message = document.createElement("p");
+    message.className = "wrong";
+    message.setAttribute("role", "alert");
+    event.target.append(message);
+  }
+  message.textContent = text(answer === null ? "unreachable" : "unknown_key");
+  field.select();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
+  if (!hasKey() || link === null || !isPlain || link.dataset.leaves !== undefined) return;
+  if (link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
+  event.preventDefault();
+  go(link.pathname.slice(root.length));
+});
+addEventListener("popstate", () => hasKey() && go(location.pathname.slice(root.length), true));
+document.getElementById("forget-key").addEventListener("click", () => {
+  useKey(null);
+  go(location.pathname.slice(root.length), true);
+});
+
+mount();

@@ -1,0 +1,57 @@
+// What all modules share: the address of the service, the key of this tab, and the page's texts.
+
+export const root = document.documentElement.dataset.root ?? "";
+export const language = document.documentElement.lang;
+
+let key = null; // in memory only
+
+export const hasKey = () => key !== null;
+
+export function useKey(value) {
+  key = value;
+}
+
+// Ask the service, with the key if there is one. The caller passes paths without the prefix.
+export function ask(path, options = {}) {
+  const headers = new Headers(options.headers);
+  if (key !== null) headers.set("Authorization", `Bearer ${key}`);
+  return fetch(root + path, { cache: "no-cache", ...options, headers });
+}
+
+// Send JSON and return the answer, or throw an Error with what the service says.
+export async function send(method, path, body, signal) {
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const answer = await ask(path, { method, headers, body: text, signal });
+  const document = await answer.json().catch(() => ({}));
+  if (answer.ok) return document;
+  const error = new Error(document.detail ?? document.error ?? `${answer.status}`);
+  error.status = answer.status;
+  error.errors = document.errors ?? [];
+  throw error;
+}
+
+// A text of the page's language, with its {values}.
+export function text(name, values = {}) {
+  const texts = JSON.parse(document.getElementById("content").dataset.texts);
+  return texts[name].replace(/\{(\w+)\}/g, (whole, value) => values[value] ?? whole);
+}
+
+const announcer = document.getElementById("announcer");
+
+// Have a screen reader say something.
+export function announce(message) {
+  announcer.textContent = message;
+}
+
+export function number(value, digits = 4) {
+  return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value);
+}
+
+export function percent(value) {
+  return new Intl.NumberFormat(language, {
+    style: "percent",
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  }).format(value);
+}

@@ -1,0 +1,61 @@
+// Server-sent events, read by fetch, since an EventSource cannot send a key.
+import { ask } from "./service.js";
+
+const RETRY_MS = [500, 1000, 2000, 5000];
+
+// Follow the events of a path until the returned function is called.
+//
+// handlers has a function for each event, and for the state: "on", "off".
+export function follow(path, handlers) {
+  const ending = new AbortController();
+  run(path, handlers, ending.signal);
+  return () => ending.abort();
+}
+
+async function run(path, handlers, signal) {
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const headers = { Accept: "text/event-stream" };
+      const answer = await ask(path, { headers, cache: "no-store", signal });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      failures = 0;
+      handlers.state("on");
+      await read(answer.body, handlers);
+    } catch {
+      // The service restarts, or too many pages are open: tried again below.
+    }
+    if (signal.aborted) return;
+    handlers.state("off");
+    await pause(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)], signal);
+  }
+}
+
+async function read(body, handlers) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) dispatch(block, handlers);
+  }
+}
+
+function dispatch(block, handlers) {
+  const fields = new Map(block.split("\n").map((line) => split(line)));
+  handlers[fields.get("event")]?.(fields.get("data"));
+}
+
+function split(line) {
+  const colon = line.indexOf(": ");
+  return [line.slice(0, colon), line.slice(colon + 2)];
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
