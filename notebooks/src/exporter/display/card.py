@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from exporter.display.timings import Timing
     from inference.model.contract import Contract, Feature, Metrics
 
+_HINT = "no metrics: pass evaluate=(X_test, y_test) to measure it on held-out rows"
 _MAX_CLASSES = 20
 _MAX_FEATURES = 30
 
@@ -107,6 +108,8 @@ def _summary(publication: PublishedVersion) -> list[tuple[str, str]]:
             values = ", ".join(f"{n} {v}" for n, v in describe_metrics(metrics))
             note = "" if what == "held out" else ", not held out"
             lines.append((what, f"{values} ({metrics.rows:,} rows{note})"))
+    if publication.metrics is None:
+        lines.append(("held out", _HINT))
     lines.append(("parity", _parity(contract)))
     lines += [("speed", _speed(timing)) for timing in publication.timings]
     return lines + _removed(publication)
@@ -156,10 +159,11 @@ def _metrics(publication: PublishedVersion) -> str:
     if publication.metrics is not None:
         rows = f"{publication.metrics.rows:,} held-out rows"
         return facts([*describe_metrics(publication.metrics), ("measured on", rows)])
-    if publication.fit is not None:
-        rows = f"{publication.fit.rows:,} rows in X, not held out"
-        return facts([*describe_metrics(publication.fit), ("measured on", rows)])
-    return ""
+    hint = f"<small>{escape(_HINT)}</small>"
+    if publication.fit is None:
+        return hint
+    rows = f"{publication.fit.rows:,} rows in X, not held out"
+    return f"<div>{facts([*describe_metrics(publication.fit), ('measured on', rows)])}{hint}</div>"
 
 
 def _facts(publication: PublishedVersion) -> str:

@@ -16,56 +16,60 @@ _STYLE = """
   border:1px solid var(--jp-border-color2,rgba(128,128,128,.4)); border-left:4px solid #2a9d8f;
   border-radius:6px;
 }
-.rookery h3 {
+.rookery.rookery h3 {
   margin:0 0 2px!important; font-size:17px!important;
 }
-.rookery small,.rookery dt,.rookery caption {
+.rookery.rookery small,.rookery.rookery dt,.rookery.rookery caption {
   color:var(--jp-ui-font-color2,inherit);
 }
-.rookery .r-badge {
+.rookery.rookery .r-badge {
   font-size:11px; font-weight:600; padding:1px 8px; border-radius:9px; margin-left:6px;
   background:rgba(42,157,143,.2); vertical-align:2px;
 }
-.rookery .r-row {
+.rookery.rookery .r-row {
   display:flex; flex-wrap:wrap; gap:6px 36px; margin:10px 0; align-items:flex-start;
 }
-.rookery dl {
+.rookery.rookery dl {
   display:grid; grid-template-columns:auto auto; justify-content:start; gap:1px 14px; margin:0;
+  width:auto;
 }
-.rookery dt,.rookery dd {
+.rookery.rookery dt,.rookery.rookery dd {
   float:none; width:auto; margin:0;
 }
-.rookery dd {
+.rookery.rookery dd {
   font-variant-numeric:tabular-nums;
 }
-.rookery table {
-  border-collapse:separate; border-spacing:2px; margin:0; font-size:12px;
+.rookery.rookery table {
+  border-collapse:separate; border-spacing:2px; margin:0; font-size:12px; width:auto;
 }
-.rookery caption {
+.rookery.rookery caption {
   caption-side:top; text-align:left; padding:0 0 2px;
 }
-.rookery th,.rookery td {
+.rookery.rookery th,.rookery.rookery td {
   text-align:center!important; padding:3px 9px; background:none; border:0; color:inherit;
   font-variant-numeric:tabular-nums;
 }
-.rookery th {
+.rookery.rookery tr {
+  background:none;
+}
+.rookery.rookery th {
   font-weight:500;
 }
-.rookery tbody th,.rookery .r-left td {
+.rookery.rookery tbody th,.rookery.rookery .r-left td {
   text-align:left!important;
 }
-.rookery pre {
+.rookery.rookery pre {
   margin:4px 0 0; padding:7px 9px; border-radius:4px; white-space:pre-wrap;
   overflow-wrap:anywhere; font:12px/1.45 var(--jp-code-font-family,monospace); color:inherit;
   background:var(--jp-layout-color2,rgba(128,128,128,.12));
 }
-.rookery a {
+.rookery.rookery a {
   color:var(--jp-content-link-color,#2a7ae2);
 }
-.rookery details {
+.rookery.rookery details {
   margin-top:8px;
 }
-.rookery summary {
+.rookery.rookery summary {
   cursor:pointer;
 }
 """

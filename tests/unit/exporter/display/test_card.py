@@ -87,10 +87,13 @@ def test_does_not_sell_a_fit_as_held_out(make_publication: Callable[..., Publica
 
 
 def test_does_without_metrics(make_publication: Callable[..., Publication]) -> None:
-    """No confusion matrix, and the rest stays."""
-    tree = _parse(make_publication(metrics=None))
-    assert "confusion" not in tree.text
-    assert "parity" in tree.text
+    """No confusion matrix, and a hint how to get one."""
+    publication = make_publication(metrics=None)
+    text = _parse(publication).text
+    assert "confusion" not in text
+    assert "parity" in text
+    for shown in (text, str(publication)):
+        assert "pass evaluate=(X_test, y_test)" in shown
 
 
 def test_gives_other_mime_types_a_text(make_publication: Callable[..., Publication]) -> None:
