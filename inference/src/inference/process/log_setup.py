@@ -27,6 +27,5 @@ def configure_log(settings: Settings, *, worker: str = "", once: Once | None = N
     handler.addFilter(LineLimit(settings.log_lines_per_second))
     handler.setFormatter(formatter(worker=worker, values=settings.log_values))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     if settings.log_level == "info":  # hides each step of a worker's start and end
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -130,6 +130,34 @@ def scan_models(models_dir: Path) -> Scan:
     return scan
 
 
+def watched_folders(models_dir: Path) -> Iterator[Path]:
+    """Give every folder that a scan looks into; each is listed only after it was given.
+
+    So a caller that watches each of them misses nothing.
+    """
+    yield models_dir
+    for folder in _folders_in(models_dir, _by_name):
+        if is_name(folder.name) and not folder.name.endswith(_SUFFIX):
+            yield folder
+            for version in _folders_in(folder, _by_version):
+                if _VERSION.fullmatch(version.name):
+                    yield version
+
+
+def _folders_in(folder: Path, order: Callable[[os.DirEntry[str]], Any]) -> list[Path]:
+    with contextlib.suppress(OSError):  # the scan says so
+        entries, _ = _list(folder, order)
+        return [Path(entry.path) for entry in entries if _might_be_folder(entry)]
+    return []
+
+
+def _might_be_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
+
+
 @contextlib.contextmanager
 def _looking_at(name: str, scan: Scan) -> Iterator[None]:
     """Look at an entry of the folder; note the model when something could not be looked at."""

@@ -2,7 +2,7 @@
 
 Events are a hint, the scan is the truth. Where events do not come (NFS, Docker Desktop), where the
 folder is missing, or where it was replaced by another one (a remount), the periodic tick still
-does.
+does. While nothing changes, nothing wakes this process but that tick.
 """
 
 from __future__ import annotations
@@ -10,23 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
-
-from watchfiles import watch
+from typing import TYPE_CHECKING, Self
 
 from inference.logs import fields
+from inference.repository.folder.scan import watched_folders
+from inference.runtime.inotify import Inotify
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-_DEBOUNCE_MS = 50
-_STEP_MS = 10
+_GATHER_SECONDS = 0.02  # changes come in groups, such as a file's creation and its content
 _ABSENT_SECONDS = 0.5  # how often it is looked whether an absent folder has come
 
 
@@ -36,98 +33,119 @@ async def ticks(
     """Yield whenever the folder is worth a scan: after events, and every ``rescan_seconds``.
 
     Ends when ``stop`` is set. Survives the folder's absence and its replacement. To watch a folder
-    of thousands takes a second, and a file system may hang, so all of it is done in a thread.
+    of thousands takes a while, and a file system may hang, so that is done in a thread.
+
+    Args:
+        folder: The models folder.
+        rescan_seconds: How long is waited for an event at most.
+        force_polling: Whether to wait for no events, and to yield more often instead.
+        stop: Ends the wait.
     """
     loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(1, thread_name_prefix="watch")
-    ended, complained = threading.Event(), False
+    polls = force_polling or not Inotify.is_supported
     try:
-        while not stop.is_set():
-            if await loop.run_in_executor(threads, _identity, folder) is None:
-                # It does not exist yet, or no more; the scan has said so.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), min(rescan_seconds, _ABSENT_SECONDS))
+        with _FolderEvents(folder, rescan_seconds) as events:
+            has_changed = True
+            while not stop.is_set():
+                if polls:
+                    seconds = _polling_seconds(rescan_seconds)
+                else:
+                    seconds = await loop.run_in_executor(threads, events.renew, has_changed)
                 yield
-                continue
-            changes = _Changes(
-                folder,
-                rescan_seconds,
-                force_polling=force_polling,
-                is_set=lambda: stop.is_set() or ended.is_set(),
-            )
-            try:
-                while await loop.run_in_executor(threads, changes.wait):
-                    yield
-            except Exception as error:  # noqa: BLE001 - whatever it is, the periodic scan goes on
-                if not complained:
-                    reason = _reason(error)
-                    logger.warning(
-                        "%s cannot be watched (%s): it is scanned every %g s until it can be",
-                        folder,
-                        reason,
-                        rescan_seconds,
-                        extra=fields("folder-unwatched", folder=str(folder), reason=reason),
-                    )
-                complained = True
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), rescan_seconds)
-                yield
-            else:
-                complained = False
-                yield
+                has_changed = await events.wait(stop, seconds)
     finally:
-        ended.set()
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-class _Changes:
-    """Waits for changes of one folder, in a thread.
+class _FolderEvents:
+    """Waits for events of one folder, whatever stands there.
 
     Args:
         folder: The folder.
-        rescan_seconds: How long is waited at most.
-        force_polling: Whether to poll.
-        is_set: Tells whether to wait no longer.
+        rescan_seconds: How long is waited for an event at most.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        rescan_seconds: float,
-        *,
-        force_polling: bool,
-        is_set: Callable[[], bool],
-    ) -> None:
-        self.is_set = is_set
+    def __init__(self, folder: Path, rescan_seconds: float) -> None:
         self._folder = folder
+        self._rescan_seconds = rescan_seconds
         self._identity: tuple[int, int] | None = None
-        self._events = watch(
-            folder,
-            watch_filter=None,
-            debounce=_DEBOUNCE_MS,
-            step=_STEP_MS,
-            rust_timeout=int(rescan_seconds * 1000),
-            yield_on_timeout=True,
-            stop_event=self,
-            raise_interrupt=False,
-            force_polling=force_polling or None,
-            poll_delay_ms=_polling_delay_ms(rescan_seconds),
-            ignore_permission_denied=True,
+        self._resources = contextlib.ExitStack()
+        self._inotify: Inotify | None = None
+        self._has_complained = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    def renew(self, has_changed: bool) -> float:  # noqa: FBT001 - called through an executor
+        """Watch what stands there now; blocks.
+
+        Args:
+            has_changed: Whether there were events since the last time.
+
+        Returns:
+            How many seconds to wait for an event at most.
+        """
+        identity = _identity(self._folder)
+        if identity is None:  # it does not exist yet, or no more; the scan has said so
+            self._identity = None
+            return min(self._rescan_seconds, _ABSENT_SECONDS)
+        if has_changed or identity != self._identity:
+            self._identity = None  # until all of it is watched
+            try:
+                if self._inotify is None:
+                    self._inotify = self._resources.enter_context(Inotify())
+                self._inotify.watch(watched_folders(self._folder))
+            except OSError as error:  # whatever it is, the periodic scan goes on
+                self._complain(error.strerror or str(error))
+            else:
+                self._identity = identity
+                self._has_complained = False
+        return self._rescan_seconds
+
+    async def wait(self, stop: asyncio.Event, seconds: float) -> bool:
+        """Wait for events until ``stop`` is set, and gather them; return whether there were any."""
+        loop, inotify = asyncio.get_running_loop(), self._inotify
+        awaited, has_changed = asyncio.Event(), False
+
+        def note() -> None:
+            nonlocal has_changed
+            has_changed = True
+            awaited.set()
+
+        stopping = asyncio.ensure_future(stop.wait())
+        stopping.add_done_callback(lambda _: awaited.set())
+        if inotify is not None:
+            loop.add_reader(inotify, note)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(awaited.wait(), seconds)
+        finally:
+            stopping.cancel()
+            if inotify is not None:
+                loop.remove_reader(inotify)
+        if has_changed and inotify is not None:
+            await asyncio.sleep(_GATHER_SECONDS)
+            inotify.drain()
+        return has_changed
+
+    def _complain(self, reason: str) -> None:
+        if self._has_complained:
+            return
+        self._has_complained = True
+        logger.warning(
+            "%s cannot be watched (%s): it is scanned every %g s until it can be",
+            self._folder,
+            reason,
+            self._rescan_seconds,
+            extra=fields("folder-unwatched", folder=str(self._folder), reason=reason),
         )
 
-    def wait(self) -> bool:
-        """Wait for a change; false when another folder stands there now, or at the end."""
-        self._identity = self._identity or _identity(self._folder)
-        is_news = next(self._events, None) is not None
-        return is_news and _identity(self._folder) == self._identity
 
-
-def _reason(error: Exception) -> str:
-    """Return why watchfiles has failed, without the paths in Rust syntax."""
-    return re.sub(r" \(os error \d+\)| about \[.*\]$", "", str(error)) or type(error).__name__
-
-
-def _polling_delay_ms(rescan_seconds: float) -> int:
-    return max(50, min(300, int(rescan_seconds * 200)))
+def _polling_seconds(rescan_seconds: float) -> float:
+    return min(rescan_seconds, max(0.05, min(0.3, rescan_seconds * 0.2)))
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

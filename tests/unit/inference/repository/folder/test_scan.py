@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inference.repository.folder import scan as layout
-from inference.repository.folder.scan import fingerprint, scan_models
+from inference.repository.folder.scan import fingerprint, scan_models, watched_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,3 +214,37 @@ def test_a_folder_of_very_many_entries_is_looked_at_in_part(
     said = {ignored.path: ignored.reason for ignored in scan.ignored}
     assert said.keys() == ({"", "a/"} if cut else set())
     assert all(f"more than {most} entries" in reason for reason in said.values())
+
+
+def test_every_folder_that_holds_an_artifact_is_watched_and_no_other(tmp_path: Path) -> None:
+    for path in (
+        "m/1",
+        "m/2",
+        "m/x",
+        "m/01",
+        ".hidden/1",
+        "Bad Name/1",
+        "x.onnx/1",
+        "empty",
+        "m/.3",
+    ):
+        (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path / "model.onnx").touch()
+    (tmp_path / "flat.onnx").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "m")
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    watched = {str(path.relative_to(tmp_path)) for path in watched_folders(tmp_path)}
+    assert watched == {".", "m", "m/1", "m/2", "empty", "link", "link/1", "link/2"}
+    scanned = {
+        str(each.path.parent.relative_to(tmp_path)) for each in scan_models(tmp_path).candidates
+    }
+    assert scanned == watched - {"m", "empty", "link"}
+
+
+def test_nothing_that_goes_meanwhile_ends_a_walk(tmp_path: Path) -> None:
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    walk = watched_folders(tmp_path)
+    assert [next(walk), next(walk)] == [tmp_path, tmp_path / "m"]
+    shutil.rmtree(tmp_path / "m")
+    assert list(walk) == []
+    assert list(watched_folders(tmp_path / "missing")) == [tmp_path / "missing"]
