@@ -13,6 +13,7 @@ from inference.model.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference.model.answers.targets import Target
     from inference.model.contract import Feature
 
 _SECONDS = 20
@@ -32,6 +33,7 @@ class FakeServable:
     name, version = "fake", 1
     text_inputs: Sequence[str] = ()
     class_keys: Sequence[str] | None = None
+    targets: Sequence[Target] = ()
     features: Sequence[Feature] | None = None
 
     def __init__(self, plan: Plan | None = None) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from inference.model.contract import Contract, Label
+    from inference.model.contract import Label
 
 _FEW = 200  # values that are counted faster without a Counter
 
@@ -32,14 +32,15 @@ class LabelDecoder:
     """Turns the values of a label output into the classes of the contract.
 
     Args:
-        contract: The model's contract; ``None`` for a foreign file, whose labels stay as they are.
+        classes: The classes; ``None`` for a foreign file, whose labels stay as they are.
+        encoded: The value that stands for each class; ``None`` where labels stay as they are.
     """
 
     __slots__ = ("_by_code",)
 
-    def __init__(self, contract: Contract | None) -> None:
-        encoded = contract.outputs.encoded_classes if contract else None
-        classes = contract.classes if contract else None
+    def __init__(
+        self, classes: list[Label] | None = None, encoded: list[str | int] | None = None
+    ) -> None:
         self._by_code: dict[Any, Label] | None = None
         if encoded is not None and classes is not None:
             self._by_code = dict(zip(encoded, classes, strict=True))

@@ -12,7 +12,7 @@ from inference.errors import InferenceError
 if TYPE_CHECKING:
     from inference.model.signature import Signature
 
-TableName = Literal["probabilities", "scores"]
+TableName = Literal["probabilities", "scores", "distances"]
 
 _SUM_TOLERANCE = 1e-3
 _NEGATIVE_TOLERANCE = 1e-6  # a float32's rounding

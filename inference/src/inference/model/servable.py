@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.errors import InferenceError
+from inference.model.answers.targets import Target
 from inference.model.contract_codec import METADATA_KEY, decode_contract
 from inference.model.features import (
     check_against,
@@ -54,8 +55,9 @@ class Servable:
         columns: Which feature goes into which column; ``None`` when the inputs are not rows.
         text_inputs: Names of the inputs that take text.
         labels: Decodes the label output.
+        targets: The targets of a model that predicts several labels; else empty.
         class_keys: Each class as the key of a JSON object; ``None`` without classes.
-        table_name: The name of a classifier's numbers by class in an answer.
+        table_name: The name of the numbers by class in an answer.
         row_outputs: Names of the outputs that give a value for each row; ``None`` for all.
     """
 
@@ -69,6 +71,7 @@ class Servable:
     columns: Columns | None
     text_inputs: Sequence[str]
     labels: LabelDecoder
+    targets: Sequence[Target]
     class_keys: Sequence[str] | None
     table_name: TableName
     row_outputs: Sequence[str] | None
@@ -105,6 +108,7 @@ class Servable:
         contract = _read_contract(session)
         features = contract.features if contract else positional_features(signature)
         classes = contract.classes if contract else None
+        encoded = contract.outputs.encoded_classes if contract else None
         return cls(
             name=name,
             version=version,
@@ -115,7 +119,8 @@ class Servable:
             features=features,
             columns=Columns(features, signature) if features else None,
             text_inputs=[s.name for s in signature.inputs if s.dtype == np.object_],
-            labels=LabelDecoder(contract),
+            labels=LabelDecoder(classes, encoded),
+            targets=[Target(label) for label in (contract.labels or ())] if contract else (),
             class_keys=None if classes is None else [label_key(c) for c in classes],
             table_name=_table_name(contract),
             row_outputs=None,
@@ -136,6 +141,13 @@ class Servable:
         """Return this classifier without contract with the names of its classes and numbers."""
         keys = [str(c) for c in table.classes] if table.classes else None
         return replace(self, class_keys=keys, table_name=table.name)
+
+    def keys_of(self, output: str) -> Sequence[str] | None:
+        """Return the classes whose numbers an output holds; ``None`` where they are unknown."""
+        for target in self.targets:
+            if output == target.probabilities:
+                return target.keys
+        return self.class_keys
 
     def run(
         self, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: Stop | None = None
@@ -211,6 +223,10 @@ def _table_name(contract: Contract | None) -> TableName:
     """Call a classifier's table what the golden samples show it to be; scores if nothing does."""
     if contract is None:
         return "scores"
+    if contract.task == "clustering" and contract.outputs.probabilities is None:
+        return "distances"
+    if contract.task not in {"classification", "clustering"}:
+        return "probabilities"
     known = [sample.probabilities for sample in contract.samples if sample.probabilities]
     rows = np.array(known, dtype=np.float64)
     return "probabilities" if not known or is_distribution(rows) else "scores"

@@ -196,11 +196,19 @@ def count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[An
     """Count each predicted class; ``None`` if the request does not ask for the labels."""
     contract, names = servable.contract, query.names
     if contract is None or contract.classes is None or contract.outputs.label not in names:
-        return None
+        return _count_targets(servable, names, values) if servable.targets else None
     labels = values[names.index(contract.outputs.label)]
     if not isinstance(labels, np.ndarray):
         return None
     return servable.labels.count(labels)
+
+
+def _count_targets(servable: Servable, names: list[str], values: list[Any]) -> dict[Any, int]:
+    counts: dict[Any, int] = {}
+    for target in servable.targets:
+        if target.label in names:
+            counts |= target.count(values[names.index(target.label)])
+    return counts
 
 
 def explain_failure(servable: Servable, error: InferenceError) -> Exception:

@@ -16,7 +16,9 @@ import msgspec
 
 from inference.errors import InferenceError
 from inference.logs import fields
-from inference.serving.predictions import AnswerBuilder, table_of
+from inference.model.answers.tensors import table_output
+from inference.serving.answers.kind import table_of
+from inference.serving.predictions import AnswerBuilder
 from inference.serving.rows.typed_decoder import record_of
 
 if TYPE_CHECKING:
@@ -33,12 +35,12 @@ _astuple = msgspec.structs.astuple
 
 
 class OneRecordFastPath:
-    """Answers requests of one record for one classifier, on the event loop.
+    """Answers requests of one record for one classifier or clustering, on the event loop.
 
     Args:
         servable: The model that is asked; the fast path keeps parts of it, not the model itself.
         contract: Its contract.
-        binding: Runs its label and its probabilities.
+        binding: Runs its label and its numbers by class.
 
     Raises:
         ValueError: The model has no fast path.
@@ -77,11 +79,12 @@ class OneRecordFastPath:
     @classmethod
     def _make(cls, servable: Servable) -> OneRecordFastPath | None:
         contract = servable.contract
-        if contract is None or contract.outputs.probabilities is None or not servable.class_keys:
+        table = None if contract is None else table_output(contract)
+        if contract is None or table is None or not servable.class_keys:
             return None
         if servable.plan.inline_rows < 1:
             return None
-        binding = servable.bind_row([contract.outputs.label, contract.outputs.probabilities])
+        binding = servable.bind_row([contract.outputs.label, table])
         try:
             return None if binding is None else cls(servable, contract, binding)
         except (ValueError, TypeError):

@@ -66,12 +66,19 @@ def try_routes(servable: Servable, stop: Stop) -> list[str] | None:
 
 
 def _answer_samples(servable: Servable, stop: Stop) -> None:
+    if servable.contract is None:
+        return
     builder = AnswerBuilder(servable)
-    samples = servable.contract.samples[:2] if servable.contract else []
-    if samples:
-        feeds = servable.to_feeds([sample.row for sample in samples])
-        results = servable.run(builder.outputs, feeds, stop)
-        _encode(builder.predictions(results, len(samples)))
+    rows = [sample.row for sample in servable.contract.samples[:2]]
+    rows = rows or [[feature.example for feature in servable.contract.features]]
+    try:
+        results = servable.run(builder.outputs, servable.to_feeds(rows), stop)
+    except (InferenceError, ValueError, TypeError):
+        if servable.contract.samples:
+            raise
+        return  # without samples, it is not known which values the graph takes
+    _encode(builder.predictions(results, len(rows)))
+    _encode(builder.records(results, len(rows)))
 
 
 def _find_row_outputs(servable: Servable, stop: Stop) -> list[str] | None:

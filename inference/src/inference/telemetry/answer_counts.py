@@ -2,7 +2,8 @@
 
 Every series has a bound: the first :data:`SHOWN_LABELS` classes of a contract and the first
 :data:`SHOWN_FEATURES` features have series of their own, all others count together as
-:data:`OTHER`. Which ones does not depend on the traffic, so that all workers agree.
+:data:`OTHER`. Which ones does not depend on the traffic, so that all workers agree. Of a model of
+several labels, the classes of one target follow those of another, as ``target=class``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class AnswerCounts:
         self._values = counters.values
         self._start = servable.name, str(servable.version)
         keys = servable.class_keys
+        if servable.targets:
+            keys = [t.counted(key) for t in servable.targets[:SHOWN_LABELS] for key in t.keys]
         self._classes = None if keys is None else frozenset(keys[:SHOWN_LABELS])
         self._features = frozenset(f.name for f in (servable.features or ())[:SHOWN_FEATURES])
         self._labels: dict[Any, int] = {}  # where the shown ones are counted

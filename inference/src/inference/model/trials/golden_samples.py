@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.errors import ArtifactError
+from inference.model.answers.tensors import answer_tensors, expected_values
 from inference.model.plan import ROW_COUNTS
 from inference.model.trials.run_cost import LONGEST_RUN, ended_after
 
 if TYPE_CHECKING:
+    from inference.model.answers.tensors import AnswerTensor
     from inference.model.contract import Contract, Sample
+    from inference.model.labels import LabelDecoder
     from inference.model.servable import Servable
     from inference.model.session import Stop
 
@@ -31,8 +34,8 @@ def replay_samples(servable: Servable, seconds: float) -> tuple[int, float]:
             single run may last ``LONGEST_RUN`` times as long.
 
     Returns:
-        The number of samples replayed, and the largest absolute difference of a probability
-        (classification) or of a value (regression, relative to values above 1).
+        The number of samples replayed, and the largest absolute difference of a probability or of
+        another number, which is relative to numbers above 1.
 
     Raises:
         ArtifactError: A label differs, or a difference is beyond the recorded tolerance; names the
@@ -91,53 +94,77 @@ def _bits(value: Any) -> Any:
 
 def _answers(
     servable: Servable, contract: Contract, rows: list[Any], stop: Stop
-) -> list[tuple[Any, Any]]:
-    names = [contract.outputs.label]
-    if contract.outputs.probabilities is not None:
-        names.append(contract.outputs.probabilities)
+) -> list[tuple[Any, ...]]:
+    """Return the values of the answer's outputs for each row."""
+    tensors = answer_tensors(contract)
     try:
         feeds = servable.to_feeds(rows)
     except (ValueError, TypeError, OverflowError) as error:
         raise ArtifactError(f"the golden samples do not fit the model's inputs: {error}") from None
-    results = servable.run(names, feeds, stop)
-    for name, result in zip(names, results, strict=True):
+    results = servable.run([tensor.name for tensor in tensors], feeds, stop)
+    decoders = iter([target.decoder for target in servable.targets] or [servable.labels])
+    columns: list[list[Any]] = []
+    for tensor, result in zip(tensors, results, strict=True):
         if len(result) != len(rows):
-            raise ArtifactError(f"output '{name}' has {len(result)} rows for {len(rows)} samples")
-    labels = np.asarray(results[0])
+            raise ArtifactError(
+                f"output '{tensor.name}' has {len(result)} rows for {len(rows)} samples"
+            )
+        if tensor.role == "label":
+            columns.append(_decode(np.asarray(result), next(decoders)))
+        else:
+            columns.append(list(result))
+    return list(zip(*columns, strict=True))
+
+
+def _decode(labels: np.ndarray[Any, Any], decoder: LabelDecoder) -> list[Any]:
     if labels.ndim > 1 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    tables: list[Any] = [None] * len(rows) if len(results) == 1 else list(results[1])
-    decoded = servable.labels.decode_all(labels) if labels.ndim == 1 else labels.tolist()
-    return list(zip(decoded, tables, strict=True))
+    return decoder.decode_all(labels) if labels.ndim == 1 else labels.tolist()
 
 
-def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, Any]) -> float:
-    label, probabilities = answer
-    tolerance = contract.parity.tolerance + _ROUNDING
-    if contract.task == "regression":
-        return _compare_values(index, sample.label, label, tolerance)
-    if label != sample.label:
+def _compare(contract: Contract, index: int, sample: Sample, answer: tuple[Any, ...]) -> float:
+    """Return the largest difference between a row's answer and the original's.
+
+    Raises:
+        ArtifactError: A label differs, or a difference is beyond the tolerance.
+    """
+    worst = 0.0
+    tensors, expected = answer_tensors(contract), expected_values(contract, sample)
+    for tensor, wanted, given in zip(tensors, expected, answer, strict=True):
+        if wanted is None:
+            continue
+        if tensor.role == "label":
+            _compare_labels(contract, index, tensor, (wanted, given))
+        else:
+            difference = _difference(index, tensor, wanted, given)
+            worst = max(worst, _bounded(index, difference, contract.parity.tolerance + _ROUNDING))
+    return worst
+
+
+def _compare_labels(
+    contract: Contract, index: int, tensor: AnswerTensor, labels: tuple[Any, Any]
+) -> None:
+    wanted, given = labels
+    if given != wanted:
+        what = f" as the {tensor.content}" if contract.labels else ""
         raise ArtifactError(
-            f"golden sample {index} is answered {label!r}, the original answered {sample.label!r}"
+            f"golden sample {index} is answered {given!r}{what}, the original answered {wanted!r}"
         )
-    if sample.probabilities is None or probabilities is None:
-        return 0.0
-    given = np.asarray(probabilities, dtype=np.float64)
-    if given.shape != (len(sample.probabilities),):
+
+
+def _difference(index: int, tensor: AnswerTensor, wanted: Any, given: Any) -> float:
+    """Return the largest difference of a number; of values relative to those above 1."""
+    numbers = np.atleast_1d(np.asarray(wanted, dtype=np.float64))
+    found = np.atleast_1d(np.asarray(given, dtype=np.float64))
+    if numbers.shape != found.shape:
         raise ArtifactError(
-            f"golden sample {index} is answered with probabilities of shape {given.shape}, "
-            f"the contract has {len(sample.probabilities)} classes"
+            f"golden sample {index} is answered with {tensor.content} of shape {found.shape}, "
+            f"the contract has {len(numbers)}"
         )
-    return _bounded(index, float(np.abs(given - np.asarray(sample.probabilities)).max()), tolerance)
-
-
-def _compare_values(index: int, expected: Any, given: Any, tolerance: float) -> float:
-    wanted = np.atleast_1d(np.asarray(expected, dtype=np.float64))
-    got = np.atleast_1d(np.asarray(given, dtype=np.float64))
-    if wanted.shape != got.shape:
-        raise ArtifactError(f"golden sample {index} is answered with {got.size} values")
-    difference = np.abs(got - wanted) / np.maximum(1.0, np.abs(wanted))
-    return _bounded(index, float(difference.max()), tolerance)
+    difference = np.abs(found - numbers)
+    if tensor.role == "values":
+        difference = difference / np.maximum(1.0, np.abs(numbers))
+    return float(difference.max())
 
 
 def _bounded(index: int, difference: float, tolerance: float) -> float:

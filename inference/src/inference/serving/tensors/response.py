@@ -61,7 +61,7 @@ def pick_results(servable: Servable, query: Query, values: list[Any]) -> list[Re
         if spec is None or spec.datatype is None or not isinstance(value, np.ndarray):
             raise InferenceError(f"output '{wanted.name}' is not the tensor it was said to be")
         if wanted.classes:
-            ranked = rank_classes(value, wanted.classes, servable.class_keys)
+            ranked = rank_classes(value, wanted.classes, servable.keys_of(wanted.name))
             results.append(Result(wanted.name, "BYTES", ranked, wanted.binary))
         else:
             results.append(Result(wanted.name, spec.datatype, value, wanted.binary))

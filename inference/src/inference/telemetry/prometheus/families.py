@@ -86,7 +86,8 @@ LABELS = Family(
     "inference_predicted_labels",
     "counter",
     ("model", "version", "label"),
-    f"Rows by predicted class; the first {SHOWN_LABELS} classes of a model, and {OTHER}.",
+    f"Rows by predicted class or cluster, -1 for outliers; the first {SHOWN_LABELS} classes of a "
+    f"model, and {OTHER}. A model of several labels counts a row once per target, as target=class.",
 )
 RANGE = Family(
     "inference_out_of_range_values",

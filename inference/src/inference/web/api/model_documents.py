@@ -71,7 +71,7 @@ def _list_model(model: Model, _: Any) -> bytes:
     if len(piece) > _LISTED_BYTES:
         brief = _describe(model, list(model.versions.values())[-_LISTED_VERSIONS:])
         brief["loaded_versions"] = brief["loaded_versions"][-_LISTED_VERSIONS:]
-        piece = _encode(brief | dict.fromkeys(("features", "classes", "metrics")))
+        piece = _encode(brief | dict.fromkeys(("features", "classes", "targets", "metrics")))
     return piece[:-1] + b',"selected":'
 
 
@@ -106,8 +106,16 @@ def _describe_answers(servable: Servable | None) -> dict[str, Any]:
         "task": contract.task if contract else None,
         "features": [feature.name for feature in features] if features else None,
         "classes": contract.classes if contract else None,
+        "targets": _name_targets(servable) if servable else None,
         "metrics": msgspec.to_builtins(metrics) if metrics else None,
     }
+
+
+def _name_targets(servable: Servable) -> list[str] | None:
+    contract = servable.contract
+    if contract is None or contract.labels is None:
+        return contract.targets if contract else None
+    return [target.name for target in contract.labels]
 
 
 def _detail(active: Servable | None) -> dict[str, Any]:

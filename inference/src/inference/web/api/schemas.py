@@ -33,10 +33,14 @@ class AnswerView(BaseModel):
     task: Task | None = Field(description="Null for a file without a contract.")
     features: list[str] | None = Field(
         description="In order; null for a model that accepts tensors only. In the list of all "
-        "models, an entry above 64 KiB has null for features, classes and metrics, and lists only "
-        "the highest versions."
+        "models, an entry above 64 KiB has null for features, classes, targets and metrics, and "
+        "lists only the highest versions."
     )
     classes: list[str | int | float | bool] | None
+    targets: list[str] | None = Field(
+        description="Names of the values of a regression on several targets, of the labels of a "
+        "classifier with several, or of the columns of a transformer's vector; else null."
+    )
     metrics: dict[str, Any] | None = Field(
         description="Measured on held-out data.", examples=[{"rows": 114, "accuracy": 0.991}]
     )

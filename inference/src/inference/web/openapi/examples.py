@@ -12,7 +12,7 @@ import msgspec
 
 from inference.errors import RookeryError
 from inference.logs import fields
-from inference.model.labels import label_key
+from inference.model.answers.tensors import table_output
 from inference.serving.rows.reader import RowReader
 from inference.web.errors.problem import describe
 
@@ -109,9 +109,7 @@ class ModelExamples:
         if contract is None:
             return {}
         named = {"model": self._servable.name, "version": self._servable.version}
-        predictions = [
-            _prediction(contract, sample, self._servable.table_name) for sample in samples
-        ]
+        predictions = [_prediction(self._servable, contract, sample) for sample in samples]
         if None in predictions:
             return {}
         many = named | {"predictions": predictions}
@@ -129,21 +127,56 @@ class ModelExamples:
         return None
 
 
-def _prediction(contract: Contract, sample: Sample, table: str) -> dict[str, Any] | None:
+def _prediction(servable: Servable, contract: Contract, sample: Sample) -> Examples | None:
     """Return the prediction of a golden sample; ``None`` if the sample is incomplete."""
-    label = sample.label
-    if contract.task == "regression":
-        if contract.targets is None:
-            return {"value": label[0] if isinstance(label, list) else label}
-        if not isinstance(label, list) or len(label) != len(contract.targets):
-            return None
-        return {"values": dict(zip(contract.targets, label, strict=True))}
-    if contract.outputs.probabilities is None:
-        return {"label": label, "probabilities": None}
-    if sample.probabilities is None:
+    match contract.task:
+        case "regression":
+            return _value(contract, sample.label)
+        case "transformation":
+            return {"vector": sample.label}
+        case "multioutput_classification":
+            return _labels(servable, sample)
+        case "outlier_detection":
+            is_whole = contract.outputs.score is None or sample.score is not None
+            return {"label": sample.label, "score": sample.score} if is_whole else None
+        case _:
+            return _label_and_table(servable, contract, sample)
+
+
+def _value(contract: Contract, value: Any) -> Examples | None:
+    if contract.targets is None:
+        return {"value": value[0] if isinstance(value, list) else value}
+    if not isinstance(value, list) or len(value) != len(contract.targets):
         return None
-    keys = map(label_key, contract.classes or [])
-    return {"label": label, table: dict(zip(keys, sample.probabilities, strict=True))}
+    return {"values": dict(zip(contract.targets, value, strict=True))}
+
+
+def _label_and_table(servable: Servable, contract: Contract, sample: Sample) -> Examples | None:
+    name = servable.table_name
+    if table_output(contract) is None:
+        return {"label": sample.label, name: None}
+    numbers = sample.distances if name == "distances" else sample.probabilities
+    if numbers is None:
+        return None
+    table = dict(zip(servable.class_keys or [], numbers, strict=True))
+    return {"label": sample.label, name: table}
+
+
+def _labels(servable: Servable, sample: Sample) -> Examples | None:
+    """Return the prediction of several labels."""
+    targets, labels = servable.targets, sample.label
+    tables = sample.probabilities or [None] * len(targets)
+    if not isinstance(labels, list):
+        return None
+    by_target: dict[str, Any] = {}
+    for target, table in zip(targets, tables, strict=True):
+        if (table is None) != (target.probabilities is None):
+            return None
+        numbers = table if isinstance(table, list) else None
+        by_target[target.name] = numbers and dict(zip(target.keys, numbers, strict=True))
+    named = dict(zip((target.name for target in targets), labels, strict=True))
+    has_tables = any(target.probabilities is not None for target in targets)
+    return {"labels": named, "probabilities": by_target if has_tables else None}
 
 
 def _other(feature: Feature) -> Scalar:

@@ -8,13 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.web.openapi.answer_schema import (
-    NUMBER,
-    describe_answers,
-    describe_head,
-    make_object,
-    reference,
-)
+from inference.web.openapi.answer_members import ANY_MEMBERS, reference
+from inference.web.openapi.answer_schema import describe_answers, describe_head, make_object
 from inference.web.openapi.error_responses import add_errors
 from inference.web.openapi.examples import ModelExamples
 from inference.web.openapi.identifiers import can_be_attributes, enumerate_values
@@ -37,30 +32,6 @@ _LONGEST_TUPLE = 30
 _ABOVE = "9000 is above 6300, the largest value seen in training"
 _KINDS = {"number": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
 _VALUE: Schema = {"type": ["string", "number", "boolean", "null"]}
-_TABLE: Schema = {"type": ["object", "null"], "additionalProperties": NUMBER}
-_BY_CLASS = _TABLE | {"examples": [{"Adelie": 0.98, "Gentoo": 0.02}]}
-# Of a prediction; which of them are present depends on the model.
-_MEMBERS: Schema = {
-    "label": {
-        "type": ["string", "number", "boolean"],
-        "description": "The predicted class, for a classifier.",
-    },
-    "probabilities": _BY_CLASS
-    | {"description": "The probability of each class; null if the model has none."},
-    "scores": _BY_CLASS
-    | {"description": "The score of each class, for a classifier without probabilities."},
-    "value": NUMBER | {"description": "The predicted value, for a regressor."},
-    "values": _TABLE
-    | {
-        "description": "The value of each target, for a regressor with several.",
-        "examples": [{"y": 1}],
-    },
-    "outputs": {
-        "type": "object",
-        "description": "Each output by its name, for any other ONNX file.",
-        "examples": [{"output": [0.5]}],
-    },
-}
 _WARNING: Schema = {
     "row": {"type": ["integer", "null"], "description": "From 0; null for all rows."},
     "feature": {"type": ["string", "null"]},
@@ -118,7 +89,7 @@ def complete(
 def any_schemas() -> Schema:
     """Describe the records and responses of any model."""
     head = describe_head("penguins", 1)
-    one = make_object(head | _MEMBERS, ["model", "version"])
+    one = make_object(head | ANY_MEMBERS, ["model", "version"])
     many = {"predictions": {"type": "array", "items": reference("Prediction")}}
     several = make_object(head | many, ["model", "version", "predictions"])
     return {
@@ -133,7 +104,7 @@ def any_schemas() -> Schema:
             "description": "Values in the order of the features.",
             "items": _VALUE,
         },
-        "Prediction": make_object(_MEMBERS, []) | {"description": "The prediction for one row."},
+        "Prediction": make_object(ANY_MEMBERS, []) | {"description": "The prediction for one row."},
         "Answer": one | {"description": "The response to one record."},
         "Answers": several | {"description": "The response to a list, in the same order."},
         "RowWarning": make_object(_WARNING, ["row", "feature", "reason"])

@@ -121,4 +121,6 @@ def test_sequence_cannot_hold_a_label() -> None:
 def test_target_of_one_class_has_a_table_of_one_column() -> None:
     target = LabelOutput("a", "l", ["only"], "p")
     single = described("multioutput_classification", Outputs("l"), labels=[target])
-    check_outputs(single, signature([("l", "string", [None]), ("p", "float", [None])]))
+    check_outputs(single, signature([("l", "string", [None]), ("p", "float", [None, 1])]))
+    with pytest.raises(ArtifactError, match=r"'p' has the shape \[-1\], .* needs \[rows, 1\]"):
+        check_outputs(single, signature([("l", "string", [None]), ("p", "float", [None])]))
