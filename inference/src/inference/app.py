@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
 from typing import TYPE_CHECKING
-
-from fastapi import Request  # noqa: TC002 - FastAPI reads it
-from fastapi.responses import RedirectResponse
-from fastapi_offline import FastAPIOffline
 
 from inference.access.body_budget import Bodies
 from inference.access.rate_limit import RATE_TAGS, RATE_TIMES
@@ -29,32 +25,25 @@ from inference.serving.predictor import Predictors
 from inference.serving.readiness import Readiness
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
 from inference.telemetry.traffic import RecentTraffic
-from inference.web.api.docs_page import add_docs_pages
-from inference.web.api.health import health_router
-from inference.web.api.metrics import metrics_router
-from inference.web.api.models import models_router
 from inference.web.browser_policy import browser_policy
-from inference.web.errors import by_path
+from inference.web.deferred import DeferredApplication
 from inference.web.fast.infer import InferRoutes
 from inference.web.fast.predict import PredictRoutes
 from inference.web.fast.routes import FastRoutes
-from inference.web.methods import Methods
 from inference.web.middleware import RequestMiddleware
-from inference.web.openapi.document import OpenApiDocument, operation_id
 from inference.web.pages.event_stream import EventStreams
-from inference.web.pages.router import Pages
+from inference.web.probes import Probes
 from inference.web.trailing_slash import TrailingSlash
 from inference.web.trusted_proxies import Proxies
-from inference.web.v2.router import oip_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from fastapi import FastAPI
-
     from inference.access.authorizer import Authorizer
     from inference.admission.admission import Examiner, Reader
     from inference.settings import Settings
+    from inference.web.deferred import Application
+    from inference.web.pages.router import Pages
 
 
 def reserve_memory(workers: int = 1) -> SharedMemory:
@@ -87,7 +76,7 @@ class _Parts:
     readiness: Readiness
     proxies: Proxies
     traffic: RecentTraffic
-    pages: Pages
+    pages: Callable[[], Pages]
 
 
 def create_app(
@@ -123,6 +112,14 @@ def create_app(
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
     traffic = RecentTraffic(recorder.requests)
     streams = EventStreams(traffic, readiness, settings.page_streams)
+
+    @cache
+    def pages() -> Pages:
+        # Imported late, because it takes as long as loading a model, and only browsers need it.
+        from inference.web.pages.router import Pages  # noqa: PLC0415
+
+        return Pages(repository, proxies, streams, keyed=authorizer is not None)
+
     parts = _Parts(
         settings=settings,
         repository=repository,
@@ -135,23 +132,31 @@ def create_app(
         readiness=readiness,
         proxies=proxies,
         traffic=traffic,
-        pages=Pages(repository, proxies, streams, keyed=authorizer is not None),
+        pages=pages,
     )
-    return _build_routes(parts, _build_application(parts))
+    return _build_routes(parts)
 
 
-def _build_routes(parts: _Parts, app: FastAPI) -> FastRoutes:
-    """Put the fast routes and the middleware in front of the application."""
+def _build_routes(parts: _Parts) -> FastRoutes:
+    """Put the fast routes, the probes and the middleware in front of the application."""
     settings, recorder = parts.settings, parts.recorder
     predictors = Predictors(settings, parts.dispatcher)
     predict = PredictRoutes(parts.repository, predictors, recorder.latency)
     infer = InferRoutes(parts.repository, parts.inferrer, recorder.latency)
+
+    def build() -> Application:
+        return _build_application(parts, lambda path: predict.takes(path) or infer.takes(path))
+
+    async def all_loaded() -> None:
+        await parts.repository.wait_until(lambda snapshot: snapshot.complete)
+
+    deferred = DeferredApplication(build, lambda: _running(parts), all_loaded)
     middleware = RequestMiddleware(
-        Methods(app, app, lambda path: predict.takes(path) or infer.takes(path)),
+        Probes(deferred, parts.repository, parts.readiness),
         parts.authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         log_requests=settings.log_requests,
-        explain=parts.pages.explain_refusal,
+        explain=lambda scope, error: parts.pages().explain_refusal(scope, error),
     )
     return FastRoutes(
         TrailingSlash(middleware),
@@ -168,47 +173,36 @@ def _build_routes(parts: _Parts, app: FastAPI) -> FastRoutes:
     )
 
 
-def _build_application(parts: _Parts) -> FastAPI:
-    """Build the application with all routes except the fast ones."""
-    settings, repository, readiness = parts.settings, parts.repository, parts.readiness
+def _build_application(parts: _Parts, is_fast: Callable[[str], bool]) -> Application:
+    # Imported late, because FastAPI takes half of the time until the first answer.
+    from inference.web.application import RouteParts, build_application  # noqa: PLC0415
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(repository.running())
-            await stack.enter_async_context(parts.traffic.sampling())
-            await repository.catch_up()
-            if settings.grpc_port is not None:
-                await stack.enter_async_context(_serving_grpc(parts))
-            yield
-        parts.dispatcher.close()
-
-    app: FastAPI = FastAPIOffline(
-        title="Rookery",
-        version=version("inference"),
-        docs_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-        redirect_slashes=False,
-        generate_unique_id_function=operation_id,
+    return build_application(
+        RouteParts(
+            settings=parts.settings,
+            repository=parts.repository,
+            state_file=parts.state_file,
+            recorder=parts.recorder,
+            readiness=parts.readiness,
+            proxies=parts.proxies,
+            pages=parts.pages(),
+            is_keyed=parts.authorizer is not None,
+            is_fast=is_fast,
+        )
     )
-    add_docs_pages(app, parts.proxies)
-    is_keyed = parts.authorizer is not None
-    OpenApiDocument(app, repository, keyed=is_keyed, proxies=parts.proxies).install()
-    parts.pages.install(app)
-    app.include_router(models_router(repository, parts.state_file))
-    app.include_router(health_router(repository, readiness))
-    app.include_router(metrics_router(parts.recorder, repository, aliases=settings.metric_aliases))
-    app.include_router(
-        oip_router(repository, parts.state_file, parts.recorder, settings, readiness)
-    )
-    by_path.install(app)
 
-    @app.get("/", include_in_schema=False)
-    async def root(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"{parts.proxies.prefix(request.scope)}/docs")
 
-    return app
+@contextlib.asynccontextmanager
+async def _running(parts: _Parts) -> AsyncIterator[None]:
+    """Run what serves requests: the repository, and gRPC where it is enabled."""
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(parts.repository.running())
+        await stack.enter_async_context(parts.traffic.sampling())
+        await parts.repository.catch_up()
+        if parts.settings.grpc_port is not None:
+            await stack.enter_async_context(_serving_grpc(parts))
+        yield
+    parts.dispatcher.close()
 
 
 def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:

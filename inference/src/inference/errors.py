@@ -8,6 +8,7 @@ examined and loaded. Each of these steps raises its own errors. Only :mod:`infer
     ├── ClientError                  the caller must fix the request
     │   ├── RequestError       400   the body has the wrong form
     │   ├── RowsError          422   single rows or features are invalid; lists each of them
+    │   ├── ParametersError    422   a parameter in the path or the query is invalid
     │   ├── UnknownCallerError 401   the API key is missing or unknown
     │   ├── ForbiddenError     403   the API key lacks a scope
     │   ├── OriginError        403   the request comes from a web page of another site
@@ -91,6 +92,13 @@ class RowsError(ClientError):
         least = "" if whole else "at least "
         more = f" (and {least}{self.total - 1} more)" if self.total > 1 else ""
         super().__init__(f"{where}: {first.reason}{more}")
+
+
+class ParametersError(ClientError):
+    """A parameter in the path or the query is invalid."""
+
+    status = 422
+    title = "Invalid request"
 
 
 class UnknownCallerError(ClientError):

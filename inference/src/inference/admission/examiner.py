@@ -67,6 +67,17 @@ def examine_here(
         )
 
 
+def import_examination(load_trial: LoadTrial | None) -> None:
+    """Import what an examination needs, so that the processes forked from this one share it.
+
+    It takes as long as examining a small model. A service that has no new files needs none of it.
+    """
+    import inference.admission.examination  # noqa: F401, PLC0415
+
+    if load_trial is not None:
+        load_trial()
+
+
 def write_report(
     descriptor: int, memory_bytes: int, seconds: float, load_trial: LoadTrial | None = None
 ) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from inference.admission.admission import Limits, explain, too_slow
-from inference.admission.examiner import write_report
+from inference.admission.examiner import import_examination, write_report
 from inference.admission.files.reader import read_for
 from inference.admission.sandbox import end_with_parent, lower_priority
 
@@ -76,6 +76,8 @@ def run_fork_server(control: socket.socket, load_trial: LoadTrial | None) -> Non
         run = _read if job.path else partial(_monitor, load_trial)
         # If no process can be started, the service sees the socket closed without an answer.
         with socket.socket(fileno=descriptors[0]) as asker, contextlib.suppress(OSError):
+            if not job.path:
+                import_examination(load_trial)
             fork(lambda: _begin(run, asker, memory, job))  # noqa: B023 - it is called at once
         os.close(memory)
 

@@ -1,14 +1,20 @@
 """Errors in the Open Inference Protocol's form: a status and a message.
 
-A model that exists but does not answer (unloaded, quarantined) is not ready, 503. Invalid rows are
-400, because the protocol has no 422.
+A model that exists but does not answer (unloaded, quarantined) is not ready, 503. Invalid rows and
+parameters are 400, because the protocol has no 422.
 """
 
 from __future__ import annotations
 
 import logging
 
-from inference.errors import ConflictError, NotReadyError, RookeryError, RowsError
+from inference.errors import (
+    ConflictError,
+    NotReadyError,
+    ParametersError,
+    RookeryError,
+    RowsError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +22,7 @@ logger = logging.getLogger(__name__)
 def describe_error(error: Exception) -> tuple[int, str]:
     """Return status and message. An unexpected error is logged, and only its type is returned."""
     match error:
-        case RowsError():
+        case RowsError() | ParametersError():
             return 400, str(error)
         case ConflictError():
             return NotReadyError.status, str(error)

@@ -59,6 +59,10 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
     else:
         port = sockets[0].getsockname()[1]
         logger.info("Swagger: http://%s:%d%s/docs", settings.url_host, port, prefix)
+    if len(sockets) > 1:
+        # Forked workers share the pages of what the supervisor has imported. A single worker
+        # imports it after its first answers.
+        import inference.web.application  # noqa: F401, PLC0415
     try:
         return Supervisor(settings, sockets, reserve_memory(len(sockets))).run()
     finally:

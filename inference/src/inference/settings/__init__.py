@@ -7,7 +7,10 @@ value stops the start; :mod:`inference.settings.explanation` explains what is wr
 
 from __future__ import annotations
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import os
+from typing import Any
+
+from pydantic import ConfigDict
 
 from inference.settings.access import Access
 from inference.settings.folder import Folder
@@ -25,7 +28,30 @@ PREFIX = "INFERENCE_"
 AREAS = (Folder, Listening, Proxies, Access, Requests, Runs, Observation)
 
 
-class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation, BaseSettings):
-    """All settings of the service; immutable."""
+class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation):
+    """All settings of the service; immutable.
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    Args:
+        given: Values that replace those of the environment.
+
+    Raises:
+        pydantic.ValidationError: Values are invalid.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**(_read_environment() | given))
+
+
+def _read_environment() -> dict[str, str]:
+    """Return the values of the settings that the environment has; case does not matter.
+
+    To import pydantic-settings for this takes a tenth of the time to the first answer.
+    """
+    values = {name.upper(): value for name, value in os.environ.items()}
+    return {
+        field: values[name]
+        for field in Settings.model_fields
+        if (name := f"{PREFIX}{field}".upper()) in values
+    }

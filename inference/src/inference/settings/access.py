@@ -8,7 +8,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
 
 from inference.settings.comma_list import COMMA_LIST
 
@@ -51,7 +50,6 @@ class Access(BaseModel):
     ] = False
     allowed_hosts: Annotated[
         tuple[str, ...] | None,
-        NoDecode,
         COMMA_LIST,
         Field(
             description="Names accepted in `Host`, separated by commas: `models.example.com`, "
@@ -62,7 +60,6 @@ class Access(BaseModel):
     ] = None
     cors_origins: Annotated[
         tuple[str, ...],
-        NoDecode,
         COMMA_LIST,
         Field(
             description="Origins whose web pages may send requests and read answers, "

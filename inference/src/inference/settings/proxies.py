@@ -7,7 +7,6 @@ from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import BaseModel, Field, field_validator
-from pydantic_settings import NoDecode
 
 from inference.settings.comma_list import COMMA_LIST
 
@@ -30,7 +29,6 @@ class Proxies(BaseModel):
     ] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
-        NoDecode,
         COMMA_LIST,
         Field(
             description="Addresses or networks of proxies whose `X-Forwarded-Prefix`, "

@@ -6,7 +6,6 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_settings import NoDecode
 
 from inference.settings.units import MIB
 
@@ -67,7 +66,6 @@ class Runs(BaseModel):
     ] = 32 * MIB
     plans: Annotated[
         dict[str, PlanSetting],
-        NoDecode,
         Field(
             description="Changes to measured plans, as JSON by model name; `*` stands for all "
             'models: `{"NAME": {"mode": "inline" or "thread", "max_batch_rows": N, "threads": N}}`.'

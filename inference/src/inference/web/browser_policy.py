@@ -18,8 +18,6 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from starlette.middleware.cors import CORSMiddleware
-
 from inference.access.request_context import RequestContext
 from inference.errors import HostError, OriginError
 from inference.web.errors.by_path import encode_error
@@ -100,6 +98,9 @@ class BrowserPolicy:
 
         with_cors: ASGIApp = check_origin
         if self._origins:
+            # Imported late: few services allow origins, and it takes 10 ms.
+            from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415
+
             with_cors = CORSMiddleware(
                 check_origin,
                 allow_origins=self._origins,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Match, Mount
 
+from inference.web.message.exchange import ALLOWED_METHODS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ROUTED = ("GET", "POST", "PUT", "PATCH", "DELETE")
-FAST = "POST, OPTIONS"  # the methods of a fast route
 
 
 class Methods:
@@ -71,7 +72,7 @@ class Methods:
         if scope["path"] == "*":  # the service as a whole
             return b"allow", b"GET, HEAD, POST, PUT, OPTIONS"
         if self._is_fast(scope["path"]):
-            return b"allow", FAST.encode()
+            return b"allow", ALLOWED_METHODS.encode()
         taken = [method for method in _ROUTED if self.has_route({**scope, "method": method})]
         if not taken:
             return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from inference.access.authorizer import Authorizer
     from inference.web.message.headers import Headers
-    from inference.web.methods import Methods
+    from inference.web.probes import Probes
 
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,7 +43,7 @@ class RequestMiddleware:
 
     def __init__(
         self,
-        app: Methods,
+        app: Probes,
         authorizer: Authorizer | None,
         *,
         max_body_bytes: int,
@@ -95,7 +95,7 @@ class RequestMiddleware:
         caller = context.authorize(self._authorizer, required)
         if method not in _WITHOUT_BODY:
             # Without a route, the answer is 404 or 405, whatever the coding.
-            if self._app.has_route(scope) and content_coding(headers) is not None:
+            if await self._app.has_route(scope) and content_coding(headers) is not None:
                 raise EncodingError("this route accepts no compressed body: send it uncompressed")
             receive = await self._receive_whole(headers, receive)
         context.charge(self._authorizer, caller, required)

@@ -114,8 +114,8 @@ def test_every_setting_says_what_it_takes(field: str) -> None:
 
 
 def test_plans_are_read() -> None:
-    assert Settings(plans='{"m": {"threads": 2}}').plans["m"].threads == 2  # type: ignore[arg-type]
-    assert Settings(plans={"m": {"threads": 2}}).plans["m"].threads == 2  # type: ignore[dict-item]
+    assert Settings(plans='{"m": {"threads": 2}}').plans["m"].threads == 2
+    assert Settings(plans={"m": {"threads": 2}}).plans["m"].threads == 2
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from starlette.responses import Response
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 
 class ErrorResponse(NamedTuple):
@@ -24,5 +25,8 @@ class ErrorResponse(NamedTuple):
 
     def to_starlette(self) -> Response:
         """Return the response as an ASGI application."""
+        # Imported late: the fast routes have no use for it, and it takes 10 ms.
+        from starlette.responses import Response  # noqa: PLC0415
+
         headers = {name.decode(): value.decode() for name, value in self.headers}
         return Response(self.body, self.status, headers, self.media_type.decode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from inference.oip.errors import describe_error
@@ -24,9 +23,5 @@ def _describe(error: Exception) -> tuple[int, str]:
     match error:
         case HTTPException():
             return error.status_code, error.detail
-        case RequestValidationError():
-            return 400, "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
-            )
         case _:
             return describe_error(error)

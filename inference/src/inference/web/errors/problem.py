@@ -10,7 +10,6 @@ import logging
 from typing import Any
 
 import msgspec
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from inference.errors import RookeryError, RowsError
@@ -41,9 +40,6 @@ def describe(error: Exception) -> dict[str, Any]:
             return _document(error.status, error.title, str(error))
         case HTTPException():
             return _document(error.status_code, "Not answered", error.detail)
-        case RequestValidationError():
-            faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-            return _document(422, "Invalid request", "; ".join(faults))
         case _:
             logger.error("a request failed unexpectedly", exc_info=error)
             return _document(500, "Internal error", f"the service failed: {type(error).__name__}")

@@ -16,8 +16,7 @@ from inference.web.browser_policy import BrowserPolicy
 from inference.web.fast.head_cache import HeadCache
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import MAX_RATIO, content_coding, decompress
-from inference.web.message.exchange import Exchange
-from inference.web.methods import FAST
+from inference.web.message.exchange import ALLOWED_METHODS, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -198,4 +197,4 @@ async def _unless_gone(answer: Coroutine[Any, Any, Response], receive: Receive) 
 
 def _check_method(method: str) -> None:
     if method != "POST":
-        raise HTTPException(405, "this route takes POST only", {"Allow": FAST})
+        raise HTTPException(405, "this route takes POST only", {"Allow": ALLOWED_METHODS})

@@ -1,0 +1,114 @@
+"""FastAPI's application: every route except the fast ones and the probes.
+
+Imported late, by the thread that builds it: see :mod:`inference.web.deferred`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import Request  # noqa: TC002 - FastAPI reads it
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+
+from inference.errors import ParametersError, RookeryError
+from inference.web.api.docs_page import add_docs_pages
+from inference.web.api.health import health_router
+from inference.web.api.metrics import metrics_router
+from inference.web.api.models import models_router
+from inference.web.errors.by_path import encode_error
+from inference.web.methods import Methods
+from inference.web.openapi.document import OpenApiDocument, operation_id
+from inference.web.v2.router import oip_router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+    from starlette.responses import Response
+
+    from inference.repository.operator_state import StateFile
+    from inference.repository.repository import Repository
+    from inference.serving.readiness import Readiness
+    from inference.settings import Settings
+    from inference.telemetry.recorder import Recorder
+    from inference.web.pages.router import Pages
+    from inference.web.trusted_proxies import Proxies
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteParts:
+    """What the routes are made of.
+
+    Attributes:
+        settings: The settings.
+        repository: The models.
+        state_file: The operator's choices.
+        recorder: The metrics.
+        readiness: Whether traffic may be sent here.
+        proxies: The trusted proxies.
+        pages: What people see.
+        is_keyed: Whether keys are required.
+        is_fast: Whether a path is a fast route, which the application does not have.
+    """
+
+    settings: Settings
+    repository: Repository
+    state_file: StateFile
+    recorder: Recorder
+    readiness: Readiness
+    proxies: Proxies
+    pages: Pages
+    is_keyed: bool
+    is_fast: Callable[[str], bool]
+
+
+def build_application(parts: RouteParts) -> Methods:
+    """Build the application with all of its routes."""
+    app = _make_fastapi(parts)
+    return Methods(app, app, parts.is_fast)
+
+
+def _make_fastapi(parts: RouteParts) -> FastAPI:
+    settings, repository = parts.settings, parts.repository
+    app: FastAPI = FastAPIOffline(
+        title="Rookery",
+        version=version("inference"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+    )
+    add_docs_pages(app, parts.proxies)
+    OpenApiDocument(app, repository, keyed=parts.is_keyed, proxies=parts.proxies).install()
+    parts.pages.install(app)
+    app.include_router(models_router(repository, parts.state_file))
+    app.include_router(health_router())
+    app.include_router(metrics_router(parts.recorder, repository, aliases=settings.metric_aliases))
+    app.include_router(
+        oip_router(repository, parts.state_file, parts.recorder, settings, parts.readiness)
+    )
+    _answer_errors(app)
+
+    @app.get("/", include_in_schema=False)
+    async def root(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"{parts.proxies.prefix(request.scope)}/docs")
+
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Answer the errors of all routes of an app."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, RequestValidationError):
+            faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+            error = ParametersError("; ".join(faults))
+        return encode_error(error, request.scope["path"]).to_starlette()
+
+    for kind in (RookeryError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, handle)
