@@ -112,14 +112,7 @@ def create_app(
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
     traffic = RecentTraffic(recorder.requests)
     streams = EventStreams(traffic, readiness, settings.page_streams)
-
-    @cache
-    def pages() -> Pages:
-        # Imported late, because it takes as long as loading a model, and only browsers need it.
-        from inference.web.pages.router import Pages  # noqa: PLC0415
-
-        return Pages(repository, proxies, streams, keyed=authorizer is not None)
-
+    keyed = authorizer is not None
     parts = _Parts(
         settings=settings,
         repository=repository,
@@ -132,9 +125,18 @@ def create_app(
         readiness=readiness,
         proxies=proxies,
         traffic=traffic,
-        pages=pages,
+        pages=cache(lambda: _make_pages(repository, proxies, streams, keyed=keyed)),
     )
     return _build_routes(parts)
+
+
+def _make_pages(
+    repository: Repository, proxies: Proxies, streams: EventStreams, *, keyed: bool
+) -> Pages:
+    # Imported late, because it takes as long as loading a model, and only browsers need it.
+    from inference.web.pages.router import Pages  # noqa: PLC0415
+
+    return Pages(repository, proxies, streams, keyed=keyed)
 
 
 def _build_routes(parts: _Parts) -> FastRoutes:
@@ -156,7 +158,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         parts.authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         log_requests=settings.log_requests,
-        explain=lambda scope, error: parts.pages().explain_refusal(scope, error),
+        explain=lambda *refused: parts.pages().explain_refusal(*refused),
     )
     return FastRoutes(
         TrailingSlash(middleware),

@@ -91,21 +91,17 @@ class DeferredApplication:
         return await asyncio.shield(self._begin())
 
     def _begin(self) -> asyncio.Future[Application]:
-        if self._application is None or _has_failed(self._application):
+        if self._application is None:
             loop = asyncio.get_running_loop()
             self._application = loop.run_in_executor(None, self._build)
-            self._application.add_done_callback(_end)
+            self._application.add_done_callback(self._end)
         return self._application
 
-
-def _has_failed(application: asyncio.Future[Application]) -> bool:
-    if not application.done():
-        return False
-    return application.cancelled() or application.exception() is not None
-
-
-def _end(application: asyncio.Future[Application]) -> None:
-    if not application.cancelled() and (error := application.exception()):
-        logger.error("the routes of FastAPI cannot be built", exc_info=error)
-    # Like everything else that lives as long as the process, see inference.process.worker.
-    gc.freeze()
+    def _end(self, application: asyncio.Future[Application]) -> None:
+        # Like everything else that lives as long as the process, see inference.process.worker.
+        gc.freeze()
+        try:
+            application.result()
+        except (Exception, asyncio.CancelledError):
+            self._application = None  # the next request tries again
+            logger.exception("the routes of FastAPI cannot be built")
