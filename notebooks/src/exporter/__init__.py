@@ -24,17 +24,19 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from exporter.conversion.converter import supported_estimators
+    from exporter.mlflow_publishing import publish_mlflow
     from exporter.publication import Publication
     from exporter.publishing import publish
     from exporter.rookery.rookery import Rookery
 
-__all__ = ["Publication", "Rookery", "publish", "supported_estimators"]
+__all__ = ["Publication", "Rookery", "publish", "publish_mlflow", "supported_estimators"]
 
 # Imported on first use: the client runs without scikit-learn, skl2onnx and onnx.
 _HOMES = {
     "Publication": "exporter.publication",
     "Rookery": "exporter.rookery.rookery",
     "publish": "exporter.publishing",
+    "publish_mlflow": "exporter.mlflow_publishing",
     "supported_estimators": "exporter.conversion.converter",
 }
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporter.data.files import find_strings, load_model, read_rows
+from exporter.data.logged_model import LoggedModel, is_logged_model, load_logged_model
 from exporter.delivery.signing import make_key
 from exporter.errors import (
     ArgumentError,
@@ -22,6 +23,7 @@ from exporter.errors import (
     ExporterError,
     OptionError,
 )
+from exporter.mlflow_publishing import publish_logged
 from exporter.publishing import publish
 
 if TYPE_CHECKING:
@@ -62,15 +64,17 @@ def _publish(options: argparse.Namespace) -> Publication:
     if options.evaluate is not None and options.target is None:
         raise OptionError("--evaluate requires --target: the column with the true answers")
     units = dict(_split_unit(text) for text in options.unit)
-    model = load_model(options.model)
+    given = _load(options)
+    model = given.model if isinstance(given, LoggedModel) else given
     read = partial(read_rows, separator=options.sep, text=options.text)
-    rows, answers = read(options.sample, model, options.target)
-    held_out = None
+    rows = answers = held_out = None
+    if options.sample is not None:
+        rows, answers = read(options.sample, model, options.target)
     if options.evaluate is not None:
         held_out = read(options.evaluate, model, options.target)
     call = partial(
-        publish,
-        model,
+        publish_logged if isinstance(given, LoggedModel) else publish,
+        given,
         options.name,
         rows,
         answers,
@@ -87,6 +91,8 @@ def _publish(options: argparse.Namespace) -> Publication:
     try:
         return call()
     except (ConversionError, DataError) as error:
+        if rows is None:
+            raise
         # Strings such as "01123" and "True" are guessed to be something else.
         forgotten = find_strings(options.sample, model, rows, options.sep)
         if not forgotten:
@@ -96,6 +102,17 @@ def _publish(options: argparse.Namespace) -> Publication:
             f"{options.sample} was read with numbers or booleans in {', '.join(forgotten)}, where "
             f"the model was fitted on strings: pass {passed}"
         ) from error
+
+
+def _load(options: argparse.Namespace) -> Any:
+    """Load the model, from a file or from MLflow."""
+    if is_logged_model(options.model):
+        if options.sample is None and options.target is not None:
+            raise OptionError("--target requires --sample: the rows that have that column")
+        return load_logged_model(options.model)
+    if options.sample is None:
+        raise OptionError("--sample is required: a CSV file with the rows it was fitted on")
+    return load_model(Path(options.model))
 
 
 def _show(text: str) -> None:
@@ -156,18 +173,22 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_publish(commands: Any) -> None:
     command = commands.add_parser(
         "publish",
-        help="publish a model saved by joblib or pickle",
-        description="Publish a fitted model saved by joblib or pickle. Loading such a file runs "
-        "the code in it: publish only files that you trust.",
+        help="publish a model saved by joblib or pickle, or stored in MLflow",
+        description="Publish a fitted model saved by joblib or pickle, or stored in MLflow. "
+        "Loading a model runs the code in it: publish only models that you trust.",
     )
-    command.add_argument("model", type=Path, metavar="MODEL", help="a .joblib or .pkl file")
+    command.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a .joblib or .pkl file; or a URI of MLflow: models:/NAME@ALIAS, "
+        "models:/NAME/VERSION, runs:/RUN/PATH",
+    )
     command.add_argument("--name", required=True, help="the model's name")
     command.add_argument(
         "--sample",
-        required=True,
         type=Path,
         metavar="CSV",
-        help="the rows it was fitted on",
+        help="the rows it was fitted on; for a URI of MLflow by default the logged input example",
     )
     command.add_argument("--target", metavar="COLUMN", help="the column with the true answers")
     command.add_argument(

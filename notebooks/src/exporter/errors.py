@@ -15,6 +15,7 @@ service. Each step raises its own error, and each message says what to do::
         │   ├── ConversionError       it cannot be converted to ONNX
         │   ├── ParityError           the ONNX file answers differently from the original
         │   └── NotAdmittedError      the service would quarantine the file
+        ├── TrackingError             MLflow does not give the model
         ├── PlacementError            the models folder cannot be written
         └── ServiceError              the service refuses a request, or:
             ├── NoServiceError        no service answers at the URL
@@ -79,6 +80,10 @@ class NotAdmittedError(RefusedError):
     """The service's own admission refuses the file."""
 
 
+class TrackingError(ExporterError):
+    """MLflow's tracking server does not answer, or refuses the request."""
+
+
 class PlacementError(ExporterError):
     """The models folder cannot be written."""
 
@@ -118,3 +123,11 @@ class NotHeldOutWarning(UserWarning):
 
 class NotPrunedWarning(UserWarning):
     """The model is published, but older versions that ``keep`` names could not be removed."""
+
+
+class FewRowsWarning(UserWarning):
+    """Only the few rows of a logged input example were compared."""
+
+
+class OtherVersionWarning(UserWarning):
+    """The model was logged with another version of scikit-learn."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -27,9 +29,10 @@ from inference.model.contract import (
     Sample,
     Training,
 )
+from support.conversion import mlflow_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     import pandas as pd
@@ -54,6 +57,27 @@ def measured(penguins: pd.DataFrame) -> pd.DataFrame:
 def logistic(penguins: pd.DataFrame, measured: pd.DataFrame) -> Pipeline:
     """A scaler and a logistic regression of the species."""
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(measured, penguins["species"])
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """MLflow with a store of files and an experiment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in mlflow_store.SETTINGS.items():
+            patch.setenv(name, value)
+        patch.setenv("MLFLOW_TRACKING_URI", tmp_path_factory.mktemp("store").as_uri())
+        patch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of MLflow's own
+            found = importlib.import_module("mlflow")
+            found.set_experiment("penguins")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def logged(mlflow: Any, measured: pd.DataFrame, logistic: Pipeline) -> list[str]:
+    """The runs of two versions of a registered model, the first with the alias ``champion``."""
+    return mlflow_store.log_versions(mlflow, logistic, measured[::5])
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from exporter.data.boosters import library_of
 from exporter.data.forms import PlainForm
+from exporter.data.inner_estimators import estimators_within
 from inference.model.contract import Metrics, Training
 
 if TYPE_CHECKING:
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
     from exporter.data.table import Table
 
 _LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
+# Distributions by the package that an estimator comes from.
+_OTHERS = {
+    "catboost": ("catboost",),
+    "category_encoders": ("category-encoders",),
+    "imblearn": ("imbalanced-learn",),
+    "lightgbm": ("lightgbm",),
+    "xgboost": ("xgboost", "xgboost-cpu"),
+}
 _GIT_SECONDS = 5
 
 
@@ -28,6 +38,8 @@ def record(
     """Write down where the model comes from."""
     plain = isinstance(original.form, PlainForm) and not isinstance(table.native, pd.DataFrame)
     libraries = [*_LIBRARIES, *([] if plain else [original.form.library])]
+    for package in sorted({_package(part) for part in estimators_within(original.model)}):
+        libraries += _OTHERS.get(package, ())
     return Training(
         rows=len(table),
         data_sha256=digest(table),
@@ -37,7 +49,12 @@ def record(
         git_commit=git_commit(),
         description=description,
         metrics=metrics,
+        source=original.source,
     )
+
+
+def _package(estimator: Any) -> str:
+    return library_of(estimator) or type(estimator).__module__.partition(".")[0]
 
 
 def describe_estimator(model: Any) -> str:

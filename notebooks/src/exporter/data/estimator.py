@@ -20,11 +20,12 @@ from sklearn.utils.validation import check_is_fitted
 from exporter.data.boosters import as_estimator, library_of
 from exporter.data.forests import find_forest
 from exporter.data.forms import PlainForm
+from exporter.data.logged_model import LoggedModel
 from exporter.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from exporter.data.forms import Form
-    from inference.model.contract import Label
+    from inference.model.contract import Label, Source
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ class FittedEstimator:
     """A fitted classifier or regressor.
 
     Args:
-        model: A scikit-learn estimator or Pipeline, or an object with their interface.
+        model: A scikit-learn estimator or Pipeline, an object with their interface, or what was
+            loaded from MLflow.
         form: The form of the rows that it was fitted on; by default as scikit-learn has them.
 
     Attributes:
         model: That model.
+        source: Where it was stored, if that is known.
         form: That form.
         task: What it answers with.
         classes: Its classes as Python values, in its order; ``None`` for a regressor.
@@ -63,6 +66,9 @@ class FittedEstimator:
     """
 
     def __init__(self, model: Any, form: Form | None = None) -> None:
+        self.source: Source | None = None
+        if isinstance(model, LoggedModel):
+            self.source, model = model.source, model.model
         model = as_estimator(model)
         self.model = model
         self.form: Form = form or PlainForm()

@@ -16,8 +16,8 @@ import joblib
 import pandas as pd
 import sklearn
 
-from exporter.data.boosters import LIBRARIES
 from exporter.data.inner_estimators import encoded_categories
+from exporter.data.libraries import explain_absence
 from exporter.errors import DataError, ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -128,12 +128,9 @@ def find_strings(path: Path, model: Any, rows: pd.DataFrame, separator: str) -> 
 
 
 def _explain_load(path: Path, error: Exception) -> str:
-    library = _absent_library(error)
-    if library is not None:
-        return (
-            f"{path} needs {library}, which is not installed here: install the extra "
-            f"notebooks[{library}], or the package {library!r} of the version that saved it"
-        )
+    absent = explain_absence(error, str(path))
+    if absent is not None:
+        return absent
     saved, here = _saved_version(path), sklearn.__version__
     if saved is not None and saved != here:
         return (
@@ -146,12 +143,6 @@ def _explain_load(path: Path, error: Exception) -> str:
     if isinstance(error, (AttributeError, ImportError)):
         return f"{path} needs code that is not available here: {error}"
     return f"{path} does not contain a model: {error}"
-
-
-def _absent_library(error: Exception) -> str | None:
-    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
-    root = name.partition(".")[0]
-    return root if root in LIBRARIES else None
 
 
 def _saved_version(path: Path) -> str | None:

@@ -112,6 +112,7 @@ def _summary(publication: PublishedVersion) -> list[tuple[str, str]]:
         lines.append(("held out", _HINT))
     lines.append(("parity", _parity(contract)))
     lines += [("speed", _speed(timing)) for timing in publication.timings]
+    lines += [("MLflow", publication.origin)] if publication.origin else []
     return lines + _removed(publication)
 
 
@@ -169,6 +170,7 @@ def _metrics(publication: PublishedVersion) -> str:
 def _facts(publication: PublishedVersion) -> str:
     found = [("parity", _parity(publication.contract))]
     found += [("speed", _speed(timing)) for timing in publication.timings]
+    found += [("MLflow", publication.origin)] if publication.origin else []
     found.append(("size", f"{publication.report.size_bytes / 1024:,.1f} KiB"))
     found += _removed(publication)
     return facts(found)

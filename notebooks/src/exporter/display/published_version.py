@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from inference.admission.report import Report
     from inference.model.contract import Contract, Metrics
 
+_SHOWN_METRICS = 4
+
 
 @dataclass(frozen=True, repr=False)
 class PublishedVersion:
@@ -49,6 +51,19 @@ class PublishedVersion:
     def metrics(self) -> Metrics | None:
         """Metrics on held-out data; ``None`` without ``evaluate``."""
         return self.contract.training.metrics
+
+    @property
+    def origin(self) -> str | None:
+        """Where MLflow stores the model, with the run's first metrics; ``None`` elsewhere."""
+        source = self.contract.training.source
+        logged = None if source is None else source.mlflow
+        if logged is None:
+            return None
+        parts = [] if logged.model is None else [f"{logged.model} version {logged.version}"]
+        parts += [] if logged.run_id is None else [f"run {logged.run_id}"]
+        shown = list((logged.metrics or {}).items())[:_SHOWN_METRICS]
+        values = ", ".join(f"{name} {value:.4g}" for name, value in shown)
+        return (", ".join(parts) or logged.uri) + (f" ({values})" if values else "")
 
     @property
     def docs_url(self) -> str:
