@@ -14,6 +14,7 @@ from inference.access.body_budget import Bodies
 from inference.access.rate_limit import RATE_TAGS, RATE_TIMES
 from inference.access.setup import build_authorizer
 from inference.admission.admission import examine_aside, read_aside
+from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
 from inference.repository.operator_state import StateFile
 from inference.repository.repository import Repository
@@ -27,6 +28,7 @@ from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
 from inference.telemetry.traffic import RecentTraffic
 from inference.web.browser_policy import browser_policy
 from inference.web.deferred import DeferredApplication
+from inference.web.fast.explanations import ExplanationRoutes
 from inference.web.fast.infer import InferRoutes
 from inference.web.fast.predict import PredictRoutes
 from inference.web.fast.routes import FastRoutes
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from inference.admission.admission import Examiner, Reader
     from inference.settings import Settings
     from inference.web.deferred import Application
+    from inference.web.message.exchange import Routes
     from inference.web.pages.router import Pages
 
 
@@ -145,9 +148,11 @@ def _build_routes(parts: _Parts) -> FastRoutes:
     predictors = Predictors(settings, parts.dispatcher)
     predict = PredictRoutes(parts.repository, predictors, recorder.latency)
     infer = InferRoutes(parts.repository, parts.inferrer, recorder.latency)
+    further = _explanation_routes(parts)
+    families: list[Routes] = [predict, infer, *further]
 
     def build() -> Application:
-        return _build_application(parts, lambda path: predict.takes(path) or infer.takes(path))
+        return _build_application(parts, lambda path: any(f.takes(path) for f in families))
 
     async def all_loaded() -> None:
         await parts.repository.wait_until(lambda snapshot: snapshot.complete)
@@ -163,6 +168,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
     return FastRoutes(
         TrailingSlash(middleware),
         [predict, infer],
+        further=further,
         max_body_bytes=settings.max_body_bytes,
         bodies=parts.bodies,
         authorizer=parts.authorizer,
@@ -173,6 +179,16 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         prefix=settings.root_path,
         max_inflation=settings.max_inflation,
     )
+
+
+def _explanation_routes(parts: _Parts) -> list[ExplanationRoutes]:
+    repository, latency = parts.repository, parts.recorder.latency
+    explainers = Explainers(parts.settings, parts.dispatcher, parts.recorder.explanations)
+    what_ifs = WhatIfs(parts.settings, parts.dispatcher)
+    return [
+        ExplanationRoutes("explain", repository, explainers.answer, latency),
+        ExplanationRoutes("whatif", repository, what_ifs.answer, latency),
+    ]
 
 
 def _build_application(parts: _Parts, is_fast: Callable[[str], bool]) -> Application:

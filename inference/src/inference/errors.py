@@ -7,6 +7,7 @@ examined and loaded. Each of these steps raises its own errors. Only :mod:`infer
     RookeryError
     ├── ClientError                  the caller must fix the request
     │   ├── RequestError       400   the body has the wrong form
+    │   ├── QueryError         422   a parameter of the query is missing, unknown or invalid
     │   ├── RowsError          422   single rows or features are invalid; lists each of them
     │   ├── ParametersError    422   a parameter in the path or the query is invalid
     │   ├── UnknownCallerError 401   the API key is missing or unknown
@@ -53,6 +54,13 @@ class ClientError(RookeryError):
 
 class RequestError(ClientError):
     """The body has the wrong form."""
+
+
+class QueryError(ClientError):
+    """A parameter of the query is missing, unknown or invalid."""
+
+    status = 422
+    title = "Invalid query"
 
 
 @dataclass(frozen=True, slots=True)

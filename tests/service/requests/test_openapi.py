@@ -12,9 +12,14 @@ from support.project import FIXTURES
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-MODELS = {"booleans": booleans, "integers": integers, "mixed": mixed, "regressor": regressor}
+MODELS: dict[str, Callable[..., bytes]] = {
+    "booleans": booleans,
+    "integers": integers,
+    "mixed": mixed,
+    "regressor": regressor,
+}
 
 
 @pytest.fixture(scope="module")

@@ -202,13 +202,14 @@ def with_contract(spelt_graph: bytes, described: Contract) -> bytes:
 _ROWS = ([39.1, 18.7, 181.0, 3750.0], [46.5, 17.9, 192.0, 3500.0], [50.0, 16.3, 230.0, 5700.0])
 
 
-def penguins(seed: int = 0, *, wrong: bool = False, note: str | None = None) -> bytes:
+def penguins(seed: int = 0, *, wrong: bool = False, note: str | None = None, **more: Any) -> bytes:
     """Make a classifier of penguins with a contract.
 
     Args:
         seed: Other weights, and so other answers.
         wrong: Whether the golden samples are those of another model.
         note: A description; another one makes another file that answers alike.
+        more: Further fields of the contract.
     """
     weights = np.random.default_rng(seed + 1000 * wrong).normal(size=(3, 4))
     scores = np.array(_ROWS, dtype=np.float32) @ (weights / [45, 17, 200, 4200]).astype("f4").T
@@ -218,7 +219,7 @@ def penguins(seed: int = 0, *, wrong: bool = False, note: str | None = None) -> 
         for row, share in zip(_ROWS, shares, strict=True)
     ]
     training = Training(333, "0" * 64, "2026-01-01T00:00:00+00:00", {}, "Linear()", None, note)
-    described = contract(measurements(), SPECIES, samples, training=training)
+    described = contract(measurements(), SPECIES, samples, training=training, **more)
     return with_contract(classifier_graph(SPECIES, seed), described)
 
 
@@ -234,7 +235,7 @@ def booleans(seed: int = 0) -> bytes:
     return with_contract(classifier_graph([0, 1], seed), described)
 
 
-def regressor(targets: Sequence[str] | None = None) -> bytes:
+def regressor(targets: Sequence[str] | None = None, **more: Any) -> bytes:
     """Make a linear regressor: the sum of four numbers, or one such sum per target."""
     width = len(targets) if targets else 1
     onnx_graph = graph(
@@ -244,7 +245,7 @@ def regressor(targets: Sequence[str] | None = None) -> bytes:
         [tensor("W", np.ones((4, width)))],
     )
     named = None if targets is None else list(targets)
-    return with_contract(onnx_graph, contract(measurements(), None, targets=named))
+    return with_contract(onnx_graph, contract(measurements(), None, targets=named, **more))
 
 
 MIXED = (
@@ -257,7 +258,7 @@ MIXED = (
 )  # fmt: skip
 
 
-def mixed() -> bytes:
+def mixed(**more: Any) -> bytes:
     """Make a classifier on columns of every kind, one input each, int32 for the integer."""
     columns = ["mass", "age", "wild", "island", "sex"]
     elements = [FLOAT, INT32, BOOL, STRING, STRING]
@@ -283,7 +284,7 @@ def mixed() -> bytes:
         [value("label", STRING, "n"), value("probabilities", FLOAT, "n", 2)],
         [tensor("zero", [[0.0]])],
     )
-    return with_contract(onnx_graph, contract(MIXED, ["big", "small"]))
+    return with_contract(onnx_graph, contract(MIXED, ["big", "small"], **more))
 
 
 def images() -> bytes:

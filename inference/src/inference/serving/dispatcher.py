@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -19,8 +21,6 @@ from inference.serving.batching import Batcher
 from inference.serving.runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from inference.model.servable import Servable
     from inference.model.session import Stop
     from inference.settings import Settings
@@ -32,6 +32,7 @@ _INLINE_ELEMENTS = 4 * 1024
 _BYTES_PER_ELEMENT = 20  # of a number in JSON
 
 T = TypeVar("T")
+Run = Callable[["Sequence[str] | None", dict[str, Any]], list[Any]]
 
 
 def _ignore(_: str) -> None:
@@ -55,6 +56,7 @@ class Dispatcher:
         self._deadline_seconds = settings.deadline_seconds
         self._runner = Runner(settings, retire)
         self._batchers: weakref.WeakKeyDictionary[Servable, Batcher] = weakref.WeakKeyDictionary()
+        self._turns: weakref.WeakKeyDictionary[Servable, asyncio.Lock] = weakref.WeakKeyDictionary()
         self._waiting = waiting
         self._in_all = 0
 
@@ -116,10 +118,46 @@ class Dispatcher:
         """
         if self.is_inline(servable, longest(servable, timing.rows, feeds), feeds):
             return await _finish(finish, self.run_inline(servable, outputs, feeds, timing))
+        wait = partial(self._wait, servable, outputs, feeds, timing, finish)
+        return await self._within_limits(servable, timing, wait)
+
+    async def work(self, servable: Servable, job: Callable[[Run], T], timing: Timing) -> T:
+        """Call something that runs a servable several times, in a worker thread.
+
+        A servable has one job at a time, so that single runs always find a thread.
+
+        Args:
+            servable: The model to run.
+            job: Called with what runs the servable: takes outputs and feeds, returns the results.
+                All its runs together have the time of one, and each has the other limits.
+            timing: Records when the job begins and ends.
+
+        Returns:
+            What the job returns. Raises are those of :meth:`run`.
+        """
+
+        def call(stop: Stop) -> T:
+            timing.run_began()
+            result = job(partial(self._runner.results, servable, stop=stop))
+            timing.run_ended()
+            return result
+
+        async def take_turn() -> T:
+            turn = self._turns.get(servable)
+            if turn is None:
+                turn = self._turns[servable] = asyncio.Lock()
+            async with turn:
+                return await self._runner.run(servable, call)
+
+        return await self._within_limits(servable, timing, take_turn)
+
+    async def _within_limits(
+        self, servable: Servable, timing: Timing, wait: Callable[[], Awaitable[T]]
+    ) -> T:
         self._enter(servable.name)
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                return await self._wait(servable, outputs, feeds, timing, finish)
+                return await wait()
         except TimeoutError:
             reason = (
                 f"model '{servable.name}' did not answer within {self._deadline_seconds:g} seconds "

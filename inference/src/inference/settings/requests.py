@@ -39,6 +39,14 @@ class Requests(BaseModel):
     max_rows: Annotated[int, Field(ge=1, description="Maximum number of rows in one request.")] = (
         100_000
     )
+    max_explained_rows: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Maximum number of rows in one request for explanations. Each row may take "
+            "65,536 rows of the model.",
+        ),
+    ] = 100
     max_row_bytes: Annotated[
         int,
         Field(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
 from inference.telemetry.counters import Counters, counters_array
+from inference.telemetry.explanation_counts import ExplanationCounts
 from inference.telemetry.latency_histogram import SIZE
 from inference.telemetry.request_latency import RequestLatency
 from inference.telemetry.statistics import STRIDE
@@ -79,6 +80,7 @@ class Recorder:
         answers: Predicted classes and values out of range, see
             :mod:`inference.telemetry.answer_counts`.
         latency: Counts requests and runs.
+        explanations: Counts explanations.
         events: Counts events.
     """
 
@@ -90,4 +92,5 @@ class Recorder:
         self.callers = Counters("callers", 1, section)
         self.answers = Counters("answers", 1, section)
         self.latency = RequestLatency(self.requests, self.runs, self.answers)
+        self.explanations = ExplanationCounts(self.answers)
         self.events = CountedEvents(self.event_counts)

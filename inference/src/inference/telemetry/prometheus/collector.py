@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from inference.repository.snapshot import Snapshot
 from inference.telemetry import answer_counts as answers
+from inference.telemetry import explanation_counts
 from inference.telemetry.latency_histogram import SUM, cumulate
 from inference.telemetry.prometheus import families as family
 from inference.telemetry.prometheus.aliases import kserve, triton
@@ -124,7 +125,13 @@ def _batches(runs: Numbers) -> Metric:
 
 
 def _answers(counted: Numbers) -> Iterator[Metric]:
-    for kind, what in ((family.LABELS, answers.LABEL), (family.RANGE, answers.RANGE)):
+    kinds = (
+        (family.LABELS, answers.LABEL),
+        (family.RANGE, answers.RANGE),
+        (family.EXPLANATIONS, explanation_counts.EXPLAINED),
+        (family.EXPLANATION_COSTS, explanation_counts.EXPLAINED_ROWS),
+    )
+    for kind, what in kinds:
         yield _plain(kind, {key[1:]: values for key, values in counted.items() if key[0] == what})
 
 

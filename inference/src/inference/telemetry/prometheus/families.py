@@ -96,6 +96,18 @@ RANGE = Family(
     "Values outside the training range, or of a category that it did not have, at most 100 of a "
     f"request; the first {SHOWN_FEATURES} features of a model, and {OTHER}.",
 )
+EXPLANATIONS = Family(
+    "inference_explained_rows",
+    "counter",
+    ("model", "version", "method"),
+    "Rows whose answers were explained, by method: exact or sampled.",
+)
+EXPLANATION_COSTS = Family(
+    "inference_explanation_model_rows",
+    "counter",
+    ("model", "version", "method"),
+    "Rows that the model ran for explanations.",
+)
 ADMISSIONS = Family(
     "inference_admission_duration_seconds",
     "summary",
@@ -144,8 +156,9 @@ ACTIVE = Family(
 )
 
 FAMILIES = (
-    BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, MODELS, MODEL_STATE, ACTIVE,
-    ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS, REFUSED,
+    BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, EXPLANATIONS, EXPLANATION_COSTS,
+    MODELS, MODEL_STATE, ACTIVE, ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS,
+    REFUSED,
 )  # fmt: skip
 
 NOTES = (

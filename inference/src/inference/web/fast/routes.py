@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from inference.access.authorizer import Authorizer, Grant
+    from inference.access.authorizer import Authorizer
     from inference.serving.readiness import Readiness
     from inference.telemetry.counters import Counters
     from inference.web.message.exchange import Response, Routes
@@ -39,6 +39,7 @@ class FastRoutes:
     Args:
         app: The application for all other routes.
         families: The fast routes.
+        further: Routes with the same checks that are answered over ASGI only, with their query.
         max_body_bytes: The largest request body.
         bodies: Limits the bytes of all bodies together.
         authorizer: Checks keys and rates; ``None`` admits every request.
@@ -64,6 +65,7 @@ class FastRoutes:
         app: ASGIApp,
         families: Sequence[Routes],
         *,
+        further: Sequence[Routes] = (),
         max_body_bytes: int,
         bodies: Bodies | None = None,
         authorizer: Authorizer | None = None,
@@ -76,6 +78,7 @@ class FastRoutes:
     ) -> None:
         self._app = app
         self._families = families
+        self._further = further
         self.max_body_bytes = max_body_bytes
         self.prefix = prefix.encode()
         self._decompress = partial(decompress, max_bytes=max_body_bytes, max_ratio=max_inflation)
@@ -94,11 +97,12 @@ class FastRoutes:
         await self._entrance(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        family = self.family(scope["path"]) if scope["type"] == "http" else None
+        family = self._any_family(scope["path"]) if scope["type"] == "http" else None
         if family is None or scope["method"] == "OPTIONS":
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope["path"], scope["headers"], b"", method=scope["method"])
+        exchange.query = scope.get("query_string", b"")
         try:
             response = await self._admit_and_answer(family, exchange, receive)
         except ClientGoneError:
@@ -117,6 +121,9 @@ class FastRoutes:
                 return family
         return None
 
+    def _any_family(self, path: str) -> Routes | None:
+        return self.family(path) or next((f for f in self._further if f.takes(path)), None)
+
     def begin_stopping(self) -> None:
         """Become unready. Requests are still answered."""
         self.is_stopping = True
@@ -128,20 +135,12 @@ class FastRoutes:
         if self._event_counts is not None:
             self._event_counts.values[self._event_counts.find(("refused", str(status)))] += 1.0
 
-    def refuse_denied(
-        self, family: Routes, exchange: Exchange, grant: Grant | None = None
-    ) -> Response | None:
-        """Return the response to a complete request that is denied; ``None`` if it is admitted.
-
-        Args:
-            family: The routes of its path.
-            exchange: The request.
-            grant: What the key of its head allows, if the head is known.
-        """
+    def refuse_denied(self, family: Routes, exchange: Exchange) -> Response | None:
+        """Return the response to a complete request that is denied; ``None`` if it is admitted."""
         if self.authorizer is None:
             return None
         try:
-            exchange.admit(self.authorizer, RequiredScope.PREDICT, grant)
+            exchange.admit(self.authorizer, RequiredScope.PREDICT)
         except ClientError as error:
             return family.refuse(exchange, error)
         return None

@@ -77,9 +77,11 @@ class Exchange(RequestContext):
 
     Attributes:
         timing: When each phase ended. Starts now.
+        query: The query string; set over ASGI only.
     """
 
-    __slots__ = ("body", "timing")
+    __slots__ = ("body", "query", "timing")
+    query: bytes
 
     def __init__(
         self,

@@ -1,0 +1,183 @@
+"""Explanations over HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.models.artifacts import MEASUREMENTS, MIXED, mixed, penguins, regressor
+from support.service.process import Service, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BACKGROUND = [[39.1, 18.7, 181.0, 3750.0], [46.5, 17.9, 192.0, 3500.0], [50.0, 16.3, 230.0, 5700.0]]
+ROW = [45.0, 15.0, 200.0, 4000.0]
+RECORD = dict(zip(MEASUREMENTS, ROW, strict=True))
+ODD: list[list[Any]] = [
+    [3.0, 4, True, "Dream", "male"],
+    [None, 4, False, "Biscoe", None],
+    [7.0, 1, False, "Biscoe", "other"],
+]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Start one service with all models for the tests of this module."""
+    folder = tmp_path_factory.mktemp("explanations")
+    with Service(folder, max_explained_rows=5, log_requests=True) as made:
+        made.put("penguins/1/model.onnx", penguins(background=BACKGROUND))
+        made.put("penguins/2/model.onnx", penguins(1, background=BACKGROUND))
+        made.put("plain/1/model.onnx", penguins())
+        made.put("sum/1/model.onnx", regressor(background=BACKGROUND))
+        made.put("sums/1/model.onnx", regressor(["a", "b"], background=BACKGROUND))
+        made.put("mixed/1/model.onnx", mixed(background=ODD))
+        made.start()
+        for name in ("penguins", "plain", "sum", "sums", "mixed"):
+            made.wait_for(name, state="ready", within=60)
+        yield made
+
+
+def ask(service: Service, path: str, body: Any) -> Any:
+    response = service.client.post(path, json=body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def total(explanation: Any, key: str | None = None) -> float:
+    base = explanation["base"] if key is None else explanation["base"][key]
+    parts = explanation["contributions"].values()
+    return base + sum(part if key is None else part[key] for part in parts)
+
+
+def test_answers_are_those_of_predict_with_an_explanation_beside(service: Service) -> None:
+    for path, body in [
+        ("penguins", RECORD), ("penguins", [ROW, ROW]), ("penguins/versions/1", [RECORD]),
+        ("sum", ROW), ("sums", [RECORD]),
+    ]:  # fmt: skip
+        predicted = ask(service, f"/models/{path}/predict", body)
+        explained = ask(service, f"/models/{path}/explain", body)
+        each = explained.get("predictions", [explained])
+        assert [set(p.pop("explanation")) for p in each] == [
+            {"method", "output", "base", "contributions", "model_rows"}
+        ] * len(each)
+        assert explained == predicted
+
+
+def test_base_and_contributions_add_up(service: Service) -> None:
+    answer = ask(service, "/models/penguins/explain", RECORD)
+    explanation = answer["explanation"]
+    assert list(explanation["contributions"]) == list(MEASUREMENTS)
+    assert (explanation["method"], explanation["output"]) == ("exact", "probabilities")
+    for key, probability in answer["probabilities"].items():
+        assert total(explanation, key) == pytest.approx(probability, abs=1e-9)
+    value = ask(service, "/models/sum/explain", ROW)
+    assert total(value["explanation"]) == pytest.approx(value["value"], abs=1e-6)
+    # Of a sum, a feature contributes its distance to the background's mean.
+    means = [sum(column) / 3 for column in zip(*BACKGROUND, strict=True)]
+    found = list(value["explanation"]["contributions"].values())
+    assert found == pytest.approx([a - b for a, b in zip(ROW, means, strict=True)], abs=1e-3)
+    values = ask(service, "/models/sums/explain", ROW)
+    for key in ("a", "b"):
+        assert total(values["explanation"], key) == pytest.approx(values["values"][key], abs=1e-6)
+
+
+def test_columns_of_every_kind_and_missing_values_are_explained(service: Service) -> None:
+    rows = [*ODD, [2.5, 9, True, "Dream", None], [None, 0, True, "Biscoe", "male"]]
+    predictions = ask(service, "/models/mixed/explain", rows)["predictions"]
+    for prediction in predictions:
+        explanation = prediction["explanation"]
+        assert list(explanation["contributions"]) == [feature.name for feature in MIXED]
+        for key, probability in prediction["probabilities"].items():
+            assert total(explanation, key) == pytest.approx(probability, abs=1e-9)
+
+
+def test_top_explains_the_answered_class_only(service: Service) -> None:
+    whole = ask(service, "/models/penguins/explain", [ROW])["predictions"][0]
+    top = ask(service, "/models/penguins/explain?classes=top", [ROW])["predictions"][0]
+    label = top["label"]
+    assert top["explanation"]["base"] == {label: whole["explanation"]["base"][label]}
+    for name, numbers in top["explanation"]["contributions"].items():
+        own = whole["explanation"]["contributions"][name][label]
+        assert numbers == {label: pytest.approx(own, abs=1e-12)}
+    assert ask(service, "/models/penguins/explain?classes=all", [ROW])["predictions"] == [whole]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "reason"),
+    [
+        ("plain/explain", ROW, 409, "has no background rows to compare with. Publish the model"),
+        ("absent/explain", ROW, 404, "there is no model 'absent'"),
+        ("penguins/versions/9/explain", ROW, 404, "version 9"),
+        ("penguins/explain", [], 400, "the list of rows is empty"),
+        ("penguins/explain", [ROW] * 6, 413, "the request has 6 rows, the limit is 5"),
+        ("penguins/explain", [[1.0, 2.0]], 422, "the row has 2 values"),
+        ("penguins/explain?classes=first", ROW, 422, "use 'all' or 'top'"),
+        ("penguins/explain?class=top", ROW, 422, "Did you mean 'classes'?"),
+        ("sum/explain?classes=top", ROW, 422, "classes=top needs classes"),
+        ("penguins/whatif", ROW, 422, "?feature=bill_length_mm"),
+        ("penguins/whatif?feature=bill_length", ROW, 422, "Did you mean 'bill_length_mm'?"),
+        ("penguins/whatif?feature=body_mass_g", [ROW], 400, "from one record"),
+        ("penguins/whatif?feature=body_mass_g", [ROW] * 3, 400, "from one record"),
+        ("penguins/whatif?feature=body_mass_g", ["a"], 422, "row 0"),
+        ("mixed/whatif?feature=age", ODD[0], 409, "has no range for 'age'"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(
+    service: Service, path: str, body: Any, status: int, reason: str
+) -> None:
+    response = service.client.post(f"/models/{path}", json=body)
+    assert response.status_code == status, response.text
+    assert reason in response.json()["detail"]
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_what_if_varies_one_feature_along_its_range(service: Service) -> None:
+    answer = ask(service, "/models/penguins/whatif?feature=body_mass_g", RECORD)
+    assert (answer["model"], answer["version"], answer["feature"]) == ("penguins", 2, "body_mass_g")
+    assert len(answer["values"]) == 64
+    assert (answer["values"][0], answer["values"][-1]) == (2700.0, 6300.0)
+    rows = [{**RECORD, "body_mass_g": value} for value in answer["values"]]
+    assert answer["predictions"] == ask(service, "/models/penguins/predict", rows)["predictions"]
+    names = [feature.name for feature in MIXED]
+    varied: dict[str, list[Any]] = {"island": ["Biscoe", "Dream"], "wild": [False, True]}
+    for name, expected in varied.items():
+        answer = ask(service, f"/models/mixed/versions/1/whatif?feature={name}", ODD[0])
+        assert answer["values"] == expected
+        record = dict(zip(names, ODD[0], strict=True))
+        rows = [{**record, name: value} for value in expected]
+        assert answer["predictions"] == ask(service, "/models/mixed/predict", rows)["predictions"]
+
+
+def test_routes_take_what_fast_routes_take(service: Service) -> None:
+    client = service.client
+    packed = gzip.compress(json.dumps(RECORD).encode())
+    for path in ("/models/penguins/explain", "/models/penguins/whatif?feature=body_mass_g"):
+        sent = client.post(path, content=packed, headers={"content-encoding": "gzip"})
+        assert sent.status_code == 200, sent.text
+        assert "infer;dur=" in sent.headers["server-timing"]
+        assert client.get(path).status_code == 405
+        assert client.options(path).headers["allow"] == "POST, OPTIONS"
+        bare = path.partition("?")[0]
+        assert client.post(f"{bare}/{path[len(bare) :]}", json=RECORD).status_code == 200
+        eventually(lambda line=f"POST {bare}: 200": line in service.log, what="logged")
+
+
+def test_costs_are_counted(service: Service) -> None:
+    names = ("inference_explained_rows_total", "inference_explanation_model_rows_total")
+    before = [counted(service, name) for name in names]
+    answer = ask(service, "/models/penguins/explain", [ROW, ROW])
+    rows = sum(p["explanation"]["model_rows"] for p in answer["predictions"])
+    after = [counted(service, name) for name in names]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, rows]
+    assert rows == 2 * (len(BACKGROUND) * 14)
+    assert 'route="explain",status="200"' in service.client.get("/metrics").text
+
+
+def counted(service: Service, name: str) -> float:
+    series = f'{name}{{method="exact",model="penguins",version="2"}} '
+    lines = service.client.get("/metrics").text.splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(series)), 0.0)
