@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
+from support.project import ROOT
 from support.service.process import Service
 from support.swagger_page import Swagger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page, Request
 
@@ -73,3 +76,33 @@ def page(chromium: Browser, requests: list[Request]) -> Iterator[Page]:
 def swagger(page: Page, service: Service) -> Swagger:
     """Give the service's page, not yet opened."""
     return Swagger(page, str(service.client.base_url))
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    """Install the axe-core that package-lock.json pins, and give its source."""
+    assert shutil.which("npm"), "npm is not there: Debian's packages nodejs and npm have it"
+    home = ROOT / ".tools" / "browser"
+    home.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(Path(__file__).parent / name, home)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(command, cwd=home, check=True, capture_output=True, timeout=300)
+    return (home / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+@pytest.fixture
+def assert_accessible(page: Page, axe_source: str) -> Callable[[], None]:
+    """Fail if axe-core finds anything on the page as it is."""
+
+    def check() -> None:
+        page.evaluate(axe_source)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        wrong = [
+            (one["id"], one["help"], node["html"][:200], node.get("failureSummary"))
+            for one in found
+            for node in one["nodes"][:3]
+        ]
+        assert wrong == []
+
+    return check

@@ -17,6 +17,7 @@ from inference.runtime.documents import Document, Subject
 from inference.web.errors.by_path import encode_error
 from inference.web.pages.assets import Assets
 from inference.web.pages.frame import Frame, Viewer, respond, respond_once
+from inference.web.pages.model.page import ModelPage
 from inference.web.pages.negotiation import choose_language, prefers_html
 from inference.web.pages.overview import Overview
 from inference.web.pages.texts import load_texts
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from inference.web.pages.event_stream import EventStream, EventStreams
     from inference.web.trusted_proxies import Proxies
 
-_KEPT = 16  # pages, by language and prefix
+_KEPT = 64  # pages
 
 
 class PageRoute(Route):
@@ -68,13 +69,14 @@ class Pages:
         self._texts = load_texts()
         self._assets = Assets()
         self._frame = Frame(self._assets.path, keyed=keyed)
-        self._overviews: OrderedDict[Viewer, Document[Encoded]] = OrderedDict()
+        self._kept: OrderedDict[Any, Document[Encoded]] = OrderedDict()
 
     def install(self, app: FastAPI) -> None:
         """Add the routes. Call it before the JSON routes of the same paths are added."""
         app.router.routes += [
             PageRoute("/", self._get_overview, methods=["GET"]),
             PageRoute("/models", self._get_overview, methods=["GET"]),
+            PageRoute("/models/{name}", self._get_model, methods=["GET"]),
             Route("/events", self._get_events, methods=["GET"]),
             self._assets.route(),
         ]
@@ -88,8 +90,10 @@ class Pages:
         """
         if scope["method"] not in {"GET", "HEAD"} or not prefers_html(scope["headers"]):
             return None
-        viewer = self._viewer(scope)
-        plain = encode_error(error, scope["path"])
+        return self._refuse(self._viewer(scope), error, scope["path"])
+
+    def _refuse(self, viewer: Viewer, error: RookeryError, path: str) -> Response:
+        plain = encode_error(error, path)
         headers = {name.decode(): value.decode() for name, value in plain.headers}
         if isinstance(error, UnknownCallerError):
             page = self._frame.key_form(viewer, "")
@@ -104,8 +108,18 @@ class Pages:
             return respond_once(self._frame.key_form(viewer, ""), 200, {})
         return respond(await self._overview(viewer).get())
 
+    async def _get_model(self, request: Request) -> Response:
+        viewer = self._viewer(request.scope)
+        try:
+            page = await self._model(viewer, request.path_params["name"]).get()
+        except NotFoundError as error:
+            return self._refuse(viewer, error, request.url.path)
+        return respond(page)
+
     async def _get_events(self, request: Request) -> EventStream:
-        document = self._overview(self._viewer(request.scope))
+        viewer = self._viewer(request.scope)
+        name = request.query_params.get("model")
+        document = self._overview(viewer) if name is None else self._model(viewer, name)
 
         async def tag() -> str:
             return (await document.get()).etag
@@ -114,11 +128,30 @@ class Pages:
 
     def _overview(self, viewer: Viewer) -> Document[Encoded]:
         return _find(
-            self._overviews,
+            self._kept,
             viewer,
             lambda: Document(
                 lambda: Subject(self._repository.current()), Overview(self._frame, viewer).encode
             ),
+        )
+
+    def _model(self, viewer: Viewer, name: str) -> Document[Encoded]:
+        """Return the page of a model.
+
+        Raises:
+            NotFoundError: There is no such model.
+        """
+
+        def current() -> Subject:
+            snapshot = self._repository.current()
+            selection = snapshot.state.selection
+            return Subject(snapshot.model(name), selection is not None and selection.model == name)
+
+        current()
+        return _find(
+            self._kept,
+            (viewer, name),
+            lambda: Document(current, ModelPage(self._frame, viewer).encode),
         )
 
     def _viewer(self, scope: Scope) -> Viewer:

@@ -30,7 +30,7 @@ def test_modules_import_only_each_other() -> None:
 
 def test_nothing_names_another_host_or_makes_html_of_text() -> None:
     for path in STATIC.iterdir():
-        text = path.read_text()
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "")  # a name, no address
         assert not re.search(r"https?://|innerHTML|insertAdjacentHTML|eval\(|document\.write", text)
 
 

@@ -2,6 +2,7 @@
 //
 // With a key the browser cannot load a page by itself, since a link carries no key. Then this module
 // fetches it with the key and puts it in the place of the one that is shown.
+import * as model from "./model.js";
 import * as overview from "./overview.js";
 import { remember, update } from "./refresh.js";
 import { ask, announce, hasKey, root, text, useKey } from "./service.js";
@@ -18,6 +19,7 @@ function mount() {
   stop = () => {};
   remember(main);
   overview.start(main);
+  model.start(main);
   document.getElementById("forget-key").hidden = !hasKey();
   const { watch } = main.dataset;
   if (watch) stop = follow(watch, { page: refresh, traffic, state: overview.showState });
@@ -59,7 +61,9 @@ async function refresh(tag) {
 
 function complete(next) {
   const main = document.getElementById("content");
-  overview.complete(main, update(main, next.getElementById("content")));
+  const fresh = update(main, next.getElementById("content"));
+  overview.complete(main, fresh);
+  model.complete(main, fresh);
 }
 
 // ---------------------------------------------------------------- from page to page

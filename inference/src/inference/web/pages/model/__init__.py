@@ -1,0 +1,1 @@
+"""The page of one model: try it, its card, its versions, and how programs use it."""

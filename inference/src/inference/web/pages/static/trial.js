@@ -1,0 +1,103 @@
+// Try a model: each change of the form is answered at once, with the reasons and a what-if curve.
+import { bestOf, showAnswer } from "./answer.js";
+import { h, put } from "./dom.js";
+import { showExplanation } from "./explanation.js";
+import { RecordForm } from "./form.js";
+import { Latest } from "./latest.js";
+import { send, text } from "./service.js";
+import { showWhatIf } from "./whatif.js";
+
+// Answers that no other record of this version would change.
+const NEVER = new Set([404, 405, 409, 501]);
+
+export class Trial {
+  // before is the trial of an earlier version, whose values are kept where they fit.
+  constructor(panel, before = null) {
+    this.path = `/models/${encodeURIComponent(panel.dataset.model)}`;
+    this.panel = panel;
+    this.form = new RecordForm(panel.querySelector("#record"), (feature) => this.change(feature));
+    this.feature = before?.feature ?? null;
+    this.chosen = null;
+    this.predicting = new Latest((record) => this.predict(record));
+    this.explaining = new Latest((asked) => this.explain(asked));
+    this.canExplain = this.canVary = true;
+    if (before) this.form.show(before.form.read());
+    panel.querySelector(".examples")?.addEventListener("click", ({ target }) => {
+      if (!target.dataset.sample) return;
+      this.form.show(JSON.parse(target.dataset.sample));
+      this.change(this.feature);
+    });
+    const fields = [...this.form.fields.keys()];
+    this.form.form.addEventListener("focusin", ({ target }) => {
+      const feature = target.closest("[data-feature]")?.dataset.feature;
+      if (feature && feature !== this.feature) this.change(feature);
+    });
+    this.change(fields.includes(this.feature) ? this.feature : (fields[0] ?? null));
+  }
+
+  change(feature) {
+    this.feature = feature;
+    this.predicting.ask(this.form.read());
+  }
+
+  place(name) {
+    return this.panel.querySelector(`#${name}`);
+  }
+
+  async predict(record) {
+    const place = this.place("answer");
+    try {
+      const answer = await send("POST", `${this.path}/predict`, record);
+      this.form.showErrors([]);
+      showAnswer(place, answer);
+      this.explaining.ask({ record, answer, feature: this.feature });
+    } catch (error) {
+      this.form.showErrors(error.errors ?? []);
+      delete place.dataset.kinds;
+      const message = error.status === undefined ? text("unreachable") : error.message;
+      put(place, h("p", { class: "wrong" }, message));
+      this.place("explanation").hidden = this.place("whatif").hidden = true;
+    }
+  }
+
+  async explain({ record, answer, feature }) {
+    if (this.canExplain) {
+      const asked = await this.ask("explain", record);
+      if (asked === "never") this.canExplain = false;
+      else if (asked) this.showReasons(asked.explanation, answer);
+    }
+    if (this.canVary && feature !== null) {
+      const asked = await this.ask(`whatif?feature=${encodeURIComponent(feature)}`, record);
+      if (asked === "never") this.canVary = false;
+      else if (asked) this.showCurve(asked, record[feature]);
+    }
+  }
+
+  // The answer; null if it cannot be had now, "never" if this model has none.
+  async ask(route, record) {
+    try {
+      return await send("POST", `${this.path}/${route}`, record);
+    } catch (error) {
+      return NEVER.has(error.status) ? "never" : null;
+    }
+  }
+
+  showReasons(explanation, answer) {
+    if (!explanation) return;
+    const place = this.place("explanation");
+    place.hidden = false;
+    const choose = (key) => {
+      this.chosen = key;
+      this.showReasons(explanation, answer);
+    };
+    showExplanation(place, explanation, { key: bestOf(answer), chosen: this.chosen, choose });
+  }
+
+  showCurve(asked, now) {
+    const { least, most } = this.form.fields.get(asked.feature)?.dataset ?? {};
+    const range = least === undefined ? null : [Number(least), Number(most)];
+    const place = this.place("whatif");
+    place.hidden = false;
+    showWhatIf(place, asked, { now, range });
+  }
+}

@@ -1,0 +1,194 @@
+"""The panel in which a person tries a model, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.model_page import ModelPage
+from support.models.artifacts import mixed, penguins
+from support.service.process import Service, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Page, Request, Route
+
+from browser.test_swagger import publish_penguins
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(tmp_path_factory.mktemp("service"))
+    service.put("mixed/1/model.onnx", mixed())
+    service.start()
+    publish_penguins(service, "penguins")
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def penguin(page: Page, service: Service) -> ModelPage:
+    return ModelPage(page, service, "penguins").open()
+
+
+def asked(request: Request) -> dict[str, float]:
+    return json.loads(request.post_data or "{}")
+
+
+def predictions(requests: list[Request]) -> list[Request]:
+    return [one for one in requests if one.url.endswith("/predict")]
+
+
+def test_dragging_a_slider_changes_the_label_and_moves_the_bars(penguin: ModelPage) -> None:
+    assert penguin.field("bill_length_mm").locator(".histogram rect").count() > 3
+    penguin.drag("flipper_length_mm", 0.2)
+    penguin.drag("bill_length_mm", 0.1)
+    penguin.drag("body_mass_g", 0.3)
+    penguin.page.locator(".verdict", has_text="Adelie").wait_for()
+    before = penguin.page.locator(".row.best .bar").bounding_box()
+    penguin.drag("bill_length_mm", 0.95)
+    penguin.page.locator(".verdict", has_text="Chinstrap").wait_for()
+    penguin.page.locator(".row.best", has_text="Chinstrap").wait_for()
+    assert before
+    assert before["width"] > 20
+
+
+def test_page_shows_what_the_service_answers(
+    penguin: ModelPage, service: Service, requests: list[Request]
+) -> None:
+    penguin.value("body_mass_g").fill("4444.25")
+    penguin.until(
+        lambda: (
+            bool(predictions(requests))
+            and asked(predictions(requests)[-1])["body_mass_g"] == 4444.25
+        ),
+        what="the value is asked",
+    )
+    answer = service.client.post(
+        "/models/penguins/predict", json=asked(predictions(requests)[-1])
+    ).json()
+    for name, share in answer["probabilities"].items():
+        row = penguin.page.locator(".probabilities .row, .bars .row", has_text=name).first
+        row.locator(".amount", has_text=f"{100 * share:.1f}%").wait_for()
+    assert penguin.label == answer["label"]
+
+
+def test_one_request_at_a_time_and_the_newest_wins(penguin: ModelPage, page: Page) -> None:
+    open_now, most, bodies = 0, 0, []
+
+    def delay(route: Route) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        bodies.append(asked(route.request))
+        page.wait_for_timeout(40)
+        open_now -= 1
+        route.continue_()
+
+    page.route("**/predict", delay)
+    penguin.drag("body_mass_g", 0.9, steps=60)
+    final = float(penguin.value("body_mass_g").input_value())
+    penguin.until(lambda: bodies and bodies[-1]["body_mass_g"] == final, what="the last")
+    page.unroute("**/predict")
+    assert most == 1
+    assert len(bodies) < 40
+
+
+def test_values_outside_of_the_training_range_are_amber(penguin: ModelPage) -> None:
+    field = penguin.field("bill_length_mm")
+    assert "outside" not in (field.get_attribute("class") or "")
+    penguin.value("bill_length_mm").fill("99")
+    penguin.page.locator(".caution", has_text="bill_length_mm").wait_for()
+    assert "outside" in (field.get_attribute("class") or "")
+    penguin.drag("bill_length_mm", 0.5)
+    penguin.page.locator(".caution").wait_for(state="detached")
+    assert "outside" not in (field.get_attribute("class") or "")
+
+
+def test_examples_are_golden_samples(penguin: ModelPage, requests: list[Request]) -> None:
+    examples = penguin.page.locator(".examples button")
+    labels = examples.all_inner_texts()
+    assert set(labels[:3]) == {"Adelie", "Chinstrap", "Gentoo"}
+    for index in range(3):
+        examples.nth(index).click()
+        penguin.page.locator(".verdict", has_text=labels[index]).wait_for()
+    row = json.loads(examples.nth(2).get_attribute("data-sample") or "")
+    assert asked(predictions(requests)[-1]) == row
+
+
+def test_faults_are_shown_at_their_field(penguin: ModelPage) -> None:
+    penguin.value("body_mass_g").fill("")
+    fault = penguin.field("body_mass_g").locator(".wrong:not([hidden])")
+    fault.wait_for()
+    assert fault.inner_text()
+    penguin.value("body_mass_g").fill("4000")
+    fault.wait_for(state="hidden")
+    penguin.page.locator(".verdict").wait_for()
+
+
+def test_select_this_model(penguin: ModelPage, service: Service) -> None:
+    penguin.page.get_by_role("button", name="Use it for /predict/").click()
+    penguin.page.locator("#model-head .badge", has_text="selected").wait_for()
+    assert service.client.get("/models").json()["selected"]["model"] == "penguins"
+    assert penguin.page.locator("#select").count() == 0
+
+
+def test_keyboard_alone_is_enough(penguin: ModelPage) -> None:
+    page = penguin.page
+    page.reload()
+    page.locator(".verdict").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.type") == "range":
+            break
+    before = page.evaluate("document.activeElement.value")
+    page.keyboard.press("Home")
+    assert page.evaluate("document.activeElement.value") < before
+    page.locator(".field.outside").first.wait_for()
+
+
+def test_values_stay_when_another_version_becomes_active(page: Page, service: Service) -> None:
+    service.put("twice/1/model.onnx", penguins())
+    eventually(lambda: service.model("twice").get("state") == "ready", what="version 1")
+    shown = ModelPage(page, service, "twice").open()
+    shown.value("body_mass_g").fill("4321")
+    service.put("twice/2/model.onnx", penguins(seed=7))
+    page.locator("#model-head", has_text="Version 2").wait_for()
+    assert shown.value("body_mass_g").input_value() == "4321"
+    shown.value("body_mass_g").fill("4322")
+    page.locator(".verdict").wait_for()
+
+
+def test_categories_booleans_and_missing_values_keep_their_types(
+    page: Page, service: Service, requests: list[Request]
+) -> None:
+    shown = ModelPage(page, service, "mixed").open()
+    example = service.model("mixed")["contract"]["features"]
+    sent = asked(predictions(requests)[-1])
+    assert sent == {feature["name"]: feature.get("example") for feature in example}
+    for feature in example:
+        if feature.get("nullable"):
+            shown.field(feature["name"]).get_by_label("missing").check()
+            shown.until(
+                lambda name=feature["name"]: asked(predictions(requests)[-1])[name] is None,
+                what="null is asked",
+            )
+
+
+@pytest.mark.parametrize("name", ["mixed", "penguins"])
+def test_axe_finds_nothing_after_use(
+    page: Page, service: Service, assert_accessible: Callable[[], None], name: str
+) -> None:
+    shown = ModelPage(page, service, name).open()
+    field = page.locator("input[type=range]").first
+    if field.count():
+        field.press("End")
+        page.locator(".field.outside").wait_for()
+    assert shown.page.locator("#answer").inner_text()
+    assert_accessible()
