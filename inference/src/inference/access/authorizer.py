@@ -9,7 +9,7 @@ from inference.errors import ClientError, ForbiddenError, UnknownCallerError
 from inference.logs import KEY_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from inference.access.api_key import Caller
     from inference.access.key_store import KeyStore
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     Headers = Iterable[tuple[bytes, bytes]]
 
 _BEARER = b"bearer "
+
+
+class Grant:
+    """What the key in one head allows, once that is known. It ends when the keys change."""
+
+    __slots__ = ("caller", "callers", "required")
+
+    def __init__(self) -> None:
+        self.caller: Caller | None = None
+        self.callers: Mapping[bytes, Caller] | None = None
+        self.required: RequiredScope | None = None
 
 
 class Authorizer:
@@ -34,6 +45,7 @@ class Authorizer:
         self._keys = keys
         self._limiter = limiter
         self._counters = counters
+        self._admitted: dict[str, int] = {}  # where the admitted requests of each key are counted
 
     def authorize(self, headers: Headers, required: RequiredScope) -> Caller | None:
         """Check key and scope before the body is read, and set the key's name for the log.
@@ -70,6 +82,29 @@ class Authorizer:
             raise
         return caller
 
+    def admit(self, headers: Headers, required: RequiredScope, grant: Grant | None = None) -> None:
+        """Authorize and charge a complete request.
+
+        Args:
+            headers: Names in lower case.
+            required: The scope that the route requires.
+            grant: Of the head with these headers; it is used, or set for the next request.
+
+        Raises:
+            UnknownCallerError: No key, or an unknown key.
+            ForbiddenError: The key lacks the scope.
+            RateError: The key exceeds its rate.
+        """
+        callers = self._keys.current()
+        if grant is not None and grant.callers is callers and grant.required is required:
+            caller = grant.caller
+            KEY_ID.set(None if caller is None else caller.name)
+        else:
+            caller = self.authorize(headers, required)
+            if grant is not None:
+                grant.caller, grant.callers, grant.required = caller, callers, required
+        self.charge(caller, required)
+
     def charge(self, caller: Caller | None, required: RequiredScope) -> None:
         """Count an authorized, complete request against the rate of its key.
 
@@ -84,7 +119,10 @@ class Authorizer:
         except ClientError as error:
             self._count(caller.name, str(error.status))
             raise
-        self._count(caller.name, "admitted")
+        index = self._admitted.get(caller.name)
+        if index is None:
+            index = self._admitted[caller.name] = self._counters.find((caller.name, "admitted"))
+        self._counters.values[index] += 1.0
 
     def is_authorized(self, headers: Headers, required: RequiredScope) -> bool:
         """Whether the request's key has the scope. Counts and logs nothing."""

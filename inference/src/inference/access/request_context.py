@@ -13,7 +13,7 @@ from inference.logs import REQUEST_ID, fields
 
 if TYPE_CHECKING:
     from inference.access.api_key import Caller
-    from inference.access.authorizer import Authorizer
+    from inference.access.authorizer import Authorizer, Grant
     from inference.access.scopes import RequiredScope
 
     Headers = list[tuple[bytes, bytes]]
@@ -49,8 +49,15 @@ class RequestContext:
         self.request_id = made_id or request_id(headers)
         REQUEST_ID.set(self.request_id)
 
-    def admit(self, authorizer: Authorizer, required: RequiredScope) -> None:
+    def admit(
+        self, authorizer: Authorizer, required: RequiredScope, grant: Grant | None = None
+    ) -> None:
         """Authorize and charge a request that is complete; log a denial.
+
+        Args:
+            authorizer: Checks it.
+            required: The scope that the route requires.
+            grant: What the key of its head allows, if the head is known.
 
         Raises:
             UnknownCallerError: No key, or an unknown key.
@@ -58,7 +65,7 @@ class RequestContext:
             RateError: The key exceeds its rate.
         """
         try:
-            authorizer.charge(authorizer.authorize(self.headers, required), required)
+            authorizer.admit(self.headers, required, grant)
         except ClientError as error:
             self.log_denied(error)
             raise

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from inference.access.authorizer import Authorizer
+    from inference.access.authorizer import Authorizer, Grant
     from inference.serving.readiness import Readiness
     from inference.telemetry.counters import Counters
     from inference.web.message.exchange import Response, Routes
@@ -135,12 +135,20 @@ class FastRoutes:
         if self._event_counts is not None:
             self._event_counts.values[self._event_counts.find(("refused", str(status)))] += 1.0
 
-    def refuse_denied(self, family: Routes, exchange: Exchange) -> Response | None:
-        """Return the response to a complete request that is denied; ``None`` if it is admitted."""
+    def refuse_denied(
+        self, family: Routes, exchange: Exchange, grant: Grant | None = None
+    ) -> Response | None:
+        """Return the response to a complete request that is denied; ``None`` if it is admitted.
+
+        Args:
+            family: The routes of its path.
+            exchange: The request.
+            grant: What the key of its head allows, if the head is known.
+        """
         if self.authorizer is None:
             return None
         try:
-            exchange.admit(self.authorizer, RequiredScope.PREDICT)
+            exchange.admit(self.authorizer, RequiredScope.PREDICT, grant)
         except ClientError as error:
             return family.refuse(exchange, error)
         return None

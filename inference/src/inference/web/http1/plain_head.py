@@ -20,6 +20,7 @@ _LINE = rb"%s: %s\r\n" % (_NAME, _VALUE)
 _HEAD = re.compile(rb"POST (/[A-Za-z0-9/._~-]{0,255}+) HTTP/1\.1\r\n(?:%s){1,128}+\r\n" % _LINE)
 _LINES = re.compile(rb"(%s): ([^\r]+)\r\n" % _NAME)
 _LENGTH = re.compile(rb"[0-9]{1,10}")
+_VALUE_ONLY = re.compile(_VALUE)
 # Headers that change how a message is read, or what happens to the connection.
 _OF_THE_PARSER = frozenset(
     {b"transfer-encoding", b"content-encoding", b"upgrade", b"expect", b"proxy-connection"}
@@ -69,3 +70,24 @@ def read_plain_head(message: bytes) -> PlainHead | None:
     ):
         return None
     return PlainHead(found[1].decode("ascii"), headers, by_name, size)
+
+
+def header_spans(message: bytes, size: int) -> list[tuple[int, int]]:
+    """Return where the value of each header in a plain head begins and ends.
+
+    Args:
+        message: What begins with the head.
+        size: The length of the head in bytes.
+    """
+    start = message.index(b"\r\n") + 2
+    return [found.span(2) for found in _LINES.finditer(message, start, size)]
+
+
+def is_plain_value(message: bytes, start: int, end: int) -> bool:
+    """Whether a part of a message is the value of a header in a plain head."""
+    return _VALUE_ONLY.fullmatch(message, start, end) is not None
+
+
+def is_plain_length(message: bytes, start: int, end: int) -> bool:
+    """Whether a part of a message is a length in a plain head."""
+    return _LENGTH.fullmatch(message, start, end) is not None

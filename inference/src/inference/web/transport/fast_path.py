@@ -16,13 +16,16 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from inference.access.request_context import make_id
-from inference.web.fast.head_cache import MAX_HEAD_BYTES, ParsedHead
+from inference.web.fast.head_cache import KnownHead
+from inference.web.http1.head_pattern import HeadPattern
 from inference.web.http1.plain_head import read_plain_head
 from inference.web.message.exchange import Exchange
 
 if TYPE_CHECKING:
     import asyncio
 
+    from inference.access.authorizer import Grant
+    from inference.web.http1.plain_head import PlainHead
     from inference.web.message.exchange import Response, Routes
     from inference.web.message.headers import Headers
     from inference.web.transport.connection_context import ConnectionContext
@@ -44,11 +47,13 @@ class FastPath:
 
     Attributes:
         is_holding: Whether the request that is being received is held.
-        head: The head of the last message, if it may be cached. Clear it before the next one.
+        head: What the head of the last message says, if it may be cached: its routes, path, headers
+            and the length of its body. Clear it before the next message.
     """
 
     __slots__ = ("_body", "_body_bytes", "_connection", "_context", "_family", "_headers",
-                 "_heads", "_max_body_bytes", "_path", "_routes", "head", "is_holding")  # fmt: skip
+                 "_heads", "_known", "_max_body_bytes", "_path", "_routes", "head",
+                 "is_holding")  # fmt: skip
 
     def __init__(self, connection: Connection, context: ConnectionContext) -> None:
         self._connection = connection
@@ -62,12 +67,13 @@ class FastPath:
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._body_bytes = 0
-        self.head: ParsedHead | None = None
+        self.head: tuple[Routes, str, Headers, int] | None = None
+        self._known: KnownHead | None = None  # the head of the last message, or all that are alike
 
     # Whole messages, without the parser.
 
     def answer(self, message: bytes) -> bool:
-        """Answer a message whose head is cached or simple; return whether it was answered.
+        """Answer a message whose head is known or plain; return whether it was answered.
 
         Args:
             message: What was received between two messages.
@@ -80,12 +86,18 @@ class FastPath:
             or connection.transport.is_closing()
         ):
             return False
-        found = self._heads.find(message)
-        if found is None:
-            return self._answer_plain(message)
-        (family, path, headers, _), body = found
-        exchange = Exchange(path, headers, body, make_id())
-        self._answer(family, exchange, keep_alive=not connection.closing)
+        known = self._known
+        found = None if known is None else known.pattern.match(message)
+        if known is None or found is None:
+            known = self._heads.find(message)
+            found = None if known is None else known.pattern.match(message)
+            if known is None or found is None:
+                return self._answer_plain(message)
+            if self._known is None or not self._known.pattern.varying:
+                self._known = known
+        headers, body = found
+        exchange = Exchange(known.path, headers, body, None if known.has_id else make_id())
+        self._answer(known.family, exchange, keep_alive=not connection.closing, grant=known.grant)
         return True
 
     def _answer_plain(self, message: bytes) -> bool:
@@ -103,20 +115,31 @@ class FastPath:
             or not self._routes.browsers.is_exempt(headers, by_name)
         ):
             return False
-        made_id = None
-        if b"x-request-id" not in by_name:  # a head with an id of its own is not sent again
-            made_id = make_id()
-            if size <= MAX_HEAD_BYTES:
-                head = ParsedHead(family, path, headers, len(message) - size)
-                self._heads.add(message[:size], head)
-        exchange = Exchange(path, headers, message[size:], made_id)
-        self._answer(family, exchange, keep_alive=not self._connection.closing)
+        known = self._learn(family, message, plain)
+        exchange = Exchange(path, headers, message[size:], None if known.has_id else make_id())
+        self._answer(family, exchange, keep_alive=not self._connection.closing, grant=known.grant)
         return True
+
+    def _learn(self, family: Routes, message: bytes, plain: PlainHead) -> KnownHead:
+        """Keep a plain head: with the last one of this connection, if both are alike."""
+        known = self._known and self._known.widen(
+            message,
+            plain,
+            max_head_bytes=self._context.limits.max_header_bytes,
+            max_body_bytes=self._max_body_bytes,
+        )
+        if known is None:
+            head = message[: plain.size]
+            pattern = HeadPattern(head, plain.headers, len(message) - plain.size)
+            known = KnownHead(family, plain.path, pattern)
+            self._heads.add(head, known)
+        self._known = known
+        return known
 
     def cache_head(self, packet: bytes) -> None:
         """Cache the head of a packet that was one whole message, if its answer may be repeated."""
         if self.head is not None:
-            self._heads.add_first(packet, self.head)
+            self._heads.add_first(packet, *self.head)
 
     # Messages from the parser.
 
@@ -169,7 +192,7 @@ class FastPath:
         family = self._family
         keep_alive = self._connection.parser.should_keep_alive() and not self._connection.closing
         if keep_alive:
-            self.head = ParsedHead(family, self._path, self._headers, self._body_bytes)
+            self.head = (family, self._path, self._headers, self._body_bytes)
         exchange = Exchange(self._path, self._headers, b"".join(self._body))
         self._answer(family, exchange, keep_alive=keep_alive)
 
@@ -183,8 +206,15 @@ class FastPath:
 
     # Answers.
 
-    def _answer(self, family: Routes, exchange: Exchange, *, keep_alive: bool) -> None:
-        response = self._routes.refuse_denied(family, exchange) or family.answer_now(exchange)
+    def _answer(
+        self, family: Routes, exchange: Exchange, *, keep_alive: bool, grant: Grant | None = None
+    ) -> None:
+        routes = self._routes
+        response = None
+        if routes.authorizer is not None:
+            response = routes.refuse_denied(family, exchange, grant)
+        if response is None:
+            response = family.answer_now(exchange)
         connection = self._connection
         if response is None:
             pending = PendingAnswer(keep_alive=keep_alive)
