@@ -11,17 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.cluster import DBSCAN
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import NMF
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from exporter import publish
 from exporter.conversion import converter
+from exporter.data.estimator import FittedEstimator
 from exporter.errors import (
     ArgumentError,
     ConversionError,
@@ -47,6 +49,7 @@ FRAME = pd.DataFrame(
 )
 Y = (FRAME["a"] > 0.5).astype(int)
 MODEL = LogisticRegression().fit(FRAME, Y)
+BOTH = np.column_stack([Y, 1 - Y])
 JACCARD = KNeighborsClassifier(metric="jaccard")
 NMF_CLASSIFIER = make_pipeline(NMF(1), LogisticRegression())
 
@@ -71,8 +74,7 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
         r"not fitted yet: call model.fit\(X, y\)",
         {"model": LogisticRegression()},
     ),
-    "no model": (ModelError, "a fitted scikit-learn classifier", {"model": FRAME}),
-    "transformer": (ModelError, r"no fit\(\) and predict", {"model": StandardScaler().fit(FRAME)}),
+    "no model": (ModelError, "a fitted scikit-learn estimator", {"model": FRAME}),
     "unsupported": (ConversionError, "supported_estimators", {"model": Homemade().fit(FRAME, Y)}),
     "own function": (
         ConversionError,
@@ -98,14 +100,26 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
             ).fit(FRAME, Y)
         },
     ),
-    "several classifiers": (
-        ModelError,
-        r"one classifier per output, model.estimators_\[0\] first",
+    "stacked labels": (
+        ConversionError,
+        r"StackingClassifier with several labels .*: use MultiOutputClassifier\(StackingClass",
         {
-            "model": MultiOutputClassifier(LogisticRegression()).fit(
-                FRAME, np.column_stack([Y, 1 - Y])
-            )
+            "model": StackingClassifier(
+                [("tree", DecisionTreeClassifier().fit(FRAME, BOTH))],
+                DecisionTreeClassifier(),
+                cv="prefit",
+            ).fit(FRAME, BOTH)
         },
+    ),
+    "only fitted rows": (
+        ModelError,
+        "DBSCAN labels only the rows it was fitted on: use KMeans, or",
+        {"model": DBSCAN().fit(FRAME)},
+    ),
+    "iterates": (
+        ConversionError,
+        "NMF .* iterates for each row: use PCA",
+        {"model": NMF(1, max_iter=500).fit(FRAME)},
     ),
     "vote": (
         ConversionError,
@@ -115,11 +129,6 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
                 FRAME, Y
             )
         },
-    ),
-    "several outputs": (
-        ModelError,
-        "one classifier per output",
-        {"model": RandomForestClassifier(2).fit(FRAME, np.column_stack([Y, Y]))},
     ),
     "name": (InvalidNameError, "for example 'my-model'", {"name": "My Model"}),
     "one dimension": (DataError, "reshape", {"X": FRAME["a"].to_numpy()}),
@@ -194,7 +203,7 @@ def test_refuses_a_file_with_wrong_labels_whatever_the_tolerance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A label is right or wrong: no tolerance covers a wrong one."""
-    wrong = LogisticRegression().fit(FRAME, 1 - Y)
+    wrong = FittedEstimator(LogisticRegression().fit(FRAME, 1 - Y))
     right = converter.compose  # type: ignore[attr-defined]
     monkeypatch.setattr(converter, "compose", lambda _, *a, **k: right(wrong, *a, **k))
     with pytest.raises(ParityError, match="40 of 40 labels differ"):

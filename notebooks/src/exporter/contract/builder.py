@@ -10,6 +10,12 @@ from exporter.contract.background import choose_background
 from exporter.contract.capabilities import CapabilityFinder
 from exporter.contract.features import describe
 from exporter.contract.samples import choose_rows, make_samples, ordinary_row, probe_rows
+from exporter.contract.targets import (
+    check_target_names,
+    name_labels,
+    name_outputs,
+    name_targets,
+)
 from exporter.data.table import Table
 from exporter.errors import OptionError
 from inference.model.contract import CONTRACT_VERSION, Contract
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
     from exporter.data.dataset import Dataset
-    from exporter.data.estimator import Answers, FittedEstimator
+    from exporter.data.estimator import FittedEstimator
     from inference.model.contract import Feature
 
 
@@ -53,21 +59,7 @@ class Annotations:
                     )
                 if not isinstance(text, str):
                     raise OptionError(f"{what}[{name!r}] must be a string")
-        labels = data.given.answers.labels
-        count = labels.shape[1] if original.task == "regression" and labels.ndim > 1 else 1
-        if self.target_names is not None and (count == 1 or len(self.target_names) != count):
-            raise OptionError(
-                f"target_names names the {count} values of a regression on several targets"
-                if count > 1
-                else "target_names is for regressions on several targets: leave it out"
-            )
-
-    def targets(self, answers: Answers, task: str) -> list[str] | None:
-        """Name the values of a regression on several targets."""
-        if task != "regression" or answers.labels.ndim == 1:
-            return None
-        count = answers.labels.shape[1]
-        return [str(n) for n in self.target_names or [f"y{i}" for i in range(count)]]
+        check_target_names(self.target_names, original, data.given.answers)
 
 
 def write_contract(
@@ -87,6 +79,7 @@ def write_contract(
         annotations: What the caller states about the model.
     """
     table, answers = data.given.table, data.given.answers
+    names = name_targets(original, answers, annotations.target_names or data.target_names)
     golden = choose_rows(table, answers, original, comparison.ties[: len(table)])
     kept = _kept_columns(conversion)
     features = _describe_features(
@@ -98,12 +91,13 @@ def write_contract(
         contract_version=CONTRACT_VERSION,
         task=original.task,
         features=features,
-        outputs=conversion.outputs,
+        outputs=name_outputs(original, conversion.outputs),
         training=provenance.record(original, table, annotations.description, data.held_out),
         parity=comparison.to_contract(conversion.layout.precision),
         samples=samples,
         classes=original.classes,
-        targets=annotations.targets(answers, original.task),
+        labels=name_labels(original, conversion.outputs, names),
+        targets=None if original.labels else names,
         unused=_unused_columns(table, conversion),
         background=choose_background(read, features),
     )

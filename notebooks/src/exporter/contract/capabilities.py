@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
-    from exporter.data.estimator import Answers, FittedEstimator
+    from exporter.data.answers.answers import Answers
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Column, Table
     from inference.model.contract import Scalar
 
@@ -190,17 +191,18 @@ class CapabilityFinder:
 
 def _list_accepted(rest: Pipeline, rows: Any, indices: list[int]) -> list[int]:
     """List those of the indices whose row is accepted."""
+    ask = rest.predict if hasattr(rest, "predict") else rest.transform
     likely = list(enumerate(indices))
     if isinstance(rows, np.ndarray) and rows.dtype.kind == "f":
         holed: Any = np.isnan(rows).any(axis=1)
         # Where an estimator says that it takes no gap and refuses one, it refuses them all.
         if holed.any() and not get_tags(rest).input_tags.allow_nan:
             first = int(np.argmax(holed))
-            if not _succeeds(rest.predict, rows[first : first + 1]):
+            if not _succeeds(ask, rows[first : first + 1]):
                 likely = [pair for pair in likely if not holed[pair[0]]]
-    if _succeeds(rest.predict, rows[[row for row, _ in likely]]):
+    if _succeeds(ask, rows[[row for row, _ in likely]]):
         return [index for _, index in likely]
-    return [index for row, index in likely if _succeeds(rest.predict, rows[row : row + 1])]
+    return [index for row, index in likely if _succeeds(ask, rows[row : row + 1])]
 
 
 def _succeeds(call: Callable[[Any], Any], rows: Any) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inference.model.contract import Sample
 
 if TYPE_CHECKING:
-    from exporter.data.estimator import Answers, FittedEstimator
+    from exporter.data.answers.answers import Answers
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Array, Table
     from inference.model.contract import Label
 
@@ -38,11 +39,12 @@ def choose_rows(
     Returns:
         Indices, ascending; the same for the same data.
     """
-    firm = _firm_rows(answers)
+    firm = _firm_rows(answers, original)
     if avoided is not None:
         firm = firm[~avoided[firm]] if not avoided[firm].all() else np.flatnonzero(~avoided)
     chosen: list[int] = []
-    for row in [*_with_missing(table), *_extremes(table, firm)]:
+    missing = [row for row in _with_missing(table) if original.labels or row in firm]
+    for row in [*missing, *_extremes(table, firm)]:
         if avoided is not None and avoided[row]:
             continue
         if row not in chosen and len(chosen) < MAX_SAMPLES // _EXTREME_SHARE:
@@ -77,28 +79,75 @@ def make_samples(
         Sample(
             row=row,
             label=_label(original, answers, index),
-            probabilities=None
-            if answers.probabilities is None
-            else answers.probabilities[index].tolist(),
+            probabilities=_probabilities(original, answers, index),
+            score=_score(original, answers, index),
+            distances=_distances(original, answers, index),
         )
         for index, row in zip(rows, values, strict=True)
     ]
 
 
 def _label(original: FittedEstimator, answers: Answers, row: int) -> Label | list[Label]:
-    if original.classes is not None:
-        return original.classes[int(answers.labels[row])]
-    value: Label | list[Label] = answers.labels[row].tolist()
-    return value
+    if not original.labels:
+        value: Label | list[Label] = answers.labels[row].tolist()
+        return value
+    indices = np.atleast_1d(answers.labels[row]).tolist()
+    labels = [known.labels[i] for known, i in zip(original.labels, indices, strict=True)]
+    return labels if original.has_several_labels else labels[0]
 
 
-def _firm_rows(answers: Answers) -> Array:
-    table = answers.probabilities
-    if table is None or table.shape[1] < 2:
-        return np.arange(len(answers.labels))
+def _probabilities(original: FittedEstimator, answers: Answers, row: int) -> Any:
+    if answers.probabilities is None:
+        return None
+    shares = answers.probabilities[row]
+    if not original.has_several_labels:
+        return shares.tolist()
+    return [part.tolist() for part in np.split(shares, _ends(original))]
+
+
+def _score(original: FittedEstimator, answers: Answers, row: int) -> float | None:
+    if answers.scores is None or original.task != "outlier_detection":
+        return None
+    return float(answers.scores[row, 0])
+
+
+def _distances(original: FittedEstimator, answers: Answers, row: int) -> list[float] | None:
+    if answers.scores is None or original.task != "clustering":
+        return None
+    distances: list[float] = answers.scores[row].tolist()
+    return distances
+
+
+def _ends(original: FittedEstimator) -> Array:
+    """Return where the probabilities of each label but the last one end."""
+    return np.cumsum([len(known.labels) for known in original.labels])[:-1]
+
+
+def _firm_rows(answers: Answers, original: FittedEstimator) -> Array:
+    """Find the rows whose labels do not change with the rounding of another processor."""
+    count = len(answers.labels)
+    firm = np.ones(count, dtype=bool)
+    if answers.scores is not None:
+        size = np.abs(answers.scores).max(initial=0.0)
+        alone = original.task == "outlier_detection"
+        margin = np.abs(answers.scores[:, 0]) if alone else _margin(-answers.scores)
+        firm &= margin > _MIN_MARGIN * size
+    elif answers.probabilities is not None:
+        for shares in np.split(answers.probabilities, _ends(original), axis=1):
+            firm &= _margin(shares) > _MIN_MARGIN
+    elif not original.labels:
+        values = answers.labels.reshape(count, -1)
+        firm &= np.isfinite(values).all(axis=1)
+    return np.flatnonzero(firm) if firm.any() else np.arange(count)
+
+
+def _margin(table: Array) -> Array:
+    """Return by how much the largest value of each row exceeds the second; infinite if alone."""
+    if table.shape[1] < 2:
+        return np.full(len(table), np.inf)
     top = np.partition(table, -2, axis=1)[:, -2:]
-    firm = np.flatnonzero(top[:, 1] - top[:, 0] > _MIN_MARGIN)
-    return firm if len(firm) else np.arange(len(answers.labels))
+    margin: Array = top[:, 1] - top[:, 0]
+    return margin
 
 
 def _with_missing(table: Table) -> list[int]:
@@ -120,9 +169,13 @@ def _extremes(table: Table, firm: Array) -> list[int]:
 
 
 def _strata(answers: Answers, original: FittedEstimator, firm: Array) -> list[list[int]]:
-    if original.classes is not None:
-        labels = answers.labels[firm]
-        groups = [firm[labels == i] for i in range(len(original.classes))]
+    if original.labels:
+        labels = answers.labels[firm].reshape(len(firm), -1)
+        groups = [
+            firm[column == i]
+            for column, known in zip(labels.T, original.labels, strict=True)
+            for i in range(len(known.labels))
+        ]
     else:
         first = answers.labels if answers.labels.ndim == 1 else answers.labels[:, 0]
         groups = np.array_split(firm[np.argsort(first[firm], kind="stable")], 8)

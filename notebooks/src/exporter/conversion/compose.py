@@ -7,19 +7,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto
 
-from exporter.conversion import boosters, encoders, linear  # noqa: F401 - each registers what it writes
+from exporter.conversion import (  # noqa: F401 - each registers what it writes
+    boosters,
+    encoders,
+    linear,
+    networks,
+)
 from exporter.conversion.distances import (  # noqa: F401 - likewise
     centroids,
+    clusters,
     gaussian,
     kernels,
     nearest,
+    outliers,
     radius,
 )
 from exporter.conversion.graph.builder import Graph
-from exporter.conversion.graph.registry import predict
+from exporter.conversion.graph.registry import predict, transform
 from exporter.conversion.imputers import iterative, simple  # noqa: F401 - likewise
 from exporter.conversion.imputers import nearest as nearest_donors  # noqa: F401 - likewise
 from exporter.conversion.meta_estimators import (  # noqa: F401 - likewise
+    labels,
     pipelines,
     targets,
     thresholds,
@@ -37,56 +45,89 @@ from exporter.conversion.trees import (  # noqa: F401 - likewise
     boosting,
     forests,
     histograms,
+    isolation,
 )
+from exporter.data.answers.kinds import last_step
 from exporter.data.inner_estimators import estimators_within
+from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exporter.conversion.graph.answer import Answer
     from exporter.conversion.graph.column import Column, Real
+    from exporter.data.answers.kinds import Classes
+    from exporter.data.estimator import FittedEstimator
 
 
 def compose(
-    model: Any,
-    inputs: Sequence[Column],
-    real: Real,
-    classes: Sequence[Any] | None,
+    original: FittedEstimator, inputs: Sequence[Column], real: Real
 ) -> tuple[Any, dict[str, bytes]]:
     """Write a model into one graph.
 
     Args:
-        model: A fitted classifier or regressor.
+        original: The fitted model.
         inputs: Its columns in order, by the names of the inputs to be.
         real: What a real number is.
-        classes: What the label output holds for each class, strings or whole numbers; ``None`` for
-            a regressor.
 
     Returns:
-        An ONNX model with a label and probabilities, or one value; and the large attributes that
-        it lacks, see :func:`exporter.conversion.graph.payload.serialize`.
+        An ONNX model with the outputs in the order of
+        :class:`exporter.conversion.outputs.OutputNames`; and the large attributes that it lacks,
+        see :func:`exporter.conversion.graph.payload.serialize`.
 
     Raises:
         ConversionError: A part of it cannot be written.
     """
-    _register_libraries(model)
+    _register_libraries(original.model)
     graph = Graph(inputs, real)
-    answer = predict(graph, model, inputs)
+    outputs = _write(graph, original, inputs)
     if graph.mixes_opsets:
         graph = Graph(inputs, real, one_opset=True)
-        answer = predict(graph, model, inputs)
-    if classes is None:
-        return graph.build([("value", answer.need_value(), graph.real_type)]), graph.payloads
-    texts = isinstance(classes[0], str)
-    known = np.array(classes, dtype=object if texts else np.int64)
-    label = graph.op("Gather", known, answer.need_index())
-    outputs = [("label", label, TensorProto.STRING if texts else TensorProto.INT64)]
-    if hasattr(model, "predict_proba"):
-        outputs.append(("probabilities", answer.need_probabilities(), graph.real_type))
+        outputs = _write(graph, original, inputs)
     return graph.build(outputs), graph.payloads
 
 
+def _write(
+    graph: Graph, original: FittedEstimator, inputs: Sequence[Column]
+) -> list[tuple[str, str, int]]:
+    """Write the model, and return its outputs: what to call each, its name and its type."""
+    model = original.model
+    if original.task == "transformation":
+        columns = transform(graph, model, inputs)
+        return [("vector", graph.matrix(columns), graph.real_type)]
+    answer = predict(graph, model, inputs)
+    if not original.labels:
+        return [("value", answer.need_value(), graph.real_type)]
+    answers = answer.targets if original.has_several_labels else [answer]
+    if len(answers) != len(original.labels):
+        name = type(last_step(model)).__name__
+        raise ConversionError(
+            f"{name} with several labels cannot be written as ONNX: use "
+            f"MultiOutputClassifier({name}(...))"
+        )
+    ends = [f"_{i}" for i in range(len(answers))] if original.has_several_labels else [""]
+    parts = list(zip(answers, original.labels, ends, strict=True))
+    outputs = [("label" + end, *_label(graph, each, codes)) for each, codes, end in parts]
+    if original.has_probabilities:
+        outputs += [
+            ("probabilities" + end, each.need_probabilities(), graph.real_type)
+            for each, _, end in parts
+        ]
+    if original.has_scores:
+        name = "distances" if original.task == "clustering" else "score"
+        outputs.append((name, answer.need_scores(), graph.real_type))
+    return outputs
+
+
+def _label(graph: Graph, answer: Answer, classes: Classes) -> tuple[str, int]:
+    texts = isinstance(classes.codes[0], str)
+    known = np.array(classes.codes, dtype=object if texts else np.int64)
+    kind = TensorProto.STRING if texts else TensorProto.INT64
+    return graph.op("Gather", known, answer.need_index()), kind
+
+
 def compose_choices(
-    model: Any, inputs: Sequence[Column], real: Real
+    original: FittedEstimator, inputs: Sequence[Column], real: Real
 ) -> tuple[Any, dict[str, bytes], list[Any]]:
     """Write which neighbors a model chooses; see :func:`compose`.
 
@@ -94,9 +135,9 @@ def compose_choices(
         An ONNX model with one output for each choice, ``int64`` of shape ``[rows, neighbors]``,
         the large attributes that it lacks, and the estimators that choose, in that order.
     """
-    _register_libraries(model)
+    _register_libraries(original.model)
     graph = Graph(inputs, real, one_opset=True)
-    predict(graph, model, inputs)
+    _write(graph, original, inputs)
     outputs = [
         (f"chosen{place}", name, TensorProto.INT64) for place, (_, name) in enumerate(graph.choices)
     ]

@@ -16,11 +16,11 @@ from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.payload import serialize
 from exporter.conversion.graph.registry import written_here
 from exporter.conversion.inputs import choose_layout
+from exporter.conversion.outputs import OutputNames
 from exporter.conversion.precision import needs_doubles
 from exporter.data.estimator import reads_column
 from exporter.errors import ConversionError, DataError
 from inference.errors import ArtifactError, InferenceError
-from inference.model.contract import Outputs
 from inference.model.plan import granted_cpus
 from inference.model.session import Session
 from inference.runtime.memory import give_back
@@ -42,7 +42,7 @@ class Conversion:
     Attributes:
         file: The ONNX model, serialized, without contract.
         layout: Where each column goes.
-        outputs: Where the answer stands.
+        outputs: Names of the outputs.
         session: The loaded graph.
         inputs: Name of the input that each column feeds, which may differ from the column's
             name; ``None`` for a column that the graph does not need.
@@ -51,7 +51,7 @@ class Conversion:
     file: bytes
     layout: InputLayout
     inputs: tuple[str | None, ...]
-    outputs: Outputs
+    outputs: OutputNames
     session: Session
 
     def to_feeds(self, table: Table) -> dict[str, Any]:
@@ -87,10 +87,9 @@ def convert(original: FittedEstimator, layout: InputLayout, probe: Table) -> Con
         ConversionError: It cannot be converted, or onnxruntime cannot run the result.
         DataError: The model reads a column whose values cannot be sent.
     """
-    classes = original.encoded_classes or original.classes
     columns = _columns(layout)
     try:
-        model, payloads = compose(original.model, columns, layout.precision, classes)
+        model, payloads = compose(original, columns, layout.precision)
     except ConversionError as error:
         for index, column in enumerate(probe.columns):
             if column.kind == "unread" and reads_column(original, probe.native, index):
@@ -103,11 +102,7 @@ def convert(original: FittedEstimator, layout: InputLayout, probe: Table) -> Con
             "estimator or option"
         ) from error
     names = [output.name for output in model.graph.output]
-    outputs = Outputs(
-        label=names[0],
-        probabilities=names[1] if len(names) > 1 else None,
-        encoded_classes=original.encoded_classes,
-    )
+    outputs = OutputNames.read(names, original)
     keep_outputs(model, names)
     make_portable(model)
     _check_opsets(model)
@@ -126,11 +121,13 @@ def convert(original: FittedEstimator, layout: InputLayout, probe: Table) -> Con
     return Conversion(file, layout, inputs, outputs, session)
 
 
-def read_choices(model: Any, layout: InputLayout, rows: Table) -> list[tuple[Any, Any]]:
+def read_choices(
+    original: FittedEstimator, layout: InputLayout, rows: Table
+) -> list[tuple[Any, Any]]:
     """Ask the graph which neighbors it chooses.
 
     Args:
-        model: The fitted model.
+        original: The model.
         layout: Of the graph.
         rows: The rows to ask about.
 
@@ -138,7 +135,7 @@ def read_choices(model: Any, layout: InputLayout, rows: Table) -> list[tuple[Any
         Each estimator that chooses, with the indices it chooses for each row; an imputer once for
         each column that it fills.
     """
-    graph, payloads, estimators = compose_choices(model, _columns(layout), layout.precision)
+    graph, payloads, estimators = compose_choices(original, _columns(layout), layout.precision)
     names = [output.name for output in graph.graph.output]
     keep_outputs(graph, names)
     make_portable(graph)

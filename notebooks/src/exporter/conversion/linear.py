@@ -18,7 +18,7 @@ from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.arrays import dense
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import predicts, transforms
-from exporter.conversion.graph.scores import largest, normalized, two_sided
+from exporter.conversion.graph.scores import largest, normalized, split_labels, two_sided
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def predict_logistic(graph: Graph, model: Any, columns: Sequence[Column]) -> Ans
 def predict_linear_classifier(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a linear classifier, which may have probabilities for each class on its own."""
     scores = _product(graph, model, columns)
+    if _has_several_labels(model):
+        return split_labels(graph, scores, np.zeros(len(model.classes_)))
     binary = len(model.classes_) == 2
     both = _product(graph, model, columns, against=0.0) if binary else scores
     index = largest(graph, both)
@@ -149,6 +151,12 @@ def transform_directions(graph: Graph, model: Any, columns: Sequence[Column]) ->
     if center is not None:
         values = graph.op("Sub", values, dense(center)[None, :])
     return [Column(graph.op("MatMul", values, directions), "real", directions.shape[1])]
+
+
+def _has_several_labels(model: Any) -> bool:
+    # A ridge classifier that was fitted on an indicator matrix.
+    kind = getattr(getattr(model, "_label_binarizer", None), "y_type_", "")
+    return str(kind).startswith("multilabel")
 
 
 def _exact_sigmoid(graph: Graph, scores: str) -> str:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporter.data.estimator import Answers
 from inference.model.contract import Parity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.conversion.converter import Conversion
+    from exporter.data.answers.answers import Answers
     from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
 
@@ -27,6 +27,10 @@ _WORST_ROWS = 8
 _FULL = 1.0
 # Single precision has 24 bits, about 6e-8; a few operations on them stay well below this.
 DEFAULT_TOLERANCE = 1e-5
+# Of several values, the smallest may differ by this share of what the largest may.
+_LEAST_SHARE = 1e-6
+# What answers with numbers instead of labels.
+NUMERIC = ("regression", "transformation")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Comparison:
         return bool(self.equal.all()) and self.max_difference <= self.tolerance
 
     def is_clear(self, share: float) -> bool:
-        """Whether the largest difference is at most this share of the tolerance."""
-        return self.max_difference <= self.tolerance * share
+        """Whether no row is a tie, and differences are at most this share of the tolerance."""
+        return self.max_difference <= self.tolerance * share and not self.ties.any()
 
     @property
     def max_difference(self) -> float:
@@ -111,14 +115,15 @@ class Comparison:
 def choose_tolerance(original: FittedEstimator, answers: Answers, tolerance: float | None) -> float:
     """Settle the absolute difference that is accepted.
 
-    By default 1e-5 for probabilities, and 1e-5 of the largest predicted value for a regression,
-    which may be in any unit.
+    By default 1e-5 for probabilities, and 1e-5 of the largest value for values, scores and
+    distances, which may be in any unit.
     """
     if tolerance is not None:
         return float(tolerance)
-    if original.task == "classification":
+    values = answers.scores if original.labels else answers.labels
+    if values is None:
         return DEFAULT_TOLERANCE
-    scale = float(np.abs(answers.labels).max(initial=0.0))
+    scale = float(largest(values))
     return DEFAULT_TOLERANCE * (scale or 1.0)
 
 
@@ -140,31 +145,33 @@ def run(
         ValueError: A value is missing where the file cannot take a missing one.
         InferenceError: onnxruntime fails on the rows.
     """
-    names = [n for n in (conversion.outputs.label, conversion.outputs.probabilities) if n]
+    names = conversion.outputs.all
     feeds = conversion.to_feeds(table)
     parts = []
     for start in range(0, len(table), _CHUNK_ROWS):
         chunk = {name: array[start : start + _CHUNK_ROWS] for name, array in feeds.items()}
         parts.append(conversion.session.run(names, chunk))
         report(min(start + _CHUNK_ROWS, len(table)))
-    labels = np.concatenate([part[0] for part in parts])
-    if labels.ndim > 1 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    probabilities = np.concatenate([part[1] for part in parts]) if len(names) > 1 else None
-    if original.task == "classification":
-        labels = _to_indices(labels, original)
-    return Answers(labels, probabilities)
+    return conversion.outputs.decode(
+        [np.concatenate(each) for each in zip(*parts, strict=True)], original
+    )
 
 
 def compare(expected: Answers, given: Answers, tolerance: float, task: str) -> Comparison:
-    """Compare the ONNX file's answers with the original's."""
-    if task == "regression":
-        differences = _differences(expected.labels, given.labels)
-        return Comparison(differences <= tolerance, differences, tolerance)
-    differences = np.zeros(len(expected.labels))
-    if expected.probabilities is not None:
-        differences = _differences(expected.probabilities, given.probabilities)
-    return Comparison(expected.labels == given.labels, differences, tolerance)
+    """Compare the ONNX file's answers with the original's.
+
+    Of several values, the largest may differ by the tolerance, smaller ones in proportion.
+    """
+    if task in NUMERIC:
+        apart = _apart(expected.labels, given.labels)
+        return Comparison(
+            (apart <= _limits(expected.labels, tolerance)).all(axis=1), apart.max(axis=1), tolerance
+        )
+    equal = expected.labels == given.labels
+    differences = np.zeros(len(equal))
+    if expected.numbers is not None:
+        differences = _apart(expected.numbers, given.numbers).max(axis=1)
+    return Comparison(equal if equal.ndim == 1 else equal.all(axis=1), differences, tolerance)
 
 
 def explain(
@@ -193,26 +200,42 @@ def explain(
 
 
 def _show(original: FittedEstimator, answers: Answers, row: int) -> str:
-    if original.classes is None:
+    if not original.labels:
         return np.array2string(np.asarray(answers.labels[row]), precision=7)
-    index = int(answers.labels[row])
-    label = repr(original.classes[index]) if index >= 0 else "no class"
-    if answers.probabilities is None:
+    indices = np.atleast_1d(answers.labels[row]).tolist()
+    shown = [
+        repr(classes.labels[index]) if index >= 0 else "no class"
+        for classes, index in zip(original.labels, indices, strict=True)
+    ]
+    label = f"[{', '.join(shown)}]" if original.has_several_labels else shown[0]
+    if answers.scores is not None:
+        return f"{label} (score {np.array2string(answers.scores[row], precision=7)})"
+    if answers.probabilities is None or original.has_several_labels:
         return label
     return f"{label} (p = {float(answers.probabilities[row].max()):.6f})"
 
 
-def _differences(expected: Any, given: Any) -> np.ndarray[Any, Any]:
+def _apart(expected: Any, given: Any) -> np.ndarray[Any, Any]:
+    """Return the absolute differences, ``[rows, values]``; infinite where only one is a number."""
     if given is None or expected.shape != given.shape:
-        return np.full(len(expected), np.inf)
-    apart = np.abs(expected - given.astype(np.float64))
-    apart = np.where(
-        np.isnan(apart), np.where(np.isnan(expected) & np.isnan(given), 0, np.inf), apart
-    )
-    return apart if apart.ndim == 1 else apart.max(axis=1)
+        return np.full((len(expected), 1), np.inf)
+    with np.errstate(invalid="ignore"):  # infinity minus itself
+        apart = np.abs(expected - given.astype(np.float64))
+    same = (expected == given) | (np.isnan(expected) & np.isnan(given))
+    apart = np.where(np.isnan(apart), np.where(same, 0.0, np.inf), apart)
+    return apart.reshape(len(apart), -1)
 
 
-def _to_indices(labels: Any, original: FittedEstimator) -> np.ndarray[Any, Any]:
-    codes = original.encoded_classes or original.classes or []
-    known = {code: index for index, code in enumerate(codes)}
-    return np.array([known.get(label, -1) for label in labels.tolist()], dtype=int)
+def _limits(expected: Any, tolerance: float) -> Any:
+    """Return the accepted difference of each value."""
+    if expected.ndim == 1 or expected.shape[1] < 2 or not len(expected):
+        return tolerance
+    sizes = largest(expected, axis=0)
+    shares = sizes / (sizes.max() or 1.0)
+    return tolerance * np.maximum(shares, _LEAST_SHARE)
+
+
+def largest(values: Any, axis: int | None = None) -> Any:
+    """Return the largest absolute value, of those that are finite numbers; 0 without any."""
+    sizes = np.abs(np.asarray(values, dtype=np.float64))
+    return np.where(np.isfinite(sizes), sizes, 0.0).max(axis=axis, initial=0.0)

@@ -14,6 +14,7 @@ from sklearn.ensemble import (
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
 )
 from sklearn.ensemble._forest import BaseForest
 from sklearn.impute import KNNImputer, SimpleImputer
@@ -22,6 +23,7 @@ from sklearn.naive_bayes import BernoulliNB, CategoricalNB
 from sklearn.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
+    LocalOutlierFactor,
     NearestCentroid,
     RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
@@ -44,6 +46,7 @@ _STEPS = (
     KNeighborsClassifier,
     KNeighborsRegressor,
     KNNImputer,
+    LocalOutlierFactor,
     NearestCentroid,
     RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
@@ -56,9 +59,10 @@ _TREES = (
     GradientBoostingRegressor,
     AdaBoostClassifier,
     AdaBoostRegressor,
+    IsolationForest,
 )
 # Their inner trees need not be searched.
-_OWN_TREES = (BaseForest, GradientBoostingClassifier)
+_OWN_TREES = (BaseForest, GradientBoostingClassifier, IsolationForest)
 # Whole numbers up to here are the same in float32.
 _MOST_EXACT = 2**24
 # These pass numbers on unchanged, or return whole numbers.

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from exporter.conversion.converter import convert, list_layouts
-from exporter.conversion.parity import Comparison, explain, run
+from exporter.conversion.parity import Comparison, explain, largest, run
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.ties import compare_with_ties
 from exporter.data.dataset import Rows
@@ -20,7 +18,8 @@ if TYPE_CHECKING:
 
     from exporter.conversion.converter import Conversion
     from exporter.conversion.inputs import InputLayout, Precision
-    from exporter.data.estimator import Answers, FittedEstimator
+    from exporter.data.answers.answers import Answers
+    from exporter.data.estimator import FittedEstimator
 
 _PROBE_ROWS = 3
 _SLIGHT = 1e-3  # a larger difference, as a share of the values, is no rounding
@@ -151,19 +150,20 @@ def _explain_difference(original: FittedEstimator, failure: _Failure, reasons: l
     comparison = failure.comparison
     wrong = int((~comparison.equal).sum())
     beyond = int((comparison.differences > comparison.tolerance).sum())
-    what = "labels" if original.task == "classification" else "values"
+    what = "labels" if original.labels else "values"
     where = " on generated rows between and around those of X" if failure.generated else ""
     found = f"{wrong} of {len(comparison.equal)} {what} differ{where}"
-    if original.has_probabilities:
-        found += f", {beyond} probabilities are off by more than {comparison.tolerance:.3g}"
+    if failure.rows.answers.numbers is not None:
+        numbers = "scores or distances" if original.has_scores else "probabilities"
+        found += f", {beyond} {numbers} are off by more than {comparison.tolerance:.3g}"
     advice = (
         "No tolerance would be right for so much: use another estimator, or another transformer "
         "before it"
     )
-    scale = float(np.abs(failure.rows.answers.labels).max()) if original.task == "regression" else 1
-    if comparison.max_difference <= _SLIGHT * scale and (
-        not wrong or original.task == "regression"
-    ):
+    answers = failure.rows.answers
+    measured = answers.scores if original.labels else answers.labels
+    scale = 1.0 if measured is None else float(largest(measured))
+    if comparison.max_difference <= _SLIGHT * scale and (not wrong or not original.labels):
         advice = (
             f"If a difference of {comparison.max_difference:.2g} is acceptable, "
             f"pass tolerance={comparison.max_difference * 1.1:.2g}"

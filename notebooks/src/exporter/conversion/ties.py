@@ -1,4 +1,4 @@
-"""Rows with several right answers: those whose nearest neighbors are not determined.
+"""Rows with several right answers: above all those whose nearest neighbors are not determined.
 
 If the k-th and the next neighbor are equally far except for rounding, scikit-learn chooses by the
 order in which it walks through its tree. No graph can repeat this, and each choice is right. So the
@@ -17,23 +17,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 from sklearn.impute import KNNImputer
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, LocalOutlierFactor
 
+from exporter.conversion.boundaries import on_boundary
 from exporter.conversion.converter import read_choices
 from exporter.conversion.distances.metrics import metric_of
 from exporter.conversion.graph.arrays import dense
 from exporter.conversion.parity import compare
-from exporter.data.estimator import Answers, FittedEstimator
+from exporter.data.estimator import FittedEstimator
 from exporter.data.inner_estimators import estimators_within
 
 if TYPE_CHECKING:
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
+    from exporter.data.answers.answers import Answers
     from exporter.data.table import Table
 
 _EQUAL = 1e-12  # relative difference of distances that is their computation's, not the rows'
 _ROUNDINGS = 8
-_KINDS = (KNeighborsClassifier, KNeighborsRegressor, KNNImputer)
+_KINDS = (KNeighborsClassifier, KNeighborsRegressor, LocalOutlierFactor, KNNImputer)
 
 
 def compare_with_ties(
@@ -57,24 +59,34 @@ def compare_with_ties(
     """
     table, expected = rows
     comparison = compare(expected, given, tolerance, original.task)
+    if not comparison.equal.all():
+        differ = np.flatnonzero(~comparison.equal)
+        pair = expected.take(differ), given.take(differ)
+        both = on_boundary(original, table.take(differ).native, *pair)
+        comparison = _accept(comparison, differ[both], keep_differences=True)
     if comparison.holds or not any(
         isinstance(part, _KINDS) for part in estimators_within(original.model)
     ):
         return comparison
     wrong = np.flatnonzero(~comparison.equal | (comparison.differences > tolerance))
     asked = table.take(wrong)
-    chosen = read_choices(original.model, conversion.layout, asked)
+    chosen = read_choices(original, conversion.layout, asked)
     try:
         twin = FittedEstimator(_substitute(original.model, chosen), original.form)
         again = twin.answer(asked.native)
     except Exception:  # noqa: BLE001 - the original takes the rows, so that the twin is at fault
         return comparison
-    shares = None if given.probabilities is None else given.probabilities[wrong]
-    right = compare(again, Answers(given.labels[wrong], shares), tolerance, original.task)
-    accepted = wrong[right.equal & (right.differences <= tolerance)]
+    right = compare(again, given.take(wrong), tolerance, original.task)
+    return _accept(comparison, wrong[right.equal & (right.differences <= tolerance)])
+
+
+def _accept(comparison: Comparison, rows: Any, *, keep_differences: bool = False) -> Comparison:
+    """Mark rows as ties, in which the file's answer is right, too."""
     equal, differences = comparison.equal.copy(), comparison.differences.copy()
-    tied = np.zeros(len(equal), dtype=bool)
-    equal[accepted], differences[accepted], tied[accepted] = True, 0.0, True
+    tied = comparison.ties.copy()
+    equal[rows], tied[rows] = True, True
+    if not keep_differences:
+        differences[rows] = 0.0
     return replace(comparison, equal=equal, differences=differences, tied=tied)
 
 
@@ -102,11 +114,12 @@ def _choose(
     model: Any,
     chosen: Any,
     X: Any,  # noqa: N803 - scikit-learn's name for it
+    n_neighbors: int | None = None,
     *,
     return_distance: bool = True,
 ) -> Any:
     """Answer as ``kneighbors``, with the chosen rows wherever they are as near as its own."""
-    distances, neighbors = model.kneighbors(X)
+    distances, neighbors = model.kneighbors(X, n_neighbors=n_neighbors)
     if len(neighbors) == len(chosen):
         rows, fitted = dense(X), dense(model._fit_X)  # noqa: SLF001 - has no public name
         options = metric_of(model).scipy

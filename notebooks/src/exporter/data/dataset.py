@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exporter.data import metrics
-from exporter.data.estimator import Answers, answer_all, reads_column
+from exporter.data.estimator import answer_all, reads_column
 from exporter.data.forms import to_plain
 from exporter.data.reader import read_table
 from exporter.errors import DataError, TargetError
@@ -17,6 +17,7 @@ from exporter.errors import DataError, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exporter.data.answers.answers import Answers
     from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
     from inference.model.contract import Metrics
@@ -39,12 +40,14 @@ class Dataset:
         all: Those, with the held-out rows behind them: what is compared.
         held_out: Metrics on the held-out rows, ``None`` without any.
         fit: Metrics on the rows in X, ``None`` without y.
+        target_names: Names of the columns of y, if it is a table of several labels.
     """
 
     given: Rows
     all: Rows
     held_out: Metrics | None
     fit: Metrics | None
+    target_names: list[str] | None = None
 
 
 def gather(
@@ -60,7 +63,8 @@ def gather(
         original: The model.
         x: The rows it was fitted on.
         y: Their true answers, or ``None``.
-        evaluate: Held-out rows and their true answers, or ``None``.
+        evaluate: Held-out rows and their true answers, or ``None``; a clustering or transformation
+            has no true answers.
         names: Names for the columns of an array.
 
     Raises:
@@ -72,7 +76,7 @@ def gather(
         table = read_table(x, original, names)
         answers = _answer(original, table)
         rows = Rows(table, answers)
-        return Dataset(rows, rows, None, _fit(original, rows, y))
+        return Dataset(rows, rows, None, _fit(original, rows, y), _name_targets(original, y))
     if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
         raise TargetError("evaluate must be a pair: evaluate=(X_test, y_test)")
     given = read_table(x, original, names)
@@ -83,11 +87,12 @@ def gather(
     table = read_table(_stack(x, x_test), original, names)
     count = len(given)
     answers = _answer_both(original, table, count)
-    held = Rows(table.take(range(count, len(table))), _part(answers, slice(count, None)))
-    kept = Rows(table.take(range(count)), _part(answers, slice(0, count)))
+    held = Rows(table.take(range(count, len(table))), answers.take(slice(count, None)))
+    kept = Rows(table.take(range(count)), answers.take(slice(0, count)))
     metrics.warn_unless_held_out(kept.table, held.table)
-    score = metrics.score(original, held.answers, target)
-    return Dataset(kept, Rows(table, answers), score, _fit(original, kept, y))
+    named = _name_targets(original, y) or _name_targets(original, evaluate[1])
+    score = _score(original, held, target)
+    return Dataset(kept, Rows(table, answers), score, _fit(original, kept, y), named)
 
 
 def _read_held_out(data: Any, original: FittedEstimator, names: Sequence[str] | None) -> Table:
@@ -118,9 +123,23 @@ def _answer(original: FittedEstimator, table: Table, what: str = "X") -> Answers
 
 
 def _fit(original: FittedEstimator, rows: Rows, y: Any) -> Metrics | None:
-    if y is None:
+    if y is None and original.task not in metrics.WITHOUT_TARGET:
         return None
-    return metrics.score(original, rows.answers, metrics.read_target(y, len(rows.table), original))
+    return _score(original, rows, metrics.read_target(y, len(rows.table), original))
+
+
+def _score(original: FittedEstimator, rows: Rows, target: Any) -> Metrics | None:
+    if original.task == "clustering":
+        return metrics.score_clusters(original, rows.table.native, rows.answers)
+    return None if target is None else metrics.score(original, rows.answers, target)
+
+
+def _name_targets(original: FittedEstimator, y: Any) -> list[str] | None:
+    """Return the names of the columns of y; ``None`` if it has no names of several labels."""
+    names = getattr(y, "column_names", getattr(y, "columns", None))
+    if not original.has_several_labels or names is None:
+        return None
+    return [str(name) for name in names]
 
 
 def _stack(first: Any, second: Any) -> Any:
@@ -134,8 +153,3 @@ def _stack(first: Any, second: Any) -> Any:
             "X and evaluate's X differ in form: pass both as DataFrames or both as arrays"
         )
     return np.concatenate([np.asarray(first), np.asarray(second)])
-
-
-def _part(answers: Answers, rows: slice) -> Answers:
-    table = answers.probabilities
-    return Answers(answers.labels[rows], None if table is None else table[rows])

@@ -1,22 +1,22 @@
 """The original: the fitted scikit-learn model and its answers.
 
-This module covers scikit-learn's conventions (fitted attributes, feature names, label types); it
-does not depend on ONNX.
+This module covers scikit-learn's conventions (fitted attributes, feature names, shapes of answers);
+it does not depend on ONNX.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
-from sklearn.multioutput import MultiOutputClassifier
+from sklearn.multioutput import ClassifierChain
 from sklearn.utils.validation import check_is_fitted
 
+from exporter.data.answers.answers import Answers
+from exporter.data.answers.kinds import find_classes, find_task, last_step
 from exporter.data.boosters import as_estimator, library_of
 from exporter.data.forests import find_forest
 from exporter.data.forms import PlainForm
@@ -24,26 +24,15 @@ from exporter.data.logged_model import LoggedModel
 from exporter.errors import DataError, ModelError
 
 if TYPE_CHECKING:
+    from exporter.data.answers.kinds import Classes
     from exporter.data.forms import Form
     from inference.model.contract import Label, Source
 
-
-@dataclass(frozen=True)
-class Answers:
-    """A model's answers to some rows.
-
-    Attributes:
-        labels: Class indices (classification), shape ``[rows]``; or values (regression), shape
-            ``[rows]`` or ``[rows, targets]``.
-        probabilities: Shape ``[rows, classes]``, or ``None``.
-    """
-
-    labels: np.ndarray[Any, Any]
-    probabilities: np.ndarray[Any, Any] | None = None
+    Array = np.ndarray[Any, Any]
 
 
 class FittedEstimator:
-    """A fitted classifier or regressor.
+    """A fitted model that answers about new rows.
 
     Args:
         model: A scikit-learn estimator or Pipeline, an object with their interface, or what was
@@ -55,14 +44,14 @@ class FittedEstimator:
         source: Where it was stored, if that is known.
         form: That form.
         task: What it answers with.
-        classes: Its classes as Python values, in its order; ``None`` for a regressor.
-        encoded_classes: What an ONNX file holds in their place, where it cannot hold them
-            (booleans, floats); ``None`` where it can.
+        labels: The classes of each label that it answers with; none if it answers with numbers.
+        has_probabilities: Whether it gives probabilities of the classes or clusters.
+        has_scores: Whether it gives a decision function of outliers, or distances to clusters.
         feature_names: The columns it was fitted on, when it knows them.
         width: How many columns it was fitted on, when it knows.
 
     Raises:
-        ModelError: It is not fitted, or neither a classifier nor a regressor.
+        ModelError: It is not fitted, or answers nothing about rows it was not fitted on.
     """
 
     def __init__(self, model: Any, form: Form | None = None) -> None:
@@ -72,21 +61,43 @@ class FittedEstimator:
         model = as_estimator(model)
         self.model = model
         self.form: Form = form or PlainForm()
-        self.task: Literal["classification", "regression"] = _task(model)
+        self.task = find_task(model)
         _require_fitted(model)
-        self.has_probabilities = self.task == "classification" and hasattr(model, "predict_proba")
-        self.classes: list[Label] | None = None
-        self.encoded_classes: list[str | int] | None = None
-        if self.task == "classification":
-            self.classes = _classes(model)
-            if not all(type(c) in (int, str) for c in self.classes):
-                self.encoded_classes = [int(c) for c in self.classes]
+        self.labels: list[Classes] = find_classes(model, self.task)
+        labeled = bool(self.labels) and self.task != "outlier_detection"
+        self.has_probabilities = labeled and _has_probabilities(model, self.labels)
+        self.has_scores = self.task == "outlier_detection" or (
+            self.task == "clustering" and _has_distances(model, self.labels)
+        )
         names = _feature_names(model)
         self.feature_names: list[str] | None = None if names is None else [str(n) for n in names]
         width = getattr(model, "n_features_in_", None)
         self.width: int | None = None if width is None else int(width)
         if self.width is None and self.feature_names is not None:
             self.width = len(self.feature_names)
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether it answers with several labels per row."""
+        return self.task == "multioutput_classification"
+
+    @property
+    def classes(self) -> list[Label] | None:
+        """The classes of its only label; ``None`` for numbers and for several labels."""
+        return None if len(self.labels) != 1 or self.has_several_labels else self.labels[0].labels
+
+    @property
+    def encoded_classes(self) -> list[str | int] | None:
+        """What an ONNX file holds in their place; ``None`` where it can hold them."""
+        return None if self.classes is None else self.labels[0].encoded
+
+    @property
+    def vector_names(self) -> list[str] | None:
+        """The names that a transformer gives to its columns; ``None`` if it has none."""
+        try:
+            return [str(name) for name in self.model.get_feature_names_out()]
+        except Exception:  # noqa: BLE001 - any step may lack the method, or need other arguments
+            return None
 
     def answer(self, native: Any) -> Answers:
         """Ask the original.
@@ -105,43 +116,64 @@ class FittedEstimator:
             # Deprecations inside scikit-learn cannot be fixed by the user.
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
+            if self.task == "transformation":
+                return Answers(_vectors(self.model.transform(native), self.model))
             predicted, probabilities = self._ask(native)
-        if self.task == "regression":
+            scores = self._score(native) if self.has_scores else None
+        if not self.labels:
             values = predicted.astype(np.float64)
             single = values.ndim > 1 and values.shape[1] == 1
             return Answers(values[:, 0] if single else values)
-        if predicted.ndim == 2 and predicted.shape[1] == 1:
-            predicted = predicted[:, 0]  # CatBoost's several classes
-        if predicted.ndim != 1:
-            raise ModelError(
-                "the classifier answers with several labels per row, which is not supported: "
-                + _each(self.model)
-            )
-        table = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
-        if table is not None and table.shape[1] != len(self.classes or []):
-            raise ModelError(
-                f"the model gives {table.shape[1]} probabilities per row, but has seen "
-                f"{len(self.classes or [])} class: fit it on two classes or more"
-            )
-        return Answers(self.to_indices(predicted), table)
+        return Answers(self._read_labels(predicted), self._read_shares(probabilities), scores)
 
     def _ask(self, native: Any) -> tuple[Any, Any]:
         forest = find_forest(self.model)
         if forest is not None:
             return forest.answer(native)
-        predicted = np.asarray(self.model.predict(native))
+        predicted = _dense(self.model.predict(native))
         return predicted, self.model.predict_proba(native) if self.has_probabilities else None
 
-    def to_indices(self, labels: Any) -> np.ndarray[Any, Any]:
-        """Turn labels into indices of classes; -1 for an unknown label."""
-        known = {c: i for i, c in enumerate(self.classes or [])}
-        return np.array([known.get(_plain(v), -1) for v in np.asarray(labels).tolist()], dtype=int)
+    def _score(self, native: Any) -> Array:
+        ask = self.model.transform if self.task == "clustering" else self.model.decision_function
+        scores: Array = np.asarray(_dense(ask(native)), dtype=np.float64)
+        return scores.reshape(len(scores), -1)
 
+    def _read_labels(self, predicted: Array) -> Array:
+        if self.has_several_labels:
+            if predicted.ndim != 2 or predicted.shape[1] != len(self.labels):
+                raise ModelError(
+                    f"the model has the classes of {len(self.labels)} labels, but predict() "
+                    f"returns the shape {predicted.shape}: return one column for each label"
+                )
+            pairs = zip(self.labels, predicted.T, strict=True)
+            return np.column_stack([classes.to_indices(column) for classes, column in pairs])
+        if predicted.ndim == 2 and predicted.shape[1] == 1:
+            predicted = predicted[:, 0]  # CatBoost's several classes
+        if predicted.ndim != 1:
+            raise ModelError(
+                f"{type(self.model).__name__} answers with several labels per row, of which it has "
+                "no list of classes: fit one classifier per label, for example with "
+                "MultiOutputClassifier"
+            )
+        return self.labels[0].to_indices(predicted)
 
-def _each(model: Any) -> str:
-    """Advise to publish each of several classifiers by itself."""
-    several = isinstance(model, MultiOutputClassifier)
-    return "publish one classifier per output" + (", model.estimators_[0] first" if several else "")
+    def _read_shares(self, probabilities: Any) -> Array | None:
+        if probabilities is None:
+            return None
+        if not self.has_several_labels:
+            table = np.asarray(probabilities, dtype=np.float64)
+        elif isinstance(probabilities, list):  # for each label, those of its classes
+            table = np.column_stack(probabilities).astype(np.float64)
+        else:  # for each label, that of its second class
+            each = np.asarray(_dense(probabilities), dtype=np.float64).T
+            table = np.column_stack([part for share in each for part in (1 - share, share)])
+        count = sum(len(classes.labels) for classes in self.labels)
+        if table.shape[1] != count:
+            raise ModelError(
+                f"the model gives {table.shape[1]} probabilities per row, but has seen "
+                f"{count} class{'' if count == 1 else 'es'}: fit it on two classes or more"
+            )
+        return table
 
 
 def explain_failure(error: Exception) -> str:
@@ -188,8 +220,8 @@ def _outcome(original: FittedEstimator, native: Any) -> str | list[Any]:
         answers = original.answer(native)
     except Exception as error:  # noqa: BLE001 - whatever it is, the rows are refused
         return explain_failure(error)
-    shares = answers.probabilities
-    return [answers.labels.tolist(), None if shares is None else shares.tolist()]
+    numbers = answers.numbers
+    return [answers.labels.tolist(), None if numbers is None else numbers.tolist()]
 
 
 def _first_refused(original: FittedEstimator, native: Any) -> int | None:
@@ -214,40 +246,6 @@ def _answers(original: FittedEstimator, native: Any) -> bool:
     return True
 
 
-def _plain(value: Any) -> Any:
-    # 1.0 == 1 == True in a dict, which is what is wanted: predict() may return another width.
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _task(model: Any) -> Literal["classification", "regression"]:
-    if isinstance(model, type):
-        raise ModelError(
-            f"model is the class {model.__name__}, not a fitted instance: "
-            f"pass {model.__name__}(...).fit(X, y)"
-        )
-    if not (hasattr(model, "fit") and hasattr(model, "predict")):
-        raise ModelError(
-            f"model is a {type(model).__name__}, which has no fit() and predict(): "
-            "pass a fitted scikit-learn classifier, regressor or Pipeline"
-        )
-    try:
-        if is_classifier(model):
-            return "classification"
-        if is_regressor(model) or is_ranker(model):
-            return "regression"
-    except (AttributeError, TypeError):  # no scikit-learn tags
-        pass
-    raise ModelError(
-        f"{type(model).__name__} is neither a classifier nor a regressor: pass an estimator that "
-        "predicts a label or a value, or a Pipeline that ends in one"
-    )
-
-
-def is_ranker(model: Any) -> bool:
-    """Whether a model of a boosting library orders rows; scikit-learn has no such kind."""
-    return library_of(model) is not None and type(model).__name__.endswith("Ranker")
-
-
 def _feature_names(model: Any) -> Any:
     """Return the columns that a model was fitted on, ``None`` if it does not have their names."""
     if library_of(model) == "catboost":
@@ -267,22 +265,32 @@ def _require_fitted(model: Any) -> None:
         raise ModelError(f"model is not an estimator: {error}") from None
 
 
-def _classes(model: Any) -> list[Label]:
-    found = getattr(model, "classes_", None)
-    if found is None:
-        raise ModelError(f"the {type(model).__name__} has no classes_: is it a fitted classifier?")
-    array = None if isinstance(found, list) else np.asarray(found)
-    if array is None or array.ndim != 1:
+def _has_probabilities(model: Any, labels: list[Classes]) -> bool:
+    if not hasattr(model, "predict_proba"):
+        return False
+    # A chain gives the probability of the second class, and fails where there are more.
+    chain = isinstance(last_step(model), ClassifierChain)
+    return not chain or all(len(classes.labels) == 2 for classes in labels)
+
+
+def _has_distances(model: Any, labels: list[Classes]) -> bool:
+    centers = getattr(last_step(model), "subcluster_centers_", labels[0].labels)
+    # Birch may unite several centers to a cluster.
+    return hasattr(model, "transform") and len(centers) == len(labels[0].labels)
+
+
+def _dense(found: Any) -> Any:
+    return found.toarray() if hasattr(found, "toarray") else np.asarray(found)
+
+
+def _vectors(found: Any, model: Any) -> Array:
+    table = _dense(found)
+    try:
+        table = table.astype(np.float64)
+    except (TypeError, ValueError):
         raise ModelError(
-            "the classifier has several outputs, which is not supported: " + _each(model)
-        )
-    classes = [_plain(c) for c in array.tolist()]
-    kinds = {type(c) for c in classes}
-    whole = kinds != {float} or all(c.is_integer() for c in classes)
-    if len(kinds) != 1 or not kinds <= {int, str, bool, float} or not whole:
-        shown = ", ".join(repr(c) for c in classes[:5])
-        raise ModelError(
-            f"the classes ({shown}) are not all strings, all whole numbers or all booleans: "
-            "fit the model on labels of one such type"
-        )
-    return classes
+            f"{type(last_step(model)).__name__} transforms into strings: end the pipeline with a "
+            "transformer that answers with numbers, or with a predictor"
+        ) from None
+    vectors: Array = table if table.ndim == 2 else table.reshape(len(table), -1)
+    return vectors

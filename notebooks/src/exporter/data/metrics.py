@@ -8,47 +8,75 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import metrics as sk
 
+from exporter.data.answers.kinds import list_steps
 from exporter.errors import NotHeldOutWarning, TargetError
 from inference.model.contract import Metrics
+from inference.model.schema.provenance import LabelMetrics
 
 if TYPE_CHECKING:
-    from exporter.data.estimator import Answers, FittedEstimator
+    from exporter.data.answers.answers import Answers
+    from exporter.data.answers.kinds import Classes
+    from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
+
+# What has no true answers that could be passed.
+WITHOUT_TARGET = ("clustering", "transformation")
+_SILHOUETTE_ROWS = 1000  # each is compared with each
+_SEED = 0
 
 
 def read_target(
     y: Any, rows: int, original: FittedEstimator, what: str = "y"
-) -> np.ndarray[Any, Any]:
+) -> np.ndarray[Any, Any] | None:
     """Check the true answers to some rows.
 
     Returns:
-        Class indices of shape ``[rows]``, or values of shape ``[rows]`` or ``[rows, targets]``.
+        Class indices of shape ``[rows]`` or ``[rows, labels]``, or values of shape ``[rows]`` or
+        ``[rows, targets]``; ``None`` for clusterings and transformations, which have none.
 
     Raises:
         TargetError: There are more or fewer than rows, or they are not answers of this model.
     """
-    target = np.asarray(y)
-    if target.ndim == 2 and target.shape[1] == 1:
+    if original.task in WITHOUT_TARGET:
+        return None
+    target = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    if target.ndim == 2 and target.shape[1] == 1 and not original.has_several_labels:
         target = target[:, 0]
     if target.ndim == 0 or len(target) != rows:
         count = "no" if target.ndim == 0 else str(len(target))
         raise TargetError(f"{what} has {count} values for {rows} rows of X: pass one per row")
-    if original.task == "regression":
-        try:
-            values = target.astype(np.float64)
-        except (TypeError, ValueError):
-            raise TargetError(f"{what} has to be numbers for a regressor") from None
-        if not np.isfinite(values).all():
-            raise TargetError(f"{what} has missing or infinite values: leave those rows out")
-        return values
+    if not original.labels:
+        return _read_values(target, what)
+    if original.has_several_labels:
+        if target.ndim != 2 or target.shape[1] != len(original.labels):
+            raise TargetError(
+                f"{what} has the shape {target.shape}: pass one column for each of the "
+                f"{len(original.labels)} labels"
+            )
+        pairs = zip(original.labels, target.T, strict=True)
+        return np.column_stack([_read_labels(known, column, what) for known, column in pairs])
     if target.ndim != 1:
         raise TargetError(f"{what} has {target.ndim} dimensions: pass one label per row")
-    indices = original.to_indices(target)
+    return _read_labels(original.labels[0], target, what)
+
+
+def _read_values(target: Any, what: str) -> np.ndarray[Any, Any]:
+    try:
+        values: np.ndarray[Any, Any] = target.astype(np.float64)
+    except (TypeError, ValueError):
+        raise TargetError(f"{what} has to be numbers for a regressor") from None
+    if not np.isfinite(values).all():
+        raise TargetError(f"{what} has missing or infinite values: leave those rows out")
+    return values
+
+
+def _read_labels(known: Classes, target: Any, what: str) -> np.ndarray[Any, Any]:
+    indices = known.to_indices(target)
     if (indices < 0).any():
         wrong = target[indices < 0].tolist()[0]
         raise TargetError(
             f"{what} has the label {wrong!r}, which the model does not know; "
-            f"its classes are {', '.join(map(repr, (original.classes or [])[:10]))}"
+            f"its classes are {', '.join(map(repr, known.labels[:10]))}"
         )
     return indices
 
@@ -59,34 +87,76 @@ def score(original: FittedEstimator, answers: Answers, target: np.ndarray[Any, A
     Raises:
         TargetError: The shapes do not go together.
     """
-    if original.task == "regression":
-        if target.shape != answers.labels.shape:
-            raise TargetError(
-                f"y has the shape {target.shape}, the model gives {answers.labels.shape}"
-            )
-        squared = float(sk.mean_squared_error(target, answers.labels))
+    if not original.labels:
+        return _score_values(answers, target)
+    if original.has_several_labels:
+        each = [
+            LabelMetrics(*_score_labels(true, given))
+            for true, given in zip(target.T, answers.labels.T, strict=True)
+        ]
         return Metrics(
             rows=len(target),
-            r2=float(sk.r2_score(target, answers.labels)) if len(target) > 1 else None,
-            mean_absolute_error=float(sk.mean_absolute_error(target, answers.labels)),
-            root_mean_squared_error=squared**0.5,
+            accuracy=float((target == answers.labels).all(axis=1).mean()),
+            macro_f1=float(np.mean([label.macro_f1 for label in each])),
+            labels=each,
         )
-    indices = list(range(len(original.classes or [])))
+    indices = list(range(len(original.labels[0].labels)))
     loss = None
     if answers.probabilities is not None and len(indices) > 1:
         likelihood = answers.probabilities[np.arange(len(target)), target]
         tiny = np.finfo(np.float64).eps
         loss = float(-np.log(np.clip(likelihood, tiny, 1.0)).mean())
-    present = sorted(set(target.tolist()) | set(answers.labels.tolist()))
+    accuracy, macro_f1 = _score_labels(target, answers.labels)
     return Metrics(
         rows=len(target),
-        accuracy=float((target == answers.labels).mean()),
-        macro_f1=float(
-            sk.f1_score(target, answers.labels, labels=present, average="macro", zero_division=0.0)
-        ),
+        accuracy=accuracy,
+        macro_f1=macro_f1,
         log_loss=loss,
         confusion_matrix=sk.confusion_matrix(target, answers.labels, labels=indices).tolist(),
     )
+
+
+def _score_values(answers: Answers, target: np.ndarray[Any, Any]) -> Metrics:
+    if target.shape != answers.labels.shape:
+        raise TargetError(f"y has the shape {target.shape}, the model gives {answers.labels.shape}")
+    squared = float(sk.mean_squared_error(target, answers.labels))
+    return Metrics(
+        rows=len(target),
+        r2=float(sk.r2_score(target, answers.labels)) if len(target) > 1 else None,
+        mean_absolute_error=float(sk.mean_absolute_error(target, answers.labels)),
+        root_mean_squared_error=squared**0.5,
+    )
+
+
+def _score_labels(target: Any, given: Any) -> tuple[float, float]:
+    """Return accuracy and macro F1 of one label, over the classes that occur."""
+    present = sorted(set(target.tolist()) | set(given.tolist()))
+    f1 = sk.f1_score(target, given, labels=present, average="macro", zero_division=0.0)
+    return float((target == given).mean()), float(f1)
+
+
+def score_clusters(original: FittedEstimator, native: Any, answers: Answers) -> Metrics | None:
+    """Measure how well clusters are separated, where the last step sees them.
+
+    Returns:
+        The silhouette coefficient; ``None`` if all rows are in one cluster, or each in its own.
+    """
+    *steps, _ = list_steps(original.model)
+    labels = answers.labels
+    if not 1 < len(np.unique(labels)) < len(labels):
+        return None
+    chosen = np.arange(len(labels))
+    if len(labels) > _SILHOUETTE_ROWS:
+        random = np.random.default_rng(_SEED)
+        chosen = np.sort(random.choice(len(labels), _SILHOUETTE_ROWS, replace=False))
+    rows = original.form.restore(native)
+    for step in steps:
+        rows = step.transform(rows)
+    dense = np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+    if not 1 < len(np.unique(labels[chosen])) < len(chosen):
+        return None
+    found = sk.silhouette_score(dense[chosen], labels[chosen])
+    return Metrics(rows=len(chosen), silhouette=float(found))
 
 
 def warn_unless_held_out(given: Table, held_out: Table) -> None:

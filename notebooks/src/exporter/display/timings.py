@@ -28,7 +28,7 @@ class Timing:
 
     Attributes:
         rows: Rows per call.
-        original_us: Microseconds of the original, for label and probabilities.
+        original_us: Microseconds of the original, for all that it answers.
         onnx_us: Microseconds of the ONNX file.
     """
 
@@ -47,7 +47,7 @@ def measure(original: FittedEstimator, conversion: Conversion, table: Table) -> 
 
     If the original refuses a number of rows, that measurement is left out.
     """
-    names = [n for n in (conversion.outputs.label, conversion.outputs.probabilities) if n]
+    names = conversion.outputs.all
     timings = []
     for rows in _ROW_COUNTS:
         chosen = table.take(np.arange(rows) % len(table))

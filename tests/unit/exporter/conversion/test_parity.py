@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 import numpy as np
 import pytest
 
 from exporter.conversion.parity import choose_tolerance, compare, explain
-from exporter.data.estimator import Answers, FittedEstimator
+from exporter.data.answers.answers import Answers
 from exporter.data.table import Column, Table
+from support.conversion.originals import classifier, regressor
 
-CLASSIFIER = cast(
-    "FittedEstimator",
-    SimpleNamespace(task="classification", classes=["a", "b"], encoded_classes=None),
-)
-REGRESSOR = cast("FittedEstimator", SimpleNamespace(task="regression", classes=None))
+CLASSIFIER = classifier("a", "b")
+REGRESSOR = regressor()
 
 
 def _answers(labels: list[int], first: list[float]) -> Answers:

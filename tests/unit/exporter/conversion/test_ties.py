@@ -34,8 +34,9 @@ from exporter.conversion import ties
 from exporter.conversion.parity import choose_tolerance, run
 from exporter.conversion.search import find_conversion
 from exporter.conversion.ties import compare_with_ties
+from exporter.data.answers.answers import Answers
 from exporter.data.dataset import Rows
-from exporter.data.estimator import Answers, FittedEstimator
+from exporter.data.estimator import FittedEstimator
 from exporter.data.reader import read_table
 
 if TYPE_CHECKING:

@@ -1,33 +1,28 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from exporter.data.estimator import Answers, FittedEstimator
+from exporter.data.answers.answers import Answers
 from exporter.data.metrics import read_target, score, warn_unless_held_out
 from exporter.data.table import Column, Table
 from exporter.errors import NotHeldOutWarning, TargetError
+from support.conversion.originals import classifier, regressor
+
+if TYPE_CHECKING:
+    from exporter.data.estimator import FittedEstimator
 
 CLASSES = ["a", "b", "c"]
 
 
 def _classifier() -> FittedEstimator:
-    known = {c: i for i, c in enumerate(CLASSES)}
-    return cast(
-        "FittedEstimator",
-        SimpleNamespace(
-            task="classification",
-            classes=CLASSES,
-            to_indices=lambda y: np.array([known.get(v, -1) for v in np.asarray(y).tolist()]),
-        ),
-    )
+    return classifier(*CLASSES)
 
 
-REGRESSOR = cast("FittedEstimator", SimpleNamespace(task="regression", classes=None))
+REGRESSOR = regressor()
 
 
 def _table(*values: float) -> Table:

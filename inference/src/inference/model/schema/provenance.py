@@ -7,19 +7,33 @@ from typing import Literal
 import msgspec
 
 
+class LabelMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the model did on one of several labels.
+
+    Attributes:
+        accuracy: Share of right labels.
+        macro_f1: F1 score, unweighted mean over the classes.
+    """
+
+    accuracy: float
+    macro_f1: float
+
+
 class Metrics(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the model did on held-out data.
 
     Attributes:
         rows: Held-out rows.
-        accuracy: Share of right labels.
-        macro_f1: F1 score, unweighted mean over the classes.
+        accuracy: Share of right labels; of several labels, of the rows in which all are right.
+        macro_f1: F1 score, unweighted mean over the classes; of several labels, over these, too.
         log_loss: Mean negative log-likelihood, natural logarithm.
         confusion_matrix: Rows are true classes, columns predicted ones, in the order of the
             classes.
         r2: Coefficient of determination (regression).
         mean_absolute_error: In the target's unit (regression).
         root_mean_squared_error: In the target's unit (regression).
+        labels: For each of several labels, in the order of the contract's.
+        silhouette: Mean silhouette coefficient, between -1 and 1 (clustering), of up to 1,000 rows.
     """
 
     rows: int
@@ -30,6 +44,8 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True):
     r2: float | None = None
     mean_absolute_error: float | None = None
     root_mean_squared_error: float | None = None
+    labels: list[LabelMetrics] | None = None
+    silhouette: float | None = None
 
 
 class MlflowSource(msgspec.Struct, frozen=True, omit_defaults=True):

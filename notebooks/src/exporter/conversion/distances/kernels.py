@@ -31,7 +31,7 @@ _INT64 = 7
 def predict_support_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Return the weighted sum of the kernel with each support vector."""
     weights = dense(model.dual_coef_)
-    kernel = _kernel(graph, model, columns)
+    kernel = kernel_of(graph, model, columns)
     return Answer(value=graph.op("Gemm", kernel, weights, model.intercept_, transB=1))
 
 
@@ -51,7 +51,7 @@ def predict_kernel_ridge(graph: Graph, model: KernelRidge, columns: Sequence[Col
 def predict_support_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Decide between each pair of classes, and count the votes like libsvm."""
     count = len(model.classes_)
-    kernel = _kernel(graph, model, columns)
+    kernel = kernel_of(graph, model, columns)
     weights = _pair_weights(model)
     pairs = graph.op("Gemm", kernel, weights, model.intercept_, transB=1)
     probabilities = None
@@ -131,7 +131,8 @@ def transform_sampler(graph: Graph, model: RBFSampler, columns: Sequence[Column]
     return [Column(graph.op("Mul", waves, float(np.sqrt(2 / count))), "real", count)]
 
 
-def _kernel(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
+def kernel_of(graph: Graph, model: Any, columns: Sequence[Column]) -> str:
+    """Return the kernel between rows and support vectors, ``[rows, vectors]``."""
     vectors = dense(model.support_vectors_)
     gamma = float(model._gamma)  # noqa: SLF001 - "scale" and "auto" are resolved only there
     numbers = (gamma, model.coef0, model.degree)

@@ -16,7 +16,7 @@ from exporter.conversion.distances.metrics import metric_of, reduced_distances, 
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.arrays import dense
 from exporter.conversion.graph.registry import predicts
-from exporter.conversion.graph.scores import largest
+from exporter.conversion.graph.scores import largest, split_shares
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -31,10 +31,9 @@ _MARGIN = 8  # rows chosen beyond those that are wanted, since the choice rounds
 @predicts(KNeighborsClassifier)
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Let the neighbors vote; the lowest class wins where votes are equal, as there."""
-    codes = np.asarray(model._y)  # noqa: SLF001 - indices of classes
-    if codes.ndim > 1:
-        raise ConversionError("neighbors with several labels: fit one classifier per output")
-    shares = _average(graph, model, columns, np.eye(len(model.classes_))[codes])
+    shares = _average(graph, model, columns, list_votes(model))
+    if model.outputs_2d_:
+        return split_shares(graph, shares, [len(classes) for classes in model.classes_])
     return Answer(index=largest(graph, shares), probabilities=shares)
 
 
@@ -43,6 +42,16 @@ def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     """Return the average of the neighbors' values."""
     values = np.asarray(model._y, dtype=np.float64)  # noqa: SLF001 - has no public name
     return Answer(value=_average(graph, model, columns, values.reshape(len(values), -1)))
+
+
+def list_votes(model: Any) -> np.ndarray[Any, Any]:
+    """Return each fitted row's vote for each class, those for several labels side by side."""
+    codes = np.asarray(model._y)  # noqa: SLF001 - indices of classes
+    if not model.outputs_2d_:
+        votes: np.ndarray[Any, Any] = np.eye(len(model.classes_))[codes.ravel()]
+        return votes
+    pairs = zip(model.classes_, codes.T, strict=True)
+    return np.concatenate([np.eye(len(classes))[own] for classes, own in pairs], axis=1)
 
 
 def weigh(graph: Graph, distances: str) -> str:
@@ -69,24 +78,42 @@ def check_weights(model: Any) -> None:
 def _average(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> str:
     """Return the averages of the nearest rows' values, shape ``[rows, values]``."""
     check_weights(model)
+    nearest, neighbors = choose_nearest(graph, model, columns, model.n_neighbors)
+    found = graph.op("Gather", values, neighbors)
+    if model.weights != "distance":
+        return graph.op("ReduceMean", found, np.array([1]), keepdims=0)
+    shares = weigh(graph, true_distances(graph, nearest, metric_of(model)))
+    weights = graph.op("Unsqueeze", shares, np.array([2]))
+    sums = graph.op("ReduceSum", graph.op("Mul", weights, found), np.array([1]), keepdims=0)
+    return graph.op("Div", sums, graph.op("ReduceSum", weights, np.array([1]), keepdims=0))
+
+
+def choose_nearest(
+    graph: Graph, model: Any, columns: Sequence[Column], count: int
+) -> tuple[str, str]:
+    """Find the nearest fitted rows.
+
+    Args:
+        graph: Where to write; it notes the choice.
+        model: A fitted model of neighbors.
+        columns: The rows to ask about.
+        count: The number of neighbors.
+
+    Returns:
+        Their distances as :func:`reduced_distances` gives them, and their indices, ascending.
+    """
     metric = metric_of(model)
     rows = dense(model._fit_X)  # noqa: SLF001 - has no public name
-    matrix, wanted = graph.matrix(columns), np.array([model.n_neighbors])
+    matrix, wanted = graph.matrix(columns), np.array([count])
     if metric.name == "euclidean":
-        chosen, distances = _choose(graph, matrix, rows, 2 * model.n_neighbors + _MARGIN)
+        chosen, distances = _choose(graph, matrix, rows, 2 * count + _MARGIN)
         nearest, indices = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
         neighbors = graph.op("GatherElements", chosen, indices, axis=1)
     else:
         distances = reduced_distances(graph, matrix, rows, metric)
         nearest, neighbors = graph.ops("TopK", distances, wanted, count=2, largest=0, sorted=1)
     graph.choices.append((model, neighbors))
-    found = graph.op("Gather", values, neighbors)
-    if model.weights != "distance":
-        return graph.op("ReduceMean", found, np.array([1]), keepdims=0)
-    shares = weigh(graph, true_distances(graph, nearest, metric))
-    weights = graph.op("Unsqueeze", shares, np.array([2]))
-    sums = graph.op("ReduceSum", graph.op("Mul", weights, found), np.array([1]), keepdims=0)
-    return graph.op("Div", sums, graph.op("ReduceSum", weights, np.array([1]), keepdims=0))
+    return nearest, neighbors
 
 
 def _choose(graph: Graph, matrix: str, rows: Any, count: int) -> tuple[str, str]:

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.neighbors import RadiusNeighborsClassifier, RadiusNeighborsRegressor
 
 from exporter.conversion.distances.metrics import metric_of, reduced_distances, true_distances
-from exporter.conversion.distances.nearest import check_weights, weigh
+from exporter.conversion.distances.nearest import check_weights, list_votes, weigh
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.arrays import dense
 from exporter.conversion.graph.registry import predicts
-from exporter.conversion.graph.scores import largest
+from exporter.conversion.graph.scores import largest, split_shares
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -34,17 +34,19 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
             "RadiusNeighborsClassifier refuses rows without neighbors, which a graph cannot: "
             "set outlier_label='most_frequent', or use KNeighborsClassifier"
         )
-    label = np.flatnonzero(np.asarray(model.classes_) == np.ravel(model.outlier_label_)[0])
-    if len(label) != 1:
-        raise ConversionError(
-            "RadiusNeighborsClassifier gives outliers a label that is not one of its "
-            "classes: set outlier_label='most_frequent'"
-        )
-    votes = np.eye(len(model.classes_))[np.asarray(model._y)]  # noqa: SLF001 - not public
-    sums, whole = _sums(graph, model, columns, votes)
+    labels = list(model.classes_) if model.outputs_2d_ else [model.classes_]
+    none = np.concatenate(
+        [
+            _outlier(classes, label)
+            for classes, label in zip(labels, np.ravel(model.outlier_label_), strict=True)
+        ]
+    )
+    sums, whole = _sums(graph, model, columns, list_votes(model))
     is_empty = graph.op("Equal", whole, 0.0)
     shares = graph.op("Div", sums, graph.op("Where", is_empty, 1.0, whole))
-    shares = graph.op("Where", is_empty, np.eye(len(model.classes_))[label], shares)
+    shares = graph.op("Where", is_empty, none[None, :], shares)
+    if model.outputs_2d_:
+        return split_shares(graph, shares, [len(classes) for classes in labels])
     return Answer(largest(graph, shares), shares)
 
 
@@ -54,6 +56,17 @@ def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     values = np.asarray(model._y, dtype=np.float64)  # noqa: SLF001 - has no public name
     sums, whole = _sums(graph, model, columns, values.reshape(len(values), -1))
     return Answer(value=graph.op("Div", sums, whole))
+
+
+def _outlier(classes: Any, label: Any) -> np.ndarray[Any, Any]:
+    """Return the probabilities of a row without neighbors."""
+    shares: np.ndarray[Any, Any] = (np.asarray(classes) == label).astype(np.float64)
+    if shares.sum() != 1:
+        raise ConversionError(
+            "RadiusNeighborsClassifier gives outliers a label that is not one of its "
+            "classes: set outlier_label='most_frequent'"
+        )
+    return shares
 
 
 def _sums(graph: Graph, model: Any, columns: Sequence[Column], values: Any) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.errors import ConversionError
@@ -18,15 +18,17 @@ class Answer:
     Attributes:
         index: Index of the predicted class, int64 of shape ``[rows]``.
         probabilities: Shape ``[rows, classes]``.
-        scores: What ``decision_function`` gives, as ``[rows, 1]`` for two classes; or a function
-            that adds it to the graph.
+        scores: What ``decision_function`` gives, as ``[rows, 1]`` for two classes; the distances to
+            clusters; or a function that adds it to the graph.
         value: A regressor's prediction, shape ``[rows, targets]``.
+        targets: The answer for each label, where there are several.
     """
 
     index: str | None = None
     probabilities: str | None = None
     scores: str | Callable[[], str] | None = None
     value: str | None = None
+    targets: list[Answer] = field(default_factory=list)
 
     def need_index(self) -> str:
         """Return the index, which a classifier has."""

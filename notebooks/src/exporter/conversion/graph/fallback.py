@@ -53,9 +53,16 @@ def predict(graph: Graph, estimator: Any, columns: Sequence[Column]) -> Answer:
     if is_regressor(estimator):
         (value,) = _embed(graph, estimator, columns, {})
         return Answer(value=graph.op("Reshape", value, np.array([0, -1])))
+    name = type(estimator).__name__
     if not is_classifier(estimator):
         raise ConversionError(
-            f"{type(estimator).__name__} is neither a classifier nor a regressor: use one of those"
+            f"{name} cannot be written as ONNX: exporter.supported_estimators() lists what can be "
+            "converted"
+        )
+    if isinstance(estimator.classes_, list):
+        raise ConversionError(
+            f"{name} with several labels cannot be written as ONNX: use "
+            f"MultiOutputClassifier({name}(...))"
         )
     numbered = copy.copy(estimator)  # the label is the class's number
     numbered.classes_ = np.arange(len(estimator.classes_))

@@ -8,8 +8,11 @@ import numpy as np
 from onnx import TensorProto
 from sklearn.base import is_regressor
 
+from exporter.conversion.graph.answer import Answer
+
 if TYPE_CHECKING:
-    from exporter.conversion.graph.answer import Answer
+    from collections.abc import Sequence
+
     from exporter.conversion.graph.builder import Graph
 
 
@@ -22,6 +25,44 @@ def above(graph: Graph, scores: str, threshold: float) -> str:
     """Return index 1 where the single score of a row is above a threshold, else 0."""
     flat = graph.op("Reshape", graph.op("Greater", scores, threshold), np.array([-1]))
     return graph.op("Cast", flat, to=TensorProto.INT64)
+
+
+def at_least(graph: Graph, scores: str, threshold: float) -> str:
+    """Return index 1 where the single score of a row reaches a threshold, else 0."""
+    flat = graph.op("Reshape", graph.op("GreaterOrEqual", scores, threshold), np.array([-1]))
+    return graph.op("Cast", flat, to=TensorProto.INT64)
+
+
+def split_labels(graph: Graph, scores: str, thresholds: Any, shares: str | None = None) -> Answer:
+    """Return the answer of a classifier that decides about each label by its own score.
+
+    Args:
+        graph: Where to write.
+        scores: One for each label, ``[rows, labels]``.
+        thresholds: What the score of a label must exceed.
+        shares: The probability of each label, if there are any.
+    """
+    targets = []
+    for place, threshold in enumerate(np.asarray(thresholds, dtype=np.float64).tolist()):
+        index = above(graph, graph.gather(scores, [place]), threshold)
+        pair = None if shares is None else two_sided(graph, graph.gather(shares, [place]))
+        targets.append(Answer(index, pair))
+    return Answer(targets=targets)
+
+
+def split_shares(graph: Graph, shares: str, counts: Sequence[int]) -> Answer:
+    """Return the answer of a classifier whose labels are the most probable classes.
+
+    Args:
+        graph: Where to write.
+        shares: Probabilities of the classes of all labels side by side.
+        counts: The number of classes of each label.
+    """
+    targets, first = [], 0
+    for count in counts:
+        own = graph.gather(shares, list(range(first, first := first + count)))
+        targets.append(Answer(largest(graph, own), graph.to_real(own)))
+    return Answer(targets=targets)
 
 
 def two_sided(graph: Graph, positive: str) -> str:

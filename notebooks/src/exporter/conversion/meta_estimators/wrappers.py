@@ -24,7 +24,7 @@ from sklearn.multiclass import (
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import predict, predicts, within
-from exporter.conversion.graph.scores import above, binary_score, largest, two_sided
+from exporter.conversion.graph.scores import above, binary_score, largest, split_labels, two_sided
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ def predict_one_vs_rest(
     answers = [predict(graph, e, columns) for e in model.estimators_]
     pairs = list(zip(model.estimators_, answers, strict=True))
     scores = graph.concat([binary_score(graph, e, a) for e, a in pairs])
+    if model.multilabel_:
+        each = None
+        if hasattr(model, "predict_proba"):
+            each = graph.concat([graph.gather(a.need_probabilities(), [1]) for a in answers])
+        return split_labels(graph, scores, [_threshold(model)] * len(answers), each)
     single = len(answers) == 1
     index = above(graph, scores, _threshold(model)) if single else largest(graph, scores)
     probabilities = None
@@ -94,10 +99,23 @@ def predict_dummy(graph: Graph, model: DummyClassifier, columns: Sequence[Column
         raise ConversionError(
             f"DummyClassifier(strategy={model.strategy!r}) answers at random: use strategy='prior'"
         )
-    shares = np.asarray(model.class_prior_, dtype=np.float64)
+    if model.n_outputs_ == 1:
+        constant = None if model.constant is None else np.ravel(model.constant)[0]
+        return _dummy(graph, model, columns, (model.classes_, model.class_prior_, constant))
+    constants = [None] * model.n_outputs_ if model.constant is None else np.ravel(model.constant)
+    each = zip(model.classes_, model.class_prior_, constants, strict=True)
+    return Answer(targets=[_dummy(graph, model, columns, known) for known in each])
+
+
+def _dummy(
+    graph: Graph, model: DummyClassifier, columns: Sequence[Column], known: tuple[Any, Any, Any]
+) -> Answer:
+    """Answer with one label, given its classes, their shares and the constant answer."""
+    classes, prior, constant = known
+    shares = np.asarray(prior, dtype=np.float64)
     best = int(np.argmax(shares))
     if model.strategy == "constant":
-        best = int(np.flatnonzero(model.classes_ == np.ravel(model.constant)[0])[0])
+        best = int(np.flatnonzero(classes == constant)[0])
     if model.strategy != "prior":
         shares = np.eye(len(shares))[best]
     table = _constant(graph, columns, shares.tolist())
@@ -186,6 +204,11 @@ def _answers(graph: Graph, model: Any, columns: Sequence[Column]) -> list[Answer
 @predicts(StackingClassifier, StackingRegressor)
 def predict_stacking(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Ask the final estimator about the others' answers."""
+    if isinstance(getattr(model, "classes_", None), list):
+        raise ConversionError(
+            f"{type(model).__name__} with several labels cannot be written as ONNX: use "
+            f"MultiOutputClassifier({type(model).__name__}(...))"
+        )
     parts = []
     binary = len(getattr(model, "classes_", ())) == 2
     names = [name for name, estimator in model.estimators if estimator != "drop"]

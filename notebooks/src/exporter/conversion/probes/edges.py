@@ -11,12 +11,13 @@ from sklearn.tree._tree import Tree
 
 from exporter.conversion.boosters import read_trees
 from exporter.conversion.probes.rows import replace_columns
+from exporter.data.answers.answers import choose
 from exporter.data.boosters import library_of
-from exporter.data.estimator import Answers
 from exporter.data.inner_estimators import estimators_within
 from exporter.data.table import stack
 
 if TYPE_CHECKING:
+    from exporter.data.answers.answers import Answers
     from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Array, Table
 
@@ -67,7 +68,8 @@ def find_jumps(
         Pairs of rows, one below and one above; ``None`` if none was found in time.
     """
     columns = [i for i, column in enumerate(table.columns) if column.kind == "number"]
-    if not columns or (original.task == "classification" and not original.has_probabilities):
+    measured = original.has_probabilities or original.has_scores or not original.labels
+    if not columns or not measured:
         return None
     deadline = time.monotonic() + _SECONDS
     rows = table.take(rng.integers(len(table), size=_PAIRS))
@@ -91,7 +93,7 @@ def find_jumps(
         # If the middle is closer to the left end, the jump is to the right of it.
         same = _distance(left, center) <= _distance(right, center)
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-        left, right = _merge(same, center, left), _merge(same, right, center)
+        left, right = choose(same, center, left), choose(same, right, center)
     jumps = _distance(left, right) > tolerance
     jumps &= np.nextafter(low, high) == high
     if not jumps.any():
@@ -102,19 +104,8 @@ def find_jumps(
 
 def _distance(one: Answers, other: Answers) -> Array:
     pair = (one.labels, other.labels)
-    if one.probabilities is not None and other.probabilities is not None:
-        pair = (one.probabilities, other.probabilities)
+    if one.numbers is not None and other.numbers is not None:
+        pair = (one.numbers, other.numbers)
     differences: Array = np.abs(pair[0] - pair[1])
     largest: Array = differences.reshape(len(differences), -1).max(axis=1)
     return largest
-
-
-def _merge(where: Array, yes: Answers, no: Answers) -> Answers:
-    def choose(first: Array, second: Array) -> Array:
-        mask = where if first.ndim == 1 else where[:, None]
-        return np.where(mask, first, second)
-
-    shares = None
-    if yes.probabilities is not None and no.probabilities is not None:
-        shares = choose(yes.probabilities, no.probabilities)
-    return Answers(choose(yes.labels, no.labels), shares)

@@ -13,12 +13,13 @@ from exporter.conversion.precision import needs_doubles
 from exporter.conversion.probes import values
 from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.rows import replace_columns
-from exporter.data.estimator import Answers
+from exporter.data.answers.answers import join
 from exporter.data.table import stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.data.answers.answers import Answers
     from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Array, Table
 
@@ -68,12 +69,8 @@ def generate(
         ]
     if not answered:
         return None
-    tables = [pair[0] for pair in answered]
-    shares = [pair[1].probabilities for pair in answered]
-    kept = [share for share in shares if share is not None]
-    labels = np.concatenate([pair[1].labels for pair in answered])
-    answers = Answers(labels, np.concatenate(kept) if len(kept) == len(shares) else None)
-    return stack(tables), answers
+    tables, answers = zip(*answered, strict=True)
+    return stack(list(tables)), join(answers)
 
 
 def _affordable(original: FittedEstimator, table: Table) -> int:

@@ -20,6 +20,7 @@ from sklearn.tree import (
 
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
+from exporter.conversion.graph.scores import split_shares
 from exporter.conversion.trees.ensemble import (
     add_in_order,
     add_shares,
@@ -29,7 +30,6 @@ from exporter.conversion.trees.ensemble import (
 )
 from exporter.conversion.trees.sources import read_trees
 from exporter.conversion.trees.structure import leaf_shares, leaf_values
-from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +52,14 @@ _SPARSE = 4  # a share with its index takes as much memory as this many in a tab
 )
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a tree or a forest that classifies."""
-    if model.n_outputs_ > 1:
-        raise ConversionError("it answers with several labels per row")
     low = low_level(model)
     source, trees = read_trees(graph, columns, low)
+    if isinstance(model.classes_, list):
+        values, counts = leaf_values(low), [len(classes) for classes in model.classes_]
+        table = np.concatenate([values[:, o, :count] for o, count in enumerate(counts)], axis=1)
+        sums = add_in_order(graph, find_leaves(graph, source, trees), table)
+        shares_of_all = graph.op("Div", sums, graph.exact(len(low), np.float64))
+        return split_shares(graph, shares_of_all, counts)
     shares = leaf_shares(low)
     sums = _add_shares(graph, source, trees, shares)
     exact = graph.dtype if shares.are_votes else np.float64

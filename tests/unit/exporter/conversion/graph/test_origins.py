@@ -30,6 +30,7 @@ from exporter.conversion.compose import compose
 from exporter.conversion.graph.cleanup import keep_outputs
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.origins import Origin, Traced
+from exporter.data.estimator import FittedEstimator
 from support.models.asked_trees import around, ask
 
 RNG = np.random.default_rng(0)
@@ -164,7 +165,7 @@ def test_categories_beside_a_function_keep_their_numbers() -> None:
 
 def test_the_function_is_not_computed() -> None:
     model = make_pipeline(FunctionTransformer(np.log1p), TREES["forest"]).fit(X, LABEL)
-    written, _ = compose(model, [Column("X", "real", 3)], "float64", [0, 1])
+    written, _ = compose(FittedEstimator(model), [Column("X", "real", 3)], "float64")
     keep_outputs(written, ["label", "probabilities"])
     assert "Log" not in {node.op_type for node in written.graph.node}
 

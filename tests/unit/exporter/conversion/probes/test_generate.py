@@ -24,8 +24,9 @@ from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.probes.values import around, integers, numbers, texts
 from exporter.conversion.search import find_conversion
+from exporter.data.answers.answers import Answers
 from exporter.data.dataset import Rows
-from exporter.data.estimator import Answers, FittedEstimator
+from exporter.data.estimator import FittedEstimator
 from exporter.data.reader import read_table
 from exporter.data.table import Column
 from exporter.errors import ParityError

@@ -1,0 +1,1 @@
+"""What models answer with: the arrays, and the kinds of answer."""
