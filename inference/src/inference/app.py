@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inference.access.body_budget import Bodies
 from inference.access.rate_limit import RATE_TAGS, RATE_TIMES
-from inference.access.setup import build_authorizer
+from inference.access.setup import build_authorizer, build_request_log
 from inference.admission.admission import examine_aside, read_aside
 from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from inference.access.authorizer import Authorizer
     from inference.admission.admission import Examiner, Reader
+    from inference.logs import RequestLog
     from inference.settings import Settings
     from inference.web.deferred import Application
     from inference.web.message.exchange import Routes
@@ -73,6 +74,7 @@ class _Parts:
     state_file: StateFile
     recorder: Recorder
     authorizer: Authorizer | None
+    request_log: RequestLog | None
     bodies: Bodies
     dispatcher: Dispatcher
     inferrer: Inferrer
@@ -122,6 +124,7 @@ def create_app(
         state_file=state_file,
         recorder=recorder,
         authorizer=authorizer,
+        request_log=build_request_log(settings, recorder, section),
         bodies=Bodies(settings.bodies_bytes),
         dispatcher=dispatcher,
         inferrer=Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings),
@@ -162,7 +165,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         Probes(deferred, parts.repository, parts.readiness),
         parts.authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
-        log_requests=settings.log_requests,
+        request_log=parts.request_log,
         explain=lambda *refused: parts.pages().explain_refusal(*refused),
     )
     return FastRoutes(
@@ -173,7 +176,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         bodies=parts.bodies,
         authorizer=parts.authorizer,
         browsers=browser_policy(settings, parts.proxies),
-        log_requests=settings.log_requests,
+        request_log=parts.request_log,
         readiness=parts.readiness,
         event_counts=recorder.event_counts,
         prefix=settings.root_path,

@@ -53,6 +53,24 @@ def test_each_event_is_logged_as_one_object(make_service: Callable[..., Service]
     assert "39.12345" not in service.log
 
 
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize("direct", ["true", "false"])
+def test_every_answered_request_is_logged_in_order_before_the_service_ends(
+    make_service: Callable[..., Service], log_format: str, direct: str
+) -> None:
+    service = make_service(log_format=log_format, log_requests=True, direct=direct).start()
+    for number in range(100):
+        path = "/models/none/predict" if number % 10 else "/none"
+        service.client.post(path, json=RECORD, headers={"x-request-id": f"n-{number}"})
+    service.stop()  # within the 50 ms that a line may wait
+    wanted = (
+        r'"request": "n-(\d+)".*"status": 404'
+        if log_format == "json"
+        else r": 404 .*\(request n-(\d+)\)"
+    )
+    assert re.findall(wanted, service.log) == [str(number) for number in range(100)]
+
+
 _REASON = "the file is not an ONNX model, or it is truncated"
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Headers = list[tuple[bytes, bytes]]
 
 logger = logging.getLogger(__name__)
-_access_log = logging.getLogger("inference.request")
 
 _COUNTER = itertools.count(1)
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -106,12 +105,6 @@ class RequestContext:
         what = f"{self.method} {self.path}"
         extra = fields("denied", what=what, status=error.status)
         logger.warning("denied with %d: %s: %s", error.status, what, error, extra=extra)
-
-    def log_answered(self, status: int, seconds: float) -> None:
-        """Write the line of the access log."""
-        method, path, ms = self.method, self.path, round(seconds * 1e3, 3)
-        extra = fields("request", method=method, path=path, status=status, ms=ms)
-        _access_log.info("%s %s: %d in %g ms", method, path, status, ms, extra=extra)
 
 
 def identify(headers: Headers) -> bytes:

@@ -8,6 +8,7 @@ from inference.access.authorizer import Authorizer
 from inference.access.key_store import KeyStore
 from inference.access.rate_limit import RateLimiter
 from inference.errors import SettingError
+from inference.logs import JsonRequestLine, RequestLog, TextRequestLine
 
 if TYPE_CHECKING:
     from inference.runtime.shared_memory import Section
@@ -28,6 +29,17 @@ def build_authorizer(settings: Settings, recorder: Recorder, section: Section) -
         arrays = (section.memory.array("rate-tags"), section.memory.array("rate-times"))
         limiter = RateLimiter(settings.rate_limit, settings.rate_burst, arrays)
     return Authorizer(KeyStore(settings.api_keys_file), limiter, recorder.callers)
+
+
+def build_request_log(
+    settings: Settings, recorder: Recorder, section: Section
+) -> RequestLog | None:
+    """Build the log of answered requests; ``None`` if they are not logged."""
+    if not settings.log_requests:
+        return None
+    worker = str(section.worker) if section.memory.workers > 1 else ""
+    line = JsonRequestLine if settings.log_format == "json" else TextRequestLine
+    return RequestLog(line(worker), recorder.count_unlogged)
 
 
 def check_exposure(settings: Settings) -> None:

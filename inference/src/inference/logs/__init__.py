@@ -11,14 +11,19 @@ from inference.logs.format import JsonFormatter, TextFormatter
 from inference.logs.line_limit import LineLimit
 from inference.logs.once import ONCE_DOUBLES, Once
 from inference.logs.record import KEY_ID, REQUEST_ID, fields
+from inference.logs.request_line import JsonRequestLine, TextRequestLine
+from inference.logs.request_log import RequestLog
 
 __all__ = [
     "KEY_ID",
     "ONCE_DOUBLES",
     "REQUEST_ID",
     "JsonFormatter",
+    "JsonRequestLine",
     "LineLimit",
     "Once",
+    "RequestLog",
     "TextFormatter",
+    "TextRequestLine",
     "fields",
 ]

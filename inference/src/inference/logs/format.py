@@ -13,7 +13,7 @@ import time
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from inference.logs.record import ABOUT_FILES, FIELDS, KEY_ID, REQUEST_ID, fields_of
+from inference.logs.record import ABOUT_FILES, FIELDS, KEY_ID, LINES, REQUEST_ID, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line, followed by the ids of request and key."""
         # A value from a caller, such as a path, must not look like another line.
-        line = _CONTROL.sub(_escape, super().formatMessage(record))
+        line = escape_controls(super().formatMessage(record))
         context = _context()
         if not context:
             return line
@@ -51,6 +51,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the formatted record."""
+        if hasattr(record, LINES):
+            return str(record.msg)
         return super().format(_bounded(_without_values(record, keep=self._values)))
 
 
@@ -69,6 +71,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the formatted record."""
+        if hasattr(record, LINES):
+            return str(record.msg)
         record = _bounded(_without_values(record, keep=self._values))
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         entry: dict[str, Any] = {
@@ -83,6 +87,16 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = record.exc_text
         return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def escape_controls(text: str) -> str:
+    """Return a text in which nothing looks like the beginning of another line."""
+    return _CONTROL.sub(_escape, text)
+
+
+def shorten_field(text: str) -> str:
+    """Return a field from a caller, cut to its maximum length."""
+    return _cut(text, _LONGEST_FIELD)
 
 
 def _escape(found: re.Match[str]) -> str:

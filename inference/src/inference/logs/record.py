@@ -12,6 +12,7 @@ REQUEST_ID: ContextVar[bytes | None] = ContextVar("request_id", default=None)
 KEY_ID: ContextVar[str | None] = ContextVar("key_id", default=None)
 
 FIELDS = "event_fields"
+LINES = "request_lines"  # marks a record whose message is lines that are formatted already
 # Lines about files come in bursts, for example at the start with a thousand models.
 ABOUT_FILES = ("inference.repository", "inference.admission")
 

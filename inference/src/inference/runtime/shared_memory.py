@@ -54,6 +54,9 @@ class SharedMemory:
         each: The arrays of which each worker has its own, by name.
         workers: The number of workers.
 
+    Attributes:
+        workers: The same.
+
     Raises:
         SettingError: The system does not grant the memory.
     """
@@ -64,7 +67,7 @@ class SharedMemory:
         each: Mapping[str, SharedArray],
         workers: int = 1,
     ) -> None:
-        self._workers = workers
+        self.workers = workers
         self._offsets: dict[tuple[str, int], tuple[int, SharedArray]] = {}
         end = 0
         wanted = [(name, 0, array) for name, array in common.items()]
@@ -88,7 +91,7 @@ class SharedMemory:
 
     def arrays(self, name: str) -> list[memoryview[Any]]:
         """Return the array of each worker."""
-        return [self.array(name, worker) for worker in range(self._workers)]
+        return [self.array(name, worker) for worker in range(self.workers)]
 
 
 class Section(NamedTuple):

@@ -26,7 +26,12 @@ class Observation(BaseModel):
         Field(description="text for people, json for programs (one object per line)."),
     ] = "text"
     log_requests: Annotated[
-        bool, Field(description="Log every request, not only those that are denied or fail.")
+        bool,
+        Field(
+            description="Log every answered request, not only those that are denied or fail. The "
+            "lines are written up to 50 ms later; if the log is read too slowly, lines are dropped "
+            "and counted."
+        ),
     ] = False
     log_lines_per_second: Annotated[
         float,

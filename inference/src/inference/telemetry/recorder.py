@@ -94,3 +94,7 @@ class Recorder:
         self.latency = RequestLatency(self.requests, self.runs, self.answers)
         self.explanations = ExplanationCounts(self.answers)
         self.events = CountedEvents(self.event_counts)
+
+    def count_unlogged(self) -> None:
+        """Count a line of the log about an answered request that was dropped."""
+        self.event_counts.values[self.event_counts.find(("unlogged", "request"))] += 1.0

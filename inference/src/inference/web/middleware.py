@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from inference.access.authorizer import Authorizer
+    from inference.logs import RequestLog
     from inference.web.message.headers import Headers
     from inference.web.probes import Probes
 
@@ -37,7 +38,7 @@ class RequestMiddleware:
         app: The application behind it.
         authorizer: ``None`` disables authentication.
         max_body_bytes: The largest body that these routes accept.
-        log_requests: Whether to write an access log.
+        request_log: Logs every answered request; ``None`` logs none.
         explain: Returns the page for a denied request of a browser; ``None`` for other clients.
     """
 
@@ -47,13 +48,13 @@ class RequestMiddleware:
         authorizer: Authorizer | None,
         *,
         max_body_bytes: int,
-        log_requests: bool,
+        request_log: RequestLog | None,
         explain: Callable[[Scope, RookeryError], Response | None] = lambda *_: None,
     ) -> None:
         self._app = app
         self._authorizer = authorizer
         self._max_body_bytes = max_body_bytes
-        self._log_requests = log_requests
+        self._request_log = request_log
         self._explain = explain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,8 +69,11 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 identity = (b"x-request-id", context.request_id)
                 message["headers"] = [*message["headers"], identity, _NO_SNIFF]
-                if self._log_requests:
-                    context.log_answered(message["status"], time.perf_counter() - begin)
+                if self._request_log is not None:
+                    seconds = time.perf_counter() - begin
+                    self._request_log.add(
+                        context.request_id, context.method, context.path, message["status"], seconds
+                    )
             await send(message)
 
         try:

@@ -155,6 +155,7 @@ def _events(counted: Numbers) -> Iterator[Metric]:
         "quarantined": family.QUARANTINES,
         "refused": family.REFUSED,
         "chosen": family.CHOICES,
+        "unlogged": family.UNLOGGED,
     }
     made = {event: kind.make() for event, kind in kinds.items()}
     for (event, label), (count, seconds) in counted.items():

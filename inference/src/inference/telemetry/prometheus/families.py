@@ -125,6 +125,13 @@ REFUSED = Family(
     ("status",),
     "Connections refused before a request was understood, by the status they were answered.",
 )
+UNLOGGED = Family(
+    "inference_log_lines_dropped",
+    "counter",
+    ("event",),
+    "Lines of the log that were dropped because it is read too slowly; only those of answered "
+    "requests (INFERENCE_LOG_REQUESTS).",
+)
 CHOICES = Family(
     "inference_choices", "counter", ("change",), "Selections, pins, loads and unloads."
 )
@@ -158,7 +165,7 @@ ACTIVE = Family(
 FAMILIES = (
     BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, EXPLANATIONS, EXPLANATION_COSTS,
     MODELS, MODEL_STATE, ACTIVE, ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS,
-    REFUSED,
+    REFUSED, UNLOGGED,
 )  # fmt: skip
 
 NOTES = (

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from inference.access.authorizer import Authorizer, Grant
+    from inference.logs import RequestLog
     from inference.serving.readiness import Readiness
     from inference.telemetry.counters import Counters
     from inference.web.message.exchange import Response, Routes
@@ -44,7 +45,7 @@ class FastRoutes:
         bodies: Limits the bytes of all bodies together.
         authorizer: Checks keys and rates; ``None`` admits every request.
         browsers: The rules for requests of browsers.
-        log_requests: Whether every request is logged.
+        request_log: Logs every answered request; ``None`` logs none.
         readiness: Notified when the service begins to stop, unless ``None``.
         event_counts: Where refused connections are counted by status; ``None`` for nowhere.
         prefix: What a proxy may leave in front of each path, such as ``/ml``.
@@ -55,7 +56,7 @@ class FastRoutes:
         prefix: The same, as bytes.
         authorizer: The same.
         browsers: The same.
-        log_requests: The same.
+        request_log: The same.
         heads: Cached heads of requests for these routes.
         is_stopping: Whether the service stops, so that connections are closed behind an answer.
     """
@@ -70,7 +71,7 @@ class FastRoutes:
         bodies: Bodies | None = None,
         authorizer: Authorizer | None = None,
         browsers: BrowserPolicy | None = None,
-        log_requests: bool = False,
+        request_log: RequestLog | None = None,
         readiness: Readiness | None = None,
         event_counts: Counters | None = None,
         prefix: str = "",
@@ -86,7 +87,7 @@ class FastRoutes:
         self.authorizer = authorizer
         self.browsers = browsers or BrowserPolicy()
         self._entrance = self.browsers.guard(self._serve)
-        self.log_requests = log_requests
+        self.request_log = request_log
         self.heads = HeadCache()
         self.is_stopping = False
         self._readiness = readiness
@@ -107,8 +108,8 @@ class FastRoutes:
             response = await self._admit_and_answer(family, exchange, receive)
         except ClientGoneError:
             return
-        if self.log_requests:
-            exchange.log(response)
+        if self.request_log is not None:
+            exchange.log(self.request_log, response)
         await send(
             {"type": "http.response.start", "status": response.status, "headers": response.headers}
         )

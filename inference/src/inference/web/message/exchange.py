@@ -9,6 +9,7 @@ from inference.logs import REQUEST_ID
 from inference.telemetry.timing import SERVER_TIMING, Timing
 
 if TYPE_CHECKING:
+    from inference.logs import RequestLog
     from inference.web.errors.error_response import ErrorResponse
     from inference.web.message.headers import Headers
 
@@ -105,9 +106,10 @@ class Exchange(RequestContext):
         self.body = body
         self.timing = Timing()
 
-    def log(self, response: Response) -> None:
-        """Write the line of the access log."""
-        self.log_answered(response.status, self.timing.done - self.timing.started)
+    def log(self, request_log: RequestLog, response: Response) -> None:
+        """Log that the request was answered."""
+        seconds = self.timing.done - self.timing.started
+        request_log.add(self.request_id, self.method, self.path, response.status, seconds)
 
     def respond(self, status: int, media_type: bytes, body: bytes) -> Response:
         """Return the response, with the request's id and timing."""

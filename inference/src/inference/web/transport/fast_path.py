@@ -258,8 +258,8 @@ class FastPath:
         )
         if not keep_alive:
             connection.transport.close()
-        if self._routes.log_requests:
-            exchange.log(response)
+        if self._routes.request_log is not None:
+            exchange.log(self._routes.request_log, response)
 
 
 class PendingAnswer:
