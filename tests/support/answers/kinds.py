@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.model.contract import LabelOutput, Outputs
+import numpy as np
+
+from inference.model.contract import LabelOutput, Outputs, Sample
 from support.models.artifacts import (
     FLOAT,
     INT64,
@@ -25,11 +27,12 @@ from support.models.artifacts import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.model.contract import Contract, Sample, Scalar
+    from inference.model.contract import Contract, Scalar
 
 _ML = "ai.onnx.ml"
 ROW: list[Scalar] = [39.1, 18.7, 181.0, 3750.0]
 OTHER_ROW: list[Scalar] = [50.0, 16.3, 230.0, 5700.0]
+ROWS = [ROW, OTHER_ROW]
 CENTERS = ([39.0, 18.0, 180.0, 3700.0], [50.0, 16.0, 230.0, 5700.0])
 TARGETS = [
     LabelOutput("species", "species_label", list(SPECIES), "species_probabilities"),
@@ -39,14 +42,84 @@ TARGETS = [
 
 
 def kinds() -> dict[str, bytes]:
-    """Make a model of each kind, by the task or what is special about it."""
+    """Make a model of each kind, with two golden samples."""
     return {
-        "labels": labels(),
-        "outliers": outliers(),
-        "clusters": clusters(),
-        "mixture": mixture(),
-        "vectors": vectors(),
+        "labels": labels([labels_sample(row) for row in ROWS]),
+        "outliers": outliers([outliers_sample(row) for row in ROWS]),
+        "clusters": clusters([clusters_sample(row) for row in ROWS]),
+        "mixture": mixture([mixture_sample(row) for row in ROWS]),
+        "vectors": vectors(samples=[vectors_sample(row) for row in ROWS]),
     }
+
+
+def predictions() -> dict[str, list[dict[str, Any]]]:
+    """Give the answers of the models of :func:`kinds` to :data:`ROWS`, computed by NumPy."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in kinds()}
+    for row in ROWS:
+        species, heavy = _species(row), _heavy(row)
+        names = [target.name for target in TARGETS]
+        labels: Any = labels_sample(row).label
+        tables = {
+            "species": dict(zip(SPECIES, species, strict=True)),
+            "is heavy": {"false": heavy[0], "true": heavy[1]},
+            "count": None,
+        }
+        found["labels"].append(
+            {"labels": dict(zip(names, labels, strict=True)), "probabilities": tables}
+        )
+        outlier, cluster = outliers_sample(row), clusters_sample(row)
+        found["outliers"].append({"label": outlier.label, "score": outlier.score})
+        near, far = cluster.distances or []
+        found["clusters"].append({"label": cluster.label, "distances": {"0": near, "1": far}})
+        found["mixture"].append(
+            {"label": int(heavy[1] > 0.5), "probabilities": {"0": heavy[0], "1": heavy[1]}}
+        )
+        found["vectors"].append({"vector": vectors_sample(row).label})
+    return found
+
+
+def _species(row: list[Any]) -> list[float]:
+    bill, depth, flipper, _ = row
+    return _softmax([0.1 * depth, 0.01 * bill, 0.01 * flipper])
+
+
+def _heavy(row: list[Any]) -> list[float]:
+    return _softmax([4.0, row[3] / 1000])
+
+
+def _softmax(scores: list[float]) -> list[float]:
+    powers = np.exp(scores)
+    shares: list[float] = (powers / powers.sum()).tolist()
+    return shares
+
+
+def labels_sample(row: list[Any]) -> Sample:
+    """Give the golden sample of :func:`labels`."""
+    shares, is_heavy = _species(row), row[3] > 4000
+    label = SPECIES[int(np.argmax(shares))]
+    return Sample(row, [label, is_heavy, int(not is_heavy)], [shares, _heavy(row), None])
+
+
+def outliers_sample(row: list[Any]) -> Sample:
+    """Give the golden sample of :func:`outliers`."""
+    score = 5 - row[3] / 1000
+    return Sample(row, -1 if score < 0 else 1, score=score)
+
+
+def clusters_sample(row: list[Any]) -> Sample:
+    """Give the golden sample of :func:`clusters`."""
+    distances = np.linalg.norm(np.array(CENTERS) - np.array(row), axis=1)
+    return Sample(row, int(distances.argmin()), distances=distances.tolist())
+
+
+def mixture_sample(row: list[Any]) -> Sample:
+    """Give the golden sample of :func:`mixture`."""
+    return Sample(row, int(row[3] > 4000), list(_heavy(row)))
+
+
+def vectors_sample(row: list[Any], width: int = 3) -> Sample:
+    """Give the golden sample of :func:`vectors`."""
+    return Sample(row, [sum(row) * i for i in range(width)])
 
 
 def described(task: str, outputs: Outputs, samples: Sequence[Sample] = (), **more: Any) -> Contract:
@@ -168,4 +241,25 @@ def vectors(width: int = 3, samples: Sequence[Sample] = ()) -> bytes:
     names = [f"pca{i}" for i in range(width)]
     return with_contract(
         onnx_graph, described("transformation", Outputs("vector"), samples, targets=names)
+    )
+
+
+def indicators(targets: Sequence[LabelOutput]) -> bytes:
+    """Make a multi-label classifier: each target is whether the row's mass is above 4 kg."""
+    nodes = [
+        node("Gemm", ["X", "W", "b"], ["above"]),
+        node("Greater", ["above", "zero"], ["is_above"]),
+        node("Cast", ["is_above"], ["code"], to=INT64),
+        *(node("Identity", ["code"], [target.label]) for target in targets),
+    ]
+    initializers = [
+        tensor("W", [[0.0], [0.0], [0.0], [0.001]]),
+        tensor("b", [-4.0]),
+        tensor("zero", [[0.0]]),
+    ]
+    given = [value(target.label, INT64, "n", 1) for target in targets]
+    onnx_graph = graph(nodes, [value("X", FLOAT, "n", 4)], given, initializers)
+    outputs = Outputs(targets[0].label)
+    return with_contract(
+        onnx_graph, described("multioutput_classification", outputs, labels=list(targets))
     )

@@ -15,6 +15,7 @@ transformation              ``targets``, a name for each column of the vector
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import ContractError
@@ -99,9 +100,7 @@ def _check_labels(contract: Contract) -> None:
     require(labels, "a multioutput classification lists no labels")
     names = [target.name for target in labels]
     _check_names(names, "targets")
-    tensors = [target.label for target in labels]
-    tensors += [target.probabilities for target in labels if target.probabilities is not None]
-    require(len(set(tensors)) == len(tensors), "two targets share an output")
+    _check_outputs([name for target in labels for name in (target.label, target.probabilities)])
     first = labels[0].label
     require(contract.outputs.label == first, f"outputs.label is not '{first}', of the first target")
     for target in labels:
@@ -130,6 +129,7 @@ def _check_outliers(contract: Contract) -> None:
     classes = contract.classes or []
     is_pair = classes == _OUTLIER_CLASSES and all(type(c) is int for c in classes)
     require(is_pair, "the classes of an outlier detection are [-1, 1], outlier and inlier")
+    _check_outputs([contract.outputs.label, contract.outputs.score])
     for index, sample in enumerate(contract.samples):
         _check_class(index, sample.label, classes)
         is_finite = sample.score is None or math.isfinite(sample.score)
@@ -144,6 +144,7 @@ def _check_clusters(contract: Contract) -> None:
     outputs = contract.outputs
     both = outputs.probabilities is not None and outputs.distances is not None
     require(not both, "a clustering has probabilities or distances, not both")
+    _check_outputs([outputs.label, outputs.probabilities, outputs.distances])
     for index, sample in enumerate(contract.samples):
         _check_class(index, sample.label, classes)
         _check_count(index, "probabilities", sample.probabilities, classes)
@@ -161,6 +162,12 @@ def _check_vector(contract: Contract) -> None:
             f"sample {index} is not a vector of {len(targets)} numbers",
         )
         require(all(map(_is_finite, vector)), f"sample {index} has a number that is not finite")
+
+
+def _check_outputs(names: Sequence[str | None]) -> None:
+    counts = Counter(name for name in names if name is not None)
+    name, count = counts.most_common(1)[0]
+    require(count == 1, f"it names the output '{name}' twice")
 
 
 def _check_names(names: list[str], what: str) -> None:

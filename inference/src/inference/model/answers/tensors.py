@@ -142,6 +142,6 @@ def _check_tensor(tensor: AnswerTensor, spec: TensorSpec) -> None:
     columns = spec.shape[1] if len(spec.shape) > 1 else 1
     if len(spec.shape) not in shapes or columns not in (-1, tensor.width):
         raise ArtifactError(
-            f"output '{spec.name}' has the shape {list(spec.shape)}, the {tensor.content} needs "
-            f"[rows, {tensor.width}]"
+            f"output '{spec.name}', which holds the {tensor.content}, has the shape "
+            f"{list(spec.shape)} and not [rows, {tensor.width}]"
         )

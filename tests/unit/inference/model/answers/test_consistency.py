@@ -65,7 +65,7 @@ def test_labels_keep_the_types_of_their_classes() -> None:
         (
             LABELS,
             {"labels": [TARGETS[0], LabelOutput("b", "species_label", [0])]},
-            "two targets share an output",
+            "it names the output 'species_label' twice",
         ),
         (LABELS, {"labels": [LabelOutput("", "species_label", [0])]}, "has an empty name"),
         (
@@ -86,6 +86,8 @@ def test_labels_keep_the_types_of_their_classes() -> None:
         (OUTLIERS, {"classes": None}, r"the classes of an outlier detection are \[-1, 1\]"),
         (OUTLIERS, {"classes": [1, -1]}, r"the classes of an outlier detection are \[-1, 1\]"),
         (OUTLIERS, {"classes": [-1, True]}, r"the classes of an outlier detection are \[-1, 1\]"),
+        (OUTLIERS, {"outputs": Outputs("label", score="label")}, "the output 'label' twice"),
+        (CLUSTERS, {"outputs": Outputs("label", distances="label")}, "the output 'label' twice"),
         (OUTLIERS, {"outputs": Outputs("label", "p")}, "has no outputs.probabilities"),
         (CLUSTERS, {"classes": None}, "a clustering lists no classes"),
         (CLUSTERS, {"classes": ["a", "b"]}, "the numbers of its clusters"),
