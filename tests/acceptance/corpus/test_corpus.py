@@ -17,6 +17,7 @@ from acceptance.corpus.between import rows_between
 from acceptance.corpus.boosted import BOOSTED
 from acceptance.corpus.datasets import load
 from acceptance.corpus.gallery import CLASSIFIERS, REGRESSORS
+from acceptance.corpus.libraries import LIBRARIES
 from acceptance.corpus.mixed import COLUMNS, TEXTS
 from acceptance.corpus.walked import WALKED
 from acceptance.corpus.wrapped import WRAPPED
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from acceptance.corpus.case import Case
     from exporter import Publication
 
-CORPUS = [*CLASSIFIERS, *REGRESSORS, *COLUMNS, *TEXTS, *WRAPPED, *WALKED, *BOOSTED]
+CORPUS = [*CLASSIFIERS, *REGRESSORS, *COLUMNS, *TEXTS, *WRAPPED, *WALKED, *BOOSTED, *LIBRARIES]
 ROWS = 300
 LEAST_PUBLISHED = 0.95
 CHOSEN = random.Random(10).sample(CORPUS, min(amount("CORPUS", 8), len(CORPUS)))

@@ -10,6 +10,7 @@ from onnx import TensorProto
 from exporter.conversion import (  # noqa: F401 - each registers what it writes
     boosters,
     encoders,
+    libraries,
     linear,
     networks,
 )
@@ -147,3 +148,4 @@ def compose_choices(
 def _register_libraries(model: Any) -> None:
     for part in estimators_within(model):
         boosters.register(part)
+        libraries.register(part)

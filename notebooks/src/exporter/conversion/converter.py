@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from skl2onnx._supported_operators import sklearn_operator_name_map
 
+from exporter.conversion import libraries
 from exporter.conversion.boosters import ESTIMATORS
 from exporter.conversion.compose import compose, compose_choices
 from exporter.conversion.graph.builder import NEWEST
@@ -149,9 +150,9 @@ def read_choices(
 
 
 def supported_estimators() -> list[str]:
-    """List the estimators of scikit-learn and of the boosting libraries that can be converted."""
+    """List the estimators of scikit-learn and of other libraries that can be converted."""
     found = {kind.__name__ for kind in sklearn_operator_name_map}
-    return sorted(found | set(written_here()) | set(ESTIMATORS))
+    return sorted(found | set(written_here()) | set(ESTIMATORS) | set(libraries.ESTIMATORS))
 
 
 def _columns(layout: InputLayout) -> list[Column]:

@@ -36,7 +36,7 @@ def transform_one_hot(
     for place, categories in enumerate(encoder.categories_):
         targets = _one_hot_targets(encoder, place, len(categories))
         width = encoder._n_features_outs[place]  # noqa: SLF001 - after dropping and grouping
-        code = _encode(graph, graph.pick(columns, [place])[0], categories)
+        code = encode(graph, graph.pick(columns, [place])[0], categories)
         if not np.array_equal(targets[:-1], np.arange(width)) or targets[-1] >= 0:
             code = graph.op("Gather", targets, code)
         if width:
@@ -61,7 +61,7 @@ def transform_ordinal(
             values[missing] = encoder.encoded_missing_value
         unknown = encoder.unknown_value if encoder.handle_unknown != "error" else np.nan
         values[-1] = np.nan if unknown is None else unknown
-        code = _encode(graph, graph.pick(columns, [place])[0], categories)
+        code = encode(graph, graph.pick(columns, [place])[0], categories)
         parts.append(graph.op("Gather", values, code))
     return [Column(graph.concat(parts), "real", len(parts))]
 
@@ -78,7 +78,7 @@ def transform_target(
     for place, categories in enumerate(encoder.categories_):
         encodings = encoder.encodings_[place * per_feature : (place + 1) * per_feature]
         table = np.column_stack([np.append(e, m) for e, m in zip(encodings, means, strict=True)])
-        code = _encode(graph, graph.pick(columns, [place])[0], categories)
+        code = encode(graph, graph.pick(columns, [place])[0], categories)
         rows = graph.op("Gather", table, graph.op("Reshape", code, np.array([-1])))
         parts.append(rows)
     return [Column(graph.concat(parts), "real", len(parts) * per_feature)]
@@ -143,7 +143,7 @@ def _grouping(encoder: Any, place: int) -> np.ndarray[Any, Any] | None:
     return None if grouping is None else np.asarray(grouping)
 
 
-def _encode(graph: Graph, column: Column, categories: np.ndarray[Any, Any]) -> str:
+def encode(graph: Graph, column: Column, categories: np.ndarray[Any, Any]) -> str:
     """Return the index of each value among the categories, or their number for an unknown one."""
     texts = any(isinstance(c, str) for c in categories.tolist())
     if texts != (column.element == "string"):

@@ -146,6 +146,8 @@ def _through(
 ) -> list[Column]:
     passed = list(columns)
     for name, step in steps:
+        if hasattr(step, "fit_resample"):
+            continue  # a sampler of imbalanced-learn, which only fit() asks
         with within(f"step {name!r}"):
             passed = _apply(graph, step, passed)
     return passed
