@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.model_page import ModelPage
+from browser.model_page import ModelPage
 from support.models.artifacts import mixed, penguins
 from support.service.process import Service, eventually
 
