@@ -43,11 +43,14 @@ class Frame:
     Args:
         assets: The path of style sheet and modules.
         keyed: Whether the service requires API keys.
+
+    Attributes:
+        keyed: The same.
     """
 
     def __init__(self, assets: str, *, keyed: bool) -> None:
         self._assets = assets
-        self._keyed = keyed
+        self.keyed = keyed
 
     def page(self, viewer: Viewer, title: str, content: Child, *, watch: str = "") -> Html:
         """Return a page.
@@ -85,7 +88,7 @@ class Frame:
             element("div", id="announcer", class_="unseen", role="status"),
         ]
         return document(
-            texts.language, head, element("body", body), data_root=root, data_keyed=self._keyed
+            texts.language, head, element("body", body), data_root=root, data_keyed=self.keyed
         )
 
     def key_form(self, viewer: Viewer, message: str) -> Html:
@@ -131,7 +134,7 @@ class Frame:
             class_="brand",
         )
         links = [("/docs", "frame.swagger"), ("/redoc", "frame.reference")]
-        if not self._keyed:  # a link cannot carry a key
+        if not self.keyed:  # a link cannot carry a key
             links.append(("/metrics", "frame.metrics"))
         items = [
             element("a", texts(key), href=root + path, data_leaves=True) for path, key in links

@@ -53,6 +53,7 @@ class Form:
             element("p", left_out, class_="hint") if left_out else None,
             id="record",
             autocomplete="off",
+            data_explains=contract is not None and bool(contract.background),
             data_record=_encode({feature.name: feature.example for feature in features}),
         )
 

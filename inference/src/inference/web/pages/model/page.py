@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from inference.web.documents import encoded
 from inference.web.pages.html import Html, element
+from inference.web.pages.model.card import make_card
 from inference.web.pages.model.form import Form
+from inference.web.pages.model.usage import make_usage
+from inference.web.pages.model.versions import make_versions
 from inference.web.pages.overview import describe_task, headline, shorten
 
 if TYPE_CHECKING:
@@ -32,7 +35,11 @@ class ModelPage:
     def encode(self, subject: Subject) -> Encoded:
         """Make the page of a model; the choice is whether it is selected."""
         model, is_selected = subject
-        panels = [("try", self._try(model))]
+        panels = [("try", self._try(model)), ("versions", make_versions(self._texts, model))]
+        if model.active is not None:
+            keyed = self._frame.keyed
+            panels.insert(1, ("card", make_card(self._texts, model.active)))
+            panels.append(("use", make_usage(self._texts, model.name, model.active, keyed=keyed)))
         content = [
             self._head(model, is_selected=is_selected),
             self._tabs([name for name, _ in panels]),
@@ -100,7 +107,7 @@ class ModelPage:
             "section",
             content,
             id=f"panel-{name}",
-            class_=f"panel {name}",
+            class_=f"panel of-{name}",
             role="tabpanel",
             aria_labelledby=f"tab-{name}",
             tabindex="-1",

@@ -48,8 +48,8 @@ async function refresh(tag) {
       const answer = await ask(place.slice(root.length), { headers: HTML });
       if (place !== location.pathname) break;
       const next = parse(await answer.text());
-      if (!answer.ok || !next.querySelector("[data-live], [data-live-list]")) show(next);
-      else complete(next);
+      if (answer.ok && hasSameParts(next)) complete(next);
+      else show(next);
       shown = (answer.headers.get("ETag") ?? "").replace(/^W\//, ""); // weak behind a proxy that compresses
     } catch {
       break; // the stream ends too, and its next beginning announces the page again
@@ -58,6 +58,15 @@ async function refresh(tag) {
   }
   isRefreshing = false;
 }
+
+const idsOf = (page) =>
+  [...page.querySelectorAll("[data-live], [data-live-list]")].map(({ id }) => id).join(" ");
+
+// A model that begins or ceases to answer has other panels, and its page is shown anew.
+const hasSameParts = (next) => {
+  const main = document.getElementById("content");
+  return idsOf(main) !== "" && idsOf(next) === idsOf(main);
+};
 
 function complete(next) {
   const main = document.getElementById("content");

@@ -1,6 +1,8 @@
 // The page of one model: its tabs, and what the buttons do.
 import { announce, send, text } from "./service.js";
 import { Trial } from "./trial.js";
+import * as usage from "./usage.js";
+import * as versions from "./versions.js";
 
 let trial = null;
 
@@ -27,6 +29,7 @@ export function start(main) {
   });
   main.addEventListener("click", act);
   startTrial(main.querySelector("#panel-try"));
+  usage.start(main.querySelector("#panel-use"));
 }
 
 // After parts of the page have been replaced.
@@ -35,6 +38,7 @@ export function complete(main, fresh) {
     const tab = main.querySelector(`#tab-${panel.id.slice("panel-".length)}`);
     show(tab, tab.ariaSelected === "true");
     if (panel.id === "panel-try") startTrial(panel);
+    if (panel.id === "panel-use") usage.start(panel);
   }
 }
 
@@ -54,8 +58,13 @@ function neighbor(tabs, key) {
   return index < 0 || !(key in steps) ? undefined : tabs[(steps[key] + tabs.length) % tabs.length];
 }
 
-async function act({ target }) {
-  if (target.id !== "select") return;
+function act({ target }) {
+  if (target.id === "select") select(target);
+  else if (target.dataset.pin) versions.act(target, target.closest("[role=tabpanel]"));
+  else if (target.dataset.copy) usage.copy(target);
+}
+
+async function select(target) {
   target.disabled = true;
   const name = target.dataset.model;
   try {

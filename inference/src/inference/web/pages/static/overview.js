@@ -1,6 +1,8 @@
 // The page of all models: the figures of the traffic, and the field to find a model.
 import { number, text } from "./service.js";
 
+const CARDS = "#models > [data-model]";
+
 let traffic = {};
 
 export function start(main) {
@@ -12,14 +14,14 @@ export function start(main) {
 // Show figures: by model, the requests a second and the p99 in milliseconds.
 export function showTraffic(main, figures) {
   traffic = figures;
-  for (const card of main.querySelectorAll("[data-model]")) showFigures(card);
+  for (const card of main.querySelectorAll(CARDS)) showFigures(card);
 }
 
 // After parts of the page have been replaced.
 export function complete(main, fresh) {
-  for (const card of fresh) if (card.dataset.model) showFigures(card);
+  for (const card of fresh) if (card.matches(CARDS)) showFigures(card);
   const find = main.querySelector("#find");
-  if (find) find.hidden = main.querySelectorAll("[data-model]").length < 8;
+  if (find) find.hidden = main.querySelectorAll(CARDS).length < 8;
   filter(main);
 }
 
@@ -36,7 +38,7 @@ function put(card, name, value) {
 
 function filter(main) {
   const wanted = main.querySelector("#find-field")?.value.trim().toLowerCase() ?? "";
-  for (const card of main.querySelectorAll("[data-model]")) {
+  for (const card of main.querySelectorAll(CARDS)) {
     card.hidden = !card.dataset.model.includes(wanted);
   }
 }

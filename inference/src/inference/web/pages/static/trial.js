@@ -20,7 +20,8 @@ export class Trial {
     this.chosen = null;
     this.predicting = new Latest((record) => this.predict(record));
     this.explaining = new Latest((asked) => this.explain(asked));
-    this.canExplain = this.canVary = true;
+    this.canExplain = this.form.form.dataset.explains !== undefined;
+    this.canVary = true;
     if (before) this.form.show(before.form.read());
     panel.querySelector(".examples")?.addEventListener("click", ({ target }) => {
       if (!target.dataset.sample) return;

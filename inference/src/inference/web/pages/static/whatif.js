@@ -4,7 +4,7 @@ import { h, put, s } from "./dom.js";
 import { number, text } from "./service.js";
 
 const WIDTH = 340;
-const HEIGHT = 170;
+const HEIGHT = 150;
 const EDGE = { left: 40, right: 10, top: 10, bottom: 24 };
 const MOST_LINES = 8;
 

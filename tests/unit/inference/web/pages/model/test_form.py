@@ -29,7 +29,7 @@ NUMBER = Feature(
 
 
 def make(*features: Feature, samples: list[Sample] | None = None) -> Parsed:
-    contract: Any = SimpleNamespace(features=list(features), samples=samples or [])
+    contract: Any = SimpleNamespace(features=list(features), samples=samples or [], background=None)
     servable: Any = SimpleNamespace(features=list(features), contract=contract)
     return Parsed(Form(TEXTS, servable).make())
 
