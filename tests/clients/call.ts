@@ -15,6 +15,10 @@ hold<Equal<Schemas["MixedRecord"]["island"], "Biscoe" | "Dream">>();
 hold<Equal<Schemas["MixedRecord"]["mass"], number | null | undefined>>();
 hold<Equal<Schemas["MixedRow"], [number | null, number, boolean, string, string | null]>>();
 hold<Equal<Schemas["RegressorAnswer"]["value"], number | null>>();
+hold<Equal<Schemas["OutliersLabel"], -1 | 1>>();
+hold<Equal<Schemas["OutliersAnswer"]["score"], number | null>>();
+hold<Equal<Schemas["LabelsLabels"][string], string | number | boolean>>();
+hold<Equal<Schemas["VectorsAnswer"]["vector"][number], number | null>>();
 
 const [url] = process.argv.slice(2);
 if (url === undefined) throw new Error("call.js URL");

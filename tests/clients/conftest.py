@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.answers.kinds import kinds
 from support.models.artifacts import mixed, regressor
 from support.project import ROOT
 from support.service.process import Service
@@ -40,7 +41,7 @@ def run(*command: object, cwd: Path, within: float = 300) -> str:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Start a service with the models of `make serve`, and a mixed one and a regressor."""
+    """Start a service with the models of `make serve`, a mixed one, and one of each kind."""
     with Service(tmp_path_factory.mktemp("clients")) as service:
         publishing = os.environ | {"EXPORTER_MODELS_DIR": str(service.models)}
         subprocess.run(
@@ -48,8 +49,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         )
         service.put("mixed/1/model.onnx", mixed())
         service.put("regressor/1/model.onnx", regressor())
+        for name, content in kinds().items():
+            service.put(f"{name}/1/model.onnx", content)
         service.start(within=60)
-        assert len(service.client.get("/v2/models").json()["models"]) == PENGUINS + 2
+        assert len(service.client.get("/v2/models").json()["models"]) == PENGUINS + 2 + len(kinds())
         yield service
 
 

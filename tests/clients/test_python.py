@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients.conftest import HERE, run
+from support.answers.kinds import ROWS
 from support.models.odd_models import put_odd_models
 from support.service.process import Service
 
@@ -54,13 +55,15 @@ def called(service: Service, generated: Path) -> dict[str, Any]:
 
 
 def test_program_and_client_are_typed_strictly(generated: Path) -> None:
-    shutil.copy(HERE / "call.py", generated.parent)
+    for name in ("call.py", "call_kinds.py"):
+        shutil.copy(HERE / name, generated.parent)
     # The generator's own client.py, which is the same for every document, is not strict.
     configuration = generated.parent / "mypy.ini"
     configuration.write_text(
         "[mypy]\nstrict = true\n[mypy-generated.client]\nignore_errors = true\n"
     )
     run(sys.executable, "-m", "mypy", "call.py", "generated", cwd=generated.parent)
+    run(sys.executable, "-m", "mypy", "call_kinds.py", "generated", cwd=generated.parent)
 
 
 def test_one_record_is_answered_as_one_and_a_list_as_a_list(
@@ -76,6 +79,14 @@ def test_one_record_is_answered_as_one_and_a_list_as_a_list(
 def test_records_and_rows_of_every_kind_of_column_are_sent(called: dict[str, Any]) -> None:
     assert called["ask_mixed"] == ["small", "big"]
     assert called["ask_value"] == 10.0
+
+
+def test_each_kind_of_answer_is_decoded(service: Service, generated: Path) -> None:
+    shutil.copy(HERE / "call_kinds.py", generated.parent)
+    output = run(sys.executable, "call_kinds.py", service.client.base_url, cwd=generated.parent)
+    for kind, answer in json.loads(output).items():
+        own = service.client.post(f"/models/{kind}/predict", json=[ROWS[0]]).json()
+        assert answer == own["predictions"][0]
 
 
 def test_an_error_names_the_row(called: dict[str, Any]) -> None:

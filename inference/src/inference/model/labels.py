@@ -58,14 +58,15 @@ class LabelDecoder:
 
     def count(self, codes: Any) -> dict[Any, int]:
         """Return how often each label occurs in an array of any shape."""
-        counts = _count_values(codes)
+        counts = count_values(codes)
         by_code = self._by_code
         if by_code is None:
             return counts
         return {by_code.get(code, code): count for code, count in counts.items()}
 
 
-def _count_values(array: Any) -> dict[Any, int]:
+def count_values(array: Any) -> dict[Any, int]:
+    """Return how often each value occurs in an array of any shape."""
     values = np.asarray(array).ravel().tolist()
     if len(values) > _FEW:
         return Counter(values)

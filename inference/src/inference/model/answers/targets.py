@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.model.labels import LabelDecoder, label_key
+from inference.model.labels import LabelDecoder, count_values, label_key
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from inference.model.contract import LabelOutput
 
 
@@ -24,7 +26,7 @@ class Target:
         keys: Each class as the key of a JSON object.
     """
 
-    __slots__ = ("decoder", "keys", "label", "name", "probabilities")
+    __slots__ = ("_counted", "decoder", "keys", "label", "name", "probabilities")
 
     def __init__(self, described: LabelOutput) -> None:
         self.name = described.name
@@ -32,20 +34,26 @@ class Target:
         self.probabilities = described.probabilities
         self.decoder = LabelDecoder(described.classes, described.encoded_classes)
         self.keys = [label_key(c) for c in described.classes]
+        codes: list[Any] = described.encoded_classes or described.classes
+        self._counted = dict(zip(codes, map(self.counted, self.keys), strict=True))
 
-    def count(self, codes: Any) -> dict[str, int]:
+    def count(self, codes: np.ndarray[Any, Any]) -> dict[str, int]:
         """Return how often each label occurs, under names that tell targets apart.
 
-        >>> from inference.model.contract import LabelOutput
-        >>> Target(LabelOutput("heavy", "out", [False, True], None, [0, 1])).count([1, 1, 0])
-        {'heavy=true': 2, 'heavy=false': 1}
+        >>> import numpy as np; from inference.model.contract import LabelOutput
+        >>> Target(LabelOutput("heavy", "out", [False, True], None, [0, 1])).count(np.ones(2, int))
+        {'heavy=true': 2}
         """
-        counts: dict[str, int] = {}
-        for label, count in self.decoder.count(codes).items():
-            name = self.counted(label_key(label))
-            counts[name] = counts.get(name, 0) + count
-        return counts
+        counted = self._counted
+        if codes.size == 1:
+            code = codes.item()
+            return {counted.get(code) or self._count_unknown(code): 1}
+        counts = count_values(codes)
+        return {counted.get(code) or self._count_unknown(code): n for code, n in counts.items()}
 
     def counted(self, key: str) -> str:
         """Return the name under which a class is counted."""
         return f"{self.name}={key}"
+
+    def _count_unknown(self, code: Any) -> str:
+        return self.counted(label_key(code))
