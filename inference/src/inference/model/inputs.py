@@ -5,6 +5,9 @@ The caller has checked the rows. Only this module maps features to the columns o
 
 from __future__ import annotations
 
+import contextlib
+import struct
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
     from inference.model.contract import Feature, Scalar
     from inference.model.signature import Signature
+
+_MANY = 16  # rows that are flattened in less time than NumPy takes to find their shape
 
 
 class Columns:
@@ -50,7 +55,7 @@ class Columns:
         """
         if self.is_matrix:
             name, dtype, _, _ = self._inputs[0]
-            return {name: np.array(rows, dtype=dtype)}
+            return {name: _matrix(rows, dtype)}
         columns = list(zip(*rows, strict=True))
         feeds: dict[str, np.ndarray[Any, Any]] = {}
         for name, dtype, rank, indices in self._inputs:
@@ -60,3 +65,17 @@ class Columns:
             array = np.array(chosen, dtype=dtype).T
             feeds[name] = array[:, 0] if rank == 1 else np.ascontiguousarray(array)
         return feeds
+
+
+def _matrix(rows: Sequence[Sequence[Scalar]], dtype: Any) -> np.ndarray[Any, Any]:
+    """Make a matrix of rows of the same length."""
+    if len(rows) >= _MANY:
+        width = len(rows[0])
+        count = len(rows) * width
+        buffer = bytearray(count * dtype.itemsize)
+        # A missing value, or one that is not of this type, is left to NumPy.
+        with contextlib.suppress(struct.error, OverflowError):
+            # The letters of NumPy's types are those of the machine's types in struct.
+            struct.pack_into(f"{count}{dtype.char}", buffer, 0, *chain.from_iterable(rows))
+            return np.frombuffer(buffer, dtype).reshape(len(rows), width)
+    return np.array(rows, dtype=dtype)

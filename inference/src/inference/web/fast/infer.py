@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RequestError, RookeryError
@@ -45,7 +45,7 @@ class InferRoutes:
 
     def takes(self, path: str) -> bool:
         """Whether a path is one of these routes."""
-        return path.startswith("/v2/") and _PATH.fullmatch(path) is not None
+        return path.startswith("/v2/") and _parse(path) is not None
 
     def answer_now(self, exchange: Exchange) -> Response | None:
         """Answer now; ``None`` if the request has to wait, see :meth:`answer`."""
@@ -96,9 +96,15 @@ class InferRoutes:
 
     @staticmethod
     def _find(path: str, snapshot: Snapshot) -> Servable:
-        match = _PATH.fullmatch(path)
-        name, version = match.groups() if match else ("", None)
+        name, version = _parse(path) or ("", None)
         return find_servable(snapshot, name, version)
+
+
+@lru_cache(maxsize=1024)
+def _parse(path: str) -> tuple[str, str | None] | None:
+    """Return the model and the version in a path; ``None`` for paths of other routes."""
+    match = _PATH.fullmatch(path)
+    return None if match is None else (match[1], match[2])
 
 
 def _json_bytes(headers: Headers) -> int | None:

@@ -187,7 +187,9 @@ def compressed(response: Response, headers: Headers) -> Response:
 
 def compressed_now(response: Response, headers: Headers) -> Response:
     """Compress on the event loop, if the response is small."""
-    return compressed(response, headers) if len(response.body) <= _AT_ONCE_BYTES else response
+    if _WORTHWHILE_BYTES <= len(response.body) <= _AT_ONCE_BYTES:
+        return compressed(response, headers)
+    return response
 
 
 async def compressed_aside(response: Response, headers: Headers) -> Response:

@@ -55,11 +55,16 @@ class Response(NamedTuple):
     @property
     def head(self) -> bytes:
         """All headers, encoded for HTTP/1.1."""
+        timing = self.timing
+        parsed, began, ended = timing.parsed, timing.began, timing.ended
         head = _HEAD % (
             self.media_type,
             len(self.body),
             self.request_id,
-            *self.timing.milliseconds,
+            (parsed - timing.started) * 1e3,
+            (began - parsed) * 1e3,
+            (ended - began) * 1e3,
+            (timing.done - ended) * 1e3,
         )
         if self.further:
             head += b"".join(b"%s: %s\r\n" % pair for pair in self.further)
