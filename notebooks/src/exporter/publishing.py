@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.contract.builder import Annotations, write_contract
+from exporter.contract.calibration import calibrate_data
 from exporter.conversion.parity import choose_tolerance
 from exporter.conversion.search import find_conversion
 from exporter.data.dataset import gather
@@ -61,6 +62,8 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     y: Any = None,
     *,
     evaluate: tuple[Any, Any] | None = None,
+    calibrate: tuple[Any, Any] | None = None,
+    coverage: float = 0.9,
     description: str | None = None,
     units: Mapping[str, str] | None = None,
     feature_descriptions: Mapping[str, str] | None = None,
@@ -81,6 +84,8 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         X: The rows that the model was fitted on: an array, a sparse one, a frame or a table.
         y: The targets of ``X``, for metrics on the training data.
         evaluate: ``(X_test, y_test)``, held-out rows for the metrics in the contract.
+        calibrate: ``(X_cal, y_cal)``, more held-out rows, for intervals or sets of labels.
+        coverage: Share of new rows whose true answer these are to hold.
         description: Description of the model.
         units: Units by feature name, such as ``{"body_mass_g": "g"}``.
         feature_descriptions: Descriptions by feature name.
@@ -96,14 +101,24 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     Raises:
         ExporterError: Nothing was published; :mod:`exporter.errors` lists the subclasses.
     """
-    check_name(name)
+    given = _Given(model, name, (X, y, evaluate), (calibrate, coverage), feature_names)
     options = _resolve_options(models_dir, url, tolerance, sign_with, keep)
-    original = FittedEstimator(model, find_form(X))
     annotations = Annotations(description, units or {}, feature_descriptions or {}, target_names)
-    with Progress(name, shown=progress) as steps:
-        steps.begin("reading the rows")
-        data = gather(original, X, y, evaluate, feature_names)
-        return _publish(original, name, (data, annotations), options, steps)
+    return _publish(given, annotations, options, progress=progress)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The model and the rows that :func:`publish` was given."""
+
+    model: Any
+    name: str
+    rows: tuple[Any, Any, tuple[Any, Any] | None]
+    calibration: tuple[tuple[Any, Any] | None, float]
+    feature_names: Sequence[str] | None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -135,6 +150,17 @@ def _resolve_options(
 
 
 def _publish(
+    given: _Given, annotations: Annotations, options: _Options, *, progress: bool | None
+) -> Publication:
+    original, names = FittedEstimator(given.model, find_form(given.rows[0])), given.feature_names
+    with Progress(given.name, shown=progress) as steps:
+        steps.begin("reading the rows")
+        data = gather(original, *given.rows, names)
+        data = calibrate_data(data, original, given.calibration, names)
+        return _convert(original, given.name, (data, annotations), options, steps)
+
+
+def _convert(
     original: FittedEstimator,
     name: str,
     given: tuple[Dataset, Annotations],
@@ -201,7 +227,7 @@ def _prune(name: str, keep: int, options: _Options) -> list[int]:
         return prune(options.models_dir.absolute(), name, keep, ServiceClient(options.url))
     except NotPrunedError as error:
         message = f"keep={keep}: no older version of {name} was removed: {error}"
-        warnings.warn(message, NotPrunedWarning, stacklevel=4)  # the line that calls publish()
+        warnings.warn(message, NotPrunedWarning, stacklevel=5)  # the line that calls publish()
         return []
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inference.model.contract import Calibration
 from support.models.artifacts import MEASUREMENTS, MIXED, mixed, penguins, regressor
 from support.service.process import Service, eventually
 
@@ -35,8 +36,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         made.put("sum/1/model.onnx", regressor(background=BACKGROUND))
         made.put("sums/1/model.onnx", regressor(["a", "b"], background=BACKGROUND))
         made.put("mixed/1/model.onnx", mixed(background=ODD))
+        sure = Calibration(0.9, 100, threshold=0.3)
+        made.put("sure/1/model.onnx", penguins(background=BACKGROUND, calibration=sure))
+        wide = Calibration(0.9, 100, half_widths=[2.5])
+        made.put("wide/1/model.onnx", regressor(calibration=wide))
+        each = Calibration(0.9, 100, half_widths=[1.0, 2.0])
+        made.put("each/1/model.onnx", regressor(["a", "b"], calibration=each))
         made.start()
-        for name in ("penguins", "plain", "sum", "sums", "mixed"):
+        for name in ("penguins", "plain", "sum", "sums", "mixed", "sure", "wide", "each"):
             made.wait_for(name, state="ready", within=60)
         yield made
 
@@ -181,3 +188,35 @@ def counted(service: Service, name: str) -> float:
     series = f'{name}{{method="exact",model="penguins",version="2"}} '
     lines = service.client.get("/metrics").text.splitlines()
     return next((float(line.split()[-1]) for line in lines if line.startswith(series)), 0.0)
+
+
+def test_calibrated_models_say_how_sure_they_are(service: Service) -> None:
+    for body in (RECORD, ROW, [RECORD], [ROW, ROW]):
+        answer = ask(service, "/models/sure/predict", body)
+        for prediction in answer.get("predictions", [answer]):
+            probabilities = prediction["probabilities"]
+            likely = [label for label, p in probabilities.items() if p >= 0.3]
+            assert prediction["label_set"] == likely
+        answer = ask(service, "/models/wide/predict", body)
+        for prediction in answer.get("predictions", [answer]):
+            value = prediction["value"]
+            assert prediction["interval"] == [value - 2.5, value + 2.5]
+        answer = ask(service, "/models/each/predict", body)
+        for prediction in answer.get("predictions", [answer]):
+            a, b = prediction["values"]["a"], prediction["values"]["b"]
+            assert prediction["intervals"] == {"a": [a - 1, a + 1], "b": [b - 2, b + 2]}
+    explained = ask(service, "/models/sure/explain", RECORD)
+    assert explained["label_set"] == ask(service, "/models/sure/predict", RECORD)["label_set"]
+
+
+def test_calibrated_models_are_described(service: Service) -> None:
+    document = service.client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    assert "label_set" in schemas["SureAnswer"]["required"]
+    assert "interval" in schemas["WidePrediction"]["required"]
+    assert set(schemas["EachAnswer"]["properties"]["intervals"]["properties"]) == {"a", "b"}
+    responses = document["paths"]["/models/sure/predict"]["post"]["responses"]
+    examples = responses["200"]["content"]["application/json"]["examples"]
+    assert examples["one record"]["value"]["label_set"]
+    contract = service.client.get("/models/sure").json()["contract"]
+    assert contract["calibration"] == {"coverage": 0.9, "rows": 100, "threshold": 0.3}

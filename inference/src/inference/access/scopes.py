@@ -8,7 +8,7 @@ route                                              requires
 liveness and readiness of the service              nothing
 ``/``, ``/docs``, ``/redoc``, ``/openapi.json``    nothing; models are shown to keys only
 files of the pages, icons                          nothing
-predict and infer                                  ``predict``
+predict, infer, explain and what-if                ``predict``
 any other GET, ``/metrics`` too; the v2 index      any key
 any other method: select, pin, load, unload        ``admin``
 =================================================  =================================

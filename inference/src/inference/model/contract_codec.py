@@ -177,6 +177,10 @@ def _is_value(feature: Feature, value: Scalar) -> bool:
 def _check_calibration(calibration: Calibration, contract: Contract) -> None:
     require(0 < calibration.coverage < 1, "the calibration's coverage is not between 0 and 1")
     require(calibration.rows > 0, "the calibration has no rows")
+    require(
+        contract.task in ("regression", "classification"),
+        f"it has a calibration, which a {contract.task} cannot have",
+    )
     if contract.task == "regression":
         widths = calibration.half_widths or []
         count = 1 if contract.targets is None else len(contract.targets)

@@ -82,7 +82,7 @@ class OneRecordFastPath:
         table = None if contract is None else table_output(contract)
         if contract is None or table is None or not servable.class_keys:
             return None
-        if servable.plan.inline_rows < 1:
+        if servable.plan.inline_rows < 1 or contract.calibration is not None:
             return None
         binding = servable.bind_row([contract.outputs.label, table])
         try:

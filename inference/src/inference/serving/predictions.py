@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.model.answers.tensors import answer_tensors
 from inference.model.outputs import is_labelled_table
+from inference.serving.answers.calibrated import WithInterval, WithLabelSet
 from inference.serving.answers.foreign import OutputsByName
 from inference.serving.answers.labels import LabelAndScore, LabelAndTable
 from inference.serving.answers.numbers import Values, Vector
@@ -77,6 +78,15 @@ def is_classifier(servable: Servable) -> bool:
 
 
 def _kind_of(servable: Servable) -> AnswerKind:
+    kind, contract = _uncalibrated(servable), servable.contract
+    if contract is None or contract.calibration is None:
+        return kind
+    if contract.task == "regression":
+        return WithInterval(kind, contract.targets, contract.calibration)
+    return WithLabelSet(kind, contract.classes or [], contract.calibration)
+
+
+def _uncalibrated(servable: Servable) -> AnswerKind:
     contract = servable.contract
     if contract is None:
         names = _names_of_outputs(servable)

@@ -100,6 +100,7 @@ def write_contract(
         targets=None if original.labels else names,
         unused=_unused_columns(table, conversion),
         background=choose_background(read, features),
+        calibration=data.calibration,
     )
 
 

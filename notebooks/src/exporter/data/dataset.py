@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exporter.data.answers.answers import Answers
     from exporter.data.estimator import FittedEstimator
     from exporter.data.table import Table
-    from inference.model.contract import Metrics
+    from inference.model.contract import Calibration, Metrics
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Dataset:
         held_out: Metrics on the held-out rows, ``None`` without any.
         fit: Metrics on the rows in X, ``None`` without y.
         target_names: Names of the columns of y, if it is a table of several labels.
+        calibration: Found on rows of their own; ``None`` without any.
     """
 
     given: Rows
@@ -48,6 +49,7 @@ class Dataset:
     held_out: Metrics | None
     fit: Metrics | None
     target_names: list[str] | None = None
+    calibration: Calibration | None = None
 
 
 def gather(

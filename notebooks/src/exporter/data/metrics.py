@@ -167,5 +167,5 @@ def warn_unless_held_out(given: Table, held_out: Table) -> None:
             "every row in evaluate= is also in X: unless the model was fitted on other rows, its "
             "metrics are not those of held-out data. Pass as X the rows the model was fitted on",
             NotHeldOutWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -46,7 +46,7 @@ def describe_contract(contract: Contract) -> str:
         f"<small>{escape(_estimator(contract))}</small>",
         f"<div>{escape(training.description)}</div>" if training.description else "",
         f"<div class='r-row'>{facts(shown)}{_matrix(metrics, contract, '')}</div>",
-        facts([("parity", _parity(contract))]),
+        facts([("parity", _parity(contract)), *_coverage(contract)]),
         _features(contract.features),
     ]
     return "".join(blocks)
@@ -110,6 +110,7 @@ def _summary(publication: PublishedVersion) -> list[tuple[str, str]]:
             lines.append((what, f"{values} ({metrics.rows:,} rows{note})"))
     if publication.metrics is None:
         lines.append(("held out", _HINT))
+    lines += _coverage(publication.contract)
     lines.append(("parity", _parity(contract)))
     lines += [("speed", _speed(timing)) for timing in publication.timings]
     lines += [("MLflow", publication.origin)] if publication.origin else []
@@ -168,12 +169,21 @@ def _metrics(publication: PublishedVersion) -> str:
 
 
 def _facts(publication: PublishedVersion) -> str:
-    found = [("parity", _parity(publication.contract))]
+    found = [("parity", _parity(publication.contract)), *_coverage(publication.contract)]
     found += [("speed", _speed(timing)) for timing in publication.timings]
     found += [("MLflow", publication.origin)] if publication.origin else []
     found.append(("size", f"{publication.report.size_bytes / 1024:,.1f} KiB"))
     found += _removed(publication)
     return facts(found)
+
+
+def _coverage(contract: Contract) -> list[tuple[str, str]]:
+    """Return how sure the answers are, if the model is calibrated."""
+    calibration = contract.calibration
+    if calibration is None:
+        return []
+    what = "intervals" if contract.task == "regression" else "label sets"
+    return [(what, f"{calibration.coverage:.0%} coverage, {calibration.rows:,} rows")]
 
 
 def _matrix_of(publication: PublishedVersion) -> str:

@@ -18,6 +18,7 @@ Schema = dict[str, Any]
 
 NUMBER: Schema = {"type": ["number", "null"]}  # null stands for a number that JSON cannot represent
 _NULL: Schema = {"type": "null"}
+_INTERVAL: Schema = {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}
 _LISTED = 500  # more are unreadable on a page
 _SHOWN = 20
 _OUTLIER = "1 for an inlier, -1 for an outlier."
@@ -68,6 +69,23 @@ ANY_MEMBERS: Schema = {
         "description": "The value of each target, for a regressor with several.",
         "examples": [{"y": 1}],
     },
+    "interval": _INTERVAL
+    | {
+        "description": "Holds the true value, with the coverage that the model was calibrated for.",
+        "examples": [[3.1, 5.4]],
+    },
+    "intervals": _OBJECT
+    | {
+        "additionalProperties": _INTERVAL,
+        "description": "The interval of each target, for a regressor with several.",
+        "examples": [{"y": [3.1, 5.4]}],
+    },
+    "label_set": {
+        "type": "array",
+        "items": {"type": ["string", "number", "boolean"]},
+        "description": "Holds the true class, with the coverage that the model was calibrated for.",
+        "examples": [["Adelie", "Chinstrap"]],
+    },
     "outputs": {
         "type": "object",
         "description": "Each output by its name, for any other ONNX file.",
@@ -92,7 +110,7 @@ def describe_members(servable: Servable, name: str, schemas: Schema) -> Schema:
     contract = servable.contract
     if contract is None:
         return _foreign(servable, name, schemas)
-    return _of_task(servable, contract, name, schemas)
+    return _of_task(servable, contract, name, schemas) | _calibrated(contract, name)
 
 
 def _of_task(servable: Servable, contract: Contract, name: str, schemas: Schema) -> Schema:
@@ -111,6 +129,22 @@ def _of_task(servable: Servable, contract: Contract, name: str, schemas: Schema)
             return {"label": reference(f"{name}Label"), "score": score}
         case _:
             return _label_and_table(servable, contract, name, schemas)
+
+
+def _calibrated(contract: Contract, name: str) -> Schema:
+    """Describe the intervals or the set of labels of a calibrated model."""
+    calibration = contract.calibration
+    if calibration is None:
+        return {}
+    holds = f"Holds the true answer of {calibration.coverage:.0%} of new rows like the calibration."
+    if contract.task == "regression":
+        if contract.targets is None:
+            return {"interval": _INTERVAL | {"description": holds}}
+        each = dict.fromkeys(contract.targets, _INTERVAL)
+        described = {"type": "object", "properties": each, "required": list(each)}
+        return {"intervals": described | {"description": f"{holds} Of each target alone."}}
+    labels = {"type": "array", "items": reference(f"{name}Label")}
+    return {"label_set": labels | {"description": f"{holds} May be empty or have several labels."}}
 
 
 def _foreign(servable: Servable, name: str, schemas: Schema) -> Schema:

@@ -129,6 +129,24 @@ class ModelExamples:
 
 def _prediction(servable: Servable, contract: Contract, sample: Sample) -> Examples | None:
     """Return the prediction of a golden sample; ``None`` if the sample is incomplete."""
+    prediction = _uncalibrated(servable, contract, sample)
+    calibration = contract.calibration
+    if prediction is None or calibration is None:
+        return prediction
+    if contract.task == "classification":
+        numbers = prediction[servable.table_name].values()
+        labels = zip(contract.classes or [], numbers, strict=True)
+        least = calibration.threshold or 0.0
+        return prediction | {"label_set": [label for label, n in labels if n >= least]}
+    values = prediction.get("values") or {"": prediction.get("value")}
+    widths = zip(values.items(), calibration.half_widths or [], strict=True)
+    intervals = {name: [value - width, value + width] for (name, value), width in widths}
+    return prediction | (
+        {"interval": intervals[""]} if contract.targets is None else {"intervals": intervals}
+    )
+
+
+def _uncalibrated(servable: Servable, contract: Contract, sample: Sample) -> Examples | None:
     match contract.task:
         case "regression":
             return _value(contract, sample.label)
