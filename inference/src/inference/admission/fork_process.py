@@ -4,6 +4,10 @@ For each file it forks a *reader*, which copies the file into memory that the se
 each examination it forks a *monitor*, and that forks the *examiner*, which parses that memory. The
 monitor waits for the examiner as long as the limits allow, and sends the report. Each of them ends
 with its parent.
+
+An examiner gets only the time that no other process wants, so that it delays no request. On a
+machine that is busy all the time this may be none. So the monitor ends an examiner that is starved,
+and starts another with a low priority, which gets a tenth of the time.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import socket
 import time
 import traceback
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
@@ -23,17 +28,20 @@ import msgspec
 from inference.admission.admission import Limits, explain, too_slow
 from inference.admission.examiner import import_examination, write_report
 from inference.admission.files.reader import read_for
-from inference.admission.sandbox import end_with_parent, lower_priority
+from inference.admission.sandbox import end_with_parent, lower_priority, run_when_idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.admission.examiner import LoadTrial
+    from inference.admission.report import Report
 
 PID_BYTES = 4
 _LARGEST_JOB_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
 _DESCRIPTORS = 2  # the socket for the answer, and the memory
+_CHECK_SECONDS = 0.5
+_LEAST_SHARE = 0.1  # what a process of low priority gets beside one that is busy all the time
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True):
@@ -103,29 +111,85 @@ def _monitor(load_trial: LoadTrial | None, asker: socket.socket, memory: int, jo
     """Supervise an examiner: wait for it, end it when its time is over, send the report."""
     limits = job.limits
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    stdout, stderr = os.pipe(), os.pipe()
-    child = fork(lambda: _examine((stdout[1], stderr[1]), memory, limits, load_trial))
-    for number in (stdout[1], stderr[1], memory):
-        os.close(number)
-    output = {stdout[0]: b"", stderr[0]: b""}
-    in_time = _listen(output, asker, time.monotonic() + limits.seconds)
-    os.kill(child, signal.SIGKILL)  # it has ended, or has to
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if in_time:
-        report = explain(status, output[stdout[0]], output[stderr[0]], limits)
-    else:
-        report = too_slow(limits)
+    deadline = time.monotonic() + limits.seconds
+    try:
+        report = _supervise(load_trial, asker, memory, limits, deadline=deadline, when_idle=True)
+    except _StarvedError:
+        report = _supervise(load_trial, asker, memory, limits, deadline=deadline, when_idle=False)
     with contextlib.suppress(OSError):  # the service no longer waits
         asker.sendall(msgspec.json.encode(report))
 
 
-def _listen(output: dict[int, bytes], asker: socket.socket, deadline: float) -> bool:
+class _StarvedError(Exception):
+    """The examiner has got hardly any time of the processor."""
+
+
+def _supervise(  # noqa: PLR0913 - all that an examination needs
+    load_trial: LoadTrial | None,
+    asker: socket.socket,
+    memory: int,
+    limits: Limits,
+    *,
+    deadline: float,
+    when_idle: bool,
+) -> Report:
+    """Run an examiner until its end or the deadline.
+
+    Args:
+        load_trial: Imports the trial on every route.
+        asker: The service's socket.
+        memory: The artifact.
+        limits: What the examiner may take.
+        deadline: When it is ended, on the monotonic clock.
+        when_idle: Whether it gets only the time that no other process wants.
+
+    Raises:
+        _StarvedError: It gets hardly any.
+    """
+    stdout, stderr = os.pipe(), os.pipe()
+    begun = time.monotonic()
+    child = fork(
+        lambda: _examine(
+            (stdout[1], stderr[1]), memory, limits, load_trial=load_trial, when_idle=when_idle
+        )
+    )
+    for number in (stdout[1], stderr[1]):
+        os.close(number)
+    output = {stdout[0]: b"", stderr[0]: b""}
+
+    def check() -> None:
+        passed_seconds = time.monotonic() - begun
+        if when_idle and _cpu_seconds(child) < _LEAST_SHARE * passed_seconds:
+            raise _StarvedError
+
+    try:
+        in_time = _listen(output, asker, deadline, check)
+    finally:
+        os.kill(child, signal.SIGKILL)  # it has ended, or has to
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for number in output:
+            os.close(number)
+    if not in_time:
+        return too_slow(limits)
+    return explain(status, output[stdout[0]], output[stderr[0]], limits)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return how much processor time a process has taken."""
+    times = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
+def _listen(
+    output: dict[int, bytes], asker: socket.socket, deadline: float, check: Callable[[], None]
+) -> bool:
     """Read pipes to their ends.
 
     Args:
         output: What was read last, by pipe; added to.
         asker: The service's socket; reading stops when the service closes it.
         deadline: When reading stops, on the monotonic clock.
+        check: Called every ``_CHECK_SECONDS`` meanwhile.
 
     Returns:
         Whether all pipes were read to their ends.
@@ -133,22 +197,36 @@ def _listen(output: dict[int, bytes], asker: socket.socket, deadline: float) -> 
     with selectors.DefaultSelector() as selector:
         for number in (asker.fileno(), *output):
             selector.register(number, selectors.EVENT_READ)
+        next_check = time.monotonic() + _CHECK_SECONDS
         while len(selector.get_map()) > 1:
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
-            if not ready or any(key.fd == asker.fileno() for key, _ in ready):
+            until = min(deadline, next_check)
+            ready = selector.select(max(0.0, until - time.monotonic()))
+            if any(key.fd == asker.fileno() for key, _ in ready):
                 return False
             for key, _ in ready:
                 piece = os.read(key.fd, _PIECE_BYTES)
                 output[key.fd] = (output[key.fd] + piece)[-_PIECE_BYTES:]
                 if not piece:
                     selector.unregister(key.fd)
+            if not ready:
+                if until == deadline:
+                    return False
+                check()
+                next_check += _CHECK_SECONDS
     return True
 
 
 def _examine(
-    output: tuple[int, int], memory: int, limits: Limits, load_trial: LoadTrial | None
+    output: tuple[int, int],
+    memory: int,
+    limits: Limits,
+    *,
+    load_trial: LoadTrial | None,
+    when_idle: bool,
 ) -> None:
     """Run the examiner: only the memory and its output are open."""
+    if when_idle:
+        run_when_idle()
     os.dup2(output[0], 1)
     os.dup2(output[1], 2)
     _close_all_but(memory)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
 import signal
+import sys
 
 from inference.runtime.locales import load_locales
 from inference.runtime.memory import be_first_to_go
@@ -25,6 +27,17 @@ def end_with_parent() -> None:
 def lower_priority() -> None:
     """Lower this process's CPU priority."""
     os.nice(_NICENESS)
+
+
+def run_when_idle() -> None:
+    """Let this process run only while no other one wants the processor, where that is allowed.
+
+    A process of low priority that runs is not interrupted at once when the service gets a request,
+    but only after some milliseconds. A process of this class is.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:

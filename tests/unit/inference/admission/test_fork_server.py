@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from inference.admission import fork_server
+from inference.admission import fork_process, fork_server
 from inference.admission.admission import Limits, examine
 from inference.admission.fork_server import ForkServer
 from inference.serving.trial_process import load_trial
@@ -129,6 +129,52 @@ def test_a_killed_process_costs_one_examination_at_most(
     assert re.search(expected, report.reason)
     path.write_bytes(penguins())
     assert ask(forks, path).admitted
+
+
+def niceness(pid: int) -> int:
+    return os.getpriority(os.PRIO_PROCESS, pid)
+
+
+def wait_for_policy(server: ForkServer, path: Path, policy: int) -> None:
+    """Wait until an examiner that never ends is scheduled with a policy."""
+    path.write_bytes(hostile_models.endless())
+
+    async def wait() -> None:
+        task = asyncio.create_task(read_and_examine(server, path, Limits(seconds=60)))
+        monitor, _ = await asyncio.to_thread(monitor_and_examiner, server)
+        assert os.sched_getscheduler(monitor) == os.SCHED_OTHER
+        await asyncio.to_thread(
+            eventually, lambda: [os.sched_getscheduler(c) for c in children(monitor)] == [policy]
+        )
+        (examiner,) = children(monitor)
+        assert niceness(examiner) == niceness(server.pid) == min(19, niceness(0) + 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(wait(), 60))
+    eventually(lambda: not children(server.pid), what="no process is left")
+
+
+def test_an_examiner_gets_the_time_that_no_other_process_wants(
+    forks: ForkServer, path: Path
+) -> None:
+    wait_for_policy(forks, path, os.SCHED_IDLE)
+
+
+def test_an_examiner_that_gets_no_time_is_replaced_by_one_of_low_priority(path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fork_process, "_LEAST_SHARE", 100.0)  # more than there is
+        patch.setattr(fork_process, "_CHECK_SECONDS", 0.01)
+        server = ForkServer(load_trial)
+    try:
+        wait_for_policy(server, path, os.SCHED_OTHER)
+        path.write_bytes(penguins())
+        assert ask(server, path).admitted
+        path.write_bytes(penguins(wrong=True))
+        assert "golden sample" in ask(server, path).reason
+    finally:
+        server.close()
 
 
 def test_without_it_a_fresh_process_examines(path: Path) -> None:
