@@ -220,3 +220,64 @@ def test_calibrated_models_are_described(service: Service) -> None:
     assert examples["one record"]["value"]["label_set"]
     contract = service.client.get("/models/sure").json()["contract"]
     assert contract["calibration"] == {"coverage": 0.9, "rows": 100, "threshold": 0.3}
+
+
+def fits(schemas: Any, schema: Any, value: Any) -> bool:
+    """Whether a value has the form that a schema describes."""
+    if "$ref" in schema:
+        return fits(schemas, schemas[schema["$ref"].rpartition("/")[2]], value)
+    if "anyOf" in schema:
+        return any(fits(schemas, option, value) for option in schema["anyOf"])
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+    names = schema.get("type", [])
+    types = [
+        kinds.get(name, (int, float)) for name in ([names] if isinstance(names, str) else names)
+    ]
+    if types and not any(isinstance(value, kind) for kind in types):
+        return False
+    if isinstance(value, list) and "items" in schema:
+        return all(fits(schemas, schema["items"], item) for item in value)
+    if not isinstance(value, dict):
+        return "enum" not in schema or value in schema["enum"]
+    known = schema.get("properties", {})
+    further = schema.get("additionalProperties", {})
+    return set(schema.get("required", [])) <= set(value) and all(
+        fits(schemas, known.get(name, further), item) for name, item in value.items()
+    ) and (set(value) <= set(known) or not known)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["penguins", "sum", "sums", "mixed", "sure"])
+def test_routes_are_described_as_they_answer(service: Service, name: str) -> None:
+    document = service.client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    paths = document["paths"]
+    order = list(paths)
+    at = order.index(f"/models/{name}/predict")
+    assert order[at + 1 : at + 3] == [f"/models/{name}/explain", f"/models/{name}/whatif"]
+    for path in order[at + 1 : at + 3]:
+        operation = paths[path]["post"]
+        content = operation["requestBody"]["content"]["application/json"]
+        required = {p["name"]: p["example"] for p in operation["parameters"] if p.get("required")}
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert content["examples"] or name == "mixed"
+        for example in content["examples"].values():
+            response = service.client.post(path, json=example["value"], params=required)
+            assert response.status_code in (200, 409), response.text
+            if response.status_code == 200:
+                assert fits(schemas, schema, response.json()), response.text
+                assert not fits(schemas, schema, {**response.json(), "model": 1})
+
+
+def test_routes_for_any_model_are_described(service: Service) -> None:
+    document = service.client.get("/openapi.json").json()
+    ids = [o["operationId"] for item in document["paths"].values() for o in item.values()]
+    assert len(ids) == len(set(ids))
+    for verb in ("explain", "whatif"):
+        for path in (f"/models/{{name}}/{verb}", f"/models/{{name}}/versions/{{version}}/{verb}"):
+            operation = document["paths"][path]["post"]
+            schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            query = {} if verb == "explain" else {"feature": "body_mass_g"}
+            sent = service.client.post(f"/models/penguins/{verb}", json=RECORD, params=query)
+            assert fits(document["components"]["schemas"], schema, sent.json()), sent.text
+    assert "/models/plain/explain" not in document["paths"]  # it has no background
+    assert "/models/plain/whatif" in document["paths"]

@@ -23,6 +23,7 @@ from inference.web.fragments import Pieces
 from inference.web.openapi.drop_downs import name_schemas, offer_name
 from inference.web.openapi.error_responses import INVALID, PROBLEM, UNFIT, merge_alike
 from inference.web.openapi.examples import ONE
+from inference.web.openapi.explanations import operations as explanations
 from inference.web.openapi.identifiers import SELECTED, Identifier, identify
 from inference.web.openapi.inference import add_inference
 from inference.web.openapi.introduction import introduce
@@ -60,15 +61,15 @@ _TAGS = {
 
 
 class _Piece(NamedTuple):
-    """The encoded entry of one model.
+    """The encoded entries of one model.
 
     Attributes:
-        operation: The operation.
-        schemas: The schemas that the operation refers to.
+        operations: The operations by path.
+        schemas: The schemas that the operations refer to.
         example: A record; empty if none is known.
     """
 
-    operation: bytes
+    operations: dict[str, bytes]
     schemas: dict[str, bytes]
     example: bytes
 
@@ -131,6 +132,7 @@ class OpenApiDocument:
         paths: Schema = document["paths"]
         schemas: Schema = document.setdefault("components", {}).setdefault("schemas", {})
         schemas |= any_schemas() | name_schemas(snapshot)
+        schemas |= explanations.any_schemas(schemas)
         identifiers = identify(snapshot.models)
         pieces = self._choose_pieces(snapshot, identifiers)
         _correct(paths)
@@ -138,22 +140,24 @@ class OpenApiDocument:
         examples = _examples(pieces)
         paths["/predict/"] = {"post": _predict_selected(snapshot, identifiers, schemas, examples)}
         # Placeholders, so that the models' entries come before the entry for any model.
-        paths |= {path: {} for path in map(_path_of, pieces)}
+        paths |= {path: {} for piece in pieces.values() for path in piece.operations}
         paths["/models/{name}/predict"] = {
             "post": _predict_named("predict_by_name", "Predict with any model", snapshot, examples)
         }
         paths["/models/{name}/versions/{version}/predict"] = {
             "post": _predict_version(snapshot, examples)
         }
+        paths |= explanations.describe_any(paths)
         add_inference(document, snapshot)
         if self._keyed:
             add_keys(document)
         for item in paths.values():
             for operation in item.values():
                 merge_alike(operation)
-        _leave_out(schemas, "HTTPValidationError", "ValidationError")
-        for name, piece in pieces.items():
-            paths[_path_of(name)] = {"post": msgspec.Raw(piece.operation)}
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        for piece in pieces.values():
+            paths |= {path: {"post": msgspec.Raw(o)} for path, o in piece.operations.items()}
             schemas |= {key: msgspec.Raw(schema) for key, schema in piece.schemas.items()}
         return document
 
@@ -165,7 +169,7 @@ class OpenApiDocument:
         for model, piece in self._pieces.of(snapshot, identifiers):
             if piece is None:
                 continue
-            room -= len(piece.operation) + sum(map(len, piece.schemas.values()))
+            room -= sum(map(len, (*piece.operations.values(), *piece.schemas.values())))
             if room >= 0:
                 chosen[model.name] = piece
         return chosen
@@ -175,15 +179,19 @@ class OpenApiDocument:
         if active is None or not active.features:
             return None
         schemas: Schema = {}
-        operation = describe_predict(active, identifier, schemas)
-        if self._keyed:
-            add_key(operation, "post", _path_of(model.name))
-        merge_alike(operation)
+        predict = describe_predict(active, identifier, schemas)
+        operations = {f"/models/{model.name}/predict": predict}
+        operations |= explanations.describe(active, identifier, predict, schemas)
+        for path, operation in operations.items():
+            if self._keyed:
+                add_key(operation, "post", path)
+            merge_alike(operation)
         encode = msgspec.json.encode
-        examples = operation["requestBody"]["content"]["application/json"].get("examples", {})
+        examples = predict["requestBody"]["content"]["application/json"].get("examples", {})
         example = encode(examples[ONE]["value"]) if ONE in examples else b""
         encoded_schemas = {key: encode(schema) for key, schema in schemas.items()}
-        return _Piece(encode(operation), encoded_schemas, example)
+        encoded_operations = {path: encode(operation) for path, operation in operations.items()}
+        return _Piece(encoded_operations, encoded_schemas, example)
 
 
 def operation_id(route: APIRoute) -> str:
@@ -288,12 +296,3 @@ def _predict_version(snapshot: Snapshot, examples: dict[str, Schema]) -> Schema:
         }
     )
     return operation
-
-
-def _leave_out(schemas: Schema, *names: str) -> None:
-    for name in names:
-        schemas.pop(name, None)
-
-
-def _path_of(name: str) -> str:
-    return f"/models/{name}/predict"

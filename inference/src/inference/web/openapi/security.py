@@ -18,7 +18,7 @@ _SCHEMES = {
         "description": "An API key of this service, in a header of its own.",
     },
 }
-_FAST = ("/predict", "/predict/", "/infer")
+_FAST = ("/predict", "/predict/", "/infer", "/explain", "/whatif")
 _DENIALS = {
     "401": "No API key, or an unknown one",
     "403": "The API key lacks the required scope",

@@ -1,0 +1,1 @@
+"""The routes that explain, in the OpenAPI document."""
