@@ -76,13 +76,13 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
     keep: int | None = None,
     progress: bool | None = None,
 ) -> Publication:
-    """Publish a fitted scikit-learn model as the next version of ``name``; return the publication.
+    """Publish a fitted model as the next version of ``name``; return the publication.
 
     Args:
-        model: A fitted classifier, regressor, or Pipeline that ends in one.
+        model: A fitted predictor, clusterer or transformer, or a Pipeline that ends in one.
         name: The model's name: lower-case letters, digits, ``.``, ``_`` and ``-``.
         X: The rows that the model was fitted on: an array, a sparse one, a frame or a table.
-        y: The targets of ``X``, for metrics on the training data.
+        y: The targets of ``X``, for metrics on the training data; not needed for clusterers.
         evaluate: ``(X_test, y_test)``, held-out rows for the metrics in the contract.
         calibrate: ``(X_cal, y_cal)``, more held-out rows, for intervals or sets of labels.
         coverage: Share of new rows whose true answer these are to hold.
@@ -90,7 +90,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         units: Units by feature name, such as ``{"body_mass_g": "g"}``.
         feature_descriptions: Descriptions by feature name.
         feature_names: Names for the columns of an array; by default the model's, or ``x0``, ...
-        target_names: Names of the targets of a regression with several targets.
+        target_names: Names of several labels or values; by default labels have those of ``y``.
         models_dir: The models folder; by default ``EXPORTER_MODELS_DIR``, or ``models``.
         url: Address of the service; by default ``EXPORTER_URL``, or ``http://127.0.0.1:8000``.
         tolerance: Largest accepted difference; by default 1e-5, scaled for a regression.

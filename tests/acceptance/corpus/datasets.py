@@ -142,6 +142,22 @@ def _several() -> Data:
     return datasets.make_regression(_ROWS, 5, n_targets=3, noise=2, random_state=0)
 
 
+def _two_labels() -> Data:
+    x, y = _bundled("iris")
+    return x, np.column_stack([np.array(["s", "v", "g"])[y], np.where(x[:, 1] > 3, "wide", "slim")])
+
+
+def _topics() -> Data:
+    return datasets.make_multilabel_classification(_ROWS, 6, n_classes=4, random_state=0)
+
+
+def _penguins_of_two_labels() -> Data:
+    frame, species = _penguins([*_MEASUREMENTS, "island", "sex"], missing=True)
+    return frame, np.column_stack(
+        [species, np.where(frame["body_mass_g"] > 4000, "heavy", "light")]
+    )
+
+
 def _moons() -> Data:
     return datasets.make_moons(_ROWS, noise=0.25, random_state=0)
 
@@ -179,6 +195,9 @@ _MAKERS: dict[str, Any] = {
     "counts": _counts,
     "friedman": _friedman,
     "several": _several,
+    "two labels": _two_labels,
+    "topics": _topics,
+    "penguins with gaps of two labels": _penguins_of_two_labels,
     "moons": _moons,
     "large": _large,
 }

@@ -23,7 +23,7 @@ from exporter.conversion.distances import (  # noqa: F401 - likewise
     outliers,
     radius,
 )
-from exporter.conversion.graph.builder import Graph
+from exporter.conversion.graph.builder import Graph, Output
 from exporter.conversion.graph.registry import predict, transform
 from exporter.conversion.imputers import iterative, simple  # noqa: F401 - likewise
 from exporter.conversion.imputers import nearest as nearest_donors  # noqa: F401 - likewise
@@ -88,17 +88,16 @@ def compose(
     return graph.build(outputs), graph.payloads
 
 
-def _write(
-    graph: Graph, original: FittedEstimator, inputs: Sequence[Column]
-) -> list[tuple[str, str, int]]:
-    """Write the model, and return its outputs: what to call each, its name and its type."""
-    model = original.model
+def _write(graph: Graph, original: FittedEstimator, inputs: Sequence[Column]) -> list[Output]:
+    """Write the model, and return its outputs."""
+    model, real = original.model, graph.real_type
     if original.task == "transformation":
         columns = transform(graph, model, inputs)
-        return [("vector", graph.matrix(columns), graph.real_type)]
+        width = sum(column.width for column in columns)
+        return [Output("vector", graph.matrix(columns), real, (None, width))]
     answer = predict(graph, model, inputs)
     if not original.labels:
-        return [("value", answer.need_value(), graph.real_type)]
+        return [Output("value", answer.need_value(), real)]
     answers = answer.targets if original.has_several_labels else [answer]
     if len(answers) != len(original.labels):
         name = type(last_step(model)).__name__
@@ -108,23 +107,27 @@ def _write(
         )
     ends = [f"_{i}" for i in range(len(answers))] if original.has_several_labels else [""]
     parts = list(zip(answers, original.labels, ends, strict=True))
-    outputs = [("label" + end, *_label(graph, each, codes)) for each, codes, end in parts]
+    outputs = [_label(graph, each, classes, end) for each, classes, end in parts]
     if original.has_probabilities:
         outputs += [
-            ("probabilities" + end, each.need_probabilities(), graph.real_type)
-            for each, _, end in parts
+            Output(
+                f"probabilities{end}", each.need_probabilities(), real, (None, len(known.labels))
+            )
+            for each, known, end in parts
         ]
-    if original.has_scores:
-        name = "distances" if original.task == "clustering" else "score"
-        outputs.append((name, answer.need_scores(), graph.real_type))
+    if original.task == "outlier_detection":
+        outputs.append(Output("score", answer.need_scores(), real, (None, 1)))
+    elif original.has_scores:
+        count = len(original.labels[0].labels)
+        outputs.append(Output("distances", answer.need_scores(), real, (None, count)))
     return outputs
 
 
-def _label(graph: Graph, answer: Answer, classes: Classes) -> tuple[str, int]:
+def _label(graph: Graph, answer: Answer, classes: Classes, end: str) -> Output:
     texts = isinstance(classes.codes[0], str)
     known = np.array(classes.codes, dtype=object if texts else np.int64)
     kind = TensorProto.STRING if texts else TensorProto.INT64
-    return graph.op("Gather", known, answer.need_index()), kind
+    return Output(f"label{end}", graph.op("Gather", known, answer.need_index()), kind, (None,))
 
 
 def compose_choices(
@@ -140,7 +143,8 @@ def compose_choices(
     graph = Graph(inputs, real, one_opset=True)
     _write(graph, original, inputs)
     outputs = [
-        (f"chosen{place}", name, TensorProto.INT64) for place, (_, name) in enumerate(graph.choices)
+        Output(f"chosen{place}", name, TensorProto.INT64)
+        for place, (_, name) in enumerate(graph.choices)
     ]
     return graph.build(outputs), graph.payloads, [estimator for estimator, _ in graph.choices]
 

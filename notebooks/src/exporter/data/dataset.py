@@ -80,7 +80,10 @@ def gather(
         rows = Rows(table, answers)
         return Dataset(rows, rows, None, _fit(original, rows, y), _name_targets(original, y))
     if not isinstance(evaluate, (tuple, list)) or len(evaluate) != 2:
-        raise TargetError("evaluate must be a pair: evaluate=(X_test, y_test)")
+        raise TargetError(
+            "evaluate must be a pair: evaluate=(X_test, y_test), or (X_test, None) for a "
+            "clustering or transformation"
+        )
     given = read_table(x, original, names)
     x_test = to_plain(evaluate[0])
     held_out_count = len(_read_held_out(x_test, original, names))

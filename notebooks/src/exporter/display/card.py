@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from exporter.display.timings import Timing
     from inference.model.contract import Contract, Feature, Metrics
 
-_HINT = "no metrics: pass evaluate=(X_test, y_test) to measure it on held-out rows"
+_HINT = "no metrics: pass evaluate={} to measure it on held-out rows"
+_WITHOUT_METRICS = ("transformation",)
+_NUMERIC = ("regression", "transformation")
 _MAX_CLASSES = 20
 _MAX_FEATURES = 30
 
@@ -90,12 +92,13 @@ def _badges(publication: PublishedVersion) -> list[str]:
 def describe_metrics(metrics: Metrics) -> list[tuple[str, str]]:
     """Return the names and formatted values of the metrics."""
     named = [
-        ("accuracy", metrics.accuracy, ".1%"),
+        ("accuracy" if metrics.labels is None else "all labels right", metrics.accuracy, ".1%"),
         ("macro F1", metrics.macro_f1, ".3f"),
         ("log loss", metrics.log_loss, ".3f"),
         ("R\u00b2", metrics.r2, ".3f"),
         ("mean abs. error", metrics.mean_absolute_error, ".4g"),
         ("RMS error", metrics.root_mean_squared_error, ".4g"),
+        ("silhouette", metrics.silhouette, ".3f"),
     ]
     return [(name, format(value, spec)) for name, value, spec in named if value is not None]
 
@@ -108,8 +111,8 @@ def _summary(publication: PublishedVersion) -> list[tuple[str, str]]:
             values = ", ".join(f"{n} {v}" for n, v in describe_metrics(metrics))
             note = "" if what == "held out" else ", not held out"
             lines.append((what, f"{values} ({metrics.rows:,} rows{note})"))
-    if publication.metrics is None:
-        lines.append(("held out", _HINT))
+    if publication.metrics is None and (hint := _hint(contract)):
+        lines.append(("held out", hint))
     lines += _coverage(publication.contract)
     lines.append(("parity", _parity(contract)))
     lines += [("speed", _speed(timing)) for timing in publication.timings]
@@ -127,14 +130,15 @@ def _ties(count: int) -> str:
     if not count:
         return ""
     return (
-        f"; {count:,} compared rows have several right answers, because neighbors are equally "
-        "near, and the ONNX file returns another one than the original"
+        f"; {count:,} compared rows have several right answers, because neighbors or centers are "
+        "equally near or a score is on a threshold, and the ONNX file returns another one than "
+        "the original"
     )
 
 
 def _parity(contract: Contract) -> str:
     parity = contract.parity
-    labels = "all labels equal" if contract.task == "classification" else "all values equal"
+    labels = "all values equal" if contract.task in _NUMERIC else "all labels equal"
     return (
         f"{labels} on {parity.rows:,} rows, differences up to {parity.max_difference:.1e} "
         f"({parity.precision})" + _ties(parity.ties)
@@ -161,11 +165,20 @@ def _metrics(publication: PublishedVersion) -> str:
     if publication.metrics is not None:
         rows = f"{publication.metrics.rows:,} held-out rows"
         return facts([*describe_metrics(publication.metrics), ("measured on", rows)])
-    hint = f"<small>{escape(_HINT)}</small>"
+    hint = _hint(publication.contract)
+    hint = f"<small>{escape(hint)}</small>" if hint else ""
     if publication.fit is None:
         return hint
     rows = f"{publication.fit.rows:,} rows in X, not held out"
     return f"<div>{facts([*describe_metrics(publication.fit), ('measured on', rows)])}{hint}</div>"
+
+
+def _hint(contract: Contract) -> str:
+    """Say how to get metrics, where there are any."""
+    if contract.task in _WITHOUT_METRICS:
+        return ""
+    pair = "(X_test, None)" if contract.task == "clustering" else "(X_test, y_test)"
+    return _HINT.format(pair)
 
 
 def _facts(publication: PublishedVersion) -> str:
@@ -192,6 +205,8 @@ def _matrix_of(publication: PublishedVersion) -> str:
 
 
 def _matrix(metrics: Metrics | None, contract: Contract, note: str) -> str:
+    if metrics is not None and metrics.labels is not None:
+        return _labels(metrics, contract, note)
     classes = contract.classes or []
     if metrics is None or metrics.confusion_matrix is None or len(classes) > _MAX_CLASSES:
         return ""
@@ -205,6 +220,23 @@ def _matrix(metrics: Metrics | None, contract: Contract, note: str) -> str:
     caption = f"confusion: rows are true, columns predicted{note}"
     return (
         f"<table><caption>{caption}</caption><thead><tr><th></th>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _labels(metrics: Metrics, contract: Contract, note: str) -> str:
+    """Return the metrics of each of several labels as a table."""
+    pairs = list(zip(contract.labels or [], metrics.labels or [], strict=True))
+    body = "".join(
+        f"<tr><th scope='row'>{escape(label.name)}</th><td>{found.accuracy:.1%}</td>"
+        f"<td>{found.macro_f1:.3f}</td></tr>"
+        for label, found in pairs[:_MAX_CLASSES]
+    )
+    more = len(pairs) - _MAX_CLASSES
+    body += f"<tr><td colspan='3'>and {more} more</td></tr>" if more > 0 else ""
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("accuracy", "macro F1"))
+    return (
+        f"<table><caption>each label{note}</caption><thead><tr><th></th>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>"
     )
 

@@ -5,7 +5,7 @@ This module knows ONNX and nothing of scikit-learn.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -28,6 +28,22 @@ _NEEDS_NEWEST = "TreeEnsemble"
 _GONE_IN_NEWEST = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 _IR_VERSION = 10
 _PREFIX = "_"
+
+
+class Output(NamedTuple):
+    """An output of a model to be.
+
+    Attributes:
+        stem: What to call it, if no input has that name.
+        name: Its name in the graph.
+        kind: Its element type.
+        shape: Its shape, if that is to be declared.
+    """
+
+    stem: str
+    name: str
+    kind: int
+    shape: tuple[int | None, ...] | None = None
 
 
 class Graph:
@@ -211,17 +227,13 @@ class Graph:
     def _kinds(self) -> set[str]:
         return {node.op_type for node in self.nodes}
 
-    def build(self, outputs: Sequence[tuple[str, str, int]]) -> Any:
-        """Make the model.
-
-        Args:
-            outputs: What to call each output, its name here and its element type.
-        """
+    def build(self, outputs: Sequence[Output]) -> Any:
+        """Make the model."""
         public = []
-        for stem, inner, kind in outputs:
+        for stem, inner, kind, shape in outputs:
             name = stem if stem not in self._taken else self.unique(stem)
             self._call(inner, name)
-            public.append(helper.make_tensor_value_info(name, kind, None))
+            public.append(helper.make_tensor_value_info(name, kind, shape))
         types = {"real": self.real_type, **_TYPES}
         graph = helper.make_graph(
             self.nodes,

@@ -70,7 +70,8 @@ def _least_depth(model: IsolationForest) -> float:
     def is_inlier(depth: float) -> bool:
         depths = np.array([depth])
         divided = np.divide(depths, scale, out=np.ones_like(depths), where=scale != 0)
-        return bool((-(2 ** (-divided)) - model.offset_ >= 0)[0])
+        with np.errstate(over="ignore"):
+            return bool((-(2 ** (-divided)) - model.offset_ >= 0)[0])
 
     if is_inlier(-np.inf):
         return -np.inf

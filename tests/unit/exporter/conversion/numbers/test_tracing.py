@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from exporter import publish
-from exporter.conversion.graph.builder import Graph
+from exporter.conversion.graph.builder import Graph, Output
 from exporter.conversion.graph.column import Column
 from exporter.conversion.numbers.tracing import trace
 from exporter.errors import ConversionError
@@ -84,7 +84,7 @@ def test_writes_what_numpy_computes(function: Any, options: dict[str, Any]) -> N
     """Beside thresholds, without a value and at the extremes, too."""
     graph, found = _trace(function, options)
     assert found is not None
-    file = graph.build([("y", found[0], TensorProto.DOUBLE)]).SerializeToString()
+    file = graph.build([Output("y", found[0], TensorProto.DOUBLE)]).SerializeToString()
     (given,) = rt.InferenceSession(file).run(None, {"X": VALUES})
     expected = np.asarray(function(VALUES, **options), dtype=float)
     assert given.shape == (len(VALUES), found[1])
