@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from browser.model_page import ModelPage
 from support.project import ROOT
 from support.service.process import Service, eventually
 
@@ -138,6 +139,40 @@ def take_prediction(swagger: Swagger, page: Page) -> None:
     assert answer
     height = answer["y"] + answer["height"] - top["y"] + 12
     _save("swagger-prediction", page, _around(predict.block, height=height))
+
+
+def take_model_page(page: Page, service: Service) -> None:
+    """The page of a model between two species, with the reasons for its answer."""
+    page.set_viewport_size({"width": 1180, "height": 1060})
+    shown = ModelPage(page, service, SHOWN).open()
+    examples = page.locator(".examples button", has_text="Adelie")
+    examples.first.click()
+    page.locator(".verdict", has_text="Adelie").wait_for()
+    for length in range(380, 500):  # until the model is no longer certain
+        shown.value("bill_length_mm").fill(f"{length / 10}")
+        page.locator("#explanation .contribution").first.wait_for()
+        page.wait_for_timeout(60)
+        bars = page.locator("#answer .best .amount").inner_text()
+        if float(bars.rstrip("%")) < 75:
+            break
+    page.locator("#whatif .now").wait_for(state="attached")
+    page.locator("#live[data-state=on]").wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)  # the bars move
+    _save("model-page", page)
+
+
+def take_overview(page: Page, service: Service) -> None:
+    """The page of all models, with traffic on one of them."""
+    page.set_viewport_size({"width": 1180, "height": 640})
+    service.client.post(f"/select-model/?model={SHOWN}").raise_for_status()
+    record = service.model(SHOWN)["contract"]["samples"][0]["row"]
+    for _ in range(500):
+        service.client.post(f"/models/{SHOWN}/predict", json=record).raise_for_status()
+    page.goto(str(service.client.base_url))
+    page.locator(f"#model-{SHOWN} [data-figure=p99]", has_text="ms").wait_for(timeout=30_000)
+    _save("overview", page)
 
 
 def _configure(home: Path, plugin: str, **settings: str) -> None:

@@ -6,9 +6,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from browser.model_page import ModelPage
-from browser.test_swagger import MEASUREMENTS, MODEL, PENGUINS
+from browser.test_swagger import MEASUREMENTS, PENGUINS
 from exporter import publish
 from support.models.artifacts import (
     SPECIES,
@@ -38,11 +39,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service.put("penguins/4/model.onnx", penguins()[:200])
     service.settings["keep_versions"] = 2
     service.start(within=60)
+    rows, others = PENGUINS[::2], PENGUINS[1::2]
     publish(
-        MODEL,
+        LogisticRegression(max_iter=10_000).fit(rows[MEASUREMENTS], rows["species"]),
         "real",
-        PENGUINS[MEASUREMENTS],
-        evaluate=(PENGUINS[MEASUREMENTS], PENGUINS["species"]),
+        rows[MEASUREMENTS],
+        evaluate=(others[MEASUREMENTS], others["species"]),
         description="<b>Bold</b> & <script>alert(1)</script>",
         models_dir=service.models,
         url=str(service.client.base_url),

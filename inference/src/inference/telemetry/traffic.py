@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SAMPLE_SECONDS = 5.0
 _SAMPLES = 37  # three minutes
 
+# Requests of people; each takes many runs, and would hide how fast predictions are.
+_LEFT_OUT = frozenset({"explain", "whatif"})
+
 _Counts = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
@@ -67,8 +70,8 @@ class RecentTraffic:
             now: The time in seconds; only differences count.
         """
         totals: dict[str, _Counts] = {}
-        for (_, model, *_), series in self._requests.items():
-            if model:
+        for (route, model, *_), series in self._requests.items():
+            if model and route not in _LEFT_OUT:
                 counts = np.array(series[:BUCKETS])
                 totals[model] = totals[model] + counts if model in totals else counts
         self._samples.append((now, totals))

@@ -16,8 +16,16 @@ class Requests:
     def __init__(self) -> None:
         self.counters = Counters("requests", SIZE)
 
-    def add(self, seconds: float, *, times: int = 1, model: str = "m", version: str = "1") -> None:
-        index = self.counters.find(("predict", model, version, "200"))
+    def add(
+        self,
+        seconds: float,
+        *,
+        times: int = 1,
+        model: str = "m",
+        version: str = "1",
+        route: str = "predict",
+    ) -> None:
+        index = self.counters.find((route, model, version, "200"))
         bucket = int(np.searchsorted(BOUNDS, seconds))
         self.counters.values[index + bucket] += times
 
@@ -54,6 +62,15 @@ def test_requests_to_no_model_are_left_out(requests: Requests) -> None:
     traffic = RecentTraffic(requests.counters)
     traffic.sample(0.0)
     requests.add(0.001, model="")
+    traffic.sample(5.0)
+    assert traffic.figures == {}
+
+
+@pytest.mark.parametrize("route", ["explain", "whatif"])
+def test_explanations_do_not_count_as_predictions(requests: Requests, route: str) -> None:
+    traffic = RecentTraffic(requests.counters)
+    traffic.sample(0.0)
+    requests.add(2.0, route=route)
     traffic.sample(5.0)
     assert traffic.figures == {}
 

@@ -28,8 +28,10 @@ export function complete(main, fresh) {
 function showFigures(card) {
   const [rate, p99] = traffic[card.dataset.model] ?? [0, null];
   put(card, "rate", rate === 0 ? "0" : number(rate, 2));
-  put(card, "p99", p99 === null ? "-" : `${number(p99, 2)} ms`);
+  put(card, "p99", p99 === null ? "-" : duration(p99));
 }
+
+const duration = (ms) => (ms < 1000 ? `${number(ms, 2)} ms` : `${number(ms / 1000, 2)} s`);
 
 function put(card, name, value) {
   const figure = card.querySelector(`[data-figure=${name}]`);
