@@ -117,7 +117,8 @@ endure: sync ## Fuzz decoders, routes and files, and republish under load, in fu
 	$(UV) run --no-sync pytest tests/unit/inference/test_fuzz.py tests/acceptance/endurance \
 		tests/service/files/test_republication.py tests/service/operation/test_failing_calls.py
 
-# Run it on an idle machine: the server uses one core, the load generator another.
+# Run it on an idle machine: the server uses one core, the load generator another. It takes about 12 minutes.
+# The first run installs MLServer into .tools/benchmark.
 bench: sync ## Measure the service beside other stacks with wrk; writes docs/reference/benchmarks.md
 	PYTHONPATH=tests:tools $(UV) run --no-sync python -m benchmark $(BENCH)
 

@@ -21,7 +21,7 @@ from benchmark.figures import interleave
 from benchmark.machine import describe_machine, describe_versions, read_ticks
 from benchmark.page import read_remarks, render_page, render_verdicts
 from benchmark.picture import draw
-from benchmark.scenarios import footprint, latency, throughput
+from benchmark.scenarios import footprint, latency, single, throughput, trees
 from benchmark.stage import Stage
 from support.project import ROOT
 
@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     Scenario = Callable[[Stage], AbstractContextManager[dict[str, Measure]]]
 
 SCENARIOS: dict[str, Scenario] = {
-    "single": throughput.single,
+    "single": single.single,
+    "settings": single.settings,
     "batch": throughput.batch,
     "thousand": throughput.thousand,
     "wide": throughput.wide,
+    "trees": trees.trees,
     "batching": throughput.batching,
     "beside": latency.beside,
     "republishing": latency.republishing,

@@ -8,6 +8,8 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmark.environments import mlserver_version
+
 _PACKAGES = (
     "uvicorn",
     "httptools",
@@ -18,6 +20,10 @@ _PACKAGES = (
     "numpy",
     "onnxruntime",
     "scikit-learn",
+    "skl2onnx",
+    "xgboost-cpu",
+    "lightgbm",
+    "catboost",
 )
 
 
@@ -41,6 +47,7 @@ def describe_versions() -> dict[str, str]:
     versions |= {package: version(package) for package in _PACKAGES}
     # wrk prints its version and then its usage, and ends with 1.
     said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
+    versions["MLServer"] = mlserver_version()
     return versions | {"wrk": said.split()[1] if said.startswith("wrk ") else "unknown"}
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _WIDE_FEATURES = 200
 _SEED = 20
+_KINDS = {"FP32": np.float32, "FP64": np.float64}
 
 
 class Material:
@@ -54,9 +55,9 @@ class Material:
         shutil.copytree(self.models, self.crowd)
         self._convert_by_scan()
 
-    def one(self, model: str) -> Request:
+    def one(self, model: str, *, is_unique: bool = True) -> Request:
         """One record."""
-        return Request(f"/models/{model}/predict", self._records(1)[1:-1])
+        return Request(f"/models/{model}/predict", self._records(1)[1:-1], is_unique=is_unique)
 
     def many(self, model: str, rows: int) -> Request:
         """So many records."""
@@ -66,17 +67,21 @@ class Material:
         """So many rows of values, without names."""
         return Request(f"/models/{model}/predict", _encode(list(self._tiled(rows))))
 
-    def tensor(self, model: str, rows: int, *, binary: bool) -> Request:
+    def tensor(
+        self, model: str, rows: int, *, binary: bool = False, is_unique: bool = False
+    ) -> Request:
         """So many rows by the Open Inference Protocol."""
-        array = np.array(list(self._tiled(rows)), dtype=np.float32)
+        name, datatype = self._input(model)
+        array = np.array(list(self._tiled(rows)), dtype=_KINDS[datatype])
         tensor: dict[str, Any] = {
-            "name": self.input_name(model),
+            "name": name,
             "shape": list(array.shape),
-            "datatype": "FP32",
+            "datatype": datatype,
         }
         path = f"/v2/models/{model}/infer"
         if not binary:
-            return Request(path, _encode({"inputs": [tensor | {"data": array.ravel().tolist()}]}))
+            body = _encode({"inputs": [tensor | {"data": array.ravel().tolist()}]})
+            return Request(path, body, is_unique=is_unique)
         data = array.tobytes()
         tensor["parameters"] = {"binary_data_size": len(data)}
         head = _encode({"inputs": [tensor], "parameters": {"binary_data_output": True}})
@@ -88,7 +93,16 @@ class Material:
 
     def peer_one(self, model: str) -> Request:
         """One record, to a peer."""
-        return Request(f"/predict/{model}", self._records(1)[1:-1])
+        return Request(f"/predict/{model}", self._records(1)[1:-1], is_unique=True)
+
+    def mlserver_one(self, model: str) -> Request:
+        """One row, to MLServer, which answers with the probabilities."""
+        tensor = {"name": "rows", "shape": [1, len(self._features)], "datatype": "FP64"}
+        document = {
+            "inputs": [tensor | {"data": list(self._rows[0])}],
+            "outputs": [{"name": "predict_proba"}],
+        }
+        return Request(f"/v2/models/{model}/infer", _encode(document), is_unique=True)
 
     def peer_many(self, model: str, rows: int) -> Request:
         """So many records, to a peer."""
@@ -108,14 +122,15 @@ class Material:
 
     def feeds(self, model: str, rows: int) -> dict[str, Any]:
         """So many rows for ``session.run``."""
-        return {self.input_name(model): np.array(list(self._tiled(rows)), dtype=np.float32)}
+        name, datatype = self._input(model)
+        return {name: np.array(list(self._tiled(rows)), dtype=_KINDS[datatype])}
 
-    def input_name(self, model: str) -> str:
-        """Name of a model's one input."""
+    def _input(self, model: str) -> tuple[str, str]:
+        """Return the name and the datatype of a model's one input."""
         from inference.model.servable import Servable  # noqa: PLC0415 - onnxruntime, only here
 
         (spec,) = Servable.load(model, 1, self.artifact(model).read_bytes()).signature.inputs
-        return spec.name
+        return spec.name, spec.datatype
 
     def _train_penguins(self) -> tuple[list[str], list[list[float]]]:
         script = _import(ROOT / "notebooks" / "penguins.py")

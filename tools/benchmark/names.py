@@ -16,3 +16,5 @@ WIDE = "wide"
 # The same k-nearest-neighbors as skl2onnx converts it by default, a loop over the training rows;
 # the exporter chooses an operator which makes it so cheap that there is nothing to batch.
 SCAN = "neighbors-by-scan"
+# By the library that has made them.
+TREES = ("forest", "hist-gradient-boosting", "xgboost", "lightgbm", "catboost")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.criteria import judge
 from benchmark.figures import column, spread
+from benchmark.requirements import CRITERIA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,15 +25,31 @@ _INTRODUCTION = """\
 One run of `make bench` on {date}: {rounds} rounds of {seconds} s for each figure. Each round
 measures all figures, every second round in reverse order. A figure is the median of its rounds,
 with the lowest and the highest in brackets. A ratio is computed within each round. Unless stated
-otherwise, the server has one core and the load generator (wrk) another. In the names of figures,
-`direct` is Rookery, `asgi` is Rookery with `INFERENCE_DIRECT=false`, `fastapi_onnx` is FastAPI with
-pydantic and onnxruntime, and `fastapi_joblib` is FastAPI with joblib and scikit-learn.
+otherwise, the server has one core and the load generator (wrk) another.
+
+Each request of one row has another `traceparent`, as behind a tracing proxy, except those that are
+called `repeated`, and those to the echo. In the names of figures, `direct` is Rookery, `v2` is
+Rookery by the Open Inference Protocol in JSON, and `asgi` is Rookery with `INFERENCE_DIRECT=false`.
+The peers:
+
+- `fastapi_joblib`: FastAPI with joblib and scikit-learn.
+- `fastapi_onnx`: FastAPI with pydantic and onnxruntime.
+- `mlserver`: MLServer and its scikit-learn runtime from PyPI, without a worker process, by the Open
+  Inference Protocol in JSON. It answers with the probabilities alone.
+- `echo`: an ASGI application on the same uvicorn that answers with the body.
+- `protocol`: a protocol on uvloop that parses nothing; the limit of the event loop.
+
+Of the trees, `published` is the file that `publish()` writes, `converter` is what skl2onnx,
+onnxmltools or CatBoost's export write, and `library` is `predict_proba` of the library, all on one
+core.
 """
 _SCENARIOS = {
     "single": "One row",
-    "batch": "Many records as JSON in one request, 1 connection",
+    "settings": "One row of logistic regression under settings, 16 connections",
+    "batch": "1,000 records as JSON in one request, 1 connection",
     "thousand": "1,000 rows in each form, 1 connection",
     "wide": "One row of 200 features",
+    "trees": "200 trees, time of one run",
     "batching": "k-nearest-neighbors, one row, 64 connections",
     "beside": "Logistic regression beside a costly model under full load",
     "republishing": "Logistic regression, republished continuously",
@@ -84,7 +101,7 @@ def render_verdicts(results: Results) -> str:
     """Return the table of requirements."""
     lines = ["| | required | measured | met |", "|---|---|---|---|"]
     group = ""
-    for verdict in judge(results):
+    for verdict in judge(CRITERIA, results):
         if verdict.criterion.group != group:
             group = verdict.criterion.group
             lines.append(f"| **{group}** | | | |")

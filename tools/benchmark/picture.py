@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmark.figures import column, spread
-from benchmark.names import PENGUINS
+from benchmark.names import FOREST, LOGISTIC, NEIGHBORS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from benchmark.figures import Results
 
 _CONTENDERS = {
-    "direct": ("Rookery, direct protocol", "#1b6b93"),
-    "asgi": ("Rookery, pure ASGI", "#6fb3d2"),
+    "direct": ("Rookery", "#1b6b93"),
     "fastapi_onnx": ("FastAPI, pydantic, onnxruntime", "#e0a458"),
+    "mlserver": ("MLServer", "#6a994e"),
     "fastapi_joblib": ("FastAPI, joblib, scikit-learn", "#a23b4a"),
 }
 _HEIGHT = 0.19
+_MODELS = (LOGISTIC, FOREST, NEIGHBORS)
 
 
 def draw(results: Results, file: Path) -> bool:
@@ -33,16 +34,16 @@ def draw(results: Results, file: Path) -> bool:
     if "single/any/16/echo" not in results:
         return False
     with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9}):
-        figure = Figure(figsize=(9, 5.2), layout="constrained", dpi=150)
+        figure = Figure(figsize=(9, 3.8), layout="constrained", dpi=150)
         axes = figure.add_subplot()
         for place, (contender, (label, color)) in enumerate(_CONTENDERS.items()):
             spreads = [
                 spread(column(results, f"single/{model}/16/{contender}", "rate"))
-                for model in PENGUINS
+                for model in _MODELS
             ]
             medians = [s.median for s in spreads]
             bars = axes.barh(
-                [index + (place - 1.5) * _HEIGHT for index in range(len(PENGUINS))],
+                [index + (place - 1.5) * _HEIGHT for index in range(len(_MODELS))],
                 medians,
                 height=_HEIGHT,
                 label=label,
@@ -59,8 +60,8 @@ def draw(results: Results, file: Path) -> bool:
         axes.text(echo, -0.58, f"bare ASGI echo: {echo:,.0f} ", ha="right", fontsize=8)
         axes.set_xscale("log")
         axes.set_xlim(right=echo * 1.9)
-        axes.set_yticks(range(len(PENGUINS)), [_spell(model) for model in PENGUINS])
-        axes.set_ylim(len(PENGUINS) - 0.4, -0.75)
+        axes.set_yticks(range(len(_MODELS)), [_spell(model) for model in _MODELS])
+        axes.set_ylim(len(_MODELS) - 0.4, -0.75)
         axes.set_xlabel("answers a second, one row each, 16 connections, server on one core (log)")
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside lower center", ncols=4, frameon=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -33,6 +34,7 @@ class Server:
         cores: Where it runs.
         environment: Added to this process's.
         log: Where its output goes.
+        program: What runs the command; this interpreter by default.
     """
 
     def __init__(
@@ -41,19 +43,21 @@ class Server:
         cores: Sequence[int],
         environment: Mapping[str, str],
         log: Path,
+        *,
+        program: Path | str = sys.executable,
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("INFERENCE_")}
+        # With bytecode, as in an image: without it, each start compiles our sources again.
+        left_out = ("INFERENCE_", "PYTHONDONTWRITEBYTECODE")
+        kept = {k: v for k, v in os.environ.items() if not k.upper().startswith(left_out)}
         self._environment = (
             kept
             | {"ORT_DISABLE_TELEMETRY": "1", "INFERENCE_PORT": str(self.port)}
             | dict(environment)
         )
         self._command = [
-            *("taskset", "--cpu-list", ",".join(map(str, cores)), sys.executable),
+            *("taskset", "--cpu-list", ",".join(map(str, cores)), str(program)),
             *(part.format(port=self.port) for part in command),
         ]
         self._log = log
@@ -151,3 +155,25 @@ def peer(name: str, cores: Sequence[int], folder: Path, models: Path) -> Server:
         *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--lifespan", "off"),
     ]
     return Server(command, cores, {"PEER_MODELS": str(models)}, folder / f"{name}.log")
+
+
+def mlserver(program: Path, cores: Sequence[int], folder: Path) -> Server:
+    """Make MLServer; ``folder`` has its models, and its settings name the port of ours."""
+    made = Server(["start", str(folder)], cores, {}, folder / "mlserver.log", program=program)
+    ports = {"http_port": made.port, "grpc_port": _free_port(), "metrics_port": _free_port()}
+    # Without a worker process, which makes each answer slower on one core.
+    settings = {"host": "127.0.0.1", "debug": False, "parallel_workers": 0, **ports}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    return made
+
+
+def protocol(cores: Sequence[int], folder: Path) -> Server:
+    """Make the protocol that parses nothing."""
+    return Server([str(PEERS / "protocol.py"), "{port}"], cores, {}, folder / "protocol.log")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 from typing import TYPE_CHECKING
 
+from benchmark import environments
 from benchmark.material import Material
-from benchmark.server import peer, service
+from benchmark.server import mlserver, peer, protocol, service
 from benchmark.wrk import Request, Wrk
 
 if TYPE_CHECKING:
@@ -82,6 +84,28 @@ class Stage:
                     (models / model.name).symlink_to(model)
         with peer(name, [self.core], self.new_folder(name), models) as server:
             warm_up(server, requests)
+            yield server
+
+    @contextlib.contextmanager
+    def mlserver(self, *names: str) -> Iterator[Server]:
+        """Run MLServer with some models, and its answers to one row of each warm."""
+        folder = self.new_folder("mlserver")
+        for name in names:
+            document = {
+                "name": name,
+                "implementation": "mlserver_sklearn.SKLearnModel",
+                "parameters": {"uri": str(self.material.pickles / f"{name}.joblib")},
+            }
+            _made(folder / name).joinpath("model-settings.json").write_text(json.dumps(document))
+        with mlserver(environments.mlserver(), [self.core], folder) as server:
+            warm_up(server, [self.material.mlserver_one(name) for name in names])
+            yield server
+
+    @contextlib.contextmanager
+    def protocol(self, request: Request) -> Iterator[Server]:
+        """Run the protocol that parses nothing."""
+        with protocol([self.core], self.new_folder("protocol")) as server:
+            warm_up(server, [request])
             yield server
 
     def load(

@@ -22,6 +22,7 @@ wrk.method = "POST"
 wrk.body = file:read("*a")
 file:close()
 {headers}
+{unique}
 done = function(summary, latency)
    local failed = summary.errors
    io.write(string.format('\\n{mark}{{"rate": %f, "mean_ms": %f, "p50_ms": %f, "p99_ms": %f, '
@@ -29,6 +30,22 @@ done = function(summary, latency)
       summary.requests / summary.duration * 1e6, latency.mean / 1e3,
       latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, summary.requests,
       failed.connect + failed.read + failed.write + failed.status + failed.timeout))
+end
+"""
+
+
+# Each request gets another trace, as behind a tracing proxy. The rest of it is made once.
+_UNIQUE = """
+local counter, before, after = 0
+init = function()
+   wrk.headers["traceparent"] = "MARK"
+   local text = wrk.format()
+   local first, last = text:find("MARK", 1, true)
+   before, after = text:sub(1, first - 1), text:sub(last + 1)
+end
+request = function()
+   counter = counter + 1
+   return before .. string.format("00-%032x-%016x-01", counter, counter) .. after
 end
 """
 
@@ -41,11 +58,13 @@ class Request:
         path: Where to.
         body: What; JSON unless the headers say otherwise.
         headers: Beside the content type.
+        is_unique: Whether each request has another ``traceparent``.
     """
 
     path: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_unique: bool = False
 
 
 class Wrk:
@@ -106,6 +125,7 @@ class Wrk:
                     f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}"
                     for name, value in headers.items()
                 ),
+                unique=_UNIQUE if request.is_unique else "",
                 mark=_MARK,
             )
         )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from benchmark.criteria import CRITERIA, judge
+from benchmark.criteria import Criterion, field_of, judge
 from benchmark.figures import interleave, ratios, spread
 from benchmark.page import REMARKS, read_remarks, render_page, render_verdicts
+from benchmark.requirements import CRITERIA
+from benchmark.wrk import Request, Wrk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FACTS = {
     "date": "2026-01-01",
@@ -53,7 +60,7 @@ def test_a_criterion_is_held_against_the_median(on: float, holds: str) -> None:
 
 
 def test_what_was_not_measured_is_said_and_not_judged() -> None:
-    verdicts = judge({})
+    verdicts = judge(CRITERIA, {})
 
     assert len(verdicts) == len(CRITERIA)
     assert {verdict.holds for verdict in verdicts} == {None}
@@ -71,3 +78,27 @@ def test_a_page_keeps_the_remarks_of_a_person(tmp_path_factory: pytest.TempPathF
     assert again == page.read_text()
     assert again.endswith(f"\n{REMARKS}\nThe disk was slow.\n")
     assert "| cold | 1.10 (1 to 1.20) |" in again
+
+
+@pytest.mark.parametrize(("in_every_round", "holds"), [(False, True), (True, False)])
+def test_a_criterion_of_every_round_is_held_against_the_worst(
+    in_every_round: bool, holds: bool
+) -> None:
+    results = {"a": [{"p99_ms": 1.0}, {"p99_ms": 1.5}, {"p99_ms": 6.5}]}
+    values = field_of("a", "p99_ms")
+    criterion = Criterion("", "", "at most", 2, "", values, in_every_round=in_every_round)
+
+    (verdict,) = judge([criterion], results)
+
+    assert verdict.holds is holds
+
+
+def test_each_request_of_a_unique_head_has_another_trace(tmp_path: Path) -> None:
+    wrk = Wrk(tmp_path, [0])
+    for is_unique in (True, False):
+        request = Request("/predict", b"{}", is_unique=is_unique)
+        wrk._command("http://127.0.0.1:1", request, 1, 1)
+    unique, repeated = (file.read_text() for file in sorted(tmp_path.glob("*.lua")))
+    assert "traceparent" in unique
+    assert "counter = counter + 1" in unique
+    assert "traceparent" not in repeated

@@ -34,6 +34,7 @@ sessions = {
     path.parent.parent.name: ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     for path in Path(os.environ["PEER_MODELS"]).glob("*/1/model.onnx")
 }
+KINDS = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 SPECIES = ["Adelie", "Chinstrap", "Gentoo"]
 CLASSES = ["no", "yes"]
 app = FastAPI()
@@ -41,7 +42,8 @@ app = FastAPI()
 
 def run(model: str, rows: list[list[float]], classes: list[str]) -> list[Prediction]:
     session = sessions[model]
-    inputs = {session.get_inputs()[0].name: np.array(rows, dtype=np.float32)}
+    spec = session.get_inputs()[0]
+    inputs = {spec.name: np.array(rows, dtype=KINDS[spec.type])}
     labels, probabilities = session.run(None, inputs)[:2]
     return [
         Prediction(label=label, probabilities=dict(zip(classes, row, strict=True)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.names import FOREST, LOGISTIC, NEIGHBORS, PENGUINS, SCAN, WIDE
+from benchmark.names import FOREST, LOGISTIC, NEIGHBORS, SCAN, WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,50 +28,21 @@ WORKERS_CONNECTIONS = 64
 
 
 @contextlib.contextmanager
-def single(stage: Stage) -> Iterator[dict[str, Measure]]:
-    """One row of each penguin model, over 1 and 16 connections, ours and the peers."""
-    material = stage.material
-    asked = [material.one(model) for model in PENGUINS]
-    asked_peers = [material.peer_one(model) for model in PENGUINS]
-    folder = stage.new_folder("single")
-    with contextlib.ExitStack() as stack:
-        direct = stack.enter_context(stage.ours(folder, *asked))
-        asgi = stack.enter_context(stage.ours(folder, *asked, direct="false"))
-        echo = stack.enter_context(stage.peer("echo", asked[0]))
-        onnx = stack.enter_context(stage.peer("fastapi_onnx", *asked_peers))
-        pickled = stack.enter_context(stage.peer("fastapi_joblib", *asked_peers))
-        measures: dict[str, Measure] = {}
-        for connections in (1, 16):
-            measures[f"single/any/{connections}/echo"] = stage.load(echo, asked[0], connections)
-            for model in PENGUINS:
-                name = f"single/{model}/{connections}"
-                one, peer_one = material.one(model), material.peer_one(model)
-                measures[f"{name}/direct"] = stage.load(direct, one, connections)
-                measures[f"{name}/asgi"] = stage.load(asgi, one, connections)
-                measures[f"{name}/fastapi_onnx"] = stage.load(onnx, peer_one, connections)
-                measures[f"{name}/fastapi_joblib"] = stage.load(pickled, peer_one, connections)
-        yield measures
-
-
-@contextlib.contextmanager
 def batch(stage: Stage) -> Iterator[dict[str, Measure]]:
-    """32 and 1,000 records as JSON in one request, one request at a time."""
-    material = stage.material
-    sizes = {(model, rows) for model in (LOGISTIC, FOREST) for rows in (32, 1000)}
-    asked = [material.many(model, rows) for model, rows in sizes]
-    asked_peers = [material.peer_many(model, rows) for model, rows in sizes]
+    """1,000 records as JSON in one request, one request at a time, ours and the peers."""
+    material, models = stage.material, (LOGISTIC, FOREST)
+    asked = [material.many(model, 1000) for model in models]
+    asked_peers = [material.peer_many(model, 1000) for model in models]
     with (
         stage.ours(stage.new_folder("batch"), *asked) as direct,
         stage.peer("fastapi_onnx", *asked_peers) as onnx,
         stage.peer("fastapi_joblib", *asked_peers) as pickled,
     ):
         measures: dict[str, Measure] = {}
-        for model, rows in sorted(sizes):
-            name = f"batch/{model}/{rows}"
-            measures[f"{name}/direct"] = stage.load(direct, material.many(model, rows), 1)
-            peer_many = material.peer_many(model, rows)
-            measures[f"{name}/fastapi_onnx"] = stage.load(onnx, peer_many, 1)
-            measures[f"{name}/fastapi_joblib"] = stage.load(pickled, peer_many, 1)
+        for model, one, peer_one in zip(models, asked, asked_peers, strict=True):
+            measures[f"batch/{model}/direct"] = stage.load(direct, one, 1)
+            measures[f"batch/{model}/fastapi_onnx"] = stage.load(onnx, peer_one, 1)
+            measures[f"batch/{model}/fastapi_joblib"] = stage.load(pickled, peer_one, 1)
         yield measures
 
 
@@ -104,7 +75,7 @@ def thousand(stage: Stage) -> Iterator[dict[str, Measure]]:
 
 @contextlib.contextmanager
 def wide(stage: Stage) -> Iterator[dict[str, Measure]]:
-    """One row of 200 features, over 1 and 16 connections, ours and the peers."""
+    """One row of 200 features, over 16 connections, ours and the peers."""
     material = stage.material
     one, peer_one = material.wide(), material.peer_wide()
     folder = stage.new_folder("wide")
@@ -113,13 +84,11 @@ def wide(stage: Stage) -> Iterator[dict[str, Measure]]:
         stage.peer("fastapi_onnx", peer_one) as onnx,
         stage.peer("fastapi_joblib", peer_one) as pickled,
     ):
-        measures: dict[str, Measure] = {}
-        for connections in (1, 16):
-            name = f"{WIDE}/{connections}"
-            measures[f"{name}/direct"] = stage.load(direct, one, connections)
-            measures[f"{name}/fastapi_onnx"] = stage.load(onnx, peer_one, connections)
-            measures[f"{name}/fastapi_joblib"] = stage.load(pickled, peer_one, connections)
-        yield measures
+        yield {
+            f"{WIDE}/16/direct": stage.load(direct, one, 16),
+            f"{WIDE}/16/fastapi_onnx": stage.load(onnx, peer_one, 16),
+            f"{WIDE}/16/fastapi_joblib": stage.load(pickled, peer_one, 16),
+        }
 
 
 @contextlib.contextmanager
