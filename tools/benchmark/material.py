@@ -130,6 +130,7 @@ class Material:
         from inference.model.servable import Servable  # noqa: PLC0415 - onnxruntime, only here
 
         (spec,) = Servable.load(model, 1, self.artifact(model).read_bytes()).signature.inputs
+        assert spec.datatype is not None
         return spec.name, spec.datatype
 
     def _train_penguins(self) -> tuple[list[str], list[list[float]]]:
