@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from acceptance.corpus.pipelines.boosted import BOOSTED
+from acceptance.corpus.pipelines.functions import FUNCTIONS
 from acceptance.corpus.pipelines.gallery import CLASSIFIERS, REGRESSORS
 from acceptance.corpus.pipelines.kinds import CLUSTERS, LABELS, OUTLIERS, VECTORS
 from acceptance.corpus.pipelines.libraries import LIBRARIES
@@ -15,7 +16,7 @@ from acceptance.corpus.pipelines.wrapped import WRAPPED
 
 PREDICTORS = [
     *(*CLASSIFIERS, *REGRESSORS, *COLUMNS, *TEXTS),
-    *(*WRAPPED, *WALKED, *BOOSTED, *LIBRARIES),
+    *(*WRAPPED, *WALKED, *BOOSTED, *LIBRARIES, *FUNCTIONS),
 ]
 KINDS = [*LABELS, *OUTLIERS, *CLUSTERS, *VECTORS]
 LEAST_PUBLISHED = 0.95

@@ -22,6 +22,7 @@ from sklearn.preprocessing import (
 
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import transforms
+from exporter.conversion.numbers.frames import trace_frame
 from exporter.conversion.numbers.functions import normal_quantile
 from exporter.conversion.numbers.tracing import trace
 from exporter.errors import ConversionError
@@ -137,19 +138,24 @@ def transform_binarizer(
 def transform_function(
     graph: Graph, transformer: FunctionTransformer, columns: Sequence[Column]
 ) -> list[Column]:
-    """Apply a function of arrays that can be traced, or none."""
-    function = transformer.func
+    """Apply a function of arrays or DataFrames that can be traced, or none."""
+    function, options = transformer.func, transformer.kw_args or {}
     if function is None:
         return list(columns)
-    given = graph.matrix(columns), _width(columns)
-    found = trace(graph, function, given, transformer.kw_args or {})
+    names = getattr(transformer, "feature_names_in_", None)
+    found: list[Column] | None = None
+    if names is not None and not transformer.validate:  # it was fitted on a DataFrame
+        found = trace_frame(graph, function, columns, list(names), options)
+    else:
+        traced = trace(graph, function, (graph.matrix(columns), _width(columns)), options)
+        found = None if traced is None else [Column(traced[0], "real", traced[1])]
     if found is None:
         name = getattr(function, "__name__", "its function")
         raise ConversionError(
             f"FunctionTransformer calls {name}, which ONNX does not support: "
             "do that to X before fit() and publish()"
         )
-    return [Column(found[0], "real", found[1])]
+    return found
 
 
 @transforms(PolynomialFeatures)

@@ -118,7 +118,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         chosen = np.arange(self.width)[key[1]]
         places = np.atleast_1d(chosen).tolist()
         name = self._graph.gather(self._name, places)
-        return Traced(
+        return type(self)(
             self._graph,
             name,
             len(places),
@@ -186,7 +186,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         return names, width
 
     def _like(self, name: str, width: int, *, is_boolean: bool = False) -> Traced:
-        return Traced(self._graph, name, width, is_flat=self.is_flat, is_boolean=is_boolean)
+        return type(self)(self._graph, name, width, is_flat=self.is_flat, is_boolean=is_boolean)
 
     def choose(self, yes: Any, no: Any) -> Traced:
         """Return ``yes`` where this array is true, else ``no``."""
