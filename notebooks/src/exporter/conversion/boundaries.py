@@ -41,7 +41,8 @@ def on_boundary(original: FittedEstimator, native: Any, expected: Answers, given
     none: Array = np.zeros(len(expected.labels), dtype=bool)
     known: Array = given.labels >= 0
     if original.task == "outlier_detection" and expected.scores is not None:
-        size = abs(float(getattr(list_steps(original.model)[-1], "offset_", 0.0)))
+        offset = getattr(list_steps(original.model)[-1], "offset_", 0.0)
+        size = float(np.abs(offset).max())
         found: Array = np.abs(expected.scores[:, 0]) <= _EQUAL * max(size, _EQUAL)
         return found & known
     if original.task != "clustering":

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
+from sklearn.cluster import KMeans
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from exporter.data.answers.answers import Answers
-from exporter.data.metrics import read_target, score, warn_unless_held_out
+from exporter.data.estimator import FittedEstimator
+from exporter.data.metrics import read_target, score, score_clusters, warn_unless_held_out
 from exporter.data.table import Column, Table
 from exporter.errors import NotHeldOutWarning, TargetError
-from support.conversion.originals import classifier, regressor
-
-if TYPE_CHECKING:
-    from exporter.data.estimator import FittedEstimator
+from support.conversion.originals import answering, classifier, regressor
 
 CLASSES = ["a", "b", "c"]
 
@@ -99,3 +100,32 @@ def test_warns_when_nothing_is_held_out() -> None:
     with pytest.warns(NotHeldOutWarning, match="every row in evaluate= is also in X"):
         warn_unless_held_out(_table(1, 2, 3), _table(2, 3))
     warn_unless_held_out(_table(1, 2, 3), _table(2, 4))
+
+
+def test_scores_several_labels_together_and_each() -> None:
+    """A row counts as right only if all of its labels are."""
+    original = answering("multioutput_classification", ["a", "b"], [False, True])
+    target = read_target(np.array([["a", True], ["b", True]], dtype=object), 2, original)
+    assert target is not None
+    found = score(original, Answers(np.array([[0, 1], [1, 0]])), target)
+    assert found.accuracy == 0.5
+    assert found.labels is not None
+    assert [label.accuracy for label in found.labels] == [1.0, 0.5]
+    assert found.macro_f1 == np.mean([label.macro_f1 for label in found.labels])
+
+
+def test_refuses_a_single_column_for_several_labels() -> None:
+    original = answering("multioutput_classification", ["a", "b"], ["c", "d"])
+    with pytest.raises(TargetError, match="one column for each of the 2 labels"):
+        read_target(np.array(["a", "b"]), 2, original)
+
+
+def test_clusters_are_measured_where_the_last_step_sees_them() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2)) * [1, 1000]
+    model = make_pipeline(StandardScaler(), KMeans(3, n_init=1, random_state=0)).fit(x)
+    original = FittedEstimator(model)
+    found = score_clusters(original, x, original.answer(x))
+    assert found is not None
+    expected = sk.silhouette_score(model[0].transform(x), model.predict(x))
+    assert found.silhouette == pytest.approx(expected)
+    assert score_clusters(original, x[:1], original.answer(x[:1])) is None
