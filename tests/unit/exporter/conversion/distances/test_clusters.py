@@ -76,6 +76,7 @@ def test_mixtures_give_the_probability_of_each_component(model: Any) -> None:
         _, expected, given = ask_both(fitted.fit(X), rows)
         assert (expected.labels == given.labels).all()
         assert expected.probabilities is not None
+        assert given.probabilities is not None
         np.testing.assert_allclose(given.probabilities, expected.probabilities, rtol=0, atol=1e-9)
 
 

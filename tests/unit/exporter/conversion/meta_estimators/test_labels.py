@@ -76,10 +76,11 @@ def test_each_label_is_that_of_the_original(model: Any, labels: Any) -> None:
     assert (expected.labels == given.labels).all()
     predicted = np.asarray(model.predict(ROWS))
     for place, known in enumerate(original.labels):
-        told = [known.labels[i] for i in given.labels[:, place]]
-        assert told == predicted[:, place].tolist()
+        named = [known.labels[i] for i in given.labels[:, place]]
+        assert named == predicted[:, place].tolist()
     if original.has_probabilities:
         assert expected.probabilities is not None
+        assert given.probabilities is not None
         np.testing.assert_allclose(given.probabilities, expected.probabilities, rtol=0, atol=1e-8)
     else:
         assert given.probabilities is None

@@ -35,6 +35,7 @@ def test_labels_are_equal_at_each_threshold(options: dict[str, Any], precision: 
     _, expected, given = ask_both(model, rows, precision)
     assert (expected.labels == given.labels).all()
     assert expected.scores is not None
+    assert given.scores is not None
     np.testing.assert_allclose(given.scores, expected.scores, rtol=0, atol=1e-7)
 
 

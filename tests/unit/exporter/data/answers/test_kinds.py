@@ -54,7 +54,7 @@ FOREST = RandomForestClassifier(2, random_state=0)
 def test_finds_task_and_classes(model: Any, task: str, classes: list[list[int]]) -> None:
     model.fit(X, Y)
     assert find_task(model) == task
-    assert [each.labels for each in find_classes(model, task)] == classes  # type: ignore[arg-type]
+    assert [each.labels for each in find_classes(model, task)] == classes
 
 
 def test_vectorizers_are_transformers() -> None:
