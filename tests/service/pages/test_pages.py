@@ -171,3 +171,39 @@ def test_without_the_key_a_page_shows_only_the_field_for_it(keyed: Service) -> N
     assert KEY not in page.text
     for path in assets(page.text):
         assert keyed.client.get(path).status_code == 200
+
+
+def test_model_has_a_page_and_stays_json_for_programs(service: Service) -> None:
+    for path in ("/models/m", "/models/m/"):
+        page = see(service, path)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert 'data-feature="body_mass_g"' in page.text
+        document = service.client.get(path)
+        assert document.json()["name"] == "m"
+        assert document.headers["vary"] == "Accept"
+
+
+def test_unknown_model_is_explained_on_a_page(service: Service) -> None:
+    page = see(service, "/models/n/")
+    assert page.status_code == 404
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "there is no model 'n'" in page.text.replace("&#x27;", "'")
+    hostile = see(service, "/models/%3Cscript%3Ealert(1)%3C%2Fscript%3E/")
+    assert "<script>alert" not in hostile.text
+    assert service.client.get("/events?model=n").status_code == 404
+
+
+def test_page_of_a_pinned_model_is_the_same_from_every_worker(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(workers=2)
+    for number in (1, 2):
+        service.put(f"m/{number}/model.onnx", penguins(seed=number))
+    service.start()
+    service.client.put("/models/m/active", json={"version": 1}).raise_for_status()
+    tags = set()
+    for _ in range(20):  # each on a connection of its own, so that both workers are asked
+        page = see(service, "/models/m/", connection="close")
+        assert "Version 1, pinned" in page.text
+        tags.add(page.headers["etag"])
+    assert len(tags) == 1
