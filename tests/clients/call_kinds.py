@@ -29,6 +29,7 @@ from generated.models import (
     OutliersLabel,
     OutliersRecord,
     VectorsAnswers,
+    VectorsRecord,
 )
 
 VALUES = {
@@ -70,7 +71,8 @@ def ask_mixture(client: Client) -> Any:
 
 
 def ask_vectors(client: Client) -> Any:
-    answer = predict_vectors.sync(client=client, body=ROWS)
+    body: list[list[float] | VectorsRecord] = [*ROWS]
+    answer = predict_vectors.sync(client=client, body=body)
     assert isinstance(answer, VectorsAnswers), answer
     assert_type(answer.predictions[0].vector, list[float | None])
     return {"vector": answer.predictions[0].vector}
