@@ -157,6 +157,7 @@ def _host(name: bytes) -> list[bytes]:
     return [] if name == b"Host" else [b"Host: h"]
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", PATTERNS)
 def test_whatever_matches_is_what_the_parser_makes_of_it(name: str) -> None:
     pattern = PATTERNS[name]

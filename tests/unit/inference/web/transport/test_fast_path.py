@@ -154,6 +154,7 @@ async def settle(*connections: Connection) -> None:
 STREAMS = amount("FUZZ_INPUTS", 10_000) // 5
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("make", [make_stream, make_alike_stream])
 def test_known_heads_change_no_answer(make: Any, tmp_path: Path) -> None:
     """Two services are sent the same streams; one of them leaves every head to the parser."""
