@@ -162,6 +162,7 @@ def test_other_messages_are_left_to_the_parser(data: bytes) -> None:
     assert read_plain_head(data) is None
 
 
+@pytest.mark.timeout(1800)
 def test_whatever_is_read_is_what_the_parser_makes_of_it() -> None:
     corpus = [
         message(),
