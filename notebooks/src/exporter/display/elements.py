@@ -49,13 +49,13 @@ _STYLE = """
   text-align:center!important; padding:3px 9px; background:none; border:0; color:inherit;
   font-variant-numeric:tabular-nums;
 }
-.rookery.rookery tr {
+.rookery.rookery tbody tr:nth-child(n) {
   background:none;
 }
 .rookery.rookery th {
   font-weight:500;
 }
-.rookery.rookery tbody th,.rookery.rookery .r-left td {
+.rookery.rookery tbody th,.rookery.rookery .r-left td,.rookery.rookery .r-left th {
   text-align:left!important;
 }
 .rookery.rookery pre {

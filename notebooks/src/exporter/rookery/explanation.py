@@ -66,7 +66,7 @@ def _largest(row: Any) -> list[tuple[str, float]]:
 def _title(row: Any) -> str:
     shown = [name for name in ("label", "value") if name in row.index]
     answer = f"{row[shown[0]]}" if shown else "the answer"
-    return f"why {answer}: base {float(row['base']):.3g} and"
+    return f"why {answer}: base {float(row['base']):.3g}, plus"
 
 
 def _to_svg(row: Any, features: list[str]) -> str:

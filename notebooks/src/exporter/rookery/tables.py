@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from html import escape
 from typing import Any
 
@@ -86,8 +87,9 @@ def models_html(models: pd.DataFrame, url: str) -> str:
     if models.empty:
         body = "<p>No model yet: publish one with <code>publish(model, name, X)</code>.</p>"
     else:
-        body = models.fillna("").to_html(escape=True, border=0, classes="r-left")
-    return frame(f"<h3>{len(models)} models</h3><small>{escape(url)}</small>{body}")
+        body = _to_html(models)
+    count = "1 model" if len(models) == 1 else f"{len(models):,} models"
+    return frame(f"<h3>{count}</h3><small>{escape(url)}</small>{body}")
 
 
 def failure_html(url: str, reason: str) -> str:
@@ -107,13 +109,27 @@ def model_card(described: dict[str, Any], versions: pd.DataFrame, url: str) -> s
     if described["reason"]:
         blocks.append(f"<div>{escape(described['reason'])}</div>")
     if described["contract"]:
-        contract = msgspec.convert(described["contract"], Contract)
-        blocks.append(card.describe_contract(contract))
-    shown = versions.fillna("").to_html(escape=True, border=0, classes="r-left")
-    blocks.append(f"<details open><summary>{len(versions)} versions</summary>{shown}</details>")
+        # A newer service may have tasks that this client does not support.
+        with contextlib.suppress(msgspec.ValidationError):
+            contract = msgspec.convert(described["contract"], Contract)
+            blocks.append(card.describe_contract(contract))
+    count = "1 version" if len(versions) == 1 else f"{len(versions):,} versions"
+    blocks.append(f"<details open><summary>{count}</summary>{_to_html(versions)}</details>")
     docs = escape(f"{url}/models/{described['name']}/", quote=True)
     blocks.append(f"<a href='{docs}' target='_blank' rel='noopener'>Open its page</a>")
     return frame("".join(blocks))
+
+
+def _to_html(table: pd.DataFrame) -> str:
+    shown = table.reset_index().dropna(axis="columns", how="all")
+    for name in shown.select_dtypes("bool"):
+        shown[name] = shown[name].map({True: "\u2713", False: ""})
+    html: str = (
+        shown.astype(object)
+        .fillna("")
+        .to_html(index=False, escape=True, border=0, classes="r-left")
+    )
+    return html
 
 
 def _score(metrics: dict[str, Any]) -> str | None:
