@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -192,6 +193,35 @@ def test_compares_values(rookery: Rookery, models: dict[str, Any], split: Any) -
     assert compared.disagreements.empty
     with pytest.raises(DataError, match="pass one answer per row"):
         rookery["mass"].compare(1, 1, rows, truth[:-1])
+
+
+def test_explains_and_varies_one_feature(
+    rookery: Rookery, models: dict[str, Any], split: Any
+) -> None:
+    rows = split.test[MEASUREMENTS].head(5)
+    model, original = rookery["penguins"], models["logistic"]
+    shares = pd.DataFrame(
+        original.predict_proba(rows), columns=list(original.classes_), index=rows.index
+    )
+    explained = model.explain(rows, version=1)
+    assert explained.features == MEASUREMENTS
+    assert explained.index.equals(rows.index)
+    total = explained["base"] + explained[MEASUREMENTS].sum(axis=1)
+    assert explained["explained"].tolist() == original.predict(rows).tolist()
+    np.testing.assert_allclose(total, shares.max(axis=1), atol=1e-5)
+    all_classes = model.explain(rows, version=1, classes="all")
+    assert len(all_classes) == len(rows) * 3
+    values = rookery["mass"].explain(rows[MEASUREMENTS[:3]])
+    total = values["base"] + values[MEASUREMENTS[:3]].sum(axis=1)
+    np.testing.assert_allclose(total, models["mass"].predict(rows[MEASUREMENTS[:3]]), rtol=1e-5)
+
+    curve = model.what_if(rows.iloc[0], "bill_length_mm", version=1)
+    varied = pd.concat([rows.head(1)] * len(curve)).assign(
+        bill_length_mm=curve["bill_length_mm"].tolist()
+    )
+    assert curve["label"].tolist() == original.predict(varied).tolist()
+    with pytest.raises(ServiceError, match="bill_length_mm"):
+        model.what_if(rows.iloc[0], "bill_length")
 
 
 def test_shows_itself(rookery: Rookery) -> None:

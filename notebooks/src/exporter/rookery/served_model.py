@@ -83,9 +83,8 @@ class ServedModel:
             NoServiceError: No service answers.
         """
         rows = read_rows(data, self._unused(data))
-        suffix = "explain?classes=top" if classes == "top" else "explain"
-        predictions, _ = self._ask(suffix, rows, version)
-        return tables.explanation_of(predictions, rows.index)
+        predictions, _ = self._ask("explain", rows, version)
+        return tables.explanation_of(predictions, rows.index, only_top=classes == "top")
 
     def what_if(self, record: Any, feature: str, version: int | None = None) -> WhatIf:
         """Predict one record with other values of one feature.

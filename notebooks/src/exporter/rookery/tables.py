@@ -13,6 +13,7 @@ from exporter.display import card
 from exporter.display.elements import frame, title
 from exporter.rookery.explanation import Explanation
 from inference.model.contract import Contract, Metrics
+from inference.model.labels import label_key
 
 _SCORES = ("accuracy", "macro_f1", "log_loss", "r2", "root_mean_squared_error")
 
@@ -56,8 +57,16 @@ def versions_of(versions: list[dict[str, Any]]) -> pd.DataFrame:
     return table.drop(columns=[name for name in _SCORES if table[name].isna().all()])
 
 
-def explanation_of(predictions: list[dict[str, Any]], index: pd.Index | None) -> Explanation:
-    """Return explained predictions as a table; see :class:`Explanation`."""
+def explanation_of(
+    predictions: list[dict[str, Any]], index: pd.Index | None, *, only_top: bool = False
+) -> Explanation:
+    """Return explained predictions as a table; see :class:`Explanation`.
+
+    Args:
+        predictions: The service's answers.
+        index: The index of the rows; ``None`` for their positions.
+        only_top: Whether to leave out all classes but the answered one.
+    """
     lines: list[dict[str, Any]] = []
     places: list[Any] = []
     features: list[str] = []
@@ -69,7 +78,9 @@ def explanation_of(predictions: list[dict[str, Any]], index: pd.Index | None) ->
         answer: dict[str, Any] = {
             name: prediction[name] for name in ("label", "value") if name in prediction
         }
-        for part in base if isinstance(base, dict) else [None]:
+        parts: list[Any] = list(base) if isinstance(base, dict) else [None]
+        top = label_key(prediction["label"]) if "label" in prediction else None
+        for part in [top] if only_top and top in parts else parts:
             line = dict(answer)
             if part is not None:
                 line["explained"] = part
