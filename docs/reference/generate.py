@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import errors_page
+import estimators_page
 import httpx
 import metrics_page
 import msgspec
@@ -56,6 +57,7 @@ def render() -> dict[str, str]:
         "settings.md": _settings(),
         "contract.md": _contract(),
         "errors.md": NOTE + errors_page.render(),
+        "estimators.md": NOTE + estimators_page.render(),
         "metrics.md": NOTE + metrics_page.render(),
         "openapi.json": _openapi(),
     }

@@ -1,0 +1,28 @@
+"""The record of the corpus, from which docs/reference/estimators.md is made, fits the corpus."""
+
+from __future__ import annotations
+
+from acceptance.corpus.pipelines.record import describe, read
+from acceptance.corpus.test_share import KINDS, PREDICTORS
+from exporter import supported_estimators
+
+LEAST_RECORDED = 0.75
+
+
+def test_the_record_fits_the_corpus() -> None:
+    """Otherwise run ``PYTHONPATH=tests:tools python -m acceptance.corpus.pipelines.record``."""
+    corpus = {describe(case): case for case in (*PREDICTORS, *KINDS)}
+    recorded = read()["cases"]
+    assert set(recorded) <= set(corpus)
+    assert len(recorded) >= LEAST_RECORDED * len(corpus)
+    refused = {name for name, case in recorded.items() if "refused" in case}
+    assert refused == {name for name in recorded if corpus[name].refused}
+
+
+def test_lists_all_recorded_predictors_as_supported() -> None:
+    """By the name alone: a library's name is before it only where scikit-learn has the same."""
+    known = {name.rpartition(".")[2] for name in supported_estimators()}
+    cases = [case for case in read()["cases"].values() if "refused" not in case]
+    kinds = {kind.rpartition(".")[2] for case in cases for kind in case["estimators"]}
+    predictors = {kind for kind in kinds if kind.endswith(("Classifier", "Regressor", "Encoder"))}
+    assert predictors <= known
