@@ -21,7 +21,7 @@ from benchmark.figures import interleave
 from benchmark.machine import describe_machine, describe_versions, read_ticks
 from benchmark.page import read_remarks, render_page, render_verdicts
 from benchmark.picture import draw
-from benchmark.scenarios import footprint, latency, single, throughput, trees
+from benchmark.scenarios import explanations, footprint, latency, single, throughput, trees
 from benchmark.stage import Stage
 from support.project import ROOT
 
@@ -44,6 +44,7 @@ SCENARIOS: dict[str, Scenario] = {
     "batching": throughput.batching,
     "beside": latency.beside,
     "republishing": latency.republishing,
+    "explanations": explanations.explanations,
     "workers": throughput.workers,
     "start": footprint.start,
     "image": footprint.image,

@@ -110,6 +110,13 @@ def _latency() -> Iterator[Criterion]:
     yield Criterion(group, "failed requests", "at most", 0, "failures", values)
 
 
+def _explanations() -> Iterator[Criterion]:
+    group = "Explanation of one row, 64 background rows, 1 connection: p99"
+    for model, most in ((LOGISTIC, 3), (FOREST, 15)):
+        values = field_of(f"explanations/{model}/explain", "p99_ms")
+        yield Criterion(group, _SAID[model], "at most", most, "ms", values)
+
+
 def _size() -> Iterator[Criterion]:
     group = "Two workers on two cores: throughput relative to one worker"
     for model in (LOGISTIC, FOREST):
@@ -151,4 +158,4 @@ _SAID = {
     "warm": "the files examined before",
     "cold": "the files never examined",
 }
-CRITERIA = (*_peers(), *_echo(), *_runs(), *_latency(), *_size())
+CRITERIA = (*_peers(), *_echo(), *_runs(), *_latency(), *_explanations(), *_size())
