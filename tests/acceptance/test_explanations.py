@@ -219,6 +219,7 @@ def test_base_and_contributions_add_up_to_the_answer(published: Published) -> No
         np.testing.assert_allclose(total, answered(prediction), rtol=1e-9, atol=1e-6)
 
 
+@pytest.mark.long
 def test_contributions_are_those_of_the_exact_explainer(published: Published) -> None:
     rows = asked_rows(published)
     predictions = published.explain(rows)["predictions"]
@@ -232,3 +233,45 @@ def test_contributions_are_those_of_the_exact_explainer(published: Published) ->
     scale = max(1.0, float(np.abs(published.numbers(background)).max()))
     for prediction, wanted in zip(predictions, values, strict=True):
         np.testing.assert_allclose(tables(prediction["explanation"]), wanted, atol=1e-5 * scale)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "model", "x", "y"),
+    [
+        ("additive", LinearRegression(), MANY, MANY[:, 0] + MANY[:, 9]),
+        (
+            "pairs",
+            GradientBoostingRegressor(n_estimators=40, max_depth=2, random_state=0),
+            DIABETES,
+            PROGRESS,
+        ),
+        (
+            "stumps",
+            GradientBoostingRegressor(n_estimators=60, max_depth=1, random_state=0),
+            MANY,
+            MANY[:, 0] + MANY[:, 9],
+        ),
+    ],
+)
+def test_contributions_are_those_of_the_permutation_explainer(
+    name: str, model: Any, x: Any, y: Any, folder: Path
+) -> None:
+    """Antithetic permutations are exact where at most two features interact."""
+    published = Published(model.fit(x, y), x, folder, f"permuted-{name}")
+    rows = [sample.row for sample in published.contract.samples[:2]]
+    predictions = published.explain(rows)["predictions"]
+    background = published.encode(published.contract.background)
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        oracle = shap.explainers.PermutationExplainer(lambda r: published.numbers(r)[:, 0], masker)
+        expected = oracle(published.encode(rows), silent=True).values  # noqa: PD011 - no pandas
+    scale = float(np.abs(published.numbers(background)).max())
+    method = "exact" if name == "pairs" else "sampled"
+    for prediction, wanted in zip(predictions, expected, strict=True):
+        explanation = prediction["explanation"]
+        assert explanation["method"] == method
+        total = explanation["base"] + tables(explanation).sum()
+        assert total == pytest.approx(prediction["value"], abs=1e-6)
+        np.testing.assert_allclose(tables(explanation)[:, 0], wanted, atol=1e-5 * scale)
