@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Start two workers, each of which may be behind the other."""
-    service = Service(tmp_path_factory.mktemp("service"), workers=2)
-    service.put("mixed/1/model.onnx", mixed())
-    service.put("rings/1/model.onnx", regressor())
-    service.put("foreign.onnx", model(classifier_graph(SPECIES)))
-    for number in (1, 2, 3):
-        service.put(f"penguins/{number}/model.onnx", penguins(seed=number))
-    service.put("penguins/4/model.onnx", penguins()[:200])
-    service.settings["keep_versions"] = 2
-    service.start(within=60)
-    rows, others = PENGUINS[::2], PENGUINS[1::2]
-    publish(
-        LogisticRegression(max_iter=10_000).fit(rows[MEASUREMENTS], rows["species"]),
-        "real",
-        rows[MEASUREMENTS],
-        evaluate=(others[MEASUREMENTS], others["species"]),
-        description="<b>Bold</b> & <script>alert(1)</script>",
-        models_dir=service.models,
-        url=str(service.client.base_url),
-    ).wait()
-    yield service
-    service.stop()
+    with Service(tmp_path_factory.mktemp("service"), workers=2) as service:
+        service.put("mixed/1/model.onnx", mixed())
+        service.put("rings/1/model.onnx", regressor())
+        service.put("foreign.onnx", model(classifier_graph(SPECIES)))
+        for number in (1, 2, 3):
+            service.put(f"penguins/{number}/model.onnx", penguins(seed=number))
+        service.put("penguins/4/model.onnx", penguins()[:200])
+        service.settings["keep_versions"] = 2
+        service.start(within=60)
+        rows, others = PENGUINS[::2], PENGUINS[1::2]
+        publish(
+            LogisticRegression(max_iter=10_000).fit(rows[MEASUREMENTS], rows["species"]),
+            "real",
+            rows[MEASUREMENTS],
+            evaluate=(others[MEASUREMENTS], others["species"]),
+            description="<b>Bold</b> & <script>alert(1)</script>",
+            models_dir=service.models,
+            url=str(service.client.base_url),
+        ).wait()
+        yield service
+        service.stop()
 
 
 def test_roll_back_asks_once_and_the_page_follows(page: Page, service: Service) -> None:

@@ -21,12 +21,12 @@ from browser.test_swagger import publish_penguins
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(tmp_path_factory.mktemp("service"))
-    service.put("mixed/1/model.onnx", mixed())
-    service.start()
-    publish_penguins(service, "penguins")
-    yield service
-    service.stop()
+    with Service(tmp_path_factory.mktemp("service")) as service:
+        service.put("mixed/1/model.onnx", mixed())
+        service.start()
+        publish_penguins(service, "penguins")
+        yield service
+        service.stop()
 
 
 @pytest.fixture
