@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from inference.errors import ClientError
-from inference.logs import REQUEST_ID, fields
+from inference.logs import KEY_ID, REQUEST_ID, fields
 
 if TYPE_CHECKING:
     from inference.access.api_key import Caller
@@ -47,6 +47,7 @@ class RequestContext:
         self.headers = headers
         self.request_id = made_id or request_id(headers)
         REQUEST_ID.set(self.request_id)
+        KEY_ID.set(None)  # connections share a context: the key of the last request is in it
 
     def admit(
         self, authorizer: Authorizer, required: RequiredScope, grant: Grant | None = None
@@ -111,6 +112,7 @@ def identify(headers: Headers) -> bytes:
     """Return the id of a request that has no context, for the log lines of the same task, too."""
     identity = request_id(headers)
     REQUEST_ID.set(identity)
+    KEY_ID.set(None)
     return identity
 
 

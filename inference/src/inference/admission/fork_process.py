@@ -41,6 +41,7 @@ _LARGEST_JOB_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
 _DESCRIPTORS = 2  # the socket for the answer, and the memory
 _CHECK_SECONDS = 0.5
+_SHARE_SECONDS = 2.0  # over which the share of the processor is computed
 _LEAST_SHARE = 0.1  # what a process of low priority gets beside one that is busy all the time
 
 
@@ -157,10 +158,15 @@ def _supervise(  # noqa: PLR0913 - all that an examination needs
         os.close(number)
     output = {stdout[0]: b"", stderr[0]: b""}
 
+    since, used = begun, 0.0
+
     def check() -> None:
-        passed_seconds = time.monotonic() - begun
-        if when_idle and _cpu_seconds(child) < _LEAST_SHARE * passed_seconds:
+        nonlocal since, used
+        now, used_now = time.monotonic(), _cpu_seconds(child)
+        if when_idle and used_now - used < _LEAST_SHARE * (now - since):
             raise _StarvedError
+        if now - since >= _SHARE_SECONDS:
+            since, used = now, used_now
 
     try:
         in_time = _listen(output, asker, deadline, check)

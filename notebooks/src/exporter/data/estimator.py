@@ -19,7 +19,7 @@ from exporter.data.answers.answers import Answers
 from exporter.data.answers.kinds import find_classes, find_task, last_step
 from exporter.data.boosters import as_estimator, library_of
 from exporter.data.forests import find_forest
-from exporter.data.forms import PlainForm
+from exporter.data.forms import PlainForm, copy_rows
 from exporter.data.logged_model import LoggedModel
 from exporter.errors import DataError, ModelError
 
@@ -117,7 +117,7 @@ class FittedEstimator:
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             if self.task == "transformation":
-                return Answers(_vectors(self.model.transform(native), self.model))
+                return Answers(_vectors(self.model.transform(copy_rows(native)), self.model))
             predicted, probabilities = self._ask(native)
             scores = self._score(native) if self.has_scores else None
         if not self.labels:
@@ -130,12 +130,14 @@ class FittedEstimator:
         forest = find_forest(self.model)
         if forest is not None:
             return forest.answer(native)
-        predicted = _dense(self.model.predict(native))
-        return predicted, self.model.predict_proba(native) if self.has_probabilities else None
+        predicted = _dense(self.model.predict(copy_rows(native)))
+        if not self.has_probabilities:
+            return predicted, None
+        return predicted, self.model.predict_proba(copy_rows(native))
 
     def _score(self, native: Any) -> Array:
         ask = self.model.transform if self.task == "clustering" else self.model.decision_function
-        scores: Array = np.asarray(_dense(ask(native)), dtype=np.float64)
+        scores: Array = np.asarray(_dense(ask(copy_rows(native))), dtype=np.float64)
         return scores.reshape(len(scores), -1)
 
     def _read_labels(self, predicted: Array) -> Array:

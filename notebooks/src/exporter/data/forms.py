@@ -34,6 +34,11 @@ class Form(Protocol):
         ...
 
 
+def copy_rows(native: Any) -> Any:
+    """Copy a DataFrame, since a function in a pipeline may write to the rows that it gets."""
+    return native.copy() if isinstance(native, pd.DataFrame) else native
+
+
 class PlainForm:
     """What scikit-learn takes as it is: arrays, lists and pandas."""
 

@@ -50,6 +50,9 @@ def to_frame(
 def _flatten(prediction: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in prediction.items():
         match value:
+            case dict() if name == "intervals":
+                for target, (low, high) in value.items():
+                    yield from ((f"low_{target}", low), (f"high_{target}", high))
             case dict():
                 prefix = _PREFIXES.get(name, f"{name.removesuffix('s')}_")
                 yield from _flatten_table(prefix, value)

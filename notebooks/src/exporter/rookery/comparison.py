@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[int, Rows], pd.DataFrame]
 
+_ONE_ANSWER = "only models that answer with one label or value per row can be compared"
 _TIMED_ROWS = 30
 _TOLERANCE = 1e-6  # values that differ less are the same
 
@@ -58,6 +59,8 @@ def compare(ask: Ask, versions: tuple[int, int], rows: Rows, y: Any) -> Comparis
     """
     truth = np.asarray(y)
     truth = truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
+    if truth.ndim > 1:
+        raise DataError(_ONE_ANSWER)
     if truth.ndim != 1 or len(truth) != len(rows) or not len(rows):
         raise DataError(
             f"y has the shape {list(truth.shape)} for {len(rows)} rows: pass one answer per row"
@@ -65,7 +68,7 @@ def compare(ask: Ask, versions: tuple[int, int], rows: Rows, y: Any) -> Comparis
     answers = [ask(version, rows) for version in versions]
     name = next((name for name in ("label", "value") if name in answers[0].columns), None)
     if name is None:
-        raise DataError("only models that answer with one label or value per row can be compared")
+        raise DataError(_ONE_ANSWER)
     columns = {
         f"version {version}": _score(answer, truth) | {"ms per row": _latency(ask, version, rows)}
         for version, answer in zip(versions, answers, strict=True)

@@ -72,10 +72,17 @@ def read_rows(data: Any, left_out: Collection[str] = ()) -> Rows:
     )
 
 
+def is_texts(data: Any) -> bool:
+    """Whether data is a list, a vector or a Series of texts."""
+    if isinstance(data, np.ndarray | pd.Series):
+        data = data.tolist() if data.ndim == 1 else []
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(v, str) for v in data)
+
+
 def pandas_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a DataFrame as JSON values, numbers exactly and missing ones as null."""
     columns = [
-        [None if absent else value for value, absent in zip(c.tolist(), c.isna(), strict=True)]
+        [None if absent else _value(v) for v, absent in zip(c.tolist(), c.isna(), strict=True)]
         for _, c in frame.items()
     ]
     names = [str(name) for name in frame.columns]

@@ -11,7 +11,7 @@ from exporter.rookery import tables
 from exporter.rookery.answers import to_frame, to_kind
 from exporter.rookery.comparison import Comparison, compare
 from exporter.rookery.explanation import Explanation, WhatIf
-from exporter.rookery.rows import read_rows
+from exporter.rookery.rows import is_texts, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ class ServedModel:
             ServiceError: The service refuses the rows; the message names the first wrong one.
             NoServiceError: No service answers.
         """
-        rows = read_rows(data, self._unused(data))
+        rows = self._read(data)
         predictions, warnings = self._ask("predict", rows, version)
         return to_kind(rows, predictions, warnings)
 
@@ -82,7 +82,7 @@ class ServedModel:
             ServiceError: The model has no background rows, or the service refuses the rows.
             NoServiceError: No service answers.
         """
-        rows = read_rows(data, self._unused(data))
+        rows = self._read(data)
         predictions, _ = self._ask("explain", rows, version)
         return tables.explanation_of(predictions, rows.index, only_top=classes == "top")
 
@@ -102,12 +102,14 @@ class ServedModel:
             ServiceError: There is no such feature, or the service refuses the record.
             NoServiceError: No service answers.
         """
-        rows = read_rows(record, self._unused(record))
+        rows = self._read(record)
         if len(rows) != 1:
             raise DataError(f"what_if takes one record, not {len(rows)}: pass df.iloc[0]")
+        feature = str(feature)
         path = f"{self._versioned(version)}/whatif?feature={quote(feature, safe='')}"
         found = self._connection.send("POST", path, rows.records[0])
-        curve = WhatIf(to_frame(found["predictions"], []).drop(columns="warnings"))
+        answers = to_frame(found["predictions"], []).drop(columns="warnings")
+        curve = WhatIf(answers.rename(columns={feature: f"{feature} (answer)"}))
         curve.insert(0, feature, found["values"])
         curve.feature = feature
         return curve
@@ -179,7 +181,7 @@ class ServedModel:
             DataError: There are not as many answers as rows.
             ServiceError: A version is not loaded, or refuses the rows.
         """
-        rows = read_rows(data, self._unused(data))
+        rows = self._read(data)
 
         def ask(version: int, part: Rows) -> pd.DataFrame:
             return to_frame(*self._ask("predict", part, version), part.index)
@@ -188,6 +190,12 @@ class ServedModel:
 
     def _versioned(self, version: int | None) -> str:
         return self._path if version is None else f"{self._path}/versions/{version}"
+
+    def _read(self, data: Any) -> Rows:
+        """Read rows; a list of texts is one row, except for a model that takes one text."""
+        if is_texts(data) and len(self.description["features"] or []) == 1:
+            data = [[text] for text in data]
+        return read_rows(data, self._unused(data))
 
     def _unused(self, data: Any) -> list[str]:
         """Return the columns of a table that the model does not read."""

@@ -73,7 +73,7 @@ def explanation_of(
     for place, prediction in enumerate(predictions):
         explained = prediction["explanation"]
         contributions = explained["contributions"]
-        features = features or list(contributions)
+        features = features or [_feature_column(name) for name in contributions]
         base = explained["base"]
         answer: dict[str, Any] = {
             name: prediction[name] for name in ("label", "value") if name in prediction
@@ -85,12 +85,18 @@ def explanation_of(
             if part is not None:
                 line["explained"] = part
             line["base"] = base if part is None else base[part]
-            line |= {f: v if part is None else v[part] for f, v in contributions.items()}
+            values = {f: v if part is None else v[part] for f, v in contributions.items()}
+            line |= dict(zip(features, values.values(), strict=True))
             lines.append(line)
             places.append(place if index is None else index[place])
     table = Explanation(lines, index=pd.Index(places, name=None if index is None else index.name))
     table.features = features
     return table
+
+
+def _feature_column(name: str) -> str:
+    """Return the column of a feature's contributions, which may have the name of another column."""
+    return f"{name} (feature)" if name in ("label", "value", "explained", "base") else name
 
 
 def models_html(models: pd.DataFrame, url: str) -> str:

@@ -94,6 +94,11 @@ class MessageReader:
             self._set_timer(ended)
         return self.may_parse
 
+    def forget_blank_lines(self) -> None:
+        """Count the next head from its begin: what came before it was answered, or blank."""
+        self._sizes.reset()
+        self._framing.seam = b""
+
     def clear(self) -> None:
         """Drop what was received and not parsed."""
         self.waiting, self._offset = b"", 0

@@ -52,15 +52,20 @@ def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
 
 def _series(values: Array, like: pd.Series[Any]) -> pd.Series[Any]:
     if isinstance(like.dtype, pd.CategoricalDtype):
-        known = set(like.dtype.categories)
-        kept = [value if value in known else None for value in values.tolist()]
-        return pd.Series(pd.Categorical(kept, dtype=like.dtype), index=like.index)
+        known = like.dtype.categories
+        listed = values.tolist()
+        unknown = [v for v in dict.fromkeys(listed) if v is not None and v not in known]
+        found = pd.Categorical(
+            listed, categories=known.append(pd.Index(unknown)), ordered=like.cat.ordered
+        )
+        return pd.Series(found, index=like.index)
     if pd.api.types.is_integer_dtype(like.dtype):
         values = np.round(values)
     if like.dtype == object:
         missing = like[like.isna()]
         written = missing.iloc[0] if len(missing) else np.nan
         values = np.array([written if v is None else v for v in values.tolist()], dtype=object)
+        return pd.Series(values, index=like.index, dtype=object)
     return pd.Series(values, index=like.index).astype(_wide(like.dtype))
 
 
