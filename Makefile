@@ -21,7 +21,7 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-all test-lean test-stack test-clients test-browser endure soak check hooks format \
+.PHONY: help tools sync serve lab up down test test-all test-rest test-lean test-stack test-clients test-browser endure soak check hooks format \
 	bench load pictures stubs audit sbom clean
 
 help: ## List the targets
@@ -91,17 +91,28 @@ test-clients: sync ## Generate Python and TypeScript clients and test them (need
 test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser
 
+COVER := --cov --cov-branch --cov-report=
+# What `make test` runs a sample of.
+SAMPLED := tests/acceptance/corpus tests/acceptance/endurance tests/acceptance/oip/test_wire.py \
+	tests/unit/inference/repository/loading/test_load_queue.py tests/unit/inference/serving/tensors \
+	tests/unit/inference/test_fuzz.py tests/unit/inference/web/http1 \
+	tests/unit/inference/web/transport/test_fast_path.py
+
+test-all: ## Run every test in full with coverage, then the lean suite (two hours)
+	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS="$(COVER)"
+	@$(MAKE) --no-print-directory test-rest
+
 # Slow tests run one after the other, because many of them measure time or memory. Each of these numbers
 # has a small default without this target; set any of them on the command line.
-test-all: export CORPUS ?= 1000
-test-all: export ATTACKERS ?= 1000
-test-all: export JUNK ?= 1900
-test-all: export REPUBLISHED ?= 5
-test-all: export STOP_RUNS ?= 30
-test-all: export FAILING_CALLS ?= 100
-test-all: COVER := --cov --cov-branch --cov-report=
-test-all: sync ## Run every test in full with coverage, then the lean suite (two hours)
-	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) $(COVER) --doctest-modules $(SOURCES) tests/unit tests/acceptance
+test-rest: export CORPUS ?= 1000
+test-rest: export ATTACKERS ?= 1000
+test-rest: export JUNK ?= 1900
+test-rest: export REPUBLISHED ?= 5
+test-rest: export STOP_RUNS ?= 30
+test-rest: export FAILING_CALLS ?= 100
+test-rest: sync ## Run what `make test` leaves out, add its coverage, then the lean suite
+	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "long and not slow" $(COVER) --cov-append tests/unit tests/acceptance
+	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "not long and not slow" $(COVER) --cov-append $(SAMPLED)
 	$(UV) run --no-sync pytest -m slow $(COVER)term:skip-covered --cov-report=html:reports/coverage \
 		--cov-append --cov-fail-under=$(COVERAGE) tests/unit tests/acceptance
 	@$(MAKE) --no-print-directory test-lean

@@ -4,63 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score, log_loss, r2_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 
-from exporter import Rookery, publish
+from exporter import Rookery
 from exporter.errors import DataError, NoServiceError, OptionError, ServiceError
 from exporter.rookery import served_model
 from support.service.process import Service
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
-
-
-@pytest.fixture(scope="module")
-def models(split: Any) -> dict[str, Any]:
-    rows, species = split.train[MEASUREMENTS], split.train["species"]
-    return {
-        "logistic": make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, species),
-        "stump": DecisionTreeClassifier(max_depth=1).fit(rows, species),
-        "mass": LinearRegression().fit(rows[MEASUREMENTS[:3]], split.train["body_mass_g"]),
-    }
-
-
-@pytest.fixture(scope="module")
-def service(
-    tmp_path_factory: pytest.TempPathFactory, models: dict[str, Any], split: Any
-) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("service")) as service:
-        service.start()
-        rows, truth = split.train[MEASUREMENTS], split.train["species"]
-        held_out = (split.test[MEASUREMENTS], split.test["species"])
-        for name in ("logistic", "stump"):
-            _put(service, models[name], "penguins", rows, truth, evaluate=held_out)
-        _put(service, models["mass"], "mass", rows[MEASUREMENTS[:3]])
-        yield service
-        service.stop()
-
-
-def _put(service: Service, model: Any, *args: Any, **options: Any) -> None:
-    url = str(service.client.base_url)
-    publish(model, *args, models_dir=service.models, url=url, progress=False, **options).wait()
-
-
-@pytest.fixture
-def rookery(service: Service) -> Rookery:
-    return Rookery(str(service.client.base_url))
 
 
 def test_predicts_a_frame_as_the_model_does(
@@ -124,75 +83,15 @@ def test_parts_of_every_size_give_all_rows(
 
 
 def test_a_part_that_is_too_large_is_halved(
-    tmp_path: Any, models: dict[str, Any], split: Any
+    tmp_path: Any, models: dict[str, Any], split: Any, put_model: Any
 ) -> None:
     rows = split.test[MEASUREMENTS].head(23)
     with Service(tmp_path, MAX_ROWS=3) as service:
         service.start()
-        _put(service, models["stump"], "stump", split.train[MEASUREMENTS])
+        put_model(service, models["stump"], "stump", split.train[MEASUREMENTS])
         answer = Rookery(str(service.client.base_url))["stump"].predict(rows)
         service.stop()
     assert answer["label"].tolist() == models["stump"].predict(rows).tolist()
-
-
-def test_lists_models_and_versions(rookery: Rookery) -> None:
-    assert list(rookery) == ["mass", "penguins"]
-    assert len(rookery) == 2
-    assert "mass" in rookery
-    table = rookery.models()
-    assert table.loc["penguins", "active"] == 2
-    assert table.loc["penguins", "score"].startswith("accuracy ")
-    versions = rookery["penguins"].versions()
-    assert versions.index.tolist() == [2, 1]
-    assert versions["active"].tolist() == [True, False]
-    assert versions.loc[1, "accuracy"] > versions.loc[2, "accuracy"]
-
-
-def test_pins_selects_unloads(rookery: Rookery) -> None:
-    model = rookery["penguins"]
-    try:
-        assert model.pin(1).versions()["active"].tolist() == [False, True]
-        assert model.versions()["pinned"].tolist() == [False, True]
-        model.select()
-        assert rookery.selected == "penguins"
-        assert "selected" in model._repr_html_()
-        model.unload()
-        assert rookery.models().loc["penguins", "state"] == "unloaded"
-        with pytest.raises(ServiceError, match="unloaded") as refused:
-            model.predict([[1, 2, 3, 4]])
-        assert refused.value.status_code == 409
-    finally:
-        model.load()
-        model.unpin()
-    assert model.versions()["active"].tolist() == [True, False]
-
-
-def test_compares_versions_as_scikit_learn_scores_them(
-    rookery: Rookery, models: dict[str, Any], split: Any
-) -> None:
-    rows, truth = split.test[MEASUREMENTS], split.test["species"]
-    compared = rookery["penguins"].compare(1, 2, rows, truth)
-    for column, name in (("version 1", "logistic"), ("version 2", "stump")):
-        model, scores = models[name], compared.metrics[column]
-        labels = model.predict(rows)
-        assert scores["accuracy"] == accuracy_score(truth, labels)
-        assert scores["macro F1"] == pytest.approx(f1_score(truth, labels, average="macro"))
-        expected = log_loss(truth, model.predict_proba(rows), labels=model.classes_)
-        assert scores["log loss"] == pytest.approx(expected, rel=1e-4)
-        assert scores["ms per row"] > 0
-    differs = models["logistic"].predict(rows) != models["stump"].predict(rows)
-    assert sorted(compared.disagreements.index) == sorted(rows.index[differs])
-    assert f"{differs.sum()} rows differ" in compared._repr_html_()
-
-
-def test_compares_values(rookery: Rookery, models: dict[str, Any], split: Any) -> None:
-    rows, truth = split.test[MEASUREMENTS[:3]], split.test["body_mass_g"]
-    compared = rookery["mass"].compare(1, 1, rows, truth)
-    expected = r2_score(truth, models["mass"].predict(rows))
-    assert compared.metrics.loc["R²", "version 1"] == pytest.approx(expected, rel=1e-4)
-    assert compared.disagreements.empty
-    with pytest.raises(DataError, match="pass one answer per row"):
-        rookery["mass"].compare(1, 1, rows, truth[:-1])
 
 
 def test_explains_and_varies_one_feature(
@@ -222,6 +121,32 @@ def test_explains_and_varies_one_feature(
     assert curve["label"].tolist() == original.predict(varied).tolist()
     with pytest.raises(ServiceError, match="bill_length_mm"):
         model.what_if(rows.iloc[0], "bill_length")
+
+
+def test_a_feature_may_have_the_name_of_an_answer(
+    service: Service, rookery: Rookery, split: Any, put_model: Any
+) -> None:
+    rows = split.train[MEASUREMENTS[:2]].set_axis(["value", "base"], axis=1)
+    put_model(service, LinearRegression().fit(rows, split.train["body_mass_g"]), "odd", rows)
+    model, asked = rookery["odd"], rows.head(3)
+    explained = model.explain(asked)
+    total = explained["base"] + explained[explained.features].sum(axis=1)
+    np.testing.assert_allclose(total, model.predict(asked)["value"])
+    curve = model.what_if(asked.iloc[0], "value")
+    assert list(curve.columns) == ["value", "value (answer)"]
+    model.unload()
+
+
+def test_texts_are_rows_of_a_model_of_texts(
+    service: Service, rookery: Rookery, put_model: Any
+) -> None:
+    texts = ["a fox", "a dog", "two dogs", "two foxes"] * 5
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, [0, 1, 1, 0] * 5)
+    put_model(service, model, "texts", texts)
+    answers = rookery["texts"].predict(texts[:3])
+    assert [answer["label"] for answer in answers] == [0, 1, 1]
+    assert rookery["texts"].predict(pd.Series(texts[:3])) == answers
+    rookery["texts"].unload()
 
 
 def test_shows_itself(rookery: Rookery) -> None:

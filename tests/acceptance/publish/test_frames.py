@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from exporter import publish
 from exporter.errors import ConversionError, DataError, ServiceError
@@ -19,6 +20,7 @@ from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ROWS = 120
 
@@ -119,3 +121,35 @@ def test_row_that_the_model_refuses_is_named(people: pd.DataFrame, tmp_path: Any
         publish(model, "bad", good, evaluate=(bad, labels), models_dir=tmp_path)
     with pytest.raises(DataError, match=r"cannot predict on X, row 7: .*Paris"):
         publish(model, "bad", bad, evaluate=(good, labels), models_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "steps"),
+    [
+        (pd.Categorical(["a", "b", "c"] * 40), [SimpleImputer(strategy="most_frequent")]),
+        (pd.Series(["p", "q", None] * 40, dtype=object), []),
+    ],
+    ids=["a pandas category before an imputer", "None in objects"],
+)
+def test_unknown_and_missing_texts_are_asked_in_the_form_of_the_column(
+    tmp_path: Path, column: Any, steps: list[Any]
+) -> None:
+    frame = pd.DataFrame({"g": column})
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    model = make_pipeline(*steps, encoder, LogisticRegression())
+    model.fit(frame, [0, 1, 1, 0, 0, 1] * 20)
+    published = publish(model, "m", frame, models_dir=tmp_path, progress=False)
+    assert published.contract.parity.label_agreement == 1.0
+
+
+def test_a_function_that_writes_to_its_rows_leaves_x_alone(tmp_path: Path) -> None:
+    def add_ratio(frame: pd.DataFrame) -> pd.DataFrame:
+        frame["ratio"] = frame["a"] / frame["b"]
+        return frame
+
+    chance = np.random.default_rng(0)
+    frame = pd.DataFrame(chance.uniform(1, 2, (60, 2)), columns=["a", "b"])
+    model = make_pipeline(FunctionTransformer(add_ratio), LinearRegression())
+    model.fit(frame.copy(), frame["a"])
+    publish(model, "m", frame, models_dir=tmp_path, progress=False)
+    assert list(frame) == ["a", "b"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+import httpx
 import pytest
 
 from inference.access.api_key import make_key
@@ -15,8 +16,6 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import httpx
 
 RECORD = dict(zip(MEASUREMENTS, [39.1, 18.7, 181.0, 3750.0], strict=True))
 INFER = {"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
@@ -135,6 +134,23 @@ def test_each_route_lets_in_who_has_the_scope(
     else:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["status"] == answer.status_code
+
+
+def test_a_line_about_a_request_without_a_key_names_no_key(keyed: Keyed) -> None:
+    """Connections share a context, in which the key of the last request was set."""
+    assert keyed.ask("POST", "/models/m/predict", RECORD, "predict").status_code == 200
+    service = keyed.service
+    with httpx.Client(base_url=service.client.base_url) as other:
+        foreign = {"origin": "http://foreign.example", "sec-fetch-site": "cross-site"}
+        refused = other.post("/models/m/predict", json=RECORD, headers=foreign)
+    assert refused.status_code == 403
+    identity = refused.headers["x-request-id"]
+    line = eventually(
+        lambda: [text for text in service.log.splitlines() if identity in text],
+        what="the refusal is logged",
+    )[0]
+    assert "key=" not in line
+    assert "predict]" not in line
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "POST"])

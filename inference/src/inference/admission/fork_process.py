@@ -125,6 +125,35 @@ class _StarvedError(Exception):
     """The examiner has got hardly any time of the processor."""
 
 
+class _Starvation:
+    """Whether an examiner gets hardly any time of the processor.
+
+    Args:
+        pid: The examiner, which has just begun.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._since = time.monotonic()
+        self._used = 0.0
+
+    def check(self) -> None:
+        """Compare the time that it has taken with the time that has passed.
+
+        Raises:
+            _StarvedError: It has got hardly any.
+        """
+        now, used = time.monotonic(), _cpu_seconds(self._pid)
+        if used - self._used < _LEAST_SHARE * (now - self._since):
+            raise _StarvedError
+        if now - self._since >= _SHARE_SECONDS:
+            self._since, self._used = now, used
+
+
+def _ignore() -> None:
+    pass
+
+
 def _supervise(  # noqa: PLR0913 - all that an examination needs
     load_trial: LoadTrial | None,
     asker: socket.socket,
@@ -148,7 +177,6 @@ def _supervise(  # noqa: PLR0913 - all that an examination needs
         _StarvedError: It gets hardly any.
     """
     stdout, stderr = os.pipe(), os.pipe()
-    begun = time.monotonic()
     child = fork(
         lambda: _examine(
             (stdout[1], stderr[1]), memory, limits, load_trial=load_trial, when_idle=when_idle
@@ -158,15 +186,7 @@ def _supervise(  # noqa: PLR0913 - all that an examination needs
         os.close(number)
     output = {stdout[0]: b"", stderr[0]: b""}
 
-    since, used = begun, 0.0
-
-    def check() -> None:
-        nonlocal since, used
-        now, used_now = time.monotonic(), _cpu_seconds(child)
-        if when_idle and used_now - used < _LEAST_SHARE * (now - since):
-            raise _StarvedError
-        if now - since >= _SHARE_SECONDS:
-            since, used = now, used_now
+    check = _Starvation(child).check if when_idle else _ignore
 
     try:
         in_time = _listen(output, asker, deadline, check)

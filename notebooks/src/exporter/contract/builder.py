@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.contract import provenance
 from exporter.contract.background import choose_background
+from exporter.contract.calibration import widen
 from exporter.contract.capabilities import CapabilityFinder
 from exporter.contract.features import describe
 from exporter.contract.samples import choose_rows, make_samples, ordinary_row, probe_rows
@@ -100,7 +101,7 @@ def write_contract(
         targets=None if original.labels else names,
         unused=_unused_columns(table, conversion),
         background=choose_background(read, features),
-        calibration=data.calibration,
+        calibration=widen(data.calibration, comparison.max_difference),
     )
 
 

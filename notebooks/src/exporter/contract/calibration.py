@@ -15,6 +15,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from exporter.data.estimator import answer_all
@@ -98,6 +99,28 @@ def _calibrate(
         )
     residuals = np.abs(truth - values).reshape(len(table), -1)
     return Calibration(coverage, len(table), half_widths=_smallest(residuals, rank).tolist())
+
+
+def widen(calibration: Calibration | None, difference: float) -> Calibration | None:
+    """Return quantiles that hold for the ONNX file, too.
+
+    They are measured on the original's answers. An answer of the file may lie on the other side of
+    a threshold that the original's equals, which happens to the shares of a forest's votes.
+
+    Args:
+        calibration: The quantiles of the original.
+        difference: The largest difference between a number of the file and of the original.
+    """
+    if calibration is None:
+        return None
+    if calibration.threshold is not None:
+        return msgspec.structs.replace(
+            calibration, threshold=max(0.0, calibration.threshold - difference)
+        )
+    widths = np.asarray(calibration.half_widths)
+    largest = widths.max()
+    shares = widths / largest if largest else np.ones_like(widths)
+    return msgspec.structs.replace(calibration, half_widths=(widths + difference * shares).tolist())
 
 
 def _check_coverage(coverage: float) -> None:

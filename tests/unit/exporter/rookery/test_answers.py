@@ -18,6 +18,7 @@ from exporter.rookery.tables import explanation_of
         ({"label": 1, "scores": {"1": 2.0}}, ["label", "score_1"]),
         ({"value": 1.5, "interval": [1.0, 2.0]}, ["value", "low", "high"]),
         ({"values": {"height": 1.0, "width": 2.0}}, ["height", "width"]),
+        ({"intervals": {"y": [1.0, 2.0]}}, ["low_y", "high_y"]),
         ({"label": -1, "score": -0.1}, ["label", "score"]),
         ({"label": 2, "distances": {"0": 1.0}}, ["label", "distance_0"]),
         ({"vector": [1.0, 2.0]}, ["v0", "v1"]),
@@ -75,6 +76,17 @@ def test_a_regression_is_explained_in_one_row() -> None:
     assert table.index.tolist() == [0, 1]
     assert "explained" not in table.columns
     assert table["a"].tolist() == [2.0, 2.0]
+
+
+def test_features_with_the_names_of_other_columns_keep_their_contributions() -> None:
+    explained = {
+        "value": 3.0,
+        "explanation": {"base": 1.0, "contributions": {"value": 0.5, "base": 1.5, "a": 0.0}},
+    }
+    table = explanation_of([explained], None)
+    assert table.features == ["value (feature)", "base (feature)", "a"]
+    assert table[["value", "base"]].to_numpy().tolist() == [[3.0, 1.0]]
+    assert table[table.features].to_numpy().tolist() == [[0.5, 1.5, 0.0]]
 
 
 def test_a_what_if_curve_draws_numbers_and_categories() -> None:

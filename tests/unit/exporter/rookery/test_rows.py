@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from exporter.errors import DataError
-from exporter.rookery.rows import read_rows
+from exporter.rookery.rows import is_texts, read_rows
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ from exporter.rookery.rows import read_rows
         (pd.DataFrame({"a": [], "b": []}), []),
         ([{"a": np.float64(1), "b": np.int64(2)}], [[1.0, 2]]),
         ([{"a": pd.NA, "b": math.nan}], [[None, None]]),
+        (pd.DataFrame({"a": [np.int64(1)], "b": [np.True_]}, dtype=object), [[1, True]]),
     ],
 )
 def test_reads_records(data: Any, records: list[list[Any]]) -> None:
@@ -53,3 +54,20 @@ def test_leaves_columns_out() -> None:
 def test_refuses_what_is_not_rows(data: Any) -> None:
     with pytest.raises(DataError, match=r"pass (a DataFrame|one of shape)"):
         read_rows(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (["a", "b"], True),
+        (np.array(["a", "b"]), True),
+        (pd.Series(["a"]), True),
+        ([], False),
+        (["a", 1], False),
+        ([["a"]], False),
+        (np.array([["a"]]), False),
+        ("a", False),
+    ],
+)
+def test_finds_texts(data: Any, expected: bool) -> None:
+    assert is_texts(data) is expected

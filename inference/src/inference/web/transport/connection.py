@@ -134,6 +134,7 @@ class HttpConnection(HttpToolsProtocol):
         ):
             if self._receive_timer.is_on:
                 self._receive_timer.stop()
+            if self._reader.has_begun:
                 self._reader.forget_blank_lines()
         else:
             self._reader.receive(data)

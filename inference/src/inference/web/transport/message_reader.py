@@ -39,11 +39,12 @@ class MessageReader:
     Attributes:
         waiting: Received bytes that are not parsed yet, from an internal offset on.
         is_whole: Whether the message that is being parsed was received whole.
+        has_begun: Whether anything was received since the last message that was parsed here.
         timer: Limits the time to receive what is under way.
     """
 
     __slots__ = ("_connection", "_dropped_bytes_left", "_ended", "_framing", "_offset", "_queue",
-                 "_sizes", "is_whole", "timer", "waiting")  # fmt: skip
+                 "_sizes", "has_begun", "is_whole", "timer", "waiting")  # fmt: skip
 
     def __init__(self, connection: Connection, queue: FairQueue) -> None:
         self._connection = connection
@@ -56,7 +57,7 @@ class MessageReader:
         # How much of a body may still arrive whose request is answered already.
         self._dropped_bytes_left: int | None = None
         self.waiting = b""
-        self.is_whole = False
+        self.is_whole = self.has_begun = False
         self.timer = ReceiveTimer(limits, self._time_out)
 
     @property
@@ -70,6 +71,7 @@ class MessageReader:
         """Parse the first message of a packet, and keep the rest for later."""
         connection = self._connection
         used = 0
+        self.has_begun = True
         if connection.state is ReceiveState.IDLE and not self.waiting:
             used = self._parse_whole(packet)
             if used == len(packet):
@@ -98,6 +100,7 @@ class MessageReader:
         """Count the next head from its begin: what came before it was answered, or blank."""
         self._sizes.reset()
         self._framing.seam = b""
+        self.has_begun = False
 
     def clear(self) -> None:
         """Drop what was received and not parsed."""

@@ -229,6 +229,23 @@ def test_blank_lines_are_no_head(lines: int) -> None:
 
 
 @pytest.mark.parametrize("fast_path", [True, False])
+def test_blank_lines_between_requests_do_not_add_up(*, fast_path: bool) -> None:
+    """More of them than a head may have lines, each in a packet of its own."""
+
+    async def run() -> None:
+        connection = Connection(HeadCache(), fast_path=fast_path)
+        for _ in range(200):
+            connection.send(HEAD + b"body")
+            await settle()
+            connection.send(b"\r\n")
+            await settle()
+        assert connection.answers.count(b"HTTP/1.1 200") == 200
+        assert not connection.transport.closed
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
 def test_the_authorizer_is_asked_once_for_each_request(*, fast_path: bool) -> None:
     async def run() -> None:
         authorizer = Authorizer()
