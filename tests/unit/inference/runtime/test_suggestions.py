@@ -105,6 +105,7 @@ def read(document: list[Any], features: list[Feature]) -> None:
     reader.finish()
 
 
+@pytest.mark.slow  # it measures time
 def test_short_bodies_cost_little_however_much_is_wrong_with_them() -> None:
     features = [Feature(f"feature_{number}", "number", "x") for number in range(10_000)]
     documents: list[list[Any]] = [
