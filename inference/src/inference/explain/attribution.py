@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from inference.errors import ConflictError
 from inference.explain.coalitions import Composer
 from inference.explain.permutations import sampled_values
+from inference.explain.pieces import Pieces
 from inference.explain.shapley import Contrast, exact_values
 
 if TYPE_CHECKING:
@@ -52,14 +54,28 @@ class Attribution:
 
     def __init__(self, servable: Servable, background: list[Any], explained: Explained) -> None:
         self._composer = Composer(servable, background)
+        self._pieces = Pieces()
         self._explained = explained
+        self._name = f"model '{servable.name}', version {servable.version},"
         self._features = len(servable.features or ())
         self._base: Array | None = None
 
     def base(self, run: Run) -> Array:
-        """Return the answers to the background, shape ``[background rows, outputs]``."""
+        """Return the answers to the background, shape ``[background rows, outputs]``.
+
+        Raises:
+            ConflictError: They have no finite mean.
+        """
         if self._base is None:
-            self._base = self._run(run, self._composer.background)
+            base = self._run(run, self._composer.background)
+            with np.errstate(over="ignore", invalid="ignore"):
+                is_finite = np.isfinite(base.mean(axis=0)).all()
+            if not is_finite:
+                raise ConflictError(
+                    f"{self._name} cannot be explained: its answers to its background rows are "
+                    "not finite. Publish the model again with rows that it answers with numbers"
+                )
+            self._base = base
         return self._base
 
     def contributions(
@@ -72,8 +88,14 @@ class Attribution:
             record: Arrays of one row.
             answer: The explained numbers of its answer, shape ``[outputs]``.
             kept: Which outputs to explain; ``None`` for all.
+
+        Raises:
+            ConflictError: The answers to the background have no finite mean.
+            TooLargeError: Runs of few rows take too much memory, too.
         """
         base = self.base(run)
+        step = self._composer.most_rows(record, base.shape[1])
+        self._pieces.grow()
         if kept is not None:
             base, answer = base[:, kept], answer[kept]
         differs = self._composer.differences(record)
@@ -85,17 +107,20 @@ class Attribution:
 
         def evaluate(count: int, rows_of: Callable[[slice], tuple[Array, Array]]) -> Array:
             answers = np.empty((count, len(answer)))
-            for part in self._composer.parts(count):
+
+            def fill(part: slice) -> None:
                 some, index = rows_of(part)
                 own = np.zeros((len(some), self._features), dtype=bool)
                 own[:, active] = some
                 numbers = self._run(run, self._composer.compose(record, own, index))
                 answers[part] = numbers if kept is None else numbers[:, kept]
+
+            self._pieces.run(count, step, fill)
             return answers
 
         contrast = Contrast(differs[:, active], base, answer)
         most = min(MAX_MODEL_ROWS, max(1, _MAX_NUMBERS // len(answer)))
-        if self._composer.rows << len(active) <= most:
+        if len(active) == 1 or self._composer.rows << len(active) <= most:
             values[active], rows = exact_values(contrast, evaluate)
             return Contributions(values, None, rows)
         spans = self._explained.spans(base, answer)

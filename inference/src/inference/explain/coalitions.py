@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from inference.model.servable import Servable
 
 Array = np.ndarray[Any, Any]
@@ -18,8 +16,9 @@ Feeds = dict[str, Array]
 RowsOf = "Callable[[slice], tuple[Array, Array]]"
 
 # Of one run. More rows are not faster, and holding the interpreter's lock for longer delays others.
-_RUN_ROWS = 8192
+RUN_ROWS = 8192
 _RUN_VALUES = 1024 * 1024
+_RUN_TEXT_BYTES = 16 * 1024 * 1024  # a run copies the texts of each row
 
 
 class Composer:
@@ -42,8 +41,7 @@ class Composer:
             name: np.array([i for i, f in enumerate(features) if f.input == name])
             for name in self.background
         }
-        width = max(1, len(features))
-        self._step = max(1, min(_RUN_ROWS, _RUN_VALUES // width))
+        self._text_bytes = _text_bytes(self.background)
 
     def differences(self, record: Feeds) -> Array:
         """Tell which features of a record differ from each background row.
@@ -64,10 +62,17 @@ class Composer:
             differs[:, columns] = ~same.reshape(self.rows, -1)
         return differs
 
-    def parts(self, count: int) -> Iterator[slice]:
-        """Divide rows into the slices that runs take."""
-        for start in range(0, count, self._step):
-            yield slice(start, min(start + self._step, count))
+    def most_rows(self, record: Feeds, outputs: int) -> int:
+        """Return how many such rows one run may have; 1 at least.
+
+        Args:
+            record: Arrays of one row.
+            outputs: How many numbers the model answers for each row.
+        """
+        row_bytes = _text_bytes(record) + self._text_bytes
+        features = sum(map(len, self._columns.values()))
+        most = min(_RUN_VALUES // max(1, features, outputs), _RUN_TEXT_BYTES // max(1, row_bytes))
+        return max(1, min(RUN_ROWS, most))
 
     def compose(self, record: Feeds, own: Array, index: Array) -> Feeds:
         """Build the arrays of some rows.
@@ -83,3 +88,14 @@ class Composer:
             chosen = own if len(columns) == own.shape[1] else own[:, columns]
             feeds[name] = np.where(chosen.reshape(other.shape), record[name], other)
         return feeds
+
+
+def _text_bytes(feeds: Feeds) -> int:
+    """Return the most bytes that the texts of a row can have together."""
+    arrays = [array for array in feeds.values() if array.dtype == np.object_]
+    columns = (column for array in arrays for column in array.reshape(len(array), -1).T)
+    return sum(max(map(_utf8_bytes, column)) for column in columns)
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

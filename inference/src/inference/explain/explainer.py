@@ -76,6 +76,7 @@ class Explainer:
             for that.
 
         Raises:
+            ConflictError: The answers to the background are not finite.
             QueryError: There are no classes to choose the answered one from.
             RequestError: The body is not what the route takes.
             RowsError: Rows or features are wrong.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _encode = msgspec.json.Encoder().encode
 
 MAX_POINTS = 64
+_INT64 = np.iinfo(np.int64)
 
 
 class WhatIf:
@@ -165,9 +166,10 @@ def _points(feature: Feature) -> list[Scalar]:
     if low is None or high is None:
         return []
     if feature.kind == "integer":
-        first, last = math.ceil(low), math.floor(high)
+        first, last = max(math.ceil(low), _INT64.min), min(math.floor(high), _INT64.max)
         count = min(MAX_POINTS, last - first + 1)
-        return [first + round(i * (last - first) / max(1, count - 1)) for i in range(count)]
+        steps = max(1, count - 1)
+        return [first + (2 * i * (last - first) + steps) // (2 * steps) for i in range(count)]
     if low == high:
         return [low]
     # Rounded, since people read them, to a thousandth of a step.

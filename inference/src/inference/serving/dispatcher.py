@@ -1,7 +1,9 @@
 """Where a run happens: on the event loop, in a worker thread, or in a batch.
 
 The servable's plan decides. Requests that wait are counted: past the limits the answer is 503 at
-once, so that accepted requests keep their latency.
+once, so that accepted requests keep their latency. Explanations have smaller limits of their own,
+and one runs at a time: they never refuse predictions, and one thread at most competes with the loop
+for the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -19,17 +21,20 @@ from inference.model.plan import ANY_TEXT
 from inference.runtime.threads import off_loop
 from inference.serving.batching import Batcher
 from inference.serving.runner import Runner
+from inference.serving.waiting import Waiting
+from inference.telemetry.counters import Counters
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.model.session import Stop
     from inference.settings import Settings
-    from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
 
 # To encode as many takes longer than a thread hop.
 _INLINE_ELEMENTS = 4 * 1024
 _BYTES_PER_ELEMENT = 20  # of a number in JSON
+_MAX_JOBS = 64
+_MAX_JOBS_PER_MODEL = 16
 
 T = TypeVar("T")
 Run = Callable[["Sequence[str] | None", dict[str, Any]], list[Any]]
@@ -51,14 +56,15 @@ class Dispatcher:
     def __init__(
         self, settings: Settings, waiting: Counters, retire: Callable[[str], None] = _ignore
     ) -> None:
-        self._max_queued = settings.max_queued
-        self._max_queued_per_model = settings.max_queued_per_model
+        most, most_per_model = settings.max_queued, settings.max_queued_per_model
+        self._requests = Waiting("requests", most, most_per_model, waiting)
+        jobs = Counters("jobs", 1)
+        self._jobs = Waiting("explanations", _MAX_JOBS, _MAX_JOBS_PER_MODEL, jobs)
         self._deadline_seconds = settings.deadline_seconds
         self._runner = Runner(settings, retire)
         self._batchers: weakref.WeakKeyDictionary[Servable, Batcher] = weakref.WeakKeyDictionary()
         self._turns: weakref.WeakKeyDictionary[Servable, asyncio.Lock] = weakref.WeakKeyDictionary()
-        self._waiting = waiting
-        self._in_all = 0
+        self._turn = asyncio.Lock()
 
     def is_inline(self, servable: Servable, rows: int, feeds: dict[str, Any]) -> bool:
         """Whether a run is cheap enough for the loop.
@@ -119,12 +125,13 @@ class Dispatcher:
         if self.is_inline(servable, longest(servable, timing.rows, feeds), feeds):
             return await _finish(finish, self.run_inline(servable, outputs, feeds, timing))
         wait = partial(self._wait, servable, outputs, feeds, timing, finish)
-        return await self._within_limits(servable, timing, wait)
+        return await self._within_limits(self._requests, servable, timing, wait)
 
     async def work(self, servable: Servable, job: Callable[[Run], T], timing: Timing) -> T:
         """Call something that runs a servable several times, in a worker thread.
 
-        A servable has one job at a time, so that single runs always find a thread.
+        One job runs at a time. Models take turns, however many jobs each has. Waiting jobs have
+        limits of their own, and do not count as waiting requests.
 
         Args:
             servable: The model to run.
@@ -146,15 +153,19 @@ class Dispatcher:
             turn = self._turns.get(servable)
             if turn is None:
                 turn = self._turns[servable] = asyncio.Lock()
-            async with turn:
+            async with turn, self._turn:
                 return await self._runner.run(servable, call)
 
-        return await self._within_limits(servable, timing, take_turn)
+        return await self._within_limits(self._jobs, servable, timing, take_turn)
 
     async def _within_limits(
-        self, servable: Servable, timing: Timing, wait: Callable[[], Awaitable[T]]
+        self,
+        waiting: Waiting,
+        servable: Servable,
+        timing: Timing,
+        wait: Callable[[], Awaitable[T]],
     ) -> T:
-        self._enter(servable.name)
+        waiting.enter(servable.name)
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 return await wait()
@@ -166,7 +177,7 @@ class Dispatcher:
             has_begun = timing.began > timing.parsed
             raise (RunTimeoutError if has_begun else OverloadedError)(reason) from None
         finally:
-            self._leave(servable.name)
+            waiting.leave(servable.name)
 
     def close(self) -> None:
         """End all runs and release the worker threads."""
@@ -208,21 +219,6 @@ class Dispatcher:
             return self._runner.results(servable, outputs, feeds, stop)
 
         return await self._runner.run(servable, run, seconds)
-
-    def _enter(self, model: str) -> None:
-        index = self._waiting.find((model,))
-        waiting = self._waiting.values[index]
-        if self._in_all >= self._max_queued or waiting >= self._max_queued_per_model:
-            raise OverloadedError(
-                f"{waiting:.0f} requests wait for model '{model}' and {self._in_all} in all: "
-                "too many, try again later"
-            )
-        self._in_all += 1
-        self._waiting.values[index] = waiting + 1
-
-    def _leave(self, model: str) -> None:
-        self._in_all -= 1
-        self._waiting.values[self._waiting.find((model,))] -= 1
 
 
 def longest(servable: Servable, rows: int, feeds: dict[str, Any]) -> int:

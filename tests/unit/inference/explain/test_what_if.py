@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 
 from inference.explain.what_if import MAX_POINTS, _points
@@ -48,6 +49,24 @@ def test_many_integers_are_64_different_ones(count: int) -> None:
     values = points("integer", minimum=1.0, maximum=float(count))
     assert len(set(values)) == len(values) == min(count, MAX_POINTS)
     assert (values[0], values[-1]) == (1, count)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(-1.7e308, 1.7e308), (-1e300, 1e300), (-(2.0**63), 2.0**63), (0.0, 2.0**63), (5.0, 1.7e308)],
+)
+def test_integers_of_a_huge_range_stay_within_64_bits(low: float, high: float) -> None:
+    values = points("integer", minimum=low, maximum=high)
+    assert values[0] == max(int(low), -(2**63))
+    assert values[-1] == 2**63 - 1
+    assert len(set(values)) == MAX_POINTS
+    assert values == sorted(values)
+    assert np.array(values).dtype == np.int64
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e300, 1.7e308), (-1.7e308, -1e300), (5.0, 1.0)])
+def test_integers_of_a_range_without_64_bit_numbers_are_none(low: float, high: float) -> None:
+    assert points("integer", minimum=low, maximum=high) == []
 
 
 def test_categories_booleans_and_unknown_ranges() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -12,6 +13,11 @@ from inference.telemetry.timing import Timing
 from support.dispatcher_harness import BATCHED, Bench, doubled, scenario
 from support.fake_servable import POISON, FakeServable, feeds
 from support.service.process import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 @scenario
@@ -116,6 +122,95 @@ async def test_a_request_knows_how_many_rows_its_run_had() -> None:
     bench.release()
     await asyncio.gather(first, *others)
     assert [t.run_rows for t in timings] == [1, 2, 2]
+
+
+@scenario
+async def test_waiting_explanations_have_limits_of_their_own_and_refuse_no_prediction() -> None:
+    bench = Bench(max_queued=1, max_queued_per_model=1)
+    models = [bench.servable, *(named(f"m{i}") for i in range(4))]
+    jobs = [explain(bench, model) for model in models[:4] for _ in range(16)]
+    await asyncio.to_thread(bench.servable.began.acquire, timeout=20)
+    for model in (bench.servable, models[4]):
+        with pytest.raises(OverloadedError, match="explanations wait for model"):
+            await asyncio.wait_for(explain(bench, model), 1)
+    assert bench.count() == 0
+    free = named("free")
+    free.may_end.set()
+    assert (await bench.ask(2, servable=free))[0].tolist() == doubled(2)
+    for model in models:
+        model.may_end.set()
+    assert (await bench.ask(2))[0].tolist() == doubled(2)
+    assert await asyncio.gather(*jobs) == [doubled(1)] * 64
+    assert await explain(bench, models[4]) == doubled(1)
+
+
+@scenario
+async def test_one_explanation_of_all_models_runs_at_a_time_and_models_take_turns() -> None:
+    bench, other = Bench(), named("other")
+    running, order = [0], list[str]()
+
+    def job(model: FakeServable) -> asyncio.Task[Any]:
+        def call(run: Any) -> None:
+            running[0] += 1
+            assert running == [1]
+            order.append(model.name)
+            run(None, feeds(1))
+            running[0] -= 1
+
+        return work(bench, model, call)
+
+    jobs = [job(bench.servable) for _ in range(5)]
+    await asyncio.to_thread(bench.servable.began.acquire, timeout=20)
+    jobs += [job(other) for _ in range(2)]
+    await asyncio.sleep(0)
+    other.may_end.set()
+    bench.release()
+    await asyncio.gather(*jobs)
+    # Each model has one job in the line of all, so that many of one delay another by one at a time.
+    assert order.index("other") <= 2
+    assert len(order) == 7
+
+
+@scenario
+async def test_an_explanation_whose_client_left_makes_room_for_the_next() -> None:
+    bench, other = Bench(), named("other")
+    leaving, waiting = explain(bench, bench.servable), explain(bench, bench.servable)
+    await asyncio.to_thread(bench.servable.began.acquire, timeout=20)
+    other.may_end.set()
+    for task in (waiting, leaving):
+        task.cancel()
+    assert await explain(bench, other) == doubled(1)
+    bench.release()
+    assert await explain(bench, bench.servable) == doubled(1)
+
+
+@scenario
+async def test_explanations_beyond_the_deadline_are_refused() -> None:
+    bench, other = Bench(deadline_seconds=0.05), named("other")
+    first = explain(bench, bench.servable)
+    await asyncio.to_thread(bench.servable.began.acquire, timeout=20)
+    for task in (first, explain(bench, other)):
+        with pytest.raises((OverloadedError, RunTimeoutError), match="INFERENCE_DEADLINE_SECONDS"):
+            await task
+    bench.release()
+    other.may_end.set()
+    bench.dispatcher.close()
+
+
+def named(name: str) -> FakeServable:
+    servable = FakeServable()
+    servable.name = name
+    return servable
+
+
+def work(bench: Bench, servable: Any, call: Callable[[Any], T]) -> asyncio.Task[T]:
+    timing = Timing()
+    timing.parse_ended()
+    return asyncio.create_task(bench.dispatcher.work(servable, call, timing))
+
+
+def explain(bench: Bench, servable: FakeServable) -> asyncio.Task[list[list[float]]]:
+    return work(bench, servable, lambda run: run(None, feeds(1))[0].tolist())
 
 
 @pytest.mark.parametrize("plan", [BATCHED, Plan()], ids=["batched", "alone"])
