@@ -94,7 +94,8 @@ class Attribution:
             TooLargeError: Runs of few rows take too much memory, too.
         """
         base = self.base(run)
-        step = self._composer.most_rows(record, base.shape[1])
+        outputs = base.shape[1]  # the model answers with all, also where one is kept
+        most = min(MAX_MODEL_ROWS, max(1, _MAX_NUMBERS // outputs))
         self._pieces.grow()
         if kept is not None:
             base, answer = base[:, kept], answer[kept]
@@ -115,11 +116,10 @@ class Attribution:
                 numbers = self._run(run, self._composer.compose(record, own, index))
                 answers[part] = numbers if kept is None else numbers[:, kept]
 
-            self._pieces.run(count, step, fill)
+            self._pieces.run(count, self._composer.most_rows(record, outputs), fill)
             return answers
 
         contrast = Contrast(differs[:, active], base, answer)
-        most = min(MAX_MODEL_ROWS, max(1, _MAX_NUMBERS // len(answer)))
         if len(active) == 1 or self._composer.rows << len(active) <= most:
             values[active], rows = exact_values(contrast, evaluate)
             return Contributions(values, None, rows)

@@ -72,6 +72,15 @@ def test_runs_are_as_small_as_all_classes_need_where_one_is_explained() -> None:
     assert max(model.sizes) == 1024 * 1024 // 10_000
 
 
+def test_one_class_takes_no_more_rows_than_all() -> None:
+    background = np.random.default_rng(1).normal(size=(ROWS, 14))
+    one, all_ = (
+        Model(14, 1000).explain(np.full(14, 9.0), background, kept) for kept in (slice(3, 4), None)
+    )
+    assert one.rows == all_.rows <= 8 * 1024 * 1024 // 1000
+    np.testing.assert_allclose(one.values, all_.values[:, 3:4])
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf, 1.7e308])
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_a_background_without_finite_answers_is_refused(odd: float) -> None:
