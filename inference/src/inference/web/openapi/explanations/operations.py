@@ -10,6 +10,7 @@ from inference.explain.explained import Explained
 from inference.web.openapi.answer_members import NUMBER, reference
 from inference.web.openapi.answer_schema import describe_head, make_object
 from inference.web.openapi.examples import ONE
+from inference.web.openapi.identifiers import enumerate_values
 
 if TYPE_CHECKING:
     from inference.model.servable import Servable
@@ -133,7 +134,7 @@ def _what_if(predict: Schema, name: str, features: list[str]) -> Schema:
     feature: Schema = {"name": "feature", "in": "query", "required": True}
     feature["schema"] = {"type": "string"}
     if 0 < len(features) <= _DESCRIBED_FEATURES:
-        feature["schema"]["enum"] = features
+        feature["schema"] |= enumerate_values(list(features))
         feature["example"] = features[0]
     feature["description"] = "The feature to vary."
     operation["parameters"].append(feature)
