@@ -106,6 +106,38 @@ def test_figures_of_the_traffic_follow(full: Service, page: Page) -> None:
     assert page.locator("#model-rings [data-figure=rate]").inner_text() == "0"
 
 
+def test_model_with_a_name_of_javascript(empty: Service, page: Page) -> None:
+    empty.put("constructor/1/model.onnx", penguins())
+    page.goto(address(empty))
+    page.locator("#model-constructor[data-state=ready]").wait_for()
+    page.locator("#model-constructor [data-figure=rate]", has_text="0").wait_for()
+    page.locator("#live[data-state=on]").wait_for()
+
+
+def test_handler_that_fails_leaves_no_stream_open(tmp_path: Path, page: Page) -> None:
+    with Service(tmp_path, page_streams=2) as service:
+        service.start()
+        page.goto(address(service))
+        page.locator("#live[data-state=on]").wait_for()  # the first of the two streams
+        page.evaluate(
+            """async () => {
+                const main = document.querySelector("script[type=module]").src;
+                const { follow } = await import(main.replace("main.js", "stream.js"));
+                window.begun = 0;
+                follow("/events", {
+                    state: (state) => (window.begun += state === "on"),
+                    page: () => { throw new Error("a handler fails"); },
+                });
+            }"""
+        )
+        for _ in range(300):
+            if page.evaluate("window.begun") >= 4:
+                break
+            page.wait_for_timeout(50)
+        assert page.evaluate("window.begun") >= 4
+        service.stop()
+
+
 def test_page_reconnects_to_a_service_that_restarts(tmp_path: Path, page: Page) -> None:
     with Service(tmp_path) as service:
         service.start()

@@ -128,6 +128,59 @@ def test_faults_are_shown_at_their_field(penguin: ModelPage) -> None:
     penguin.page.locator(".verdict").wait_for()
 
 
+def test_reasons_of_an_earlier_answer_are_not_shown(penguin: ModelPage) -> None:
+    page = penguin.page
+    blocks = [page.locator("#explanation"), page.locator("#whatif")]
+    for block in blocks:
+        block.wait_for(state="visible")
+    for route in ("**/explain", "**/whatif?*"):
+        page.route(route, lambda asked: asked.fulfill(status=503, json={"detail": "busy"}))
+    penguin.value("body_mass_g").fill("4111")
+    for block in blocks:
+        block.wait_for(state="hidden")
+    assert penguin.label
+    page.unroute_all()
+    penguin.value("body_mass_g").fill("4112")
+    for block in blocks:
+        block.wait_for(state="visible")
+
+
+def test_each_interval_has_a_line(penguin: ModelPage) -> None:
+    answer = {
+        "model": "penguins",
+        "version": 1,
+        "values": {"a": 1, "b": 4},
+        "intervals": {"a": [0, 2], "b": [1.5, 6.5]},
+    }
+    penguin.page.route("**/predict", lambda asked: asked.fulfill(json=answer))
+    penguin.value("body_mass_g").fill("4111")
+    lines = penguin.page.locator("#answer .sure")
+    lines.nth(1).wait_for()
+    assert lines.all_inner_texts() == ["a: between 0 and 2", "b: between 1.5 and 6.5"]
+    assert penguin.page.locator("#answer pre").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((0.3, 5.5e-18), ["+0.3", "0"]),
+        ((-3e-7, 1e-13), ["-0.0000003", "+0.0000000000001"]),
+        ((5.5e-18, -2e-18), ["0", "0"]),
+    ],
+)
+def test_errors_of_rounding_are_no_reasons(
+    penguin: ModelPage, values: tuple[float, float], shown: list[str]
+) -> None:
+    names = ("body_mass_g", "bill_length_mm")
+    contributions = dict(zip(names, values, strict=True))
+    explanation = {"contributions": contributions, "base": 0.1, "method": "exact"}
+    answer = {"explanation": explanation}
+    penguin.page.route("**/explain", lambda asked: asked.fulfill(json=answer))
+    penguin.value("body_mass_g").fill("4111")
+    amounts = penguin.page.locator("#explanation .amount")
+    penguin.until(lambda: amounts.all_inner_texts() == shown, what=f"{shown}")
+
+
 def test_select_this_model(penguin: ModelPage, service: Service) -> None:
     penguin.page.get_by_role("button", name="Use it for /predict/").click()
     penguin.page.locator("#model-head .badge", has_text="selected").wait_for()

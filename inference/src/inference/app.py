@@ -117,7 +117,6 @@ def create_app(
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
     traffic = RecentTraffic(recorder.requests)
     streams = EventStreams(traffic, readiness, settings.page_streams)
-    keyed = authorizer is not None
     parts = _Parts(
         settings=settings,
         repository=repository,
@@ -131,18 +130,21 @@ def create_app(
         readiness=readiness,
         proxies=proxies,
         traffic=traffic,
-        pages=cache(lambda: _make_pages(repository, proxies, streams, keyed=keyed)),
+        pages=cache(lambda: _make_pages(repository, proxies, streams, authorizer)),
     )
     return _build_routes(parts)
 
 
 def _make_pages(
-    repository: Repository, proxies: Proxies, streams: EventStreams, *, keyed: bool
+    repository: Repository,
+    proxies: Proxies,
+    streams: EventStreams,
+    authorizer: Authorizer | None,
 ) -> Pages:
     # Imported late, because it takes as long as loading a model, and only browsers need it.
     from inference.web.pages.router import Pages  # noqa: PLC0415
 
-    return Pages(repository, proxies, streams, keyed=keyed)
+    return Pages(repository, proxies, streams, authorizer)
 
 
 def _build_routes(parts: _Parts) -> FastRoutes:

@@ -136,7 +136,8 @@ def test_open_streams_do_not_delay_the_stop(make_service: Callable[..., Service]
 def test_streams_are_bounded_and_given_back(make_service: Callable[..., Service]) -> None:
     service = make_service(page_streams=1).start()
     with service.client.stream("GET", "/events") as events:
-        _next_tag(events.iter_lines())
+        lines = events.iter_lines()  # kept, because the stream ends with them
+        _next_tag(lines)
         refused = service.client.get("/events")
         assert refused.status_code == 503
         assert refused.headers["retry-after"]
@@ -171,6 +172,47 @@ def test_without_the_key_a_page_shows_only_the_field_for_it(keyed: Service) -> N
     assert KEY not in page.text
     for path in assets(page.text):
         assert keyed.client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/models",
+        "/models/secret",
+        "/models/secret/versions/1",
+        "/openapi.json",
+        "/v2/models",
+        "/v2/models/secret",
+    ],
+)
+def test_shared_caches_keep_nothing_that_needs_a_key(
+    keyed: Service, service: Service, path: str
+) -> None:
+    document = keyed.client.get(path, headers={"x-api-key": KEY})
+    assert document.status_code == 200
+    again = keyed.client.get(
+        path, headers={"x-api-key": KEY, "if-none-match": document.headers["etag"]}
+    )
+    assert again.status_code == 304
+    negotiated = {"Accept"} if path in {"/models", "/models/secret"} else set()
+    for answer in (document, again):
+        assert answer.headers["cache-control"] == "private, no-cache"
+        varies = set(answer.headers["vary"].split(", "))
+        assert varies == negotiated | {"Authorization", "X-API-Key"}
+    public = service.client.get(path.replace("secret", "m"))
+    assert public.headers["cache-control"] == "no-cache"
+    assert set(public.headers.get_list("vary")) == negotiated
+
+
+def test_events_end_with_their_key(keyed: Service) -> None:
+    _, other = make_key("other", ["predict"])
+    with keyed.client.stream("GET", "/events", headers={"x-api-key": KEY}) as events:
+        lines = events.iter_lines()
+        _next_tag(lines)
+        (keyed.root / "keys").write_text(other)
+        for _ in lines:  # to the end of the stream; a stream that goes on exceeds the time limit
+            pass
+    assert keyed.client.get("/events", headers={"x-api-key": KEY}).status_code == 401
 
 
 def test_model_has_a_page_and_stays_json_for_programs(service: Service) -> None:

@@ -128,7 +128,9 @@ class Authorizer:
         """Whether the request's key has the scope. Counts and logs nothing."""
         key = presented_key(headers)
         caller = None if key is None else self._keys.find(key)
-        return caller is not None and required.value in caller.scopes
+        if caller is None:
+            return False
+        return required is RequiredScope.ANY_KEY or required.value in caller.scopes
 
     def _count(self, name: str, outcome: str) -> None:
         self._counters.values[self._counters.find((name, outcome))] += 1.0

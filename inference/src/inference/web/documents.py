@@ -36,6 +36,8 @@ def encoded(body: bytes) -> Encoded:
 class DocumentResponse(Response):
     """Answers with a document, or with 304 if the client has it.
 
+    Where keys are required, only the caller's own cache may store it.
+
     Args:
         document: The document.
         media_type: Its type.
@@ -50,6 +52,10 @@ class DocumentResponse(Response):
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Send the response."""
         body = self._document.body
+        if scope.get("keyed") and self.headers["cache-control"] == "no-cache":
+            self.headers["cache-control"] = "private, no-cache"
+            for name in ("Authorization", "X-API-Key"):
+                self.headers.add_vary_header(name)
         if _has_it(scope["headers"], self._document.etag):
             self.status_code, body = 304, b""
             del self.headers["content-length"]

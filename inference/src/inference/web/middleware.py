@@ -63,6 +63,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         context = RequestContext(scope["method"], scope["path"], scope["headers"])
+        scope["keyed"] = self._authorizer is not None
         begin = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:

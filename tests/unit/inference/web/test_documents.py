@@ -145,7 +145,11 @@ async def test_each_version_has_its_document(tmp_path: Path) -> None:
         assert found[2].signature is not None
         with pytest.raises(NotFoundError, match="has no version 9; it has 1, 2, 3"):
             await client.get("/models/other/versions/9")
+        assert (await client.get("/models/other/versions/01")).json()["version"] == 1
         assert (await client.get("/models/other/versions/0")).status_code == 422
+        for odd in ("+1", "1%0a", "%201", "1.0", "-1", "1_0", "%d9%a1", "9" * 19):
+            with pytest.raises(NotFoundError, match="is not a version"):
+                await client.get(f"/models/other/versions/{odd}")
 
 
 @scenario

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query
+from pydantic import BeforeValidator
 
 from inference.errors import NotReadyError
 from inference.repository.operator_state import Selection, State
 from inference.runtime.documents import Document, Documents, Subject
+from inference.serving.versions import read_version
 from inference.web.api.model_documents import ModelsDocument, encode_model, encode_version
 from inference.web.api.schemas import (
     ActivationResult,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from inference.web.documents import Encoded
 
 _SWAP_SECONDS = 60
+# As in the paths of predictions: Python's int() reads "+1" and "1\n", too.
+_Number = Annotated[int, Path(ge=1), BeforeValidator(read_version)]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is not UTF-8, or is nested too deeply"},
     404: {"model": Problem, "description": "The model or version does not exist"},
@@ -87,7 +91,7 @@ def _add_documents(router: APIRouter, repository: Repository) -> None:
         response_model=VersionDetail,
         responses=_pick(404),
     )
-    async def get_version(name: str, version: Annotated[int, Path(ge=1)]) -> DocumentResponse:
+    async def get_version(name: str, version: _Number) -> DocumentResponse:
         """Return the state of a version, and its contract and tensors while it is loaded."""
 
         def current() -> Subject:

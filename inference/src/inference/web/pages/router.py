@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Match, Route
 
+from inference.access.scopes import RequiredScope
 from inference.errors import NotFoundError, RookeryError, UnknownCallerError
 from inference.logs import KEY_ID
 from inference.runtime.documents import Document, Subject
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Scope
 
+    from inference.access.authorizer import Authorizer
     from inference.repository.repository import Repository
     from inference.web.documents import Encoded
     from inference.web.pages.event_stream import EventStream, EventStreams
@@ -56,19 +58,23 @@ class Pages:
         repository: The models.
         proxies: Return the prefix under which clients find the service.
         streams: The open streams of events.
-        keyed: Whether the service requires API keys.
+        authorizer: Checks API keys; ``None`` if the service requires none.
     """
 
     def __init__(
-        self, repository: Repository, proxies: Proxies, streams: EventStreams, *, keyed: bool
+        self,
+        repository: Repository,
+        proxies: Proxies,
+        streams: EventStreams,
+        authorizer: Authorizer | None,
     ) -> None:
         self._repository = repository
         self._proxies = proxies
         self._streams = streams
-        self._keyed = keyed
+        self._authorizer = authorizer
         self._texts = load_texts()
         self._assets = Assets()
-        self._frame = Frame(self._assets.path, keyed=keyed)
+        self._frame = Frame(self._assets.path, keyed=authorizer is not None)
         self._kept: OrderedDict[Any, Document[Encoded]] = OrderedDict()
 
     def install(self, app: FastAPI) -> None:
@@ -122,6 +128,7 @@ class Pages:
         document = self._overview(viewer) if name is None else self._model(viewer, name)
 
         async def tag() -> str:
+            self._check_key(request.scope)  # it may have been revoked since the last tick
             return (await document.get()).etag
 
         return self._streams.stream(tag)
@@ -159,7 +166,12 @@ class Pages:
         return Viewer(self._texts[language], self._proxies.prefix(scope))
 
     def _is_unknown(self) -> bool:
-        return self._keyed and KEY_ID.get() is None
+        return self._authorizer is not None and KEY_ID.get() is None
+
+    def _check_key(self, scope: Scope) -> None:
+        authorizer = self._authorizer
+        if authorizer and not authorizer.is_authorized(scope["headers"], RequiredScope.ANY_KEY):
+            raise UnknownCallerError("the API key is no longer valid")
 
 
 def _find(

@@ -5,7 +5,7 @@ import { number, percent, text } from "./service.js";
 
 const TABLES = ["probabilities", "scores", "values", "distances"];
 const KNOWN = new Set([...TABLES, "model", "version", "label", "labels", "value", "vector", "score"]);
-const AROUND = new Set(["warnings", "explanation", "interval", "label_set"]);
+const AROUND = new Set(["warnings", "explanation", "interval", "intervals", "label_set"]);
 
 // Show an answer in a place; the bars in it are kept while the kind stays the same.
 export function showAnswer(place, answer) {
@@ -33,6 +33,9 @@ function describe(answer) {
   if (answer.label !== undefined) say("verdict", `${answer.label}`);
   if (answer.value !== undefined) say("verdict", write(answer.value));
   if (answer.interval) say("sure", between(answer.interval));
+  for (const [target, interval] of Object.entries(answer.intervals ?? {})) {
+    say("sure", `${target}: ${between(interval)}`);
+  }
   if (answer.label_set) say("sure", text("label_set", { labels: answer.label_set.join(", ") }));
   if (answer.score !== undefined) say("sure", text("score", { score: write(answer.score) }));
   if (answer.labels !== undefined) parts.push(...describeTargets(answer));
@@ -57,7 +60,8 @@ function describeTargets({ labels, probabilities }) {
   return Object.entries(labels).flatMap(([target, label]) => {
     const words = `${target}: ${label}`;
     const title = { kind: `target ${target}`, tag: "h3", show: (place) => (place.textContent = words) };
-    const values = probabilities?.[target];
+    if (!probabilities || !Object.hasOwn(probabilities, target)) return [title];
+    const values = probabilities[target];
     if (!values || typeof values !== "object") return [title];
     const best = typeof label === "string" ? label : JSON.stringify(label);
     const options = { isShare: true, best, names: Object.keys(values) };

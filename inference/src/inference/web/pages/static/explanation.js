@@ -4,6 +4,10 @@ import { number, text } from "./service.js";
 
 const MOST = 12;
 
+// Less than this share of the largest contribution, or of the base, is an error of rounding.
+const NOISE = 1e-9;
+const ROUNDING = 1e-14;
+
 // Show an explanation for one label, or for one of several values.
 //
 // key is what was answered; chosen is what a person has chosen instead, or null. When the person
@@ -13,7 +17,10 @@ export function showExplanation(place, explanation, { key, chosen, choose }) {
   const outputs = base !== null && typeof base === "object" ? Object.keys(base) : null;
   const shown = outputs === null ? null : [chosen, key, outputs[0]].find((one) => outputs.includes(one));
   const pick = (value) => (shown === null ? value : value?.[shown]);
-  const all = Object.entries(contributions).map(([name, value]) => [name, pick(value) ?? 0]);
+  const amounts = Object.values(contributions).map((value) => Math.abs(pick(value) ?? 0));
+  const noise = Math.max(NOISE * Math.max(...amounts, 0), ROUNDING * Math.abs(pick(base) ?? 0));
+  const clean = (value) => (Math.abs(value) < noise ? 0 : value);
+  const all = Object.entries(contributions).map(([name, value]) => [name, clean(pick(value) ?? 0)]);
   const entries = all.sort(([, a], [, b]) => Math.abs(b) - Math.abs(a)).slice(0, MOST);
   const largest = Math.max(...entries.map(([, value]) => Math.abs(value)), 1e-12);
   const total = all.reduce((sum, [, value]) => sum + value, pick(base) ?? 0);

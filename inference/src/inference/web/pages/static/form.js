@@ -21,15 +21,16 @@ export class RecordForm {
 
   // The record as the fields have it.
   read() {
-    const record = { ...this.record };
-    for (const [name, field] of this.fields) record[name] = valueOf(field);
-    return record;
+    const values = [...this.fields].map(([name, field]) => [name, valueOf(field)]);
+    return { ...this.record, ...Object.fromEntries(values) };
   }
 
   // Show a record; a value that does not fit its field is left out.
   show(record) {
     this.record = { ...this.record, ...record };
-    for (const [name, field] of this.fields) if (name in record) showValue(field, record[name]);
+    for (const [name, field] of this.fields) {
+      if (Object.hasOwn(record, name)) showValue(field, record[name]);
+    }
   }
 
   showErrors(errors) {

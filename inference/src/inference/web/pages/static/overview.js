@@ -26,7 +26,8 @@ export function complete(main, fresh) {
 }
 
 function showFigures(card) {
-  const [rate, p99] = traffic[card.dataset.model] ?? [0, null];
+  const { model } = card.dataset;
+  const [rate, p99] = Object.hasOwn(traffic, model) ? traffic[model] : [0, null];
   put(card, "rate", rate === 0 ? "0" : number(rate, 2));
   put(card, "p99", p99 === null ? "-" : duration(p99));
 }

@@ -20,7 +20,6 @@ async function run(path, handlers, signal) {
       const answer = await ask(path, { headers, cache: "no-store", signal });
       if (!answer.ok) throw new Error(`${answer.status}`);
       failures = 0;
-      handlers.state("on");
       await read(answer.body, handlers);
     } catch {
       // The service restarts, or too many pages are open: tried again below.
@@ -34,12 +33,17 @@ async function run(path, handlers, signal) {
 async function read(body, handlers) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) dispatch(block, handlers);
+  try {
+    handlers.state("on");
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) dispatch(block, handlers);
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // a handler that fails leaves no stream open
   }
 }
 

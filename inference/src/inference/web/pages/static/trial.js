@@ -65,12 +65,12 @@ export class Trial {
     if (this.canExplain) {
       const asked = await this.ask("explain", record);
       if (asked === "never") this.canExplain = false;
-      else if (asked) this.showReasons(asked.explanation, answer);
+      this.showReasons(asked?.explanation, answer);
     }
     if (this.canVary && feature !== null) {
       const asked = await this.ask(`whatif?feature=${encodeURIComponent(feature)}`, record);
       if (asked === "never") this.canVary = false;
-      else if (asked) this.showCurve(asked, record[feature]);
+      this.showCurve(asked, record[feature]);
     }
   }
 
@@ -83,10 +83,11 @@ export class Trial {
     }
   }
 
+  // Without an explanation the place is hidden: the reasons of an earlier answer are not in it.
   showReasons(explanation, answer) {
-    if (!explanation) return;
     const place = this.place("explanation");
-    place.hidden = false;
+    place.hidden = !explanation;
+    if (!explanation) return;
     const choose = (key) => {
       this.chosen = key;
       this.showReasons(explanation, answer);
@@ -95,10 +96,11 @@ export class Trial {
   }
 
   showCurve(asked, now) {
+    const place = this.place("whatif");
+    place.hidden = !asked?.predictions;
+    if (place.hidden) return;
     const { least, most } = this.form.fields.get(asked.feature)?.dataset ?? {};
     const range = least === undefined ? null : [Number(least), Number(most)];
-    const place = this.place("whatif");
-    place.hidden = false;
     showWhatIf(place, asked, { now, range });
   }
 }
