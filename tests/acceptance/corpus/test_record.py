@@ -6,7 +6,7 @@ from acceptance.corpus.pipelines.record import describe, read
 from acceptance.corpus.test_share import KINDS, PREDICTORS
 from exporter import supported_estimators
 
-LEAST_RECORDED = 0.75
+LEAST_RECORDED = 1
 
 
 def test_the_record_fits_the_corpus() -> None:
