@@ -24,6 +24,7 @@ def _noting(publish):
         publication = publish(model, name, X, *args, **kwargs)
         note = {{
             "name": name,
+            "version": publication.version,
             "returned": time.time(),
             "rows": X.to_dict("records") if hasattr(X, "to_dict") else X.tolist(),
             "labels": [str(label) for label in model.predict(X)],

@@ -48,9 +48,11 @@ def test_selected_model_answers_as_scikit_learn_did_in_the_notebook(
 ) -> None:
     """Labels are equal and probabilities within the recorded tolerance, on every row."""
     for publication in published:
-        name = publication["name"]
-        tolerance = api.get(f"/models/{name}").json()["contract"]["parity"]["tolerance"]
-        api.post("/select-model/", params={"model": name}).raise_for_status()
+        name, version = publication["name"], publication["version"]
+        described = api.get(f"/models/{name}/versions/{version}").json()
+        tolerance = described["contract"]["parity"]["tolerance"]
+        chosen = {"model": name, "version": version}
+        api.post("/select-model/", params=chosen).raise_for_status()
 
         answer = api.post("/predict/", json=publication["rows"]).raise_for_status().json()
 
