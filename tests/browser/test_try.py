@@ -92,6 +92,7 @@ def test_one_request_at_a_time_and_the_newest_wins(penguin: ModelPage, page: Pag
     penguin.drag("body_mass_g", 0.9, steps=60)
     final = float(penguin.value("body_mass_g").input_value())
     penguin.until(lambda: bodies and bodies[-1]["body_mass_g"] == final, what="the last")
+    page.unroute_all(behavior="wait")
     assert most == 1
     assert len(bodies) < 40
 

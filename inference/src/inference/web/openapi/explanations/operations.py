@@ -41,6 +41,7 @@ _METHOD: Schema = {
     "description": "Sampled where all coalitions of features would be too many.",
 }
 _OUTPUT: Schema = {"type": "string", "description": "What is explained.", "examples": ["value"]}
+_SHARES = {"Adelie": 0.25, "Gentoo": -0.25}
 _ROWS: Schema = {"type": "integer", "description": "Rows that the model has run for this."}
 
 
@@ -106,8 +107,13 @@ def any_schemas(schemas: Schema) -> Schema:
         "type": ["number", "object", "null"],
         "additionalProperties": NUMBER,
         "description": "A number, or one for each class, target or cluster.",
+        "examples": [_SHARES],
     }
-    by_feature = {"type": "object", "additionalProperties": numbers}
+    by_feature: Schema = {
+        "type": "object",
+        "additionalProperties": numbers,
+        "examples": [{"bill_length_mm": _SHARES}],
+    }
     head = describe_head("penguins", 1)
     members = schemas["Prediction"]["properties"]
     return {
