@@ -12,6 +12,8 @@ from exporter.errors import DataError, ServiceError
 if TYPE_CHECKING:
     from exporter import Rookery
 
+pytestmark = pytest.mark.long
+
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 
 

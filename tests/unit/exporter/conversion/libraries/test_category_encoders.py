@@ -18,6 +18,8 @@ from exporter.conversion.libraries import ESTIMATORS
 from exporter.errors import ConversionError
 from support.conversion.converted_models import check, log
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 NAMES = [name.partition(".")[2] for name in ESTIMATORS if name.startswith("category_encoders")]
 COUNT = 160

@@ -31,6 +31,8 @@ from support.conversion.converted_models import (
     log,
 )
 
+pytestmark = pytest.mark.long
+
 MODELS = [
     make_pipeline(StandardScaler(), SMOTE(random_state=0), log()),
     make_pipeline(SMOTEENN(random_state=0), PCA(2), RandomForestClassifier(10, random_state=0)),
