@@ -220,7 +220,7 @@ def reads_column(original: FittedEstimator, native: Any, index: int) -> bool:
 def _outcome(original: FittedEstimator, native: Any) -> str | list[Any]:
     try:
         answers = original.answer(native)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the rows are refused
+    except Exception as error:  # noqa: BLE001 - any error of the model refuses the rows
         return explain_failure(error)
     numbers = answers.numbers
     return [answers.labels.tolist(), None if numbers is None else numbers.tolist()]
@@ -243,7 +243,7 @@ def _first_refused(original: FittedEstimator, native: Any) -> int | None:
 def _answers(original: FittedEstimator, native: Any) -> bool:
     try:
         original.answer(native)
-    except Exception:  # noqa: BLE001 - whatever it is, the rows are refused
+    except Exception:  # noqa: BLE001 - any error of the model refuses the rows
         return False
     return True
 

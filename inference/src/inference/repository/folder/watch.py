@@ -98,7 +98,7 @@ class _FolderEvents:
                 if self._inotify is None:
                     self._inotify = self._resources.enter_context(Inotify())
                 self._inotify.watch(watched_folders(self._folder))
-            except OSError as error:  # whatever it is, the periodic scan goes on
+            except OSError as error:  # of any kind: the periodic scan goes on
                 self._complain(error.strerror or str(error))
             else:
                 self._identity = identity

@@ -22,7 +22,7 @@ def health_router() -> APIRouter:
     @router.get(LIVENESS, summary="Liveness")
     async def check_liveness() -> Health:
         """Return 200 while the process is running."""
-        raise NotImplementedError
+        raise NotImplementedError  # inference.web.probes answers before FastAPI
 
     @router.get(
         READINESS,
@@ -31,6 +31,6 @@ def health_router() -> APIRouter:
     )
     async def check_readiness() -> Health:
         """Return 200 once the models found at startup are examined, until shutdown begins."""
-        raise NotImplementedError
+        raise NotImplementedError  # inference.web.probes answers before FastAPI
 
     return router

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
@@ -18,16 +18,7 @@ from exporter.data.boosters import library_of
 from exporter.errors import ModelError
 
 if TYPE_CHECKING:
-    from inference.model.contract import Label
-
-Task = Literal[
-    "classification",
-    "regression",
-    "multioutput_classification",
-    "outlier_detection",
-    "clustering",
-    "transformation",
-]
+    from inference.model.contract import Label, Task
 
 _OUTLIER, _INLIER = -1, 1
 
