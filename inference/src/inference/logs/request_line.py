@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import time
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from inference.logs.format import escape_controls, shorten_field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _KNOWN = 1024  # methods and paths
 
@@ -42,6 +45,28 @@ class RequestLine(Protocol):
         """
 
 
+class _Clock:
+    """Formats times; the part up to the second is kept as long as it is the same.
+
+    Args:
+        layout: As for :func:`time.strftime`.
+        convert: Converts seconds since the epoch to the time to show.
+    """
+
+    def __init__(self, layout: str, convert: Callable[[float], time.struct_time]) -> None:
+        self._layout = layout
+        self._convert = convert
+        self._second, self._text = -1, ""
+
+    def format(self, created: float, separator: str) -> str:
+        """Return a time with milliseconds behind the separator."""
+        second = int(created)
+        if second != self._second:
+            self._text = time.strftime(self._layout, self._convert(second))
+            self._second = second
+        return f"{self._text}{separator}{int((created - second) * 1000):03d}"
+
+
 class JsonRequestLine:
     """Makes JSON objects.
 
@@ -51,7 +76,7 @@ class JsonRequestLine:
 
     def __init__(self, worker: str = "") -> None:
         self._worker = f', "worker": {int(worker)}' if worker else ""
-        self._second, self._time = -1, ""
+        self._clock = _Clock("%Y-%m-%dT%H:%M:%S", time.gmtime)
 
     def __call__(  # noqa: PLR0913 - as the protocol has it
         self,
@@ -65,14 +90,10 @@ class JsonRequestLine:
         ms: float,
     ) -> str:
         """See :class:`RequestLine`."""
-        second = int(created)
-        if second != self._second:
-            self._time = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second
         message, fields = _json_parts(method, path)
         named = f', "key": "{key}"' if key else ""
         return (
-            f'{{"time": "{self._time}.{int((created - second) * 1000):03d}Z", "level": "info", '
+            f'{{"time": "{self._clock.format(created, ".")}Z", "level": "info", '
             f'"logger": "inference.request", "message": "{message}: {status} in {ms:g} ms"'
             f'{self._worker}, "request": "{request.decode("latin-1")}"{named}, '
             f'"event": "request", {fields}, "status": {status}, "ms": {ms!r}}}'
@@ -88,7 +109,7 @@ class TextRequestLine:
 
     def __init__(self, worker: str = "") -> None:
         self._worker = f" [{worker}]" if worker else ""
-        self._second, self._time = -1, ""
+        self._clock = _Clock("%Y-%m-%d %H:%M:%S", time.localtime)
 
     def __call__(  # noqa: PLR0913 - as the protocol has it
         self,
@@ -102,13 +123,9 @@ class TextRequestLine:
         ms: float,
     ) -> str:
         """See :class:`RequestLine`."""
-        second = int(created)
-        if second != self._second:
-            self._time = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-            self._second = second
         named = f", key {key}" if key else ""
         return (
-            f"{self._time},{int((created - second) * 1000):03d} INFO   {self._worker} "
+            f"{self._clock.format(created, ',')} INFO   {self._worker} "
             f"{_text_part(method, path)}: {status} in {ms:g} ms "
             f"(request {request.decode('latin-1')}{named})"
         )
