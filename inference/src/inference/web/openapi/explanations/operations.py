@@ -112,7 +112,7 @@ def any_schemas(schemas: Schema) -> Schema:
     by_feature: Schema = {
         "type": "object",
         "additionalProperties": numbers,
-        "examples": [{"bill_length_mm": _SHARES}],
+        "examples": [{"age": _SHARES}],
     }
     head = describe_head("penguins", 1)
     members = schemas["Prediction"]["properties"]
