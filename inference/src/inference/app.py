@@ -16,6 +16,7 @@ from inference.access.setup import build_authorizer, build_request_log
 from inference.admission.admission import examine_aside, read_aside
 from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
+from inference.monitoring.setup import start_hand_off
 from inference.repository.operator_state import StateFile
 from inference.repository.repository import Repository
 from inference.runtime.heartbeat import HEARTBEAT
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from inference.access.authorizer import Authorizer
     from inference.admission.admission import Examiner, Reader
     from inference.logs import RequestLog
+    from inference.monitoring.hand_off import HandOff
     from inference.settings import Settings
     from inference.web.deferred import Application
     from inference.web.message.exchange import Routes
@@ -81,6 +83,7 @@ class _Parts:
     readiness: Readiness
     proxies: Proxies
     traffic: RecentTraffic
+    hand_off: HandOff
     pages: Callable[[], Pages]
 
 
@@ -130,6 +133,7 @@ def create_app(
         readiness=readiness,
         proxies=proxies,
         traffic=traffic,
+        hand_off=start_hand_off(recorder, []),
         pages=cache(lambda: _make_pages(repository, proxies, streams, authorizer)),
     )
     return _build_routes(parts)
@@ -226,6 +230,7 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
             await stack.enter_async_context(_serving_grpc(parts))
         yield
     parts.dispatcher.close()
+    parts.hand_off.close()
 
 
 def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:

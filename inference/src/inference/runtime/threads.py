@@ -31,7 +31,8 @@ _LONG_BYTES = 256 * 1024
 _NICENESS = 19
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
+    """Give the calling thread a lower priority than the event loop's."""
     if sys.platform == "linux":  # where each thread has a priority and passes it on
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
@@ -43,7 +44,7 @@ def make_threads(count: int, name: str) -> ThreadPoolExecutor:
         count: The maximum number of threads.
         name: The prefix of their names.
     """
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_lower_priority)
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=lower_priority)
 
 
 _short = make_threads(1, "short")
@@ -103,7 +104,7 @@ class Threads:
             self._work.put(None)
 
     def _serve(self) -> None:
-        _lower_priority()
+        lower_priority()
         while (work := self._work.get()) is not None:
             work()
             del work  # otherwise its objects would live until the next function

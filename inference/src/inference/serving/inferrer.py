@@ -107,6 +107,7 @@ class Inferrer:
         if not is_small(values):
             return None
         timing.labels = count_labels(servable, query, values)
+        timing.answer(query.feeds, names, values)
         written = fast_path.write(query.id, values) if fast_path is not None else None
         response = Response(written, None) if written is not None else None
         if response is None:
@@ -164,6 +165,7 @@ class Inferrer:
             nonlocal has_run
             has_run = True
             timing.labels = count_labels(servable, query, values)
+            timing.answer(query.feeds, query.names, values)
             return finish(values)
 
         try:

@@ -49,6 +49,8 @@ class OneRecordFastPath:
 
     def __init__(self, servable: Servable, contract: Contract, binding: RowBinding) -> None:
         self._binding = binding
+        self._outputs = contract.outputs.label, table_output(contract) or ""
+        self._values = len(contract.features) + len(servable.class_keys or ()) + 1
         self._decode = _decoder(contract.features)
         self._start = servable.name, servable.version
         self._decode_label = servable.labels.decode
@@ -109,9 +111,12 @@ class OneRecordFastPath:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InferenceError):
             return None
         timing.ended = perf_counter()
-        label = self._decode_label(results[0].item())
-        encoded = self._encode_answer(label, results)
+        code = results[0].item()
+        (numbers,) = results[1].tolist()
+        label = self._decode_label(code)
+        encoded = self._encode_answer(label, numbers)
         timing.labels = {label: 1}
+        timing.served = row, None, self._outputs, (code, numbers), self._values
         timing.done = perf_counter()
         return encoded
 
@@ -122,13 +127,13 @@ class OneRecordFastPath:
         results = self._binding.run(row)
         (prediction,) = builder.predictions(results)
         ordinary = {"model": servable.name, "version": servable.version, **prediction}
-        encoded = self._encode_answer(self._decode_label(results[0].item()), results)
+        (numbers,) = results[1].tolist()
+        encoded = self._encode_answer(self._decode_label(results[0].item()), numbers)
         if builder.notes or encoded != _encode(ordinary):
             raise RuntimeError("the fast path encodes an answer differently from the general path")
 
-    def _encode_answer(self, label: Any, results: list[Any]) -> bytes:
-        (row,) = results[1].tolist()
-        return _encode(self._answer(*self._start, label, self._table(*row)))
+    def _encode_answer(self, label: Any, numbers: list[float]) -> bytes:
+        return _encode(self._answer(*self._start, label, self._table(*numbers)))
 
 
 def _decoder(features: Sequence[Feature]) -> Callable[[bytes], msgspec.Struct]:

@@ -135,6 +135,7 @@ class Predictor:
             else:
                 answer["predictions"] = self._predictions(results, batch.rows)
             timing.labels, timing.warnings = self._builder.count_labels(results), batch.warnings
+            timing.answer(batch.feeds, self._builder.outputs, results)
             warnings = self._builder.notes + batch.warnings
             if warnings:
                 answer["warnings"] = warnings

@@ -98,3 +98,7 @@ class Recorder:
     def count_unlogged(self) -> None:
         """Count a line of the log about an answered request that was dropped."""
         self.event_counts.values[self.event_counts.find(("unlogged", "request"))] += 1.0
+
+    def count_unwatched(self) -> None:
+        """Count an answered request that was dropped before any consumer saw it."""
+        self.event_counts.values[self.event_counts.find(("unwatched", "hand-off"))] += 1.0

@@ -16,6 +16,8 @@ from inference.telemetry.latency_histogram import BOUNDS, SUM
 from inference.telemetry.statistics import RunCounts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.model.servable import Servable
     from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
@@ -28,6 +30,10 @@ class RequestLatency:
         requests: The numbers of requests, by route, model, version and status.
         runs: The numbers of :class:`RunCounts`.
         answers: The numbers of :class:`AnswerCounts`.
+
+    Attributes:
+        hand_on: Called with the servable and the clock of each request that was answered with 200;
+            ``None`` if nothing watches the service.
     """
 
     def __init__(self, requests: Counters, runs: Counters, answers: Counters) -> None:
@@ -35,6 +41,7 @@ class RequestLatency:
         self._runs = runs
         self._answers = answers
         self._values = requests.values
+        self.hand_on: Callable[[Servable, Timing], None] | None = None
         # By the servable's id, since a look-up in a WeakKeyDictionary is slow.
         self._known: dict[int, _ServableCounts] = {}
 
@@ -57,6 +64,8 @@ class RequestLatency:
             runs, answers = counts.parts
             runs.count(timing)
             answers.count(timing)
+            if self.hand_on is not None and servable is not None:
+                self.hand_on(servable, timing)
 
     def _add(self, servable: Servable | None) -> _ServableCounts:
         counts = self._known[id(servable)] = _ServableCounts(servable, self._runs, self._answers)

@@ -8,9 +8,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+
+    from inference.model.contract import Scalar
+
 PHASES = ("parse", "queue", "infer", "encode")
 # The value of a Server-Timing header, https://www.w3.org/TR/server-timing/
 SERVER_TIMING = b"parse;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f, encode;dur=%.3f"
+
+# The rows and results of an answered request, for what watches the service: the only row in feature
+# order or an array for each input, the other being None; the names of the outputs and their values;
+# how many values there are in all. inference.monitoring.served describes them.
+Answered = tuple[
+    "Sequence[Scalar] | None",
+    "Mapping[str, np.ndarray[Any, Any]] | None",
+    "Sequence[str]",
+    "Sequence[Any]",
+    int,
+]
 
 
 class Timing:
@@ -28,6 +43,7 @@ class Timing:
         run_rows: Rows in the run that answered, others' included; 0 where it was not shared.
         labels: How often each class was predicted; ``None`` where there are no classes.
         warnings: What the caller is warned of, one entry for each value.
+        served: Rows and results, for what watches the service; ``None`` before there are results.
     """
 
     __slots__ = (
@@ -38,6 +54,7 @@ class Timing:
         "parsed",
         "rows",
         "run_rows",
+        "served",
         "started",
         "warnings",
     )
@@ -48,6 +65,21 @@ class Timing:
         self.run_rows = 0
         self.labels: Mapping[Any, int] | None = None
         self.warnings: Sequence[Mapping[str, Any]] = ()
+        self.served: Answered | None = None
+
+    def answer(
+        self,
+        feeds: Mapping[str, np.ndarray[Any, Any]],
+        outputs: Sequence[str],
+        results: Sequence[Any],
+    ) -> None:
+        """Note what the model was run with and what it gave, for what watches the service."""
+        values = 0
+        for array in feeds.values():
+            values += array.size
+        for result in results:
+            values += getattr(result, "size", self.rows)
+        self.served = None, feeds, outputs, results, values
 
     def parse_ended(self) -> None:
         """Note that the rows are arrays now."""

@@ -160,6 +160,8 @@ class _OneRow:
     ) -> None:
         self._begin = fast_path.begin
         self._binding = binding
+        self._outputs = fast_path.names
+        self._values = len(servable.features or ()) + sum(result.size for result in binding.results)
         contract = servable.contract
         self._label: int | None = None
         self._decode_label = servable.labels.decode
@@ -178,10 +180,12 @@ class _OneRow:
         if self._label is not None:
             timing.labels = {self._decode_label(results[self._label].item()): 1}
         parts = [self._begin(id_)]
-        for opening, value in zip(self._openings, results, strict=True):
+        lists = [value.ravel().tolist() for value in results]
+        for opening, values in zip(self._openings, lists, strict=True):
             parts.append(opening)
-            parts.append(_encode(value.ravel().tolist()))
+            parts.append(_encode(values))
         parts.append(_END)
+        timing.served = row, None, self._outputs, lists, self._values
         timing.done = perf_counter()
         return b"".join(parts)
 

@@ -156,6 +156,7 @@ def _events(counted: Numbers) -> Iterator[Metric]:
         "refused": family.REFUSED,
         "chosen": family.CHOICES,
         "unlogged": family.UNLOGGED,
+        "unwatched": family.UNWATCHED,
     }
     made = {event: kind.make() for event, kind in kinds.items()}
     for (event, label), (count, seconds) in counted.items():

@@ -132,6 +132,13 @@ UNLOGGED = Family(
     "Lines of the log that were dropped because it is read too slowly; only those of answered "
     "requests (INFERENCE_LOG_REQUESTS).",
 )
+UNWATCHED = Family(
+    "inference_monitoring_dropped",
+    "counter",
+    ("part",),
+    "Answered requests that a part of the monitoring did not take because it could not keep up: "
+    "the hand-off drops a request for all parts.",
+)
 CHOICES = Family(
     "inference_choices", "counter", ("change",), "Selections, pins, loads and unloads."
 )
@@ -165,7 +172,7 @@ ACTIVE = Family(
 FAMILIES = (
     BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, EXPLANATIONS, EXPLANATION_COSTS,
     MODELS, MODEL_STATE, ACTIVE, ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS,
-    REFUSED, UNLOGGED,
+    REFUSED, UNLOGGED, UNWATCHED,
 )  # fmt: skip
 
 NOTES = (

@@ -1,0 +1,164 @@
+"""Hands served requests from the event loop to their consumers, in bulk and off the loop.
+
+The event loop appends one tuple for each request, which takes a fraction of a microsecond. A thread
+of a lower priority takes what has been collected some 50 ms after the first of it, and gives it to
+every consumer in pieces, so that the loop never waits long for the interpreter's lock. While
+nothing is served, the thread waits without a timer.
+
+What waits has a limit. Requests above it are dropped and counted; they are answered all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from inference.logs import KEY_ID, REQUEST_ID, fields
+from inference.monitoring.served import ServedBatch
+from inference.runtime.threads import lower_priority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inference.model.servable import Servable
+    from inference.monitoring.served import Handed, Served
+    from inference.telemetry.timing import Timing
+
+_log = logging.getLogger(__name__)
+
+MAX_VALUES = 2 * 1024 * 1024  # that wait: of rows and answers, of 8 bytes or more
+_REQUEST_VALUES = 64  # what a request takes beside its values
+_WAIT_SECONDS = 0.05  # how long a request may wait, for others to be handed on with it
+_PIECE = 256  # requests that are handed on in one go
+_CLOSE_SECONDS = 5.0  # for what is being handed on; a consumer that hangs must not hold a stop up
+_PAUSE_SECONDS = 0.0005  # in which the event loop gets the interpreter's lock
+
+
+class Consumer(Protocol):
+    """Takes served requests.
+
+    Attributes:
+        needs_ids: Whether it needs the ids of requests and keys.
+    """
+
+    needs_ids: bool
+
+    def consume(self, batch: Sequence[Served]) -> None:
+        """Take requests, in the order of their answers; never called from two threads at once.
+
+        An exception is logged once, and the next batch is handed on all the same.
+        """
+        ...
+
+
+class HandOff:
+    """Collects served requests, and hands them on.
+
+    Args:
+        consumers: What takes them; without any, nothing is collected.
+        on_drop: Called on the event loop for each request that is dropped.
+    """
+
+    def __init__(
+        self, consumers: Sequence[Consumer], on_drop: Callable[[], None] = lambda: None
+    ) -> None:
+        self._consumers = consumers
+        self._on_drop = on_drop
+        self._needs_ids = any(consumer.needs_ids for consumer in consumers)
+        # Appended to by the event loop, cut by the thread: each is one step under the
+        # interpreter's lock.
+        self._waiting: list[Handed] = []
+        self._added = self._taken = 0  # values; each is written by one thread
+        self._is_awake = False
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._flushing = threading.Lock()
+        self._has_failed: set[int] = set()
+
+    def append(self, servable: Servable, timing: Timing) -> None:
+        """Hand on a request that was answered with 200; only on the event loop.
+
+        Args:
+            servable: What answered.
+            timing: The request's clock, with its rows and results in ``served``; without them,
+                nothing is handed on.
+        """
+        served = timing.served
+        if served is None:
+            return
+        waiting = self._waiting
+        added = self._added + served[4] + _REQUEST_VALUES
+        if added - self._taken > MAX_VALUES and waiting:
+            self._on_drop()
+            return
+        self._added = added
+        if self._needs_ids:
+            waiting.append((servable, timing, REQUEST_ID.get(), KEY_ID.get()))
+        else:
+            waiting.append((servable, timing, None, None))
+        if not self._is_awake:
+            self._wake_up()
+
+    def flush(self) -> None:
+        """Hand on all that waits, and return when every consumer has taken it."""
+        while self._hand_on():
+            pass
+
+    def close(self) -> None:
+        """Hand on all that waits, and end the thread."""
+        self._ended.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(_CLOSE_SECONDS)
+            if self._thread.is_alive():
+                return
+        self.flush()
+
+    def _wake_up(self) -> None:
+        self._is_awake = True
+        self._wake.set()
+        if self._thread is None and not self._ended.is_set():
+            self._thread = threading.Thread(target=self._run, name="monitoring", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        lower_priority()
+        while not self._ended.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            self._ended.wait(_WAIT_SECONDS)
+            # A request that is appended from here on either is handed on now, or wakes again.
+            self._is_awake = False
+            while self._hand_on() and not self._ended.wait(_PAUSE_SECONDS):
+                pass
+
+    def _hand_on(self) -> bool:
+        """Hand on a piece; return whether there was one."""
+        with self._flushing:
+            handed = self._waiting[:_PIECE]
+            if not handed:
+                return False
+            batch = ServedBatch(handed)
+            for consumer in self._consumers:
+                self._give(consumer, batch)
+            del self._waiting[: len(handed)]
+            values = sum(timing.served[4] for _, timing, _, _ in handed if timing.served)
+            self._taken += values + _REQUEST_VALUES * len(handed)
+        return True
+
+    def _give(self, consumer: Consumer, batch: ServedBatch) -> None:
+        try:
+            consumer.consume(batch)
+        except Exception as error:  # noqa: BLE001 - serving goes on whatever happens here
+            if id(consumer) in self._has_failed:
+                return
+            self._has_failed.add(id(consumer))
+            name = type(consumer).__name__
+            _log.exception(
+                "%s failed on served requests, and further failures are not logged: %s",
+                name,
+                type(error).__name__,
+                extra=fields("monitoring-failed", consumer=name),
+            )

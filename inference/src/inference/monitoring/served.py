@@ -1,0 +1,126 @@
+"""A request that was answered, as what watches the service sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Self
+
+    import numpy as np
+
+    from inference.model.contract import Scalar
+    from inference.model.servable import Servable
+    from inference.telemetry.timing import Timing
+
+# What the event loop hands on: the servable, the clock that also carries rows and results, the
+# request's id and the key's id; both ids are None unless a consumer needs them.
+Handed = tuple["Servable", "Timing", bytes | None, str | None]
+
+
+class Served(NamedTuple):
+    """One request that was answered with status 200.
+
+    Attributes:
+        servable: What answered. A consumer must not keep it after ``consume``, or a replaced
+            version would stay in memory.
+        request_id: The ``X-Request-ID``; empty unless a consumer needs ids.
+        key_id: The id of the caller's API key; ``None`` without one, or unless a consumer needs
+            ids.
+        time: When the answer was ready, in seconds since the epoch.
+        seconds: How long the whole request took, from its last byte to the encoded answer.
+        rows: How many rows were asked.
+        row: The values of the only row, in feature order, as the caller sent them; ``None`` where
+            ``feeds`` has the rows.
+        feeds: An array for each input, as the model was run with; ``None`` where ``row`` is given.
+        outputs: Names of the outputs that ``results`` has.
+        results: The value of each output as the graph gives it: an array, a list of maps (ZipMap),
+            or ``None``. With ``row``, plain values instead: a number, a string, or a list of them.
+            Labels are the codes of the graph; ``servable.labels.decode`` returns their classes.
+    """
+
+    servable: Servable
+    request_id: bytes
+    key_id: str | None
+    time: float
+    seconds: float
+    rows: int
+    row: Sequence[Scalar] | None
+    feeds: Mapping[str, np.ndarray[Any, Any]] | None
+    outputs: Sequence[str]
+    results: Sequence[Any] | None
+
+
+class ServedBatch(Sequence[Served]):
+    """Served requests in the order of their answers.
+
+    A :class:`Served` is made when it is asked for, because a consumer may need only some of them.
+
+    Args:
+        handed: What the event loop has handed on; each clock has ``served``.
+    """
+
+    __slots__ = ("_handed", "_offset")
+
+    def __init__(self, handed: Sequence[Handed]) -> None:
+        self._handed = handed
+        self._offset = time() - perf_counter()
+
+    def __len__(self) -> int:
+        return len(self._handed)
+
+    @overload
+    def __getitem__(self, index: int) -> Served: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> ServedBatch: ...
+
+    def __getitem__(self, index: int | slice) -> Served | ServedBatch:
+        """Return one request, or a part of the batch."""
+        if isinstance(index, slice):
+            return ServedBatch(self._handed[index])
+        return self._make(self._handed[index])
+
+    def __iter__(self) -> Iterator[Served]:
+        """Return each request."""
+        return map(self._make, self._handed)
+
+    def by_servable(self) -> dict[Servable, ServedBatch]:
+        """Divide the batch by what answered."""
+        groups: dict[Servable, list[Handed]] = {}
+        for handed in self._handed:
+            group = groups.get(handed[0])
+            if group is None:
+                groups[handed[0]] = [handed]
+            else:
+                group.append(handed)
+        return {servable: ServedBatch(group) for servable, group in groups.items()}
+
+    @property
+    def rows(self) -> list[int]:
+        """The rows of each request."""
+        return [timing.rows for _, timing, _, _ in self._handed]
+
+    def choose(self, indices: Sequence[int]) -> Self:
+        """Return a batch of some of the requests."""
+        handed = self._handed
+        return type(self)([handed[index] for index in indices])
+
+    def _make(self, handed: Handed) -> Served:
+        servable, timing, request_id, key_id = handed
+        row, feeds, outputs, results, _ = timing.served or (None, None, (), None, 0)
+        return Served(
+            servable,
+            request_id or b"",
+            key_id,
+            timing.done + self._offset,
+            timing.done - timing.started,
+            timing.rows,
+            row,
+            feeds,
+            outputs,
+            results,
+        )
