@@ -110,13 +110,13 @@ def create_app(
     section = section or Section(reserve_memory())
     recorder = Recorder(section)
     changes = section.memory.array("changes")
-    state_file = StateFile(settings.state_dir, recorder.events, changes)
+    state_file = StateFile(settings.state_dir, recorder.events, changes, only=settings.model_name)
     repository = Repository(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
     dispatcher = Dispatcher(settings, recorder.waiting, retire)
     authorizer = build_authorizer(settings, recorder, section)
-    readiness = Readiness(repository)
+    readiness = Readiness(repository, only=settings.model_name)
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
     traffic = RecentTraffic(recorder.requests)
     streams = EventStreams(traffic, readiness, settings.page_streams)

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.errors import NotFoundError, NotReadyError, RookeryError
-from inference.repository.folder.scan import FILE_NAME, is_name
+from inference.settings.model_name import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from inference.model.servable import Servable
+    from inference.repository.folder.models_folder import ModelsFolder
     from inference.repository.snapshot import Snapshot
 
 PATIENCE_SECONDS = 5.0
@@ -50,15 +49,15 @@ class Finder:
 
     Args:
         source: The repository.
-        models_dir: The models folder.
+        folder: The models folder.
         in_thread: Runs a call that blocks.
     """
 
     def __init__(
-        self, source: Source, models_dir: Path, in_thread: Callable[..., Awaitable[Any]]
+        self, source: Source, folder: ModelsFolder, in_thread: Callable[..., Awaitable[Any]]
     ) -> None:
         self._source = source
-        self._models_dir = models_dir
+        self._folder = folder
         self._in_thread = in_thread
         self._wanted: set[Wanted] = set()
         self._glance: asyncio.Task[frozenset[Wanted]] | None = None
@@ -113,7 +112,7 @@ class Finder:
         self._glance = None  # who asks from here on may know of more than this look sees
         wanted, self._wanted = self._wanted, set()
         self._next_glance = time.monotonic() + _LOOK_SECONDS
-        found: frozenset[Wanted] = await self._in_thread(_glance, self._models_dir, wanted)
+        found: frozenset[Wanted] = await self._in_thread(_glance, self._folder, wanted)
         return found
 
     async def _scan_soon(self) -> None:
@@ -131,15 +130,5 @@ class Finder:
         await asyncio.sleep(until - time.monotonic())
 
 
-def _glance(models_dir: Path, wanted: set[Wanted]) -> frozenset[Wanted]:
-    return frozenset(each for each in wanted if _lies_in(models_dir, *each))
-
-
-def _lies_in(models_dir: Path, name: str, version: int | None) -> bool:
-    if version in (None, 1) and os.path.lexists(models_dir / f"{name}.onnx"):
-        return True
-    if version is not None:
-        return os.path.lexists(models_dir / name / str(version) / FILE_NAME)
-    with contextlib.suppress(OSError), os.scandir(models_dir / name) as entries:
-        return any(os.path.lexists(f"{entry.path}/{FILE_NAME}") for entry in entries)
-    return False
+def _glance(folder: ModelsFolder, wanted: set[Wanted]) -> frozenset[Wanted]:
+    return frozenset(each for each in wanted if folder.may_hold(*each))

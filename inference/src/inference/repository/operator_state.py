@@ -85,15 +85,23 @@ class StateFile:
         changes: A number that all processes share, one more with each change: while it is the same
             there is nothing to look at, but for an edit by hand, which :meth:`refresh` finds.
             Without it every look is a stat.
+        only: The name of the only model, which is always selected; ``None`` where there may be
+            many.
     """
 
     def __init__(
-        self, folder: Path, events: Events | None = None, changes: Changes | None = None
+        self,
+        folder: Path,
+        events: Events | None = None,
+        changes: Changes | None = None,
+        *,
+        only: str | None = None,
     ) -> None:
         self._folder = folder
         self._events = events or Events()
         self._path = folder / "state.json"
-        self._state = State()
+        self._only = only
+        self._state = self._with_selection(State())
         self._file = WatchedFile(self._path, self._decode, missing=self._state)
         self._changes = changes
         self._known_changes = -1.0
@@ -171,7 +179,8 @@ class StateFile:
             raise StateError(f"{reason}; nothing changed") from error
 
     def _read(self) -> State:
-        return WatchedFile(self._path, self._decode, missing=State()).read_if_changed() or State()
+        missing = self._with_selection(State())
+        return WatchedFile(self._path, self._decode, missing=missing).read_if_changed() or missing
 
     def _report(self, before: State, after: State) -> None:
         for choice in State.__struct_fields__:
@@ -206,7 +215,7 @@ class StateFile:
 
     def _decode(self, content: bytes) -> State:
         try:
-            return _decode_state(content)
+            return self._with_selection(_decode_state(content))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             aside = self._path.with_suffix(".corrupt")
             logger.error(  # noqa: TRY400 - the message says it all
@@ -218,4 +227,11 @@ class StateFile:
             )
             with contextlib.suppress(OSError):
                 self._path.replace(aside)
-            return State()
+            return self._with_selection(State())
+
+    def _with_selection(self, state: State) -> State:
+        """Select the only model, unless one of its versions is selected."""
+        selection = state.selection
+        if self._only is None or (selection is not None and selection.model == self._only):
+            return state
+        return msgspec.structs.replace(state, selection=Selection(self._only))

@@ -19,6 +19,7 @@ from inference.repository.loading.version_log import log_removal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inference.repository.folder.models_folder import ModelsFolder
     from inference.repository.folder.scan import Candidate, Key
     from inference.repository.loading.load_threads import LoadThreads
     from inference.repository.loading.loader import Loader
@@ -40,10 +41,11 @@ class Reconciler:
     """Reconciles entries and folder.
 
     Args:
-        settings: Folder, settle time, limits.
+        settings: Settle time, limits.
         state_file: The operator's choices.
         registry: The entries.
         scheduler: Loads what is wanted.
+        folder: The models folder.
         loader: Tells when refused files may be admitted.
         threads: Scan the folder.
 
@@ -58,11 +60,13 @@ class Reconciler:
         registry: Registry,
         scheduler: LoadScheduler,
         *,
+        folder: ModelsFolder,
         loader: Loader,
         threads: LoadThreads,
     ) -> None:
         self.scans_begun = 0
         self._settings = settings
+        self._folder = folder
         self._state_file = state_file
         self._registry = registry
         self._scheduler = scheduler
@@ -107,7 +111,7 @@ class Reconciler:
     async def _reconcile(self) -> None:
         self._changes = changes = await self._threads.in_folder(
             look_for_changes,
-            self._settings.models_dir,
+            self._folder,
             self._changes,
             self._settings.vanished_seconds,
         )

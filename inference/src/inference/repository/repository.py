@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inference.admission.admission import examine_aside, read_aside
 from inference.repository.events import Events
 from inference.repository.finder import PATIENCE_SECONDS, Finder
+from inference.repository.folder.models_folder import ModelsFolder
 from inference.repository.folder.watch import ticks
 from inference.repository.loading.load_threads import LoadThreads
 from inference.repository.loading.loader import AT_ONCE, Loader
@@ -48,15 +49,22 @@ class Repository:
     ) -> None:
         self._settings = settings
         self._state_file = state_file
+        self._folder = folder = ModelsFolder(settings.models_dir, settings.model_name)
         events = events or Events()
         self._threads = threads = LoadThreads(AT_ONCE)
         self._registry = registry = Registry()
         loader = Loader(settings, reader, examiner, events, threads)
         self._scheduler = LoadScheduler(settings, loader, registry, threads, events)
         self._reconciler = Reconciler(
-            settings, state_file, registry, self._scheduler, loader=loader, threads=threads
+            settings,
+            state_file,
+            registry,
+            self._scheduler,
+            folder=folder,
+            loader=loader,
+            threads=threads,
         )
-        self._finder = Finder(self, settings.models_dir, threads.in_folder)
+        self._finder = Finder(self, folder, threads.in_folder)
         self._stop = asyncio.Event()
 
     @property
@@ -152,7 +160,7 @@ class Repository:
 
     async def _watch(self) -> None:
         async for _ in ticks(
-            self._settings.models_dir,
+            self._folder,
             rescan_seconds=self._settings.rescan_seconds,
             force_polling=self._settings.force_polling,
             stop=self._stop,

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from inference.errors import ConflictError, NotFoundError, NotReadyError, RookeryError
-from inference.repository.folder.scan import NAME_LENGTH
 from inference.repository.operator_state import State
 from inference.runtime.suggestions import nearest, shorten
+from inference.settings.model_name import NAME_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

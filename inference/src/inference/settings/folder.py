@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
+from inference.settings.model_name import explain_name, is_name
 from inference.settings.units import MIB
 
 
@@ -16,6 +17,14 @@ class Folder(BaseModel):
     models_dir: Annotated[
         Path, Field(description="The models folder. The service reads it and never writes to it.")
     ] = Path("models")
+    model_name: Annotated[
+        str | None,
+        Field(
+            description="If set, the models folder is one model with this name: `model.onnx`, a "
+            "single file `*.onnx`, or `VERSION/model.onnx`. It is selected, and the service is "
+            "ready while it answers."
+        ),
+    ] = None
     state_dir: Annotated[
         Path,
         Field(
@@ -52,8 +61,8 @@ class Folder(BaseModel):
             ge=0,
             le=86_400,
             description="How long models keep answering after their files disappear all at "
-            "once: more than half of the models in the folder, and at least two. 0 removes "
-            "them immediately.",
+            "once: more than half of the models in the folder, and at least two, or the model "
+            "of INFERENCE_MODEL_NAME. 0 removes them immediately.",
         ),
     ] = 60
     settle_ms: Annotated[
@@ -78,3 +87,10 @@ class Folder(BaseModel):
             "the service may use, at most 2 GiB.",
         ),
     ] = 0
+
+    @field_validator("model_name")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        if name is not None and not is_name(name):
+            raise ValueError(explain_name(name))
+        return name

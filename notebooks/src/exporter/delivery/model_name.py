@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from exporter.errors import InvalidNameError
-from inference.repository.folder.scan import RESERVED
+from inference.settings.model_name import RESERVED
 
 PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Endings that the service treats as incomplete files, see its scan.

@@ -12,11 +12,12 @@ import pytest
 from inference.app import create_app
 from inference.errors import NotFoundError, RowsError
 from inference.model.contract import Feature
-from inference.repository.folder.scan import NAME, RESERVED, is_name, scan_models
+from inference.repository.folder.scan import scan_models
 from inference.repository.snapshot import Model, Snapshot, Version
 from inference.runtime.suggestions import _Budget, nearest, shorten
 from inference.serving.rows.row_errors import RowChecker
 from inference.settings import Settings
+from inference.settings.model_name import NAME, RESERVED, is_name
 from support.repository_harness import scenario
 
 if TYPE_CHECKING:

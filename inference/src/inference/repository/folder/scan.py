@@ -1,4 +1,4 @@
-"""The models folder: which artifacts lie there, and what is ignored and why.
+"""A folder of many models: which artifacts lie there, and what is ignored and why.
 
 Two shapes are read: ``NAME/VERSION/model.onnx`` and ``NAME.onnx`` (version 1 of NAME). The scan
 only lists and stats; it opens nothing.
@@ -7,31 +7,29 @@ only lists and stats; it opens nothing.
 from __future__ import annotations
 
 import contextlib
-import errno
-import heapq
 import os
-import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.admission.files.contents import Fingerprint
+from inference.repository.folder.listing import (
+    NOT_THERE,
+    VERSION,
+    by_name,
+    by_version,
+    cut_reason,
+    is_folder,
+    list_visible,
+)
+from inference.settings.model_name import explain_name, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NAME_LENGTH = 64
-NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
-RESERVED = frozenset({"stats"})  # the Open Inference Protocol has GET /v2/models/stats
-_VERSION = re.compile(r"[1-9][0-9]{0,17}")
-_TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", ".filepart", "~")
 FILE_NAME = "model.onnx"
-MOST_ENTRIES = 10_000  # of one folder; each scan looks at all of them
-_SUFFIX = ".onnx"
-# What says that nothing is there; whatever else a look fails with says nothing.
-_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-
+SUFFIX = ".onnx"
 
 Key = tuple[str, int]  # a model's name and version
 
@@ -69,6 +67,7 @@ class Scan:
         candidates: At most one per name and version.
         ignored: Everything else but hidden and temporary entries.
         unseen: Models of which something could not be looked at; it may well be there.
+        problem: Why a folder that is one model has none; empty otherwise.
     """
 
     present: bool = True
@@ -76,6 +75,7 @@ class Scan:
     candidates: list[Candidate] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)
+    problem: str = ""
 
     def is_mount_point_of(self, before: Scan) -> bool:
         """Whether this is an unmounted folder: empty, and on another filesystem than before."""
@@ -92,7 +92,7 @@ def fingerprint(path: Path) -> Fingerprint | None:
     try:
         status = path.stat()
     except OSError as error:
-        if error.errno in _NOT_THERE:
+        if error.errno in NOT_THERE:
             return None
         raise
     if not stat.S_ISREG(status.st_mode):
@@ -104,28 +104,28 @@ def scan_models(models_dir: Path) -> Scan:
     """List the artifacts of a models folder, in the order of their names and versions."""
     try:
         begun = models_dir.stat()
-        visible, is_cut = _list(models_dir, _by_name)
+        visible, is_cut = list_visible(models_dir, by_name)
     except OSError:
         return Scan(present=False)
     scan = Scan(device=begun.st_dev)
     if is_cut:
-        scan.ignored.append(Ignored("", _cut_reason("first by name")))
+        scan.ignored.append(Ignored("", cut_reason("first by name")))
     folders: list[Path] = []
     files: list[Path] = []
     for entry in visible:
-        with _looking_at(entry.name, scan):
-            is_folder = _is_folder(entry) and not entry.name.endswith(_SUFFIX)
-            (folders if is_folder else files).append(Path(entry.path))
+        with looking_at(entry.name, scan):
+            is_model = is_folder(entry) and not entry.name.endswith(SUFFIX)
+            (folders if is_model else files).append(Path(entry.path))
     for path in folders:
-        with _looking_at(path.name, scan):
+        with looking_at(path.name, scan):
             _scan_name(path, scan)
     versioned = {candidate.name for candidate in scan.candidates} | scan.unseen
     for path in files:
-        with _looking_at(path.name, scan):
+        with looking_at(path.name, scan):
             _scan_flat(path, versioned, scan)
-    if not _is_same(models_dir, begun):  # what it lacks may have gone with the folder
+    if not is_same(models_dir, begun):  # what it lacks may have gone with the folder
         return Scan(present=False)
-    scan.ignored = [Ignored(_escaped(ignored.path), ignored.reason) for ignored in scan.ignored]
+    scan.ignored = [Ignored(escaped(ignored.path), ignored.reason) for ignored in scan.ignored]
     scan.candidates.sort(key=lambda candidate: (candidate.name, candidate.version))
     return scan
 
@@ -136,17 +136,17 @@ def watched_folders(models_dir: Path) -> Iterator[Path]:
     So a caller that watches each of them misses nothing.
     """
     yield models_dir
-    for folder in _folders_in(models_dir, _by_name):
-        if is_name(folder.name) and not folder.name.endswith(_SUFFIX):
+    for folder in _folders_in(models_dir, by_name):
+        if is_name(folder.name) and not folder.name.endswith(SUFFIX):
             yield folder
-            for version in _folders_in(folder, _by_version):
-                if _VERSION.fullmatch(version.name):
+            for version in _folders_in(folder, by_version):
+                if VERSION.fullmatch(version.name):
                     yield version
 
 
 def _folders_in(folder: Path, order: Callable[[os.DirEntry[str]], Any]) -> list[Path]:
     with contextlib.suppress(OSError):  # the scan says so
-        entries, _ = _list(folder, order)
+        entries, _ = list_visible(folder, order)
         return [Path(entry.path) for entry in entries if _might_be_folder(entry)]
     return []
 
@@ -159,70 +159,31 @@ def _might_be_folder(entry: os.DirEntry[str]) -> bool:
 
 
 @contextlib.contextmanager
-def _looking_at(name: str, scan: Scan) -> Iterator[None]:
+def looking_at(name: str, scan: Scan) -> Iterator[None]:
     """Look at an entry of the folder; note the model when something could not be looked at."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _NOT_THERE:
-            scan.unseen.add(name.removesuffix(_SUFFIX))
+        if error.errno not in NOT_THERE:
+            scan.unseen.add(name.removesuffix(SUFFIX))
             scan.ignored.append(Ignored(name, f"it cannot be read: {error.strerror}"))
 
 
-def _list(
-    folder: Path, order: Callable[[os.DirEntry[str]], Any]
-) -> tuple[list[os.DirEntry[str]], bool]:
-    """List what is not hidden in an order, and tell whether there is more than is looked at."""
-    visible = (entry for entry in os.scandir(folder) if not _is_hidden(entry.name))
-    entries = heapq.nsmallest(MOST_ENTRIES + 1, visible, key=order)
-    return entries[:MOST_ENTRIES], len(entries) > MOST_ENTRIES
-
-
-def _by_name(entry: os.DirEntry[str]) -> str:
-    return entry.name
-
-
-def _by_version(entry: os.DirEntry[str]) -> tuple[int, str]:
-    number = int(entry.name) if _VERSION.fullmatch(entry.name) else 0
-    return -number, entry.name
-
-
-def _cut_reason(which: str) -> str:
-    return f"it holds more than {MOST_ENTRIES:,} entries; only the {which} are looked at"
-
-
-def _is_same(folder: Path, status: os.stat_result) -> bool:
+def is_same(folder: Path, status: os.stat_result) -> bool:
+    """Whether a folder is still the one that was looked at."""
     try:
         return os.path.samestat(folder.stat(), status)
     except OSError:
         return False
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.endswith(_TEMPORARY)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder.
-
-    Raises:
-        OSError: It could not be looked at.
-    """
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        if error.errno in _NOT_THERE:
-            return False
-        raise
-
-
 def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
-    if path.suffix != _SUFFIX:
+    if path.suffix != SUFFIX:
         reason = "not an .onnx file"
     elif path.is_dir():
         reason = f"a folder; a model's folder is NAME/VERSION/{FILE_NAME}, a file is NAME.onnx"
     elif not is_name(path.stem):
-        reason = _bad_name(path.stem)
+        reason = explain_name(path.stem)
     elif path.stem in versioned:
         reason = f"shadowed by the folder '{path.stem}/', which has versions of the same name"
     elif (print_ := fingerprint(path)) is None:
@@ -235,18 +196,18 @@ def _scan_flat(path: Path, versioned: set[str], scan: Scan) -> None:
 
 def _scan_name(folder: Path, scan: Scan) -> None:
     if not is_name(folder.name):
-        scan.ignored.append(Ignored(folder.name + "/", _bad_name(folder.name)))
+        scan.ignored.append(Ignored(folder.name + "/", explain_name(folder.name)))
         return
-    entries, is_cut = _list(folder, _by_version)
+    entries, is_cut = list_visible(folder, by_version)
     if is_cut:
-        scan.ignored.append(Ignored(folder.name + "/", _cut_reason("highest versions")))
+        scan.ignored.append(Ignored(folder.name + "/", cut_reason("highest versions")))
     for entry in entries:
         path = f"{folder.name}/{entry.name}"
-        if not _is_folder(entry):
+        if not is_folder(entry):
             # Triton's configuration, which is not used here.
             if entry.name != "config.pbtxt":
                 scan.ignored.append(Ignored(path, f"a version is a folder, N/{FILE_NAME}"))
-        elif not _VERSION.fullmatch(entry.name):
+        elif not VERSION.fullmatch(entry.name):
             scan.ignored.append(Ignored(path + "/", "a version is a positive integer"))
         elif (print_ := fingerprint(Path(entry.path, FILE_NAME))) is None:
             scan.ignored.append(Ignored(path + "/", f"it holds no file {FILE_NAME}"))
@@ -255,19 +216,6 @@ def _scan_name(folder: Path, scan: Scan) -> None:
             scan.candidates.append(Candidate(folder.name, int(entry.name), file, print_))
 
 
-def _escaped(path: str) -> str:
+def escaped(path: str) -> str:
     """Write a path that is not Unicode text with escapes, so that it can be shown."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def is_name(name: str) -> bool:
-    """Whether a model may have this name."""
-    return NAME.fullmatch(name) is not None and name not in RESERVED
-
-
-def _bad_name(name: str) -> str:
-    if name in RESERVED:
-        return f"'{name}' is the name of a route, /v2/models/{name}; '{name}-model' would do"
-    better = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).lstrip("._-")[:64]
-    hint = f"; '{better}' would do" if better else ""
-    return f"a model's name has a-z, 0-9, '.', '_' and '-', at most 64 of them{hint}"

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 from inference.logs import fields
-from inference.repository.folder.scan import watched_folders
 from inference.runtime.inotify import Inotify
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from inference.repository.folder.models_folder import ModelsFolder
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ _ABSENT_SECONDS = 0.5  # how often it is looked whether an absent folder has com
 
 
 async def ticks(
-    folder: Path, *, rescan_seconds: float, force_polling: bool, stop: asyncio.Event
+    folder: ModelsFolder, *, rescan_seconds: float, force_polling: bool, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Yield whenever the folder is worth a scan: after events, and every ``rescan_seconds``.
 
@@ -65,7 +66,7 @@ class _FolderEvents:
         rescan_seconds: How long is waited for an event at most.
     """
 
-    def __init__(self, folder: Path, rescan_seconds: float) -> None:
+    def __init__(self, folder: ModelsFolder, rescan_seconds: float) -> None:
         self._folder = folder
         self._rescan_seconds = rescan_seconds
         self._identity: tuple[int, int] | None = None
@@ -88,7 +89,7 @@ class _FolderEvents:
         Returns:
             How many seconds to wait for an event at most.
         """
-        identity = _identity(self._folder)
+        identity = _identity(self._folder.path)
         if identity is None:  # it does not exist yet, or no more; the scan has said so
             self._identity = None
             return min(self._rescan_seconds, _ABSENT_SECONDS)
@@ -97,7 +98,7 @@ class _FolderEvents:
             try:
                 if self._inotify is None:
                     self._inotify = self._resources.enter_context(Inotify())
-                self._inotify.watch(watched_folders(self._folder))
+                self._inotify.watch(self._folder.watched())
             except OSError as error:  # of any kind: the periodic scan goes on
                 self._complain(error.strerror or str(error))
             else:
@@ -137,10 +138,10 @@ class _FolderEvents:
         self._has_complained = True
         logger.warning(
             "%s cannot be watched (%s): it is scanned every %g s until it can be",
-            self._folder,
+            self._folder.path,
             reason,
             self._rescan_seconds,
-            extra=fields("folder-unwatched", folder=str(self._folder), reason=reason),
+            extra=fields("folder-unwatched", folder=str(self._folder.path), reason=reason),
         )
 
 

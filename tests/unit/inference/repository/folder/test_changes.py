@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.repository.folder.changes import Changes, look_for_changes
+from inference.repository.folder.models_folder import ModelsFolder
 from support.repository_harness import Bench, live, note, scenario
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def put(folder: Path, *names: str) -> None:
 
 
 def look(folder: Path, before: Changes, seconds: float = 60) -> Changes:
-    return look_for_changes(folder, before, seconds)
+    return look_for_changes(ModelsFolder(folder), before, seconds)
 
 
 def names_of(changes: Changes) -> set[str]:

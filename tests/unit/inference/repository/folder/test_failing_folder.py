@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from inference.repository.folder.changes import Changes, look_for_changes
+from inference.repository.folder.models_folder import ModelsFolder
 
 
 @pytest.mark.parametrize("call", ["stat", "is_dir", "scandir"])
@@ -25,18 +26,18 @@ def test_a_look_that_fails_removes_nothing(
     for path in (tmp_path / place, tmp_path / "other/1/model.onnx"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
-    before = look_for_changes(tmp_path, before, 0)
+    before = look_for_changes(ModelsFolder(tmp_path), before, 0)
     assert before.found.keys() == {("m", 1), ("other", 1)}
     with monkeypatch.context() as broken:
         break_looks(broken, call)
-        during = look_for_changes(tmp_path, before, 0)
+        during = look_for_changes(ModelsFolder(tmp_path), before, 0)
     assert during.found == before.found
     assert not during.new
     assert not during.gone
-    after = look_for_changes(tmp_path, during, 0)
+    after = look_for_changes(ModelsFolder(tmp_path), during, 0)
     assert (after.found, after.new, after.gone) == (before.found, [], [])
     (tmp_path / place).unlink()
-    assert look_for_changes(tmp_path, after, 0).gone == [("m", 1)]
+    assert look_for_changes(ModelsFolder(tmp_path), after, 0).gone == [("m", 1)]
     if during.scan.unseen:
         assert during.warning == "cannot look at m; what is live stays live"
         assert "Input/output error" in during.scan.ignored[0].reason

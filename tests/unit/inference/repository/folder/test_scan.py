@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.repository.folder import scan as layout
+from inference.repository.folder import listing
 from inference.repository.folder.scan import fingerprint, scan_models, watched_folders
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def test_a_fingerprint_changes_with_content_and_permissions(tmp_path: Path) -> N
 def test_a_folder_of_very_many_entries_is_looked_at_in_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, cut: bool
 ) -> None:
-    monkeypatch.setattr(layout, "MOST_ENTRIES", most)
+    monkeypatch.setattr(listing, "MOST_ENTRIES", most)
     place(tmp_path, "a/1/model.onnx", "a/9/model.onnx", "a/10/model.onnx", ".hidden", "b.onnx")
     place(tmp_path, "c.onnx")
     scan = scan_models(tmp_path)

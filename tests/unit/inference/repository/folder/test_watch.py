@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.repository.folder.models_folder import ModelsFolder
 from inference.repository.folder.watch import ticks
 from inference.runtime.inotify import Inotify
 
@@ -51,7 +52,10 @@ async def ticking(
 
     async def watch() -> None:
         async for _ in ticks(
-            folder, rescan_seconds=rescan_seconds, force_polling=force_polling, stop=stop
+            ModelsFolder(folder),
+            rescan_seconds=rescan_seconds,
+            force_polling=force_polling,
+            stop=stop,
         ):
             found.queue.put_nowait(None)
 
@@ -208,7 +212,9 @@ async def test_there_are_ticks_without_events(tmp_path: Path, polling: bool) -> 
 async def test_stops_when_asked(tmp_path: Path, polling: bool) -> None:
     stop = asyncio.Event()
     stop.set()
-    async for _ in ticks(tmp_path, rescan_seconds=60, force_polling=polling, stop=stop):
+    async for _ in ticks(
+        ModelsFolder(tmp_path), rescan_seconds=60, force_polling=polling, stop=stop
+    ):
         pytest.fail("it must have stopped")
     async with ticking(tmp_path, force_polling=polling):
         pass
