@@ -82,7 +82,7 @@ def _settings() -> str:
     for area in AREAS:
         title = (inspect.getdoc(area) or "").rstrip(".")
         lines += [f"## {title}\n", "| setting | default | meaning |", "|---|---|---|"]
-        for name, field in area.model_fields.items():
+        for name, field in area.fields.items():
             default = _format(field.default)
             lines.append(
                 f"| `INFERENCE_{name.upper()}` | {default} | {field.description}{_limits(field)} |"
@@ -124,13 +124,8 @@ def _format(value: Any) -> str:
 
 
 def _limits(field: Any) -> str:
-    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    parts = [
-        f"{word} {getattr(limit, sign)}"
-        for limit in field.metadata
-        for sign, word in words.items()
-        if hasattr(limit, sign)
-    ]
+    words = {"ge": "at least", "gt": "above", "le": "at most"}
+    parts = [f"{word} {field.limits[sign]}" for sign, word in words.items() if sign in field.limits]
     return f" {', '.join(parts).capitalize()}." if parts else ""
 
 

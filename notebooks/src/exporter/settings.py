@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
 from exporter.errors import OptionError
 from inference.admission.admission import Limits
-from inference.settings import Settings
+from inference.settings import InvalidSettingsError, Settings
 from inference.settings.explanation import explain
 
 DEFAULT_MODELS_DIR = "models"
@@ -75,7 +73,7 @@ def resolve_limits() -> Limits:
     """
     try:
         settings = Settings()
-    except ValidationError as error:
+    except InvalidSettingsError as error:
         raise OptionError(f"the environment is wrong: {'; '.join(explain(error))}") from None
     return Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
 

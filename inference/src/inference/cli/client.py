@@ -45,7 +45,7 @@ class Client:
         path = None if chosen else settings.unix_socket
         self._base = chosen or f"http://{settings.url_host}:{settings.port}"
         self.url = self._base if path is None else f"unix:{path}"
-        key = settings.api_key.get_secret_value() if settings.api_key else None
+        key = settings.api_key or None
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if key:
             if not (key.isascii() and key.isprintable()):

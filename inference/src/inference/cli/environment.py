@@ -14,11 +14,9 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from inference.errors import SettingError
 from inference.runtime.suggestions import nearest
-from inference.settings import PREFIX, Settings
+from inference.settings import PREFIX, InvalidSettingsError, Settings
 from inference.settings.explanation import explain
 from inference.settings.listening import SERVICE_LINK
 
@@ -40,7 +38,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     lines = [_unknown(name) for name in environ if _is_unknown(name, environ[name])]
     try:
         settings = Settings()
-    except ValidationError as error:
+    except InvalidSettingsError as error:
         lines += explain(error)
     if lines:
         raise SettingError("\n".join(lines))
@@ -62,9 +60,9 @@ def _is_unknown(name: str, value: str) -> bool:
 
 def _is_setting(name: str) -> bool:
     upper = name.upper()
-    return upper.startswith(PREFIX) and upper[len(PREFIX) :].lower() in Settings.model_fields
+    return upper.startswith(PREFIX) and upper[len(PREFIX) :].lower() in Settings.fields
 
 
 def _unknown(name: str) -> str:
-    settings = [f"{PREFIX}{field}".upper() for field in Settings.model_fields]
+    settings = [f"{PREFIX}{field}".upper() for field in Settings.fields]
     return f"{name} is not a setting.{nearest(name.upper(), settings)} All settings: {PAGE}"

@@ -127,10 +127,10 @@ def _settings_help() -> str:
         "",
     ]
     for name in _MOST_USED:
-        field = Settings.model_fields[name]
+        field = Settings.fields[name]
         default = "unset" if field.default is None else str(field.default)
         default = default.lower() if isinstance(field.default, bool) else default
         lines.append(f"  {PREFIX}{name.upper()} (default: {default})")
-        text = textwrap.wrap(field.description or "", 72)
+        text = textwrap.wrap(field.description, 72)
         lines += [f"      {line}" for line in text]
     return "\n".join(lines)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pydantic import ConfigDict
-
 from inference.settings.access import Access
+from inference.settings.declaration import PREFIX, InvalidSettingsError
 from inference.settings.folder import Folder
 from inference.settings.listening import Listening
 from inference.settings.observation import Observation
@@ -21,9 +20,8 @@ from inference.settings.requests import Requests
 from inference.settings.runs import PlanSetting, Runs
 from inference.settings.units import MIB
 
-__all__ = ["AREAS", "MIB", "PREFIX", "PlanSetting", "Settings"]
+__all__ = ["AREAS", "MIB", "PREFIX", "InvalidSettingsError", "PlanSetting", "Settings"]
 
-PREFIX = "INFERENCE_"
 # In the order of the reference page.
 AREAS = (Folder, Listening, Proxies, Access, Requests, Runs, Observation)
 
@@ -35,23 +33,18 @@ class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation):
         given: Values that replace those of the environment.
 
     Raises:
-        pydantic.ValidationError: Values are invalid.
+        InvalidSettingsError: Values are invalid.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**(_read_environment() | given))
 
 
 def _read_environment() -> dict[str, str]:
-    """Return the values of the settings that the environment has; case does not matter.
-
-    To import pydantic-settings for this takes a tenth of the time to the first answer.
-    """
+    """Return the values of the settings that the environment has; case does not matter."""
     values = {name.upper(): value for name, value in os.environ.items()}
     return {
         field: values[name]
-        for field in Settings.model_fields
+        for field in Settings.fields
         if (name := f"{PREFIX}{field}".upper()) in values
     }

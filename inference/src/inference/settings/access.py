@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003 - pydantic reads it
+from pathlib import Path  # noqa: TC003 - read at run time
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
-
 from inference.settings.comma_list import COMMA_LIST
+from inference.settings.declaration import Check, Declared, Field
 
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_.-]+|\[?[0-9a-f:.]+\]?")
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+")
@@ -31,7 +30,30 @@ def check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-class Access(BaseModel):
+def _check_url(url: str | None) -> str | None:
+    return None if url is None else check_url(url)
+
+
+def _check_hosts(hosts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    for host in hosts or ():
+        if not _HOST.fullmatch(host):
+            raise ValueError(
+                f"'{host}' is not a host name: use one such as models.example.com, without port"
+            )
+    return hosts
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"'{origin}' is not an origin: use scheme, host and port, such as "
+                "https://app.example.com:8443, without a path"
+            )
+    return origins
+
+
+class Access(Declared):
     """API keys, web pages, signed models."""
 
     api_keys_file: Annotated[
@@ -51,6 +73,7 @@ class Access(BaseModel):
     allowed_hosts: Annotated[
         tuple[str, ...] | None,
         COMMA_LIST,
+        Check(_check_hosts),
         Field(
             description="Names accepted in `Host`, separated by commas: `models.example.com`, "
             "`*.example.com`, `*`. Addresses, localhost and names without a dot are always "
@@ -61,6 +84,7 @@ class Access(BaseModel):
     cors_origins: Annotated[
         tuple[str, ...],
         COMMA_LIST,
+        Check(_check_origins),
         Field(
             description="Origins whose web pages may send requests and read answers, "
             "separated by commas: `https://app.example.com`, or `*` for all."
@@ -92,38 +116,16 @@ class Access(BaseModel):
     ] = None
     url: Annotated[
         str | None,
+        Check(_check_url),
         Field(
             description="The address of the running service for the commands, including a "
             "proxy's path prefix. If unset, INFERENCE_HOST and INFERENCE_PORT are used."
         ),
     ] = None
     api_key: Annotated[
-        SecretStr | None,
-        Field(description="The API key that the commands send to the running service."),
+        str | None,
+        Field(
+            description="The API key that the commands send to the running service.",
+            is_secret=True,
+        ),
     ] = None
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _need_names(cls, hosts: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for host in hosts or ():
-            if not _HOST.fullmatch(host):
-                raise ValueError(
-                    f"'{host}' is not a host name: use one such as models.example.com, without port"
-                )
-        return hosts
-
-    @field_validator("url")
-    @classmethod
-    def _need_url(cls, url: str | None) -> str | None:
-        return None if url is None else check_url(url)
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _need_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"'{origin}' is not an origin: use scheme, host and port, such as "
-                    "https://app.example.com:8443, without a path"
-                )
-        return origins

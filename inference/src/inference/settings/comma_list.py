@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BeforeValidator
+from inference.settings.declaration import Before
 
 
 def split(value: object) -> object:
@@ -16,4 +16,4 @@ def split(value: object) -> object:
     return value
 
 
-COMMA_LIST = BeforeValidator(split)
+COMMA_LIST = Before(split)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
-
+from inference.settings.declaration import Check, Declared, Field
 from inference.settings.model_name import explain_name, is_name
 from inference.settings.units import MIB
 
 
-class Folder(BaseModel):
+def _check_name(name: str | None) -> str | None:
+    if name is not None and not is_name(name):
+        raise ValueError(explain_name(name))
+    return name
+
+
+class Folder(Declared):
     """Models, versions and examinations."""
 
     models_dir: Annotated[
@@ -19,6 +24,7 @@ class Folder(BaseModel):
     ] = Path("models")
     model_name: Annotated[
         str | None,
+        Check(_check_name),
         Field(
             description="If set, the models folder is one model with this name: `model.onnx`, a "
             "single file `*.onnx`, or `VERSION/model.onnx`. It is selected, and the service is "
@@ -87,10 +93,3 @@ class Folder(BaseModel):
             "the service may use, at most 2 GiB.",
         ),
     ] = 0
-
-    @field_validator("model_name")
-    @classmethod
-    def _check_name(cls, name: str | None) -> str | None:
-        if name is not None and not is_name(name):
-            raise ValueError(explain_name(name))
-        return name

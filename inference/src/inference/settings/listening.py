@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from ipaddress import ip_address
-from pathlib import Path  # noqa: TC003 - pydantic reads it
+from pathlib import Path  # noqa: TC003 - read at run time
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
-
+from inference.settings.declaration import UNSET, Before, Check, Declared, Field
 from inference.settings.units import MIB
 
 _GRPC = ("grpc", "grpc_health", "grpc_reflection")
@@ -17,12 +16,30 @@ _GRPC = ("grpc", "grpc_health", "grpc_reflection")
 SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 
 
-class Listening(BaseModel):
+def _ignore_service_link(port: Any) -> Any:
+    return UNSET if isinstance(port, str) and SERVICE_LINK.match(port) else port
+
+
+def _check_grpc(port: int | None) -> int | None:
+    if port is not None and not all(map(find_spec, _GRPC)):
+        raise ValueError("it requires the extra inference[grpc]")
+    return port
+
+
+def _strip_brackets(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+class Listening(Declared):
     """Addresses and processes."""
 
-    host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
+    host: Annotated[str, Check(_strip_brackets), Field(description="The address to listen on.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[
-        int, Field(ge=0, le=65535, description="The port to listen on. 0 selects a free port.")
+        int,
+        Before(_ignore_service_link),
+        Field(ge=0, le=65535, description="The port to listen on. 0 selects a free port."),
     ] = 8000
     unix_socket: Annotated[
         Path | None,
@@ -33,6 +50,8 @@ class Listening(BaseModel):
     ] = None
     grpc_port: Annotated[
         int | None,
+        Before(_ignore_service_link),
+        Check(_check_grpc),
         Field(
             ge=0,
             le=65535,
@@ -97,25 +116,6 @@ class Listening(BaseModel):
             "is killed and replaced. 0 disables the check, for debuggers.",
         ),
     ] = 10
-
-    @field_validator("port", "grpc_port", mode="before")
-    @classmethod
-    def _ignore_service_link(cls, port: Any, info: ValidationInfo) -> Any:
-        if isinstance(port, str) and SERVICE_LINK.match(port):
-            return cls.model_fields[info.field_name or "port"].default
-        return port
-
-    @field_validator("grpc_port")
-    @classmethod
-    def _need_grpc(cls, port: int | None) -> int | None:
-        if port is not None and not all(map(find_spec, _GRPC)):
-            raise ValueError("it requires the extra inference[grpc]")
-        return port
-
-    @field_validator("host")
-    @classmethod
-    def _strip_brackets(cls, host: str) -> str:
-        return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
     @property
     def bracketed_host(self) -> str:

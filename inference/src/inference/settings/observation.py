@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from inference.settings.declaration import Declared, Field
 
 
-class Observation(BaseModel):
+class Observation(Declared):
     """Log and metrics."""
 
     metric_aliases: Annotated[

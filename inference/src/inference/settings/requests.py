@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, Field, model_validator
-
+from inference.settings.declaration import Declared, Field
 from inference.settings.units import MIB
 
 
-class Requests(BaseModel):
+class Requests(Declared):
     """Requests and connections."""
 
     max_body_bytes: Annotated[int, Field(ge=1, description="Maximum size of a request body.")] = (
@@ -139,14 +138,18 @@ class Requests(BaseModel):
         ),
     ] = 256 * MIB
 
-    @model_validator(mode="after")
-    def _leave_room(self) -> Self:
+    def check(self) -> None:
+        """Check that the largest body is accepted.
+
+        Raises:
+            ValueError: It is not.
+        """
+        super().check()
         if self.bodies_bytes < 2 * self.max_body_bytes:
             raise ValueError(
                 "INFERENCE_MAX_BODIES_BYTES must be at least twice INFERENCE_MAX_BODY_BYTES, or "
                 "the largest body would never be accepted"
             )
-        return self
 
     @property
     def bodies_bytes(self) -> int:

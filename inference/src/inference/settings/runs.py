@@ -5,24 +5,65 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-
+from inference.settings.declaration import (
+    Before,
+    Check,
+    Declared,
+    Field,
+    InvalidSettingsError,
+    PartError,
+)
+from inference.settings.explanation import PLANS_EXAMPLE, right_values, show
 from inference.settings.units import MIB
 
-PLANS_EXAMPLE = '{"penguins": {"mode": "thread", "max_batch_rows": 64}}'
 
-
-class PlanSetting(BaseModel):
+class PlanSetting(Declared):
     """The operator's changes to a measured plan; ``None`` keeps the measured value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: Literal["inline", "thread"] | None = None
     max_batch_rows: Annotated[int | None, Field(ge=1)] = None
     threads: Annotated[int | None, Field(ge=1)] = None
 
 
-class Runs(BaseModel):
+def _read_json(plans: Any) -> Any:
+    if not isinstance(plans, str):
+        return plans
+    try:
+        return json.loads(plans)
+    except (ValueError, RecursionError):
+        raise ValueError(f"it must be JSON such as {PLANS_EXAMPLE}") from None
+
+
+def _read_plans(plans: dict[str, Any]) -> dict[str, PlanSetting]:
+    return {model: _read_plan(model, plan) for model, plan in plans.items()}
+
+
+def _read_plan(model: str, plan: Any) -> PlanSetting:
+    if isinstance(plan, PlanSetting):
+        return plan
+    if not isinstance(plan, dict):
+        example = json.dumps({model: {"mode": "thread"}}, ensure_ascii=False)
+        raise PartError(
+            f"the plan of '{model}' is {show(plan)}: it must be an object, as in {example}"
+        )
+    *most, last = known = PlanSetting.fields
+    for name in plan:
+        if name not in known:
+            raise PartError(
+                f"the plan of '{model}' has no '{name}', only {', '.join(most)} and {last}"
+            )
+    try:
+        return PlanSetting(**plan)
+    except InvalidSettingsError as error:
+        wrong = [
+            f"{setting.name} of '{model}' is {show(value)}: {right_values(setting)}"
+            for setting, value, _ in error.faults
+            if setting is not None
+        ]
+        raise PartError("; ".join(wrong)) from None
+
+
+class Runs(Declared):
     """Queues, limits and plans."""
 
     max_queued: Annotated[
@@ -66,18 +107,10 @@ class Runs(BaseModel):
     ] = 32 * MIB
     plans: Annotated[
         dict[str, PlanSetting],
+        Before(_read_json),
+        Check(_read_plans),
         Field(
             description="Changes to measured plans, as JSON by model name; `*` stands for all "
             'models: `{"NAME": {"mode": "inline" or "thread", "max_batch_rows": N, "threads": N}}`.'
         ),
-    ] = {}
-
-    @field_validator("plans", mode="before")
-    @classmethod
-    def _read_json(cls, plans: Any) -> Any:
-        if not isinstance(plans, str):
-            return plans
-        try:
-            return json.loads(plans)
-        except (ValueError, RecursionError):
-            raise ValueError(f"it must be JSON such as {PLANS_EXAMPLE}") from None
+    ] = {}  # noqa: RUF012 - never changed

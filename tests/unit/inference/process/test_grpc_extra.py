@@ -4,9 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from pydantic import ValidationError
 
-from inference.settings import Settings, listening
+from inference.settings import InvalidSettingsError, Settings, listening
 
 
 def test_nothing_of_grpc_is_imported_without_its_port() -> None:
@@ -23,5 +22,5 @@ def test_nothing_of_grpc_is_imported_without_its_port() -> None:
 def test_the_port_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "find_spec", lambda _: None)
     assert Settings().grpc_port is None
-    with pytest.raises(ValidationError, match=r"inference\[grpc\]"):
+    with pytest.raises(InvalidSettingsError, match=r"inference\[grpc\]"):
         Settings(grpc_port=8001)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from pydantic import ValidationError
 
 from inference.cli import main
 from inference.cli.environment import ignored_links, read_settings
@@ -106,9 +105,9 @@ def test_message_for_an_invalid_value_is_plain(
         assert repr_ not in line
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize("field", Settings.fields)
 def test_every_setting_says_what_it_takes(field: str) -> None:
-    said = right_values(Settings.model_fields[field])
+    said = right_values(Settings.fields[field])
     assert said.startswith("it must be ")
     assert not any(part in said for part in ("None", "<", "typing", "Pydantic"))
 
@@ -174,15 +173,15 @@ def test_what_kubernetes_sets_for_services_is_ignored(monkeypatch: pytest.Monkey
 
 
 def test_settings_beside_each_other_are_all_in_one_area() -> None:
-    names = [name for area in AREAS for name in area.model_fields]
-    assert sorted(names) == sorted(Settings.model_fields)
+    names = [name for area in AREAS for name in area.fields]
+    assert sorted(names) == sorted(Settings.fields)
     assert len(names) == len(set(names))
 
 
 def test_settings_cannot_be_changed() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         Settings().port = 1
 
 
 def test_every_setting_is_described() -> None:
-    assert all(field.description for field in Settings.model_fields.values())
+    assert all(field.description for field in Settings.fields.values())
