@@ -12,9 +12,18 @@ from typing import Literal
 
 import msgspec
 
+from inference.model.schema.distribution import AnswerDistribution, Histogram
 from inference.model.schema.provenance import Metrics, MlflowSource, Parity, Source, Training
 
-__all__ = ["Metrics", "MlflowSource", "Parity", "Source", "Training"]
+__all__ = [
+    "AnswerDistribution",
+    "Histogram",
+    "Metrics",
+    "MlflowSource",
+    "Parity",
+    "Source",
+    "Training",
+]
 
 CONTRACT_VERSION = 1
 MAX_FEATURES = 10_000
@@ -32,18 +41,6 @@ Task = Literal[
 ]
 
 
-class Histogram(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a feature was distributed in training.
-
-    Attributes:
-        edges: Quantiles of the training values, ascending; ``n + 1`` edges of ``n`` bins.
-        counts: Training rows per bin; the last bin includes its upper edge.
-    """
-
-    edges: list[float]
-    counts: list[int]
-
-
 class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
     """One feature, as a caller sees it.
 
@@ -59,6 +56,9 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
         maximum: Largest value seen in training.
         histogram: Distribution in training, of numbers and integers.
         categories: The known values of a category.
+        counts: Training rows of each of the ``categories``, in their order; of a boolean, of false
+            and true. ``None`` for texts that do not recur.
+        missing: Training rows without a value.
         open_categories: Whether values outside ``categories`` are accepted.
         warn_unseen: Whether an answer to a value outside ``categories`` carries a warning; not so
             for texts, which are new each time.
@@ -78,6 +78,8 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True):
     open_categories: bool = False
     nullable: bool = False
     warn_unseen: bool = False
+    counts: list[int] | None = None
+    missing: int | None = None
 
 
 class Outputs(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -197,6 +199,8 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
             each with the same weight; values in feature order, as a caller would send them.
         calibration: What intervals and label sets are made from.
         labels: The targets (multioutput classification).
+        answers: What the original answered to the training rows: one entry for the label or value,
+            or one for each of several targets. Vectors have none.
     """
 
     contract_version: int
@@ -213,6 +217,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     background: list[list[Scalar]] | None = None
     calibration: Calibration | None = None
     labels: list[LabelOutput] | None = None
+    answers: list[AnswerDistribution] | None = None
 
     @property
     def feature_names(self) -> list[str]:

@@ -12,6 +12,7 @@ import msgspec
 
 from inference.errors import ContractError
 from inference.model.answers.consistency import check_answer, require
+from inference.model.answers.distributions import check_distributions
 from inference.model.contract import (
     CONTRACT_VERSION,
     MAX_BACKGROUND,
@@ -124,6 +125,7 @@ def check_contract(contract: Contract) -> None:
         _check_background(contract.background, contract.features)
     if contract.calibration is not None:
         _check_calibration(contract.calibration, contract)
+    check_distributions(contract)
 
 
 def _check_unused(unused: list[str], names: list[str]) -> None:

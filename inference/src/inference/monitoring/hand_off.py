@@ -125,14 +125,15 @@ class HandOff:
 
     def _run(self) -> None:
         lower_priority()
-        while not self._ended.is_set():
+        has_ended = False
+        while not has_ended:
             self._wake.wait()
             self._wake.clear()
-            self._ended.wait(_WAIT_SECONDS)
+            has_ended = self._ended.wait(_WAIT_SECONDS)
             # A request that is appended from here on either is handed on now, or wakes again.
             self._is_awake = False
-            while self._hand_on() and not self._ended.wait(_PAUSE_SECONDS):
-                pass
+            while self._hand_on():
+                self._ended.wait(_PAUSE_SECONDS)
 
     def _hand_on(self) -> bool:
         """Hand on a piece; return whether there was one."""

@@ -9,6 +9,7 @@ from exporter.contract import provenance
 from exporter.contract.background import choose_background
 from exporter.contract.calibration import widen
 from exporter.contract.capabilities import CapabilityFinder
+from exporter.contract.distributions import summarize_answers
 from exporter.contract.features import describe
 from exporter.contract.samples import choose_rows, make_samples, ordinary_row, probe_rows
 from exporter.contract.targets import (
@@ -102,6 +103,7 @@ def write_contract(
         unused=_unused_columns(table, conversion),
         background=choose_background(read, features),
         calibration=widen(data.calibration, comparison.max_difference),
+        answers=summarize_answers(original, answers),
     )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from inference.model.contract import Feature, Histogram
+from exporter.contract.distributions import summarize
+from inference.model.contract import Feature
 
 if TYPE_CHECKING:
     from exporter.contract.capabilities import Capabilities
-    from exporter.data.table import Array, Column
+    from exporter.data.table import Column
     from inference.model.contract import Scalar
 
-_BINS = 10
-_MAX_OPEN_CATEGORIES = 1000
+_MAX_CATEGORIES = 1000
 
 
 def describe(
@@ -37,6 +38,8 @@ def describe(
     kind = _kind(column, capabilities)
     numbers = column.kind in ("number", "integer") and len(column.present) > 0
     counted = numbers and kind != "category"
+    categories = _categories(column, capabilities) if kind == "category" else None
+    recurs = kind != "category" or capabilities.closed or _recurs(column)
     return Feature(
         name=column.name,
         kind=kind,
@@ -47,27 +50,13 @@ def describe(
         minimum=float(column.present.min()) if counted else None,
         maximum=float(column.present.max()) if counted else None,
         histogram=summarize(column.present) if counted else None,
-        categories=_categories(column, capabilities) if kind == "category" else None,
+        categories=categories,
         open_categories=kind == "category" and not capabilities.closed,
         nullable=capabilities.nullable,
-        warn_unseen=kind == "category" and not capabilities.closed and _recurs(column),
+        warn_unseen=kind == "category" and not capabilities.closed and recurs,
+        counts=_count(column, kind, categories) if recurs else None,
+        missing=int(column.missing.sum()),
     )
-
-
-def summarize(values: Array) -> Histogram:
-    """Count values in bins that hold about equally many.
-
-    Args:
-        values: Numbers, none missing; shape ``[rows]``, at least one.
-
-    Returns:
-        Up to ten bins between quantiles; fewer where quantiles coincide.
-    """
-    edges = np.unique(np.quantile(values.astype(np.float64), np.linspace(0, 1, _BINS + 1)))
-    if len(edges) == 1:
-        return Histogram(edges=[float(edges[0])] * 2, counts=[len(values)])
-    counts, _ = np.histogram(values, bins=edges)
-    return Histogram(edges=edges.tolist(), counts=counts.tolist())
 
 
 def _kind(
@@ -89,13 +78,22 @@ def _categories(column: Column, capabilities: Capabilities) -> list[str | int]:
     counts: dict[str, int] = {}
     for value in column.present.tolist():
         counts[value] = counts.get(value, 0) + 1
-    if not capabilities.closed and len(counts) > _MAX_OPEN_CATEGORIES:
+    if not capabilities.closed and len(counts) > _MAX_CATEGORIES:
         # Free text: the most frequent ones are enough to show what is meant.
-        counts = dict(sorted(counts.items(), key=lambda c: -c[1])[:_MAX_OPEN_CATEGORIES])
+        counts = dict(sorted(counts.items(), key=lambda c: -c[1])[:_MAX_CATEGORIES])
     return sorted({*counts, *map(str, capabilities.also)})
+
+
+def _count(column: Column, kind: str, categories: list[str | int] | None) -> list[int] | None:
+    """Count the rows of each category, or of false and true; ``None`` for numbers and for many."""
+    known = [False, True] if kind == "boolean" else categories
+    if known is None or len(known) > _MAX_CATEGORIES:
+        return None
+    counts = Counter(column.present.tolist())
+    return [counts[value] for value in known]
 
 
 def _recurs(column: Column) -> bool:
     """Return whether a text column holds categories, whose values recur."""
     distinct = len(set(column.present.tolist()))
-    return distinct <= min(_MAX_OPEN_CATEGORIES, len(column.present) / 2)
+    return distinct <= min(_MAX_CATEGORIES, len(column.present) / 2)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from exporter.contract.capabilities import Capabilities
-from exporter.contract.features import describe, summarize
+from exporter.contract.distributions import summarize
+from exporter.contract.features import describe
 from exporter.data.table import Column
 
 OPEN, CLOSED = Capabilities(), Capabilities(closed=True)
@@ -72,3 +73,31 @@ def test_calls_numbers_a_category_where_others_make_the_original_fail(kind: str)
     assert feature.example == 3
     assert type(feature.example) is int
     assert feature.histogram is None
+
+
+def test_counts_the_training_rows_of_each_category_and_those_without_a_value() -> None:
+    feature = describe(_texts("b", None, "a", "b"), CLOSED, "c", "b", (None,) * 2)
+    assert (feature.counts, feature.missing) == ([1, 2], 1)
+
+
+def test_counts_a_category_that_only_the_encoder_knows_as_absent() -> None:
+    known = Capabilities(closed=True, also=("z",))
+    feature = describe(_texts("b", "a", "b"), known, "c", "b", (None,) * 2)
+    assert (feature.categories, feature.counts) == (["a", "b", "z"], [1, 2, 0])
+
+
+def test_counts_whole_numbers_with_gaps_as_categories() -> None:
+    column = Column("c", "number", np.array([3.0, 1.0, np.nan, 3.0]))
+    feature = describe(column, CLOSED, "c", 1.0, (None,) * 2)
+    assert (feature.categories, feature.counts, feature.missing) == ([1, 3], [1, 2], 1)
+
+
+def test_counts_false_and_true() -> None:
+    column = Column("c", "boolean", np.array([True, True, False]))
+    assert describe(column, OPEN, "c", True, (None,) * 2).counts == [1, 2]
+
+
+def test_does_not_count_texts_that_do_not_recur() -> None:
+    feature = describe(_texts(*map(str, range(100))), OPEN, "c", "1", (None,) * 2)
+    assert feature.counts is None
+    assert feature.missing == 0
