@@ -6,9 +6,10 @@ Nothing happens at import; :func:`create_app` wires, and the lifespan starts and
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from inference.access.body_budget import Bodies
 from inference.access.rate_limit import RATE_TAGS, RATE_TIMES
@@ -67,8 +68,7 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
     return SharedMemory(common, COUNTER_ARRAYS | {"heartbeat": HEARTBEAT}, workers)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Parts:
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What HTTP and gRPC serve with, once for each process."""
 
     settings: Settings

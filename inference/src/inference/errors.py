@@ -35,7 +35,7 @@ examined and loaded. Each of these steps raises its own errors. Only :mod:`infer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
 class RookeryError(Exception):
@@ -63,8 +63,7 @@ class QueryError(ClientError):
     title = "Invalid query"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One error in one row.
 
     Attributes:

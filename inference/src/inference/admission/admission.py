@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -37,8 +36,7 @@ _SHARE = 4
 _LEAST_MEMORY = 1024 * MIB  # of addresses: onnxruntime maps some hundred MiB by itself
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What one examination may take.
 
     Attributes:

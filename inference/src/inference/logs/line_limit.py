@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from inference.logs.record import ABOUT_FILES, fields, fields_of
 
@@ -20,8 +21,7 @@ _REPORT_SECONDS = 1.0
 _UNLIMITED = ("request", "left-out")
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(msgspec.Struct):
     """The token bucket of one logging call."""
 
     tokens: float

@@ -7,9 +7,9 @@ Protocol.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 # ONNX's spelling -> (NumPy's type, the Open Inference Protocol's datatype)
@@ -32,8 +32,7 @@ _ELEMENTS: dict[str, tuple[type[Any], str]] = {
 _ELEMENT = re.compile(r"tensor\((\w+)\)")
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(msgspec.Struct, frozen=True):
     """One input or output.
 
     Attributes:
@@ -75,8 +74,7 @@ class TensorSpec:
         return set(_ELEMENT.findall(self.onnx_type)) <= _ELEMENTS.keys()
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """All inputs and outputs, in the graph's order."""
 
     inputs: tuple[TensorSpec, ...]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from inference.admission.report import Report
     from inference.model.servable import Servable
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True):
     """It answers from now on.
 
     Attributes:
@@ -23,45 +23,38 @@ class Admitted:
     report: Report | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Its examination refused it."""
 
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
-class LoadFailed:
+class LoadFailed(msgspec.Struct, frozen=True):
     """Its examination admitted it, but this process could not load it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PutOff:
+class PutOff(msgspec.Struct, frozen=True):
     """The machine lacks something for now; tried again after so many seconds."""
 
     reason: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class MadeWay:
+class MadeWay(msgspec.Struct, frozen=True):
     """Its examination takes long, and has made way for others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Superseded:
+class Superseded(msgspec.Struct, frozen=True):
     """Newer versions came while it waited; it is no longer wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vanished:
+class Vanished(msgspec.Struct, frozen=True):
     """The file is gone; the next scan sees that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """The file changed meanwhile; the next scan sees the new one."""
 
 

@@ -11,6 +11,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from inference.errors import ConflictError, NotFoundError, NotReadyError, RookeryError
 from inference.repository.operator_state import State
 from inference.runtime.suggestions import nearest, shorten
@@ -29,8 +31,7 @@ _REMEMBERED = 256  # wrong names whose suggestions are kept
 VersionState = Literal["ready", "loading", "quarantined", "unloaded"]
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """One version of a model.
 
     Attributes:
@@ -51,8 +52,7 @@ class Version:
     quarantined: bool = False
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Model:
+class Model(msgspec.Struct, frozen=True, weakref=True):
     """All versions of a model.
 
     Attributes:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from inference.errors import InferenceError
@@ -32,8 +32,7 @@ _BATCH_SECONDS = 1.0
 _MEASURED_TIMES = 10
 
 
-@dataclass(slots=True)
-class QueuedRequest:
+class QueuedRequest(msgspec.Struct):
     """One request that waits for its run."""
 
     servable: Servable

@@ -9,9 +9,10 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from time import perf_counter, time
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from inference.telemetry.latency_histogram import SUM
 
@@ -69,8 +70,7 @@ class RunCounts:
         return begin
 
 
-@dataclass(slots=True)
-class Duration:
+class Duration(msgspec.Struct):
     """How often something happened, and how long that took in total.
 
     Attributes:
@@ -87,8 +87,7 @@ class Duration:
         self.seconds += seconds
 
 
-@dataclass(slots=True)
-class ModelStatistics:
+class ModelStatistics(msgspec.Struct):
     """The numbers of one version of a model.
 
     Attributes:
@@ -100,12 +99,12 @@ class ModelStatistics:
         last: When a request was last answered, seconds since the epoch; 0 for never.
     """
 
-    success: Duration = field(default_factory=Duration)
-    fail: Duration = field(default_factory=Duration)
-    phases: tuple[Duration, ...] = field(
+    success: Duration = msgspec.field(default_factory=Duration)
+    fail: Duration = msgspec.field(default_factory=Duration)
+    phases: tuple[Duration, ...] = msgspec.field(
         default_factory=lambda: tuple(Duration() for _ in range(4))
     )
-    runs: dict[int, Duration] = field(default_factory=dict)
+    runs: dict[int, Duration] = msgspec.field(default_factory=dict)
     rows: float = 0
     last: float = 0
 

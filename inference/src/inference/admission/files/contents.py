@@ -14,8 +14,9 @@ import hashlib
 import mmap
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from inference.errors import ArtifactError
 
@@ -32,8 +33,7 @@ class ChangedError(Exception):
     """The file changed while it was read, or is no file any more; the next scan sees what it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(msgspec.Struct, frozen=True):
     """What changes when a file does, content or permissions: cheap, read on every scan."""
 
     device: int
@@ -50,8 +50,7 @@ class Fingerprint:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What was read of a file.
 
     Attributes:
@@ -63,8 +62,7 @@ class Reading:
     fingerprint: Fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True):
     """A sealed copy of a file in memory; to be closed.
 
     Attributes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inference.repository.folder.scan import Scan
 
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from inference.repository.folder.scan import Candidate, Key
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """One scan of the folder, compared with the one before.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from inference.repository.folder.one_model import scan_one_model, watched_folders_of_one
 from inference.repository.folder.scan import FILE_NAME, scan_models, watched_folders
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from inference.repository.folder.scan import Scan
 
 
-@dataclass(frozen=True, slots=True)
-class ModelsFolder:
+class ModelsFolder(msgspec.Struct, frozen=True):
     """Where models lie.
 
     Attributes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from inference.admission.files.contents import Fingerprint
 from inference.repository.folder.listing import (
@@ -34,8 +35,7 @@ SUFFIX = ".onnx"
 Key = tuple[str, int]  # a model's name and version
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """An artifact on disk that may become a servable."""
 
     name: str
@@ -44,8 +44,7 @@ class Candidate:
     fingerprint: Fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(msgspec.Struct, frozen=True):
     """An entry of the folder that is not taken for an artifact.
 
     Attributes:
@@ -57,8 +56,7 @@ class Ignored:
     reason: str
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(msgspec.Struct):
     """What one look at the folder found.
 
     Attributes:
@@ -72,9 +70,9 @@ class Scan:
 
     present: bool = True
     device: int = 0
-    candidates: list[Candidate] = field(default_factory=list)
-    ignored: list[Ignored] = field(default_factory=list)
-    unseen: set[str] = field(default_factory=set)
+    candidates: list[Candidate] = msgspec.field(default_factory=list)
+    ignored: list[Ignored] = msgspec.field(default_factory=list)
+    unseen: set[str] = msgspec.field(default_factory=set)
     problem: str = ""
 
     def is_mount_point_of(self, before: Scan) -> bool:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from inference.repository.folder import listing
 from inference.repository.folder.scan import fingerprint, scan_models, watched_folders
