@@ -65,6 +65,9 @@ ROUTES = [
     ("POST", "/v2/models/m/infer", INFER, PREDICT),
     ("POST", "/v2/models/m/versions/1/infer", INFER, PREDICT),
     ("PUT", "/models/m/active", {"version": "latest"}, ADMIN),
+    ("GET", "/models/m/traffic", None, ANY),
+    ("PUT", "/models/m/traffic", {"split": {"1": 100}}, ADMIN),
+    ("DELETE", "/models/m/traffic", None, ADMIN),
     ("POST", "/v2/repository/models/m/load", {}, ADMIN),
     ("POST", "/v2/repository/models/other/unload", {}, ADMIN),
 ]

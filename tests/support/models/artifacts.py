@@ -258,7 +258,7 @@ MIXED = (
 )  # fmt: skip
 
 
-def mixed(**more: Any) -> bytes:
+def mixed(features: Sequence[Feature] = MIXED, **more: Any) -> bytes:
     """Make a classifier on columns of every kind, one input each, int32 for the integer."""
     columns = ["mass", "age", "wild", "island", "sex"]
     elements = [FLOAT, INT32, BOOL, STRING, STRING]
@@ -284,7 +284,7 @@ def mixed(**more: Any) -> bytes:
         [value("label", STRING, "n"), value("probabilities", FLOAT, "n", 2)],
         [tensor("zero", [[0.0]])],
     )
-    return with_contract(onnx_graph, contract(MIXED, ["big", "small"], **more))
+    return with_contract(onnx_graph, contract(features, ["big", "small"], **more))
 
 
 def images() -> bytes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from inference.access.api_key import Caller
     from inference.access.authorizer import Authorizer, Grant
     from inference.access.scopes import RequiredScope
+    from inference.model.servable import Servable
 
     Headers = list[tuple[bytes, bytes]]
 
@@ -35,9 +36,11 @@ class RequestContext:
 
     Attributes:
         request_id: The ``X-Request-ID`` of the caller if it is printable, else a unique one.
+        chosen: The version that a split has chosen; missing before.
     """
 
-    __slots__ = ("headers", "method", "path", "request_id")
+    __slots__ = ("chosen", "headers", "method", "path", "request_id")
+    chosen: Servable
 
     def __init__(
         self, method: str, path: str, headers: Headers, made_id: bytes | None = None

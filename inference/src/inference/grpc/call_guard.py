@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -80,6 +81,12 @@ class Calls:
             name: The call.
             call: Answers the message.
         """
+        return self.inference(name, lambda data, _: call(data))
+
+    def inference(
+        self, name: str, call: Callable[[bytes, RequestContext], Awaitable[Any]]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Make such a handler whose call gets the request, too."""
 
         async def answer(_: Any, context: Context) -> Any:
             async with self._answering(context):
@@ -89,19 +96,19 @@ class Calls:
                     data = await self._reception.receive(context)
                     hold.take(len(data))
                     request.charge(self._authorizer, caller, required)
-                    return await call(data)
+                    return await call(data, request)
 
         return grpc.stream_unary_rpc_method_handler(answer, response_serializer=_serialize)
 
     def stream(
-        self, name: str, call: Callable[[bytes, Callable[[], None]], Awaitable[Any]]
+        self, name: str, call: Callable[[bytes, RequestContext, Callable[[], None]], Awaitable[Any]]
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """Make the handler of a call with many messages and as many answers.
 
         Args:
             name: The call.
-            call: Answers a message and raises nothing. Its second argument admits the message, or
-                raises why not.
+            call: Answers a message, which is a request of its own, and raises nothing. Its last
+                argument admits the message, or raises why not.
         """
 
         async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
@@ -117,7 +124,8 @@ class Calls:
                 with self._reception.hold_permit():
                     while (data := await self._next(context)) is not grpc.aio.EOF:
                         with self._bodies.hold() as hold:
-                            yield await call(data, partial(admit, hold, data))
+                            admits = partial(admit, hold, data)
+                            yield await call(data, copy.copy(request), admits)
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
 

@@ -36,6 +36,7 @@ from inference.telemetry.timing import Timing
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from inference.access.request_context import RequestContext
     from inference.grpc.call_guard import Calls
     from inference.model.servable import Servable
     from inference.repository.operator_state import StateFile
@@ -106,7 +107,7 @@ class InferenceService:
             name: calls.unary(name, self._parsed(call, kind))
             for name, (call, kind) in described.items()
         }
-        methods["ModelInfer"] = calls.unary("ModelInfer", self.infer)
+        methods["ModelInfer"] = calls.inference("ModelInfer", self.infer)
         methods["ModelStreamInfer"] = calls.stream("ModelStreamInfer", self.stream_infer)
         return grpc.method_handlers_generic_handler(NAME, methods)
 
@@ -180,12 +181,12 @@ class InferenceService:
         await unload_model(self._repository, self._state_file, request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
-    async def infer(self, data: bytes) -> pb.ModelInferResponse:
+    async def infer(self, data: bytes, request: RequestContext) -> pb.ModelInferResponse:
         """Run inference with a model."""
-        return await self._observed(await _parse(data))
+        return await self._observed(await _parse(data), request)
 
     async def stream_infer(
-        self, data: bytes, admit: Callable[[], None]
+        self, data: bytes, request: RequestContext, admit: Callable[[], None]
     ) -> pb.ModelStreamInferResponse:
         """Answer a message of a stream; a refusal is an answer and does not end the stream."""
         id_ = ""
@@ -193,18 +194,18 @@ class InferenceService:
             admit()
             asked = await _parse(data)
             id_ = asked.request.id
-            return pb.ModelStreamInferResponse(infer_response=await self._observed(asked))
+            return pb.ModelStreamInferResponse(infer_response=await self._observed(asked, request))
         except Exception as error:  # noqa: BLE001 - every error becomes a message
             answer = pb.ModelStreamInferResponse(error_message=describe_error(error)[1])
             answer.infer_response.id = id_
             return answer
 
-    async def _observed(self, asked: Asked) -> pb.ModelInferResponse:
+    async def _observed(self, asked: Asked, context: RequestContext) -> pb.ModelInferResponse:
         timing = Timing()
         servable: Servable | None = None
         try:
             request = asked.request
-            servable = await self._find(request.model_name, request.model_version)
+            servable = await self._find(request.model_name, request.model_version, context)
             response = await self._infer(servable, asked, timing)
         except Exception as error:
             timing.finish()
@@ -261,9 +262,11 @@ class InferenceService:
 
         return Document(lambda: Subject(self._repository.current()), make)
 
-    async def _find(self, name: str, version: str) -> Servable:
+    async def _find(
+        self, name: str, version: str, request: RequestContext | None = None
+    ) -> Servable:
         return await self._repository.find(
-            lambda snapshot: find_servable(snapshot, name, version or None)
+            lambda snapshot: find_servable(snapshot, name, version or None, request)
         )
 
 

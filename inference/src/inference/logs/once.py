@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _EVENTS = frozenset(
     {
         "connections-limited", "fast-way-off", "folder-gone", "folder-unwatched", "grpc", "keys",
-        "keys-unreadable", "load", "quarantine", "release", "remove", "state-corrupt",
+        "keys-unreadable", "load", "quarantine", "release", "remove", "share", "state-corrupt",
         "state-unreadable", "swap", "trust", "trust-unreadable",
     }
 )  # fmt: skip

@@ -19,4 +19,4 @@ class Events:
         """Note that a file was refused."""
 
     def chosen(self, choice: str) -> None:
-        """Note that the operator has changed a choice: ``selection``, ``pins`` or ``unloaded``."""
+        """Note that the operator has changed a choice, such as ``selection`` or ``pins``."""

@@ -18,7 +18,7 @@ def choose_versions(
 
     Args:
         entries: Every version of the model.
-        chosen: Versions that are pinned, selected or requested.
+        chosen: Versions that are pinned, selected, requested, or part of the traffic.
         keep: How many of the highest good ones stay loaded (``INFERENCE_KEEP_VERSIONS``).
     """
     wanted = {version for version in chosen if version in entries}
@@ -36,6 +36,7 @@ def choose_versions(
 def choices_of(state: State) -> set[tuple[str, int | None, str]]:
     """Return the operator's choices, each with its model first."""
     choices: set[tuple[str, int | None, str]] = {(n, v, "pin") for n, v in state.pins.items()}
+    choices |= {(n, v, "traffic") for n, t in state.traffic.items() for v in t.versions}
     choices |= {(name, None, "unload") for name in state.unloaded}
     if state.selection is not None:
         choices.add((state.selection.model, state.selection.version, "selection"))

@@ -1,4 +1,4 @@
-"""The operator's choices: the selection, pinned versions, unloaded models.
+"""The operator's choices: the selection, pinned versions, traffic, unloaded models.
 
 They are one small JSON file that is replaced atomically. A change that was answered is on disk, and
 a number in shared memory shows the other workers that the file has changed.
@@ -19,6 +19,7 @@ import msgspec
 from inference.errors import StateError
 from inference.logs import fields
 from inference.repository.events import Events
+from inference.repository.traffic.choice import Traffic
 from inference.runtime.file_lock import try_lock
 from inference.runtime.threads import make_threads
 from inference.runtime.watched_file import WatchedFile
@@ -50,27 +51,34 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
         selection: The model that ``/predict/`` uses.
         pins: The version that is active, by model; without a pin the highest is.
         unloaded: Models that are not to be served although they are there.
+        traffic: How the requests of a model are split, and what shadows them, by model.
     """
 
     selection: Selection | None = None
     pins: dict[str, int] = {}
     unloaded: list[str] = []
+    traffic: dict[str, Traffic] = {}
 
 
 _NAMES = {
     "selection": "the selected model",
     "pins": "the pinned versions",
     "unloaded": "the unloaded models",
+    "traffic": "the traffic",
 }
 
 
-def _describe(choice: Selection | dict[str, int] | list[str] | None) -> str:
+def _describe(choice: Selection | dict[str, int] | dict[str, Traffic] | list[str] | None) -> str:
     """Return the text of a choice for the log."""
     if isinstance(choice, Selection):
         return choice.model + (f" version {choice.version}" if choice.version else "")
     if isinstance(choice, dict):
-        choice = [f"{model} version {version}" for model, version in choice.items()]
+        return "; ".join(_describe_of(*pair) for pair in choice.items()) or "none"
     return ", ".join(choice or ()) or "none"
+
+
+def _describe_of(model: str, choice: int | Traffic) -> str:
+    return f"{model} {choice.describe() if isinstance(choice, Traffic) else f'version {choice}'}"
 
 
 _decode_state = msgspec.json.Decoder(State).decode

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from inference.repository.active_version import find_active
 from inference.repository.entry import Entry
 from inference.repository.snapshot import Model, Snapshot, Version
+from inference.repository.traffic.split import make_split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -133,9 +134,15 @@ class Registry:
         if len(views) != known:
             views = dict(sorted(views.items()))
         self._views[name] = views
-        pinned = state.pins.get(name)
-        active = find_active(views, pinned)
-        return Model(name, MappingProxyType(views), active, pinned, unloaded)
+        pinned, traffic = state.pins.get(name), state.traffic.get(name)
+        before = self.snapshot.models.get(name)
+        servables = {n: view.servable for n, view in views.items() if view.servable is not None}
+        refused = [number for number, view in views.items() if view.quarantined]
+        split = make_split(name, traffic, servables, refused, before.split if before else None)
+        unsplit = find_active(views, pinned)
+        active = unsplit if traffic is None else find_active(views, pinned, split, traffic)
+        shown = MappingProxyType(views)
+        return Model(name, shown, active, pinned, unloaded, traffic, split, unsplit)
 
     def _progress(self) -> tuple[bool, bool]:
         """Return the next snapshot's ``complete`` and ``caught_up``."""
@@ -173,4 +180,6 @@ def _other_choices(before: State, after: State) -> set[str]:
     if before is after:
         return set()
     pins = dict(before.pins.items() ^ after.pins.items())
-    return {*pins, *(set(before.unloaded) ^ set(after.unloaded))}
+    split = before.traffic.keys() | after.traffic.keys()
+    traffic = {name for name in split if before.traffic.get(name) != after.traffic.get(name)}
+    return {*pins, *traffic, *(set(before.unloaded) ^ set(after.unloaded))}

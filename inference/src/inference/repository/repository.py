@@ -18,7 +18,7 @@ from inference.repository.reconciler import Reconciler
 from inference.repository.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from inference.admission.admission import Examiner, Reader
     from inference.model.servable import Servable
@@ -104,6 +104,36 @@ class Repository:
                 await self.wait_for_change_of(name)
         finally:
             self._scheduler.requested.discard(key)
+
+    @contextlib.asynccontextmanager
+    async def holding(
+        self, name: str, versions: Sequence[int]
+    ) -> AsyncIterator[Awaitable[dict[int, Servable]]]:
+        """Load versions, and keep them loaded while the context is open.
+
+        Args:
+            name: The model.
+            versions: The versions.
+
+        Yields:
+            The servables by version, to be awaited; raises what :meth:`ensure` does.
+        """
+        keys = {(name, version) for version in versions}
+
+        async def load() -> dict[int, Servable]:
+            servables = {}
+            for version in versions:
+                servables[version] = await self.ensure(name, version)
+                self._scheduler.requested |= keys  # ensure() ends its own request
+            return servables
+
+        self._scheduler.requested |= keys
+        loading = load()
+        try:
+            yield loading
+        finally:
+            loading.close()
+            self._scheduler.requested -= keys
 
     async def wait_until(self, holds: Callable[[Snapshot], bool]) -> Snapshot:
         """Wait until a snapshot satisfies a condition; bound it with :func:`asyncio.timeout`."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from inference.admission.report import Report
     from inference.model.servable import Servable
     from inference.repository.folder.scan import Ignored
+    from inference.repository.traffic.choice import Traffic
+    from inference.repository.traffic.split import Request, Split
 
 _LISTED = 20  # names or versions that a message lists
 _REMEMBERED = 256  # wrong names whose suggestions are kept
@@ -58,9 +60,14 @@ class Model(msgspec.Struct, frozen=True, weakref=True):
     Attributes:
         name: The model's name.
         versions: By number, ascending.
-        active: What answers when no version is asked for; ``None`` when nothing does.
+        active: What answers when no version is asked for; ``None`` when nothing does. Of a split,
+            the version with the largest share.
         pinned: The version that was pinned, if any.
         unloaded: Whether the operator has unloaded it.
+        traffic: What the operator has chosen for its requests, if anything.
+        split: The versions that share its requests; ``None`` if one answers all of them.
+        unsplit: What would answer all requests without a split.
+        only: The active version, if it answers all requests that name no version.
     """
 
     name: str
@@ -68,6 +75,14 @@ class Model(msgspec.Struct, frozen=True, weakref=True):
     active: Servable | None = None
     pinned: int | None = None
     unloaded: bool = False
+    traffic: Traffic | None = None
+    split: Split | None = None
+    unsplit: Servable | None = None
+    only: Servable | None = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Decide once what each request would else decide."""
+        object.__setattr__(self, "only", self.active if self.split is None else None)
 
     @property
     def state(self) -> VersionState:
@@ -78,6 +93,8 @@ class Model(msgspec.Struct, frozen=True, weakref=True):
             return "unloaded"
         # With a pin nothing but the pinned version can answer, whatever else is on its way.
         awaited = [v for v in self.versions.values() if self.pinned in (None, v.number)]
+        if self.traffic is not None:
+            awaited += [v for v in self.versions.values() if v.number in self.traffic.split]
         states = {version.state for version in awaited}
         # While nothing is live, what merely lies on disk is about to be loaded.
         waits = "loading" in states or ("unloaded" in states and "ready" not in states)
@@ -161,8 +178,15 @@ class Snapshot:
             raise NotFoundError(message, name)
         return model
 
-    def servable(self, name: str, version: int | None = None) -> Servable:
+    def servable(
+        self, name: str, version: int | None = None, request: Request | None = None
+    ) -> Servable:
         """Find what answers for a model, or for one version of it.
+
+        Args:
+            name: The model.
+            version: The version; ``None`` for the active one.
+            request: A request that a split may give to any of its versions.
 
         Raises:
             NotFoundError: No such model or version.
@@ -172,8 +196,10 @@ class Snapshot:
         """
         model = self.model(name)
         if version is None:
-            if model.active is not None:
-                return model.active
+            if model.only is not None:
+                return model.only
+            if model.split is not None:
+                return model.split.main if request is None else model.split.choose(request)
             raise _refusal(name, f"model '{name}'", model.state, model.reason)
         known = model.version(version)
         if known.servable is None:
@@ -182,8 +208,8 @@ class Snapshot:
             raise _refusal(name, what, known.state, reason)
         return known.servable
 
-    def selected(self) -> Servable:
-        """Find what ``/predict/`` uses.
+    def selected(self, request: Request | None = None) -> Servable:
+        """Find what ``/predict/`` uses; a split may choose for a request.
 
         Raises:
             ConflictError: Nothing is selected, or what was selected does not answer any more.
@@ -196,7 +222,7 @@ class Snapshot:
                 f"POST /models/NAME/predict.{self._live}"
             )
         try:
-            return self.servable(selection.model, selection.version)
+            return self.servable(selection.model, selection.version, request)
         except NotFoundError as error:
             raise ConflictError(
                 f"the selected model is no longer there: {error} "

@@ -34,8 +34,8 @@ class Folder(Declared):
     state_dir: Annotated[
         Path,
         Field(
-            description="The folder that stores selection, pins and unloaded models. It is "
-            "created if it does not exist."
+            description="The folder that stores selection, pins, traffic and unloaded models. "
+            "It is created if it does not exist."
         ),
     ] = Path(".state")
     keep_versions: Annotated[

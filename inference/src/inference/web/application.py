@@ -20,6 +20,7 @@ from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
 from inference.web.api.models import models_router
+from inference.web.api.traffic import traffic_router
 from inference.web.errors.by_path import encode_error
 from inference.web.methods import Methods
 from inference.web.openapi.document import OpenApiDocument, operation_id
@@ -87,6 +88,7 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
     OpenApiDocument(app, repository, keyed=parts.is_keyed, proxies=parts.proxies).install()
     parts.pages.install(app)
     app.include_router(models_router(repository, parts.state_file))
+    app.include_router(traffic_router(repository, parts.state_file))
     app.include_router(health_router())
     app.include_router(metrics_router(parts.recorder, repository, aliases=settings.metric_aliases))
     app.include_router(

@@ -138,6 +138,8 @@ class LoadScheduler:
         if state.selection is not None and state.selection.model == name:
             chosen.add(state.selection.version)
         chosen |= {version for requested, version in self.requested if requested == name}
+        if name in state.traffic:
+            chosen |= set(state.traffic[name].versions)
         entries = self._registry.versions(name)
         return choose_versions(entries, chosen=chosen, keep=self._settings.keep_versions)
 
@@ -179,7 +181,8 @@ class LoadScheduler:
         is_live = (model is not None and model.active is not None) or (
             name in self._live.before and not entry.was_begun
         )
-        if is_live or key in self.requested or name in self._state.pins:
+        is_chosen = name in self._state.pins or name in self._state.traffic
+        if is_live or key in self.requested or is_chosen:
             return Kind.LIVE
         return Kind.AGAIN if entry.was_begun else Kind.NEW
 

@@ -82,12 +82,29 @@ def _describe(model: Model, versions: Sequence[Version]) -> dict[str, Any]:
         "reason": model.reason or None,
         "active_version": model.active.version if model.active else None,
         "pinned_version": model.pinned,
+        "traffic": describe_traffic(model),
         "loaded_versions": model.ready_versions,
         "versions": [{"version": v.number} | _describe_version(v) for v in versions],
         "quarantined": [
             {"version": v.number, "reason": v.reason} for v in versions if v.quarantined
         ],
     } | _describe_answers(model.active)
+
+
+def describe_traffic(model: Model) -> dict[str, Any] | None:
+    """Describe the split and the shadow of a model; ``None`` if it has neither."""
+    traffic, split = model.traffic, model.split
+    if traffic is None:
+        return None
+    builtins = msgspec.to_builtins
+    return {
+        "split": {str(v): share for v, share in sorted(traffic.split.items())} or None,
+        "shares": {str(v): round(s, 4) for v, s in split.shares.items()} if split else None,
+        "shadow": traffic.shadow
+        and {"version": traffic.shadow.version, "percent": traffic.shadow.percent},
+        "sticky": traffic.sticky,
+        "promote": traffic.promote and builtins(traffic.promote),
+    }
 
 
 def _describe_version(version: Version) -> dict[str, Any]:

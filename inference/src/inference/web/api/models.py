@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Path, Query
@@ -28,10 +28,13 @@ from inference.web.api.schemas import (
 from inference.web.documents import DocumentResponse
 
 if TYPE_CHECKING:
-    from inference.model.servable import Servable
+    from collections.abc import Awaitable
+
     from inference.repository.operator_state import StateFile
     from inference.repository.repository import Repository
     from inference.web.documents import Encoded
+
+T = TypeVar("T")
 
 _SWAP_SECONDS = 60
 # As in the paths of predictions: Python's int() reads "+1" and "1\n", too.
@@ -73,7 +76,7 @@ def _add_documents(router: APIRouter, repository: Repository) -> None:
         "/models/{name}",
         summary="Show one model and its contract",
         response_model=ModelDetail,
-        responses=_pick(404),
+        responses=pick_problems(404),
     )
     async def get_model(name: str) -> DocumentResponse:
         """Return the contract of a model, the tensors of its ONNX graph, and how it is served."""
@@ -89,7 +92,7 @@ def _add_documents(router: APIRouter, repository: Repository) -> None:
         "/models/{name}/versions/{version}",
         summary="Show one version and its contract",
         response_model=VersionDetail,
-        responses=_pick(404),
+        responses=pick_problems(404),
     )
     async def get_version(name: str, version: _Number) -> DocumentResponse:
         """Return the state of a version, and its contract and tensors while it is loaded."""
@@ -108,7 +111,7 @@ def _add_selection(router: APIRouter, repository: Repository, state_file: StateF
     @router.post(
         "/select-model/",
         summary="Select the model for /predict/",
-        responses=_pick(404, 409, 415, 503),
+        responses=pick_problems(404, 409, 415, 503),
     )
     async def select_model(
         model: Annotated[str, Query(description="A model that is ready.")],
@@ -118,7 +121,7 @@ def _add_selection(router: APIRouter, repository: Repository, state_file: StateF
     ) -> SelectionResult:
         """Select a model. The selection applies to all workers and survives restarts."""
         if version is not None:
-            servable = await _within(repository.ensure(model, version))
+            servable = await within_swap(repository.ensure(model, version))
         else:
             servable = repository.current().servable(model)
         chosen = Selection(model, version)
@@ -134,16 +137,19 @@ def _add_activation(router: APIRouter, repository: Repository, state_file: State
     @router.put(
         "/models/{name}/active",
         summary="Pin a version, or use the highest ready one",
-        responses=_pick(400, 404, 409, 413, 415, 503),
+        responses=pick_problems(400, 404, 409, 413, 415, 503),
     )
     async def set_active_version(name: str, change: ActiveChange) -> ActivationResult:
-        """Pin a version to roll back, or use the highest ready version again."""
+        """Pin a version to roll back, or use the highest ready version again.
+
+        Both end a split and a shadow of the model.
+        """
         if change.version == "latest":
             repository.current().model(name)
             await state_file.change(lambda state: _pin(state, name, None))
         else:
             version = change.version
-            await _within(repository.ensure(name, version))
+            await within_swap(repository.ensure(name, version))
             await state_file.change(lambda state: _pin(state, name, version))
         model = repository.current().model(name)
         active = model.active.version if model.active else None
@@ -157,11 +163,15 @@ def _negotiated(document: Encoded) -> DocumentResponse:
     return response
 
 
-async def _within(loading: Any) -> Servable:
+async def within_swap(loading: Awaitable[T]) -> T:
+    """Wait for versions that are being loaded.
+
+    Raises:
+        NotReadyError: It takes too long.
+    """
     try:
         async with asyncio.timeout(_SWAP_SECONDS):
-            servable: Servable = await loading
-            return servable
+            return await loading
     except TimeoutError:
         raise NotReadyError(
             f"it was not loaded within {_SWAP_SECONDS} seconds; try again"
@@ -172,8 +182,11 @@ def _pin(state: State, name: str, version: int | None) -> State:
     pins = {model: pinned for model, pinned in state.pins.items() if model != name}
     if version is not None:
         pins[name] = version
-    return msgspec.structs.replace(state, pins=pins)
+    # A pin is a rollback: it must not need a second request.
+    traffic = {model: split for model, split in state.traffic.items() if model != name}
+    return msgspec.structs.replace(state, pins=pins, traffic=traffic)
 
 
-def _pick(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def pick_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the descriptions of errors by their status."""
     return {status: _PROBLEMS[status] for status in statuses}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from inference.model.contract import Task  # noqa: TC001 - pydantic reads it
+from inference.web.api.traffic_schemas import TrafficState  # noqa: TC001 - likewise
 
 StateName = Literal["ready", "loading", "quarantined", "unloaded"]
 
@@ -56,6 +57,7 @@ class ModelView(AnswerView):
         description="The version that answers if a request names none."
     )
     pinned_version: int | None
+    traffic: TrafficState | None = Field(description="Null without a split and a shadow.")
     loaded_versions: list[int]
     versions: list[VersionView]
     quarantined: list[Refusal]

@@ -63,7 +63,7 @@ class ExplanationRoutes:
         """Answer, and wait if necessary."""
         servable = None
         try:
-            servable = await self._repository.find(partial(self._find, exchange.path))
+            servable = await self._repository.find(partial(self._find, exchange))
             query = _read_query(exchange.query)
             body = await self._answer(servable, exchange.body, query, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document
@@ -80,10 +80,10 @@ class ExplanationRoutes:
         self._latency.observe(self.name, servable, response.status, exchange.timing)
         return exchange.refuse(response)
 
-    def _find(self, path: str, snapshot: Snapshot) -> Servable:
-        match = self._path.fullmatch(path)
+    def _find(self, exchange: Exchange, snapshot: Snapshot) -> Servable:
+        match = self._path.fullmatch(exchange.path)
         name, version = match.groups() if match else ("", None)
-        return find_servable(snapshot, name, version)
+        return find_servable(snapshot, name, version, exchange)
 
 
 def _read_query(query: bytes) -> dict[str, str]:

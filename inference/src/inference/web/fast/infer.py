@@ -52,7 +52,7 @@ class InferRoutes:
         servable = None
         try:
             try:
-                servable = self._find(exchange.path, self._repository.current())
+                servable = self._find(exchange, self._repository.current())
             except RookeryError:
                 return None  # the model may appear soon
             json_bytes = _json_bytes(exchange.headers)
@@ -67,7 +67,7 @@ class InferRoutes:
         """Answer, and wait if necessary."""
         servable = None
         try:
-            servable = await self._repository.find(partial(self._find, exchange.path))
+            servable = await self._repository.find(partial(self._find, exchange))
             json_bytes = _json_bytes(exchange.headers)
             answer = await self._inferrer.infer(
                 servable, exchange.body, json_bytes, exchange.timing
@@ -95,9 +95,9 @@ class InferRoutes:
         return response._replace(further=[(_JSON_BYTES, b"%d" % answer.json_bytes)])
 
     @staticmethod
-    def _find(path: str, snapshot: Snapshot) -> Servable:
-        name, version = _parse(path) or ("", None)
-        return find_servable(snapshot, name, version)
+    def _find(exchange: Exchange, snapshot: Snapshot) -> Servable:
+        name, version = _parse(exchange.path) or ("", None)
+        return find_servable(snapshot, name, version, exchange)
 
 
 @lru_cache(maxsize=1024)

@@ -57,7 +57,7 @@ class PredictRoutes:
         """Answer now; ``None`` if the request has to wait, see :meth:`answer`."""
         servable = None
         try:
-            servable = self._find(exchange.path, self._repository.current())
+            servable = self._find(exchange, self._repository.current())
         except RookeryError:
             return None  # the model may appear soon
         try:
@@ -73,7 +73,7 @@ class PredictRoutes:
         """Answer, and wait if necessary."""
         servable = None
         try:
-            servable = await self._repository.find(partial(self._find, exchange.path))
+            servable = await self._repository.find(partial(self._find, exchange))
             predictor = self._predictors.of(servable)
             body = await predictor.predict(servable, exchange.body, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document
@@ -94,11 +94,11 @@ class PredictRoutes:
         return exchange.respond(200, _JSON, body)
 
     @staticmethod
-    def _find(path: str, snapshot: Snapshot) -> Servable:
-        name, version = _parse(path) or (None, None)
+    def _find(exchange: Exchange, snapshot: Snapshot) -> Servable:
+        name, version = _parse(exchange.path) or (None, None)
         if name is None:
-            return snapshot.selected()
-        return find_servable(snapshot, name, version)
+            return snapshot.selected(exchange)
+        return find_servable(snapshot, name, version, exchange)
 
 
 @lru_cache(maxsize=1024)

@@ -51,9 +51,9 @@ Schema = dict[str, Any]
 # No browser can show more. The remaining models share one entry.
 _MODELS_BYTES = 8 * 1024 * 1024
 _EXAMPLES = 20  # models with an example in the entry for any model
-_OF_KNOWN = ("/models/{name}", "/models/{name}/active")
+_OF_KNOWN = ("/models/{name}", "/models/{name}/active", "/models/{name}/traffic")
 _TAGS = {
-    "models": "List models, select one, pin a version",
+    "models": "List models, select one, pin a version, split the traffic",
     "predict": "Predict with a model, from records or rows",
     "health": "Liveness, readiness and metrics",
     "open inference protocol": "For clients of KServe and Triton",

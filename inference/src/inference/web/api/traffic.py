@@ -1,0 +1,151 @@
+"""The routes that split a model's requests between versions, and let a version shadow them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+from fastapi import APIRouter
+
+from inference.errors import ConflictError
+from inference.repository.traffic.choice import Gates, Shadow, Traffic
+from inference.repository.traffic.fit import check_shadow, check_split
+from inference.web.api.model_documents import describe_traffic
+from inference.web.api.models import pick_problems, within_swap
+from inference.web.api.traffic_schemas import (
+    GatesChange,
+    ShadowChange,
+    TrafficChange,
+    TrafficState,
+    TrafficView,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.model.servable import Servable
+    from inference.repository.operator_state import State, StateFile
+    from inference.repository.repository import Repository
+    from inference.repository.snapshot import Model
+
+_ID_BYTES = 6
+
+
+def traffic_router(repository: Repository, state_file: StateFile) -> APIRouter:
+    """Build the routes.
+
+    Args:
+        repository: The models.
+        state_file: Stores the choice.
+    """
+    router = APIRouter(tags=["models"])
+
+    @router.get(
+        "/models/{name}/traffic",
+        summary="Show the split and the shadow of a model",
+        responses=pick_problems(404),
+    )
+    async def get_traffic(name: str) -> TrafficView:
+        """Return how the requests of a model are answered."""
+        return _view(repository.current().model(name))
+
+    @router.put(
+        "/models/{name}/traffic",
+        summary="Split requests between versions, or let a version shadow them",
+        responses=pick_problems(400, 404, 409, 413, 415, 503),
+    )
+    async def set_traffic(name: str, change: TrafficChange) -> TrafficView:
+        """Replace the split and the shadow of a model.
+
+        They apply to all workers and survive restarts. A pin stays and answers again when the
+        split ends; to pin a version ends both.
+        """
+        wanted = _to_traffic(change)
+        repository.current().model(name)
+        async with repository.holding(name, wanted.versions) as loading:
+            servables = await within_swap(loading)
+            _check(repository.current().model(name), wanted, servables)
+            await state_file.change(lambda state: _with(state, name, wanted))
+            return _view(repository.current().model(name))
+
+    @router.delete(
+        "/models/{name}/traffic",
+        summary="End the split and the shadow of a model",
+        responses=pick_problems(404, 503),
+    )
+    async def end_traffic(name: str) -> TrafficView:
+        """Let the pinned version answer all requests, or else the highest ready one."""
+        repository.current().model(name)
+        await state_file.change(lambda state: without_traffic(state, name))
+        return _view(repository.current().model(name))
+
+    return router
+
+
+def without_traffic(state: State, name: str) -> State:
+    """Return a state in which a model has neither split nor shadow."""
+    kept = {model: traffic for model, traffic in state.traffic.items() if model != name}
+    return msgspec.structs.replace(state, traffic=kept)
+
+
+def _with(state: State, name: str, traffic: Traffic) -> State:
+    before = state.traffic.get(name)
+    if before is not None and msgspec.structs.replace(traffic, id=before.id) == before:
+        return state  # what was counted goes on
+    return msgspec.structs.replace(state, traffic={**state.traffic, name: traffic})
+
+
+def _to_traffic(change: TrafficChange) -> Traffic:
+    shadow = None
+    if isinstance(change.shadow, ShadowChange):
+        shadow = Shadow(change.shadow.version, float(change.shadow.percent))
+    elif change.shadow is not None:
+        shadow = Shadow(change.shadow)
+    return Traffic(
+        os.urandom(_ID_BYTES).hex(),
+        {version: float(share) for version, share in (change.split or {}).items()},
+        shadow,
+        None if change.sticky is None else change.sticky.lower(),
+        None if change.promote is None else _to_gates(change.promote),
+    )
+
+
+def _to_gates(change: GatesChange) -> Gates:
+    return Gates(**change.model_dump())
+
+
+def _check(model: Model, traffic: Traffic, servables: Mapping[int, Servable]) -> None:
+    """Check that the versions fit each other.
+
+    Raises:
+        ConflictError: They do not, or the shadow is what answers.
+    """
+    split = traffic.split
+    if split:
+        main = servables[max(split, key=lambda version: (split[version], -version))]
+        for version in split:
+            check_split(main, servables[version])
+        answering = [servables[version] for version in split]
+    else:
+        answering = [model.unsplit] if model.unsplit is not None else []
+    if traffic.shadow is None:
+        return
+    number = traffic.shadow.version
+    if not answering:
+        raise ConflictError(f"no version of model '{model.name}' answers: {model.reason}")
+    for one in answering:
+        if one.version == number:
+            raise ConflictError(
+                f"version {number} of model '{model.name}' answers its requests: a shadow is "
+                "another version. Pin the version that shall answer, with PUT "
+                f"/models/{model.name}/active, or name it in a split"
+            )
+        check_shadow(one, servables[number])
+
+
+def _view(model: Model) -> TrafficView:
+    described = describe_traffic(model)
+    active = model.active.version if model.active else None
+    state = None if described is None else TrafficState(**described)
+    return TrafficView(model=model.name, active_version=active, traffic=state)
