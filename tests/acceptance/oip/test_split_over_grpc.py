@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -15,6 +14,7 @@ from support.models.artifacts import penguins
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
+    import httpx
     from collections.abc import Iterator
 
 ROW = np.array([[39.1, 18.7, 181.0, 3750.0]], dtype=np.float32)

@@ -210,13 +210,13 @@ def test_right_after_a_change_requests_wait_for_a_version_that_is_being_loaded(
     servables: Any = {1: Served(1)}
     split = make_split("m", traffic, servables)
     assert split is not None
-    waiting = []
-    for request in people(20):
-        try:
-            assert split.choose(request).version == 1
-        except NotReadyError as error:
-            assert error.model == "m"
-            waiting.append(request)
+    first, second = people(20), people(20)
+    waiting = [r for r in first if sticky_place("m", r.headers[0][1]) >= 0.5]
+    for request in waiting:
+        with pytest.raises(NotReadyError) as caught:
+            split.choose(request)
+        assert caught.value.model == "m"
+    assert count(split, (r for r in first if r not in waiting)) == {1: 20 - len(waiting)}
     assert 0 < len(waiting) < 20
     loaded = make_split("m", traffic, {**servables, 2: Served(2)}, (), split)  # type: ignore[dict-item]
     assert loaded is not None
@@ -224,4 +224,4 @@ def test_right_after_a_change_requests_wait_for_a_version_that_is_being_loaded(
     now += 2.1
     gone = make_split("m", traffic, servables, (), loaded)
     assert gone is not None
-    assert count(gone, people(20)) == {1: 20}
+    assert count(gone, second) == {1: 20}
