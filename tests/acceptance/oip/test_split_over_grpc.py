@@ -14,8 +14,9 @@ from support.models.artifacts import penguins
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
-    import httpx
     from collections.abc import Iterator
+
+    import httpx
 
 ROW = np.array([[39.1, 18.7, 181.0, 3750.0]], dtype=np.float32)
 
