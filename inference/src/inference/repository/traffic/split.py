@@ -98,10 +98,9 @@ class Split:
         numbers = sorted(traffic.split)
         self._servables = [servables.get(number) for number in numbers]
         self._refused = [number in refused for number in numbers]
+        self.patient_until: float = time.monotonic() + _PATIENCE_SECONDS
         if before is not None and before.traffic == traffic:
             self.patient_until = before.patient_until
-        else:
-            self.patient_until = time.monotonic() + _PATIENCE_SECONDS
         self._bounds = _bounds(traffic.split[number] for number in numbers)
         ready = {number: traffic.split[number] for number in numbers if number in servables}
         self._ready = [servables[number] for number in ready]

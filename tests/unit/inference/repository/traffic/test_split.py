@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.errors import NotReadyError
-from inference.repository.traffic import split as split_module
 from inference.repository.traffic.choice import Traffic
 from inference.repository.traffic.split import Split, make_split, sticky_place
 
@@ -205,7 +205,7 @@ def test_right_after_a_change_requests_wait_for_a_version_that_is_being_loaded(
 ) -> None:
     """Another worker has it already; later, its share goes to the others."""
     now = 100.0
-    monkeypatch.setattr(split_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     traffic = Traffic("t", {1: 50, 2: 50}, sticky="x-user")
     servables: Any = {1: Served(1)}
     split = make_split("m", traffic, servables)
