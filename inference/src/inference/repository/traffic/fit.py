@@ -2,7 +2,7 @@
 
 A request that one version answers must not fail because another version gets it. So versions of a
 split take the same rows and tensors. A shadow only needs its features among those of the version
-that answers: rows are mapped by the features' names, and nobody waits for its answers.
+that answers: rows are mapped by the features' names, and no caller waits for its answers.
 """
 
 from __future__ import annotations
