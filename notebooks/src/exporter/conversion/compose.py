@@ -23,6 +23,7 @@ from exporter.conversion.distances import (  # noqa: F401 - likewise
     outliers,
     radius,
 )
+from exporter.conversion.graph.answer import Final
 from exporter.conversion.graph.builder import Graph, Output
 from exporter.conversion.graph.registry import predict, transform
 from exporter.conversion.imputers import iterative, simple  # noqa: F401 - likewise
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 
 
 def compose(
-    original: FittedEstimator, inputs: Sequence[Column], real: Real
+    original: FittedEstimator, inputs: Sequence[Column], real: Real, *, narrow: bool = True
 ) -> tuple[Any, dict[str, bytes]]:
     """Write a model into one graph.
 
@@ -70,6 +71,7 @@ def compose(
         original: The fitted model.
         inputs: Its columns in order, by the names of the inputs to be.
         real: What a real number is.
+        narrow: Whether probabilities may be float32 although reals are doubles.
 
     Returns:
         An ONNX model with the outputs in the order of
@@ -80,12 +82,21 @@ def compose(
         ConversionError: A part of it cannot be written.
     """
     _register_libraries(original.model)
-    graph = Graph(inputs, real)
+    final = _find_final(original) if narrow or real == "float32" else None
+    graph = Graph(inputs, real, final=final)
     outputs = _write(graph, original, inputs)
     if graph.mixes_opsets:
-        graph = Graph(inputs, real, one_opset=True)
+        graph = Graph(inputs, real, one_opset=True, final=final)
         outputs = _write(graph, original, inputs)
     return graph.build(outputs), graph.payloads
+
+
+def _find_final(original: FittedEstimator) -> Final | None:
+    """Return the classifier of two classes whose answer is the file's."""
+    classes = original.classes
+    if original.task != "classification" or classes is None or len(classes) != 2:
+        return None
+    return Final(last_step(original.model), original.labels[0].codes)
 
 
 def _write(graph: Graph, original: FittedEstimator, inputs: Sequence[Column]) -> list[Output]:
@@ -111,7 +122,10 @@ def _write(graph: Graph, original: FittedEstimator, inputs: Sequence[Column]) ->
     if original.has_probabilities:
         outputs += [
             Output(
-                f"probabilities{end}", each.need_probabilities(), real, (None, len(known.labels))
+                f"probabilities{end}",
+                each.need_probabilities(),
+                real if each.label is None else TensorProto.FLOAT,
+                (None, len(known.labels)),
             )
             for each, known, end in parts
         ]
@@ -127,7 +141,12 @@ def _label(graph: Graph, answer: Answer, classes: Classes, end: str) -> Output:
     texts = isinstance(classes.codes[0], str)
     known = np.array(classes.codes, dtype=object if texts else np.int64)
     kind = TensorProto.STRING if texts else TensorProto.INT64
-    return Output(f"label{end}", graph.op("Gather", known, answer.need_index()), kind, (None,))
+    if answer.label is not None:
+        return Output(f"label{end}", answer.label, kind, (None,))
+    index = answer.need_index()
+    are_indices = not texts and np.array_equal(known, np.arange(len(known)))
+    name = index if are_indices else graph.op("Gather", known, index)
+    return Output(f"label{end}", name, kind, (None,))
 
 
 def compose_choices(

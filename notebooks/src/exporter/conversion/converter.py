@@ -76,13 +76,16 @@ def list_layouts(model: Any, table: Table) -> list[InputLayout]:
     return [replace(layout, precision=precision) for precision in precisions]
 
 
-def convert(original: FittedEstimator, layout: InputLayout, probe: Table) -> Conversion:
+def convert(
+    original: FittedEstimator, layout: InputLayout, probe: Table, *, narrow: bool = True
+) -> Conversion:
     """Convert the model and load the result.
 
     Args:
         original: The model.
         layout: The inputs, and their precision.
         probe: A few rows, to see what the graph gives.
+        narrow: Whether probabilities may be float32 although the inputs are doubles.
 
     Raises:
         ConversionError: It cannot be converted, or onnxruntime cannot run the result.
@@ -90,7 +93,7 @@ def convert(original: FittedEstimator, layout: InputLayout, probe: Table) -> Con
     """
     columns = _columns(layout)
     try:
-        model, payloads = compose(original, columns, layout.precision)
+        model, payloads = compose(original, columns, layout.precision, narrow=narrow)
     except ConversionError as error:
         for index, column in enumerate(probe.columns):
             if column.kind == "unread" and reads_column(original, probe.native, index):

@@ -25,6 +25,8 @@ _PROBE_ROWS = 3
 _SLIGHT = 1e-3  # a larger difference, as a share of the values, is no rounding
 # Single precision that comes closer than this to the tolerance crosses it on some other row.
 _CLEAR = 0.1
+# Probabilities in single precision are off by less than a tenth of this.
+_LEAST_NARROW = 1e-6
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ class _Search:
         self._report(f"{precision}, converting")
         try:
             probe = table.take(range(min(_PROBE_ROWS, len(table))))
-            conversion = convert(self._original, layout, probe)
+            narrow = self._tolerance >= _LEAST_NARROW
+            conversion = convert(self._original, layout, probe, narrow=narrow)
             given = run(conversion, self._original, table, self._counter(precision))
         except (ConversionError, InferenceError, ValueError) as error:
             self.reasons.append(str(error))

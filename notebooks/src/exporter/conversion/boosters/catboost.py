@@ -14,9 +14,9 @@ from catboost import CatBoostClassifier, CatBoostRanker, CatBoostRegressor
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.ensemble import Weights, add_groups
-from exporter.conversion.trees.link import logistic, softmax_answer
+from exporter.conversion.trees.link import answer_two, is_final, logistic, softmax_answer
 from exporter.conversion.trees.sources import read_source
-from exporter.conversion.trees.structure import Trees
+from exporter.conversion.trees.structure import Trees, with_leaves
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -46,11 +46,13 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
             f"CatBoost's loss {found.loss!r} cannot be written for a classifier: use 'Logloss' or "
             "'MultiClass'"
         )
-    second = logistic(graph, scores, 1.0, np.float64)
-    first = graph.op("Sub", graph.exact(1, np.float64), second)
     share = np.float64(model.get_probability_threshold())
     with np.errstate(divide="ignore"):
         least = np.log(share / (1 - share))
+    if least == 0 and is_final(graph, model):
+        return answer_two(graph, scores)
+    second = logistic(graph, scores, 1.0, np.float64)
+    first = graph.op("Sub", graph.exact(1, np.float64), second)
     above = graph.op("Greater", scores, graph.exact(least, np.float64))
     index = graph.op("Reshape", graph.cast(above, np.int64), np.array([-1]))
     return Answer(index, graph.to_real(graph.concat([first, second])), graph.to_real(scores))
@@ -207,12 +209,16 @@ def _add_scores(graph: Graph, found: _Dump, columns: Sequence[Column]) -> str:
     """Write the raw scores, double of shape ``[rows, outputs]``."""
     source, trees = read_source(graph, columns, found.trees)
     source, trees = graph.cast(source, np.float64), trees.with_thresholds(np.float64)
-    sums = []
-    zeros = np.zeros(len(found.values), dtype=int)
-    for output in range(found.outputs):
-        values = found.values[:, output]
-        sums.append(add_groups(graph, source, trees, Weights(zeros, values, 1)))
+    ends = [found.bias] if found.scale == 1 and found.bias.any() else []
+    values = np.vstack([found.values, *ends])  # the bias is added as the leaf of a last tree
+    trees = with_leaves(trees, len(ends))
+    targets = np.zeros(len(values), dtype=int)
+    sums = [
+        add_groups(graph, source, trees, Weights(targets, values[:, output], 1))
+        for output in range(found.outputs)
+    ]
     total = graph.concat(sums)
-    if found.scale != 1:
-        total = graph.op("Mul", total, graph.exact(found.scale, np.float64))
+    if found.scale == 1:
+        return total
+    total = graph.op("Mul", total, graph.exact(found.scale, np.float64))
     return graph.op("Add", total, graph.exact(found.bias.reshape(1, -1), np.float64))

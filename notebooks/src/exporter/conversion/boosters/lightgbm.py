@@ -12,7 +12,7 @@ from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.categories import CategorySplits, flag_splits, read_inputs
 from exporter.conversion.trees.ensemble import Weights, add_groups
-from exporter.conversion.trees.link import logistic, softmax_answer
+from exporter.conversion.trees.link import answer_two, is_final, logistic, softmax_answer
 from exporter.conversion.trees.sources import trace
 from exporter.conversion.trees.structure import Trees
 from exporter.data.boosters import LightGBMClassifier, LightGBMRegressor
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _ZERO = float(np.float32(1e-35))  # what is no larger is zero
 _INFINITE = 1e300
 _LARGEST = float(np.finfo(np.float64).max)
+_LARGEST_EVEN = 1.5 * 2**-53  # the largest number whose logistic function is 0.5
 _EXP_LINK = frozenset({"poisson", "gamma", "tweedie"})
 _RAW_LABELS = "with an objective of your own, LGBMClassifier returns raw scores: use a built-in one"
 
@@ -38,11 +39,15 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     """Write a classifier."""
     found = _read(model)
     kind, options = _objective(found)
+    scale = float(options.get("sigmoid", 1))
+    if kind == "binary" and not found["average_output"] and is_final(graph, model):
+        least = -_find_least(scale)
+        return answer_two(graph, _add_scores(graph, found, columns, least), scale=scale)
     scores = _add_scores(graph, found, columns)
     if kind == "multiclass":
         return softmax_answer(graph, scores)
     if kind == "multiclassova":
-        shares = logistic(graph, scores, float(options.get("sigmoid", 1)), np.float64)
+        shares = logistic(graph, scores, scale, np.float64)
         index = graph.op("ArgMax", shares, axis=1, keepdims=0)
         return Answer(index, graph.to_real(shares), graph.to_real(scores))
     if kind != "binary":
@@ -51,7 +56,7 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
             if kind == "custom"
             else f"LightGBM's objective {kind!r} cannot be written for a classifier: use 'binary'"
         )
-    second = logistic(graph, scores, float(options.get("sigmoid", 1)), np.float64)
+    second = logistic(graph, scores, scale, np.float64)
     first = graph.op("Sub", graph.exact(1, np.float64), second)
     shares = graph.concat([first, second])
     index = graph.op("ArgMax", shares, axis=1, keepdims=0)
@@ -196,10 +201,24 @@ def _collect(found: dict[str, Any]) -> _Nodes:
     return nodes
 
 
-def _add_scores(graph: Graph, found: dict[str, Any], columns: Sequence[Column]) -> str:
-    """Write the raw scores, double of shape ``[rows, outputs]``."""
+def _find_least(scale: float) -> float:
+    """Return the largest score whose probability is not above that of the first class."""
+    found = np.float64(_LARGEST_EVEN / scale)
+    while found * scale > _LARGEST_EVEN:
+        found = np.nextafter(found, -np.inf)
+    while (above := np.nextafter(found, np.inf)) * scale <= _LARGEST_EVEN:
+        found = above
+    return float(found)
+
+
+def _add_scores(
+    graph: Graph, found: dict[str, Any], columns: Sequence[Column], last: float = 0.0
+) -> str:
+    """Write the raw scores, double of shape ``[rows, outputs]``; ``last`` is added in the end."""
     outputs = found["num_tree_per_iteration"]
     nodes = _collect(found)
+    if last:
+        nodes.add_tree({"leaf_value": last}, 0)
     trees = nodes.to_trees()
     inputs = read_inputs(graph, columns, np.float64)
     source = inputs.numbers

@@ -26,7 +26,7 @@ from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.categories import flag_splits, read_inputs
 from exporter.conversion.trees.ensemble import Weights, add_groups
-from exporter.conversion.trees.link import logistic, softmax_answer
+from exporter.conversion.trees.link import answer_two, is_final, logistic, softmax_answer
 from exporter.conversion.trees.sources import trace
 from exporter.data.boosters import XGBoostClassifier, XGBoostRegressor
 from exporter.errors import ConversionError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from exporter.conversion.trees.structure import Trees
 
 _EPSILON = 1e-16  # what its logistic function adds
+_LARGEST_EVEN = 1.5 * 2**-24  # the largest score whose float32 logistic function is 0.5
 _IDENTITY = frozenset(
     {
         "binary:logitraw",
@@ -68,6 +69,8 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
             f"a classifier of XGBoost with the objective {found.objective!r} cannot be written as "
             "ONNX: use 'binary:logistic' or 'multi:softprob'"
         )
+    if is_final(graph, model) and np.isfinite(found.start).all():
+        return answer_two(graph, margins, least=_LARGEST_EVEN)
     second = logistic(graph, margins, 1.0, np.float32, _EPSILON)
     above = graph.op("Greater", second, graph.exact(0.5, np.float32))
     index = graph.op("Reshape", graph.cast(above, np.int64), np.array([-1]))

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+
+class Final(NamedTuple):
+    """The classifier whose label and probabilities are what the file answers.
+
+    Attributes:
+        estimator: The fitted estimator.
+        codes: What the file holds for each class: texts or integers.
+    """
+
+    estimator: Any
+    codes: Sequence[str | int]
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,8 @@ class Answer:
             clusters; or a function that adds it to the graph.
         value: A regressor's prediction, shape ``[rows, targets]``.
         targets: The answer for each label, where there are several.
+        label: The predicted class as the file holds it, ``[rows]``, with float32 probabilities;
+            only of the :class:`Final` classifier, which then needs no index.
     """
 
     index: str | None = None
@@ -29,6 +43,7 @@ class Answer:
     scores: str | Callable[[], str] | None = None
     value: str | None = None
     targets: list[Answer] = field(default_factory=list)
+    label: str | None = None
 
     def need_index(self) -> str:
         """Return the index, which a classifier has."""

@@ -17,6 +17,7 @@ from exporter.errors import ConversionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from exporter.conversion.graph.answer import Final
     from exporter.conversion.graph.column import Real
     from exporter.conversion.graph.origins import Origin
 
@@ -53,6 +54,7 @@ class Graph:
         inputs: Names and element types of the inputs, each with its width.
         real: What a real number is.
         one_opset: Whether all trees are to be ``TreeEnsemble``, whatever that costs.
+        final: The classifier that answers; ``None`` if its answer must be as exact as a real.
 
     Attributes:
         choices: Neighbors chosen inside the graph, each with the estimator that chose them.
@@ -61,10 +63,18 @@ class Graph:
             :func:`exporter.conversion.graph.payload.serialize`.
     """
 
-    def __init__(self, inputs: Iterable[Column], real: Real, *, one_opset: bool = False) -> None:
+    def __init__(
+        self,
+        inputs: Iterable[Column],
+        real: Real,
+        *,
+        one_opset: bool = False,
+        final: Final | None = None,
+    ) -> None:
         self.inputs = list(inputs)
         self.real = real
         self.one_opset = one_opset
+        self.final = final
         self.dtype = np.dtype(real)
         self.real_type = TensorProto.FLOAT if real == "float32" else TensorProto.DOUBLE
         self.nodes: list[Any] = []
@@ -268,11 +278,7 @@ class Graph:
         return self.op("Cast", name, to=TensorProto.INT64) if kind == TensorProto.INT32 else name
 
 
-_TYPES = {
-    "int64": TensorProto.INT64,
-    "bool": TensorProto.BOOL,
-    "string": TensorProto.STRING,
-}
+_TYPES = {"int64": TensorProto.INT64, "bool": TensorProto.BOOL, "string": TensorProto.STRING}
 
 
 def _rename(node: Any, rename: Any) -> None:

@@ -31,7 +31,7 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
     """Write a classifier."""
     scale = 2.0 if model.loss == "exponential" else 1.0
     raw = _add_stages(graph, model, columns)
-    return answer_scores(graph, raw, len(model.classes_), scale=scale, tie_wins=True)
+    return answer_scores(graph, model, raw, scale=scale, tie_wins=True)
 
 
 @predicts(GradientBoostingRegressor)

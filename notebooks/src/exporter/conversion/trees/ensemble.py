@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from exporter.conversion.trees.structure import Array, Shares, Trees
 
 _DOMAIN = "ai.onnx.ml"
-_SUM, _LESS_OR_EQUAL = 1, 0  # of TreeEnsemble's aggregate_function and nodes_modes
+_AVERAGE, _SUM = 0, 1  # of TreeEnsemble's aggregate_function
+_LESS_OR_EQUAL = 0  # of its nodes_modes
 _MODES = np.array([b"BRANCH_LEQ", b"LEAF"], dtype=object)
 
 
@@ -54,20 +55,22 @@ def find_leaves(graph: Graph, source: str, trees: Trees) -> str:
     return graph.concat(found)
 
 
-def add_votes(graph: Graph, source: str, trees: Trees, classes: Array, count: int) -> str:
-    """Count the trees that vote for each class.
+def average(graph: Graph, source: str, trees: Trees, held: Weights) -> str:
+    """Average whole numbers that the leaves hold, such as votes, over the trees.
 
     Args:
         graph: Where to write.
         source: The input, of the type of the trees' thresholds.
         trees: The trees.
-        classes: The class that each leaf votes for.
-        count: The number of classes.
+        held: The number and the output of each leaf.
 
     Returns:
-        Name of a tensor ``[rows, classes]``, of the type of the trees' thresholds.
+        Name of a tensor of reals, ``[rows, outputs]``.
     """
-    return _add_up(graph, source, trees, Weights(classes, np.ones(len(classes)), count))
+    if trees.thresholds.dtype == graph.dtype and len(list(split_trees(trees))) == 1:
+        return _ensemble(graph, source, trees, held, _AVERAGE)
+    sums = graph.cast(_add_up(graph, source, trees, held), graph.dtype)
+    return graph.op("Div", sums, graph.exact(len(trees.sizes), graph.dtype))
 
 
 def add_values(graph: Graph, source: str, trees: Trees, values: Array, width: int = 1) -> str:
@@ -169,7 +172,9 @@ def _add_up(graph: Graph, source: str, trees: Trees, weights: Weights) -> str:
     return total
 
 
-def _ensemble(graph: Graph, source: str, trees: Trees, weights: Weights) -> str:
+def _ensemble(
+    graph: Graph, source: str, trees: Trees, weights: Weights, aggregate: int = _SUM
+) -> str:
     """Write one node; its type is that of the thresholds."""
     inner = np.flatnonzero(~trees.leaves)
     # The index of each node among the leaves, or among the inner nodes.
@@ -212,5 +217,5 @@ def _ensemble(graph: Graph, source: str, trees: Trees, weights: Weights) -> str:
         payload,
         domain=_DOMAIN,
         n_targets=weights.outputs,
-        aggregate_function=_SUM,
+        aggregate_function=aggregate,
     )

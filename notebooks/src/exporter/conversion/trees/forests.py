@@ -22,12 +22,14 @@ from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.graph.scores import split_shares
 from exporter.conversion.trees.ensemble import (
+    Weights,
     add_in_order,
     add_shares,
     add_values,
-    add_votes,
+    average,
     find_leaves,
 )
+from exporter.conversion.trees.link import answer_votes, is_final
 from exporter.conversion.trees.sources import read_trees
 from exporter.conversion.trees.structure import leaf_shares, leaf_values
 
@@ -61,9 +63,16 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
         shares_of_all = graph.op("Div", sums, graph.exact(len(low), np.float64))
         return split_shares(graph, shares_of_all, counts)
     shares = leaf_shares(low)
-    sums = _add_shares(graph, source, trees, shares)
-    exact = graph.dtype if shares.are_votes else np.float64
-    mean = graph.op("Div", graph.cast(sums, exact), graph.exact(len(low), exact))
+    if shares.are_votes and is_final(graph, model):
+        # Of two classes, the second gets the votes, and the first gets them against it.
+        against = Weights(np.zeros(len(shares.columns), dtype=int), 2.0 * shares.columns - 1, 1)
+        return answer_votes(graph, average(graph, source, trees, against))
+    if shares.are_votes:
+        votes = Weights(shares.columns, np.ones(len(shares.columns)), shares.shape[1])
+        mean = average(graph, source, trees, votes)
+    else:
+        sums = graph.cast(_add_shares(graph, source, trees, shares), np.float64)
+        mean = graph.op("Div", sums, graph.exact(len(low), np.float64))
     return Answer(graph.op("ArgMax", mean, axis=1, keepdims=0), graph.to_real(mean))
 
 
@@ -93,8 +102,6 @@ def low_level(model: Any) -> list[Any]:
 
 def _add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
     leaves, classes = shares.shape
-    if shares.are_votes:
-        return add_votes(graph, source, trees, shares.columns, classes)
     is_wide = len(trees.sizes) * classes > _MOST_SHARES
     is_sparse = leaves * classes > max(_LARGEST_TABLE, _SPARSE * len(shares.values))
     if (is_wide or is_sparse) and not graph.one_opset:

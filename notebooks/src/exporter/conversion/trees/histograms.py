@@ -28,7 +28,7 @@ _BITS = 256
 @predicts(HistGradientBoostingClassifier)
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a classifier."""
-    return answer_scores(graph, _add_leaves(graph, model, columns), len(model.classes_))
+    return answer_scores(graph, model, _add_leaves(graph, model, columns))
 
 
 @predicts(HistGradientBoostingRegressor)

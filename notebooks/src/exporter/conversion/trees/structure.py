@@ -123,15 +123,24 @@ def split_trees(trees: Trees) -> Iterator[Trees]:
 
 def with_constants(trees: Trees, count: int) -> Trees:
     """Prepend trees with a single leaf, one for each starting value of a sum."""
+    return _join(_leaves(trees, count), trees)
+
+
+def with_leaves(trees: Trees, count: int) -> Trees:
+    """Append trees with a single leaf, for values that are added in the end."""
+    return _join(trees, _leaves(trees, count))
+
+
+def _leaves(like: Trees, count: int) -> Trees:
     one, none = np.ones(count, dtype=int), np.zeros(count, dtype=int)
-    return Trees(
-        sizes=np.concatenate([one, trees.sizes]),
-        features=np.concatenate([none, trees.features]),
-        thresholds=np.concatenate([none.astype(trees.thresholds.dtype), trees.thresholds]),
-        left=np.concatenate([-one, trees.left]),
-        right=np.concatenate([-one, trees.right]),
-        missing_left=np.concatenate([none.astype(bool), trees.missing_left]),
-    )
+    thresholds = none.astype(like.thresholds.dtype)
+    return Trees(one, none, thresholds, -one, -one, none.astype(bool))
+
+
+def _join(first: Trees, second: Trees) -> Trees:
+    names = ("sizes", "features", "thresholds", "left", "right", "missing_left")
+    pairs = {name: [getattr(first, name), getattr(second, name)] for name in names}
+    return Trees(**{name: np.concatenate(pair) for name, pair in pairs.items()})
 
 
 def from_sklearn(trees: Sequence[Any], columns: Sequence[Array] | None = None) -> Trees:
