@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _EVENTS = frozenset(
     {
         "connections-limited", "fast-way-off", "folder-gone", "folder-unwatched", "grpc", "keys",
-        "keys-unreadable", "load", "quarantine", "release", "remove", "share", "state-corrupt",
-        "state-unreadable", "swap", "trust", "trust-unreadable",
+        "keys-unreadable", "load", "prediction-log", "quarantine", "release", "remove", "share",
+        "state-corrupt", "state-unreadable", "swap", "trust", "trust-unreadable",
     }
 )  # fmt: skip
 _OWN_FIELDS = ("ms",)  # these differ between workers

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inference.model.servable import Servable
-    from inference.monitoring.served import Handed, Served
+    from inference.monitoring.served import Handed
     from inference.telemetry.timing import Timing
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Consumer(Protocol):
 
     needs_ids: bool
 
-    def consume(self, batch: Sequence[Served]) -> None:
+    def consume(self, batch: ServedBatch) -> None:
         """Take requests, in the order of their answers; never called from two threads at once.
 
         An exception is logged once, and the next batch is handed on all the same.

@@ -10,6 +10,7 @@ from inference.access.setup import check_exposure
 from inference.admission.trusted_keys import TrustedKeys
 from inference.app import reserve_memory
 from inference.logs import fields
+from inference.monitoring.setup import check_prediction_log
 from inference.process.log_setup import configure_log
 from inference.process.sockets import CannotListenError, close_sockets, open_sockets
 from inference.process.supervisor import Supervisor
@@ -36,6 +37,7 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
         SettingError: The settings are invalid.
     """
     check_exposure(settings)
+    check_prediction_log(settings)
     if settings.trusted_keys_file is not None:
         TrustedKeys(settings.trusted_keys_file)
     configure_log(settings)

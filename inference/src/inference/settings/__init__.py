@@ -15,6 +15,7 @@ from inference.settings.declaration import PREFIX, InvalidSettingsError
 from inference.settings.folder import Folder
 from inference.settings.listening import Listening
 from inference.settings.observation import Observation
+from inference.settings.prediction_log import PredictionLog
 from inference.settings.proxies import Proxies
 from inference.settings.requests import Requests
 from inference.settings.runs import PlanSetting, Runs
@@ -23,10 +24,10 @@ from inference.settings.units import MIB
 __all__ = ["AREAS", "MIB", "PREFIX", "InvalidSettingsError", "PlanSetting", "Settings"]
 
 # In the order of the reference page.
-AREAS = (Folder, Listening, Proxies, Access, Requests, Runs, Observation)
+AREAS = (Folder, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog)
 
 
-class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation):
+class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog):
     """All settings of the service; immutable.
 
     Args:

@@ -25,6 +25,7 @@ COUNTER_ARRAYS = {
     "waiting": counters_array(1),
     "callers": counters_array(1),
     "answers": counters_array(1, _MANY),
+    "log": counters_array(1),
 }
 
 
@@ -79,6 +80,7 @@ class Recorder:
         callers: Requests by key and outcome: ``admitted``, or the status they were denied with.
         answers: Predicted classes and values out of range, see
             :mod:`inference.telemetry.answer_counts`.
+        log: Rows of the prediction log, see :mod:`inference.monitoring.log.counts`.
         latency: Counts requests and runs.
         explanations: Counts explanations.
         events: Counts events.
@@ -91,6 +93,7 @@ class Recorder:
         self.waiting = Counters("waiting", 1, section, volatile=True)
         self.callers = Counters("callers", 1, section)
         self.answers = Counters("answers", 1, section)
+        self.log = Counters("log", 1, section)
         self.latency = RequestLatency(self.requests, self.runs, self.answers)
         self.explanations = ExplanationCounts(self.answers)
         self.events = CountedEvents(self.event_counts)

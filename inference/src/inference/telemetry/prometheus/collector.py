@@ -59,6 +59,7 @@ class ServiceCollector(Collector):
         yield from _events(_add_up(self._recorder.event_counts))
         yield _plain(family.WAITING, _add_up(self._recorder.waiting))
         yield _plain(family.CALLERS, _add_up(self._recorder.callers))
+        yield from _logged(_add_up(self._recorder.log))
         if self._aliases:
             yield from triton(requests, runs)
             yield kserve(requests)
@@ -133,6 +134,13 @@ def _answers(counted: Numbers) -> Iterator[Metric]:
     )
     for kind, what in kinds:
         yield _plain(kind, {key[1:]: values for key, values in counted.items() if key[0] == what})
+
+
+def _logged(counted: Numbers) -> Iterator[Metric]:
+    logged = {key[1:]: values for key, values in counted.items() if key[0] == "logged"}
+    yield _plain(family.LOGGED, limit_versions(logged, 0))
+    lost = {key[1:]: values for key, values in counted.items() if key[0] == "lost"}
+    yield _plain(family.UNWRITTEN, lost)
 
 
 def _models(snapshot: Snapshot) -> Iterator[Metric]:

@@ -139,6 +139,19 @@ UNWATCHED = Family(
     "Answered requests that a part of the monitoring did not take because it could not keep up: "
     "the hand-off drops a request for all parts.",
 )
+LOGGED = Family(
+    "inference_prediction_log_rows",
+    "counter",
+    ("model", "version"),
+    "Rows in the prediction log (INFERENCE_PREDICTION_LOG).",
+)
+UNWRITTEN = Family(
+    "inference_prediction_log_lost_rows",
+    "counter",
+    ("reason",),
+    "Rows that the prediction log lost: full (the disk), gone (the folder), behind (the disk is "
+    "too slow), error (any other failure, which the service's log names).",
+)
 CHOICES = Family(
     "inference_choices", "counter", ("change",), "Selections, pins, loads and unloads."
 )
@@ -173,6 +186,7 @@ FAMILIES = (
     BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, EXPLANATIONS, EXPLANATION_COSTS,
     MODELS, MODEL_STATE, ACTIVE, ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS,
     REFUSED, UNLOGGED, UNWATCHED,
+    LOGGED, UNWRITTEN,
 )  # fmt: skip
 
 NOTES = (

@@ -1,0 +1,1 @@
+"""The folder of a log: journals, Parquet files and their indexes, days."""

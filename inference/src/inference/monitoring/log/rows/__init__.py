@@ -1,0 +1,1 @@
+"""Rows and their columns: from served requests to frames of a journal, and back."""

@@ -1,0 +1,91 @@
+"""From served requests of one servable to a frame of a journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.monitoring.log.rows.answer_columns import answer_columns
+from inference.monitoring.log.rows.logged_rows import Requests, encode_rows
+from inference.monitoring.log.rows.schema import Column, Names, Schema, feature_kind
+from inference.monitoring.log.rows.truth_kind import TruthKind
+from inference.monitoring.log.rows.values import encode_values
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from inference.model.servable import Servable
+    from inference.monitoring.columns import ServedTable
+
+
+class RowEncoder:
+    """Encodes the rows of one servable, which it does not keep.
+
+    Args:
+        servable: The servable, with a model of rows.
+        omitted: Names of features and columns that are left out.
+
+    Attributes:
+        schema: The columns.
+    """
+
+    def __init__(self, servable: Servable, omitted: Collection[str]) -> None:
+        names = Names()
+        answers = [a for a in answer_columns(servable, names) if a.column.name not in omitted]
+        dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
+        features = []
+        for feature in servable.features or ():
+            name = names.add(feature.name, "feature")
+            if feature.name not in omitted and name not in omitted:
+                column = Column(name, feature_kind(feature, dtypes[feature.input]))
+                features.append((column, feature))
+        self._answers, self._features = answers, features
+        columns = [column for column, _ in features] + [answer.column for answer in answers]
+        truths = [answer.column.name for answer in answers if answer.is_truth]
+        kind = TruthKind.of(servable)
+        self.schema = Schema(
+            model=servable.name,
+            version=servable.version,
+            digest="" if "digest" in omitted else servable.digest,
+            columns=columns,
+            has_keys="key_id" not in omitted,
+            has_latency="latency_ms" not in omitted,
+            truth_kind=kind if kind is not None and len(truths) == kind.count else None,
+            truth_columns=truths,
+        )
+
+    def encode(self, table: ServedTable) -> bytes:
+        """Return the frame of the rows in a table of this servable."""
+        columns: list[tuple[bytes, bytes]] = []
+        for column, feature in self._features:
+            values, missing = table.feature(feature)
+            columns.append(encode_values(column.kind, values, missing))
+        found = table.answers()
+        for answer in self._answers:
+            output = found.get(answer.output)
+            chosen = None if output is None else answer.choose(output.values)
+            if output is None or chosen is None:
+                columns.append(_nothing(answer.column, table.rows))
+            else:
+                columns.append(encode_values(answer.column.kind, chosen, output.missing))
+        return encode_rows(self.schema, self._requests(table), columns)
+
+    def _requests(self, table: ServedTable) -> Requests:
+        served = table.served
+        keys: Sequence[str | None] = ()
+        if self.schema.has_keys:
+            keys = [one.key_id for one in served]
+        return Requests(
+            ids=[one.request_id for one in served],
+            keys=() if not any(keys) else keys,
+            times=[one.time for one in served],
+            seconds=[one.seconds for one in served] if self.schema.has_latency else (),
+            counts=() if table.rows == len(served) else table.counts,
+        )
+
+
+def _nothing(column: Column, rows: int) -> tuple[bytes, bytes]:
+    """Return a column without any value, of an output that was not asked for."""
+    values: Any = [None] * rows if column.kind == "text" else np.zeros(rows)
+    return encode_values(column.kind, values, np.ones(rows, bool))

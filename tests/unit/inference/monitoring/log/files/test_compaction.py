@@ -1,0 +1,133 @@
+"""Journals become files, whole or not at all, and once."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.monitoring.log.files import compaction, parquet
+from inference.monitoring.log.files.compaction import compact
+from inference.monitoring.log.files.journal import Journal
+from inference.monitoring.log.rows.logged_rows import encode_schema
+from support.answers.kinds import ROWS, kinds
+from support.models.artifacts import mixed, penguins
+from support.monitoring.logged import answer, encode, filed, journaled, load, write_journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.monitoring.served import Handed
+
+MIXED_ROWS = [[None, 4, True, "Dream", None], [3.5, -1, False, "Biscoe", "ü\"'"]]
+
+
+def at(handed: Handed, moment: datetime) -> Handed:
+    """Move an answer to another time."""
+    clock = time.time() - time.perf_counter()
+    handed[1].done = moment.timestamp() - clock
+    handed[1].started = handed[1].done - 0.25
+    return handed
+
+
+@pytest.mark.parametrize("name", ["mixed", "penguins", *kinds()])
+def test_files_have_what_the_journal_has(name: str, tmp_path: Path) -> None:
+    data = {"mixed": mixed(), "penguins": penguins(), **kinds()}[name]
+    servable = load(data, name)
+    rows = MIXED_ROWS if name == "mixed" else ROWS
+    handed = [answer(servable, rows), answer(servable, rows[:1], b"other", "key")]
+    journal = write_journal(tmp_path, servable, handed)
+
+    (path,) = compact(tmp_path, journal.path)
+
+    written = filed(tmp_path)
+    fixed = {"time", "version", "digest", "latency_ms"}
+    assert [{k: v for k, v in row.items() if k not in fixed} for row in written] == journaled(
+        tmp_path
+    )
+    assert {(row["version"], row["digest"]) for row in written} == {(1, servable.digest)}
+    assert list(written[0])[:7] == [
+        "time", "request_id", "row", "version", "digest", "key_id", "latency_ms",
+    ]  # fmt: skip
+    day = datetime.now(UTC).date()
+    assert path.parent == tmp_path / name / "1" / f"date={day}"
+    journal.close()
+
+
+def test_a_compaction_that_is_repeated_adds_nothing(tmp_path: Path) -> None:
+    servable = load(penguins())
+    journal = write_journal(tmp_path, servable, [answer(servable, ROWS)])
+    first = compact(tmp_path, journal.path)
+
+    assert compact(tmp_path, journal.path) == first
+    assert len(filed(tmp_path)) == len(ROWS)
+    journal.close()
+
+
+def test_an_interrupted_compaction_leaves_no_visible_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    servable = load(penguins())
+    journal = write_journal(tmp_path, servable, [answer(servable, ROWS)])
+    monkeypatch.setattr(parquet, "write_parquet", fail)
+
+    with pytest.raises(OSError, match="No space"):
+        compact(tmp_path, journal.path)
+    assert not list(tmp_path.rglob("*.parquet"))
+    assert not list(tmp_path.rglob("*.tmp"))
+    journal.close()
+
+
+def test_rows_around_midnight_are_in_the_files_of_their_days(tmp_path: Path) -> None:
+    servable = load(penguins())
+    before = datetime(2026, 3, 1, 23, 59, 59, 900_000, tzinfo=UTC)
+    after = datetime(2026, 3, 2, 0, 0, 0, 100_000, tzinfo=UTC)
+    handed = [at(answer(servable, ROWS, b"a"), before), at(answer(servable, ROWS, b"b"), after)]
+    journal = write_journal(tmp_path, servable, handed)
+
+    paths = compact(tmp_path, journal.path)
+
+    assert [path.parent.name for path in paths] == ["date=2026-03-01", "date=2026-03-02"]
+    assert [row["request_id"] for row in filed(tmp_path)] == ["a", "a", "b", "b"]
+    times = [row["time"].astimezone(UTC) for row in filed(tmp_path)]
+    assert abs((times[0] - before).total_seconds()) < 0.01
+    assert filed(tmp_path)[0]["latency_ms"] == pytest.approx(250)
+    journal.close()
+
+
+def test_versions_and_replaced_artifacts_have_files_of_their_own(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path)
+    for servable in (load(penguins(0)), load(penguins(1)), load(penguins(0), version=2)):
+        encoder, frame = encode(servable, [answer(servable, ROWS)])
+        journal.append(encode_schema(encoder.schema) + frame, 2)
+
+    paths = compact(tmp_path, journal.path)
+    assert [path.parent.parent.name for path in paths] == ["1", "1", "2"]
+    assert len(set(paths)) == 3
+    assert len(filed(tmp_path)) == 6
+    journal.close()
+
+
+def test_the_rows_before_a_torn_frame_are_kept(tmp_path: Path) -> None:
+    servable = load(penguins())
+    journal = write_journal(tmp_path, servable, [answer(servable, ROWS)])
+    with journal.path.open("ab") as file:
+        file.write(encode(servable, [answer(servable, ROWS)])[1][:-1])
+
+    compact(tmp_path, journal.path)
+    assert len(filed(tmp_path)) == len(ROWS)
+    journal.close()
+
+
+def test_the_command_says_what_the_system_refuses(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", compaction.__name__, tmp_path, tmp_path / "no.journal"]
+
+    assert subprocess.run(command, check=False).returncode == errno.ENOENT
