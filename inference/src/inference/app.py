@@ -17,7 +17,7 @@ from inference.access.setup import build_authorizer, build_request_log
 from inference.admission.admission import examine_aside, read_aside
 from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
-from inference.monitoring.setup import make_prediction_log, start_hand_off
+from inference.monitoring.setup import Monitoring, start_monitoring
 from inference.repository.operator_state import StateFile
 from inference.repository.repository import Repository
 from inference.runtime.heartbeat import HEARTBEAT
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from inference.access.authorizer import Authorizer
     from inference.admission.admission import Examiner, Reader
     from inference.logs import RequestLog
-    from inference.monitoring.hand_off import HandOff
-    from inference.monitoring.log.prediction_log import PredictionLog
     from inference.settings import Settings
     from inference.web.deferred import Application
     from inference.web.message.exchange import Routes
@@ -84,8 +82,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     readiness: Readiness
     proxies: Proxies
     traffic: RecentTraffic
-    hand_off: HandOff
-    prediction_log: PredictionLog | None
+    monitoring: Monitoring
     pages: Callable[[], Pages]
 
 
@@ -122,7 +119,6 @@ def create_app(
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
     traffic = RecentTraffic(recorder.requests)
     streams = EventStreams(traffic, readiness, settings.page_streams)
-    prediction_log = make_prediction_log(settings, recorder)
     parts = _Parts(
         settings=settings,
         repository=repository,
@@ -136,8 +132,7 @@ def create_app(
         readiness=readiness,
         proxies=proxies,
         traffic=traffic,
-        hand_off=start_hand_off(recorder, [] if prediction_log is None else [prediction_log]),
-        prediction_log=prediction_log,
+        monitoring=start_monitoring(settings, recorder),
         pages=cache(lambda: _make_pages(repository, proxies, streams, authorizer)),
     )
     return _build_routes(parts)
@@ -229,16 +224,13 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(parts.repository.running())
         await stack.enter_async_context(parts.traffic.sampling())
-        if parts.prediction_log is not None:
-            parts.prediction_log.start()
+        parts.monitoring.start()
         await parts.repository.catch_up()
         if parts.settings.grpc_port is not None:
             await stack.enter_async_context(_serving_grpc(parts))
         yield
     parts.dispatcher.close()
-    parts.hand_off.close()
-    if parts.prediction_log is not None:
-        parts.prediction_log.close()
+    parts.monitoring.close()
 
 
 def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from inference.errors import SettingError
 from inference.monitoring.hand_off import HandOff
 
@@ -15,18 +17,45 @@ if TYPE_CHECKING:
     from inference.telemetry.recorder import Recorder
 
 
-def start_hand_off(recorder: Recorder, consumers: list[Consumer]) -> HandOff:
-    """Make the hand-off, and let the recorder hand on every answered request.
+class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
+    """What watches the service.
 
-    Without consumers, nothing is handed on.
+    Attributes:
+        hand_off: Gives served requests to what watches them.
+        prediction_log: Logs rows; ``None`` where it is off.
     """
+
+    hand_off: HandOff
+    prediction_log: PredictionLog | None
+
+    def start(self) -> None:
+        """Be ready before the first answer."""
+        if self.prediction_log is not None:
+            self.prediction_log.start()
+
+    def close(self) -> None:
+        """Hand on and write all that was answered."""
+        self.hand_off.close()
+        if self.prediction_log is not None:
+            self.prediction_log.close()
+
+
+def start_monitoring(settings: Settings, recorder: Recorder) -> Monitoring:
+    """Make what watches the service, and let the recorder hand on every answered request.
+
+    If nothing watches, nothing is handed on.
+    """
+    consumers: list[Consumer] = []
+    prediction_log = _make_prediction_log(settings, recorder)
+    if prediction_log is not None:
+        consumers.append(prediction_log)
     hand_off = HandOff(consumers, recorder.count_unwatched)
     if consumers:
         recorder.latency.hand_on = hand_off.append
-    return hand_off
+    return Monitoring(hand_off=hand_off, prediction_log=prediction_log)
 
 
-def make_prediction_log(settings: Settings, recorder: Recorder) -> PredictionLog | None:
+def _make_prediction_log(settings: Settings, recorder: Recorder) -> PredictionLog | None:
     """Make the prediction log; ``None`` where it is off."""
     if settings.prediction_log is None:
         return None

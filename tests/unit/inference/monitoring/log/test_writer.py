@@ -93,7 +93,10 @@ def test_a_file_ends_after_so_many_seconds(begin: Callable[..., Writer], tmp_pat
     eventually(lambda: not journal_paths(tmp_path))
 
 
-def test_a_stop_leaves_files(begin: Callable[..., Writer], tmp_path: Path) -> None:
+def test_a_stop_leaves_files(
+    begin: Callable[..., Writer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CLOSE_SECONDS", 60.0)
     writer = begin()
     add(writer)
     writer.close()

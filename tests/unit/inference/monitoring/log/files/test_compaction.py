@@ -20,11 +20,16 @@ from support.models.artifacts import mixed, penguins
 from support.monitoring.logged import answer, encode, filed, journaled, load, write_journal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from inference.model.contract import Scalar
     from inference.monitoring.served import Handed
 
-MIXED_ROWS = [[None, 4, True, "Dream", None], [3.5, -1, False, "Biscoe", "ü\"'"]]
+MIXED_ROWS: list[list[Scalar]] = [
+    [None, 4, True, "Dream", None],
+    [3.5, -1, False, "Biscoe", "ü\"'"],
+]
 
 
 def at(handed: Handed, moment: datetime) -> Handed:
@@ -39,7 +44,7 @@ def at(handed: Handed, moment: datetime) -> Handed:
 def test_files_have_what_the_journal_has(name: str, tmp_path: Path) -> None:
     data = {"mixed": mixed(), "penguins": penguins(), **kinds()}[name]
     servable = load(data, name)
-    rows = MIXED_ROWS if name == "mixed" else ROWS
+    rows: Sequence[Sequence[Scalar]] = MIXED_ROWS if name == "mixed" else ROWS
     handed = [answer(servable, rows), answer(servable, rows[:1], b"other", "key")]
     journal = write_journal(tmp_path, servable, handed)
 
@@ -128,6 +133,6 @@ def test_the_rows_before_a_torn_frame_are_kept(tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_the_system_refuses(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", compaction.__name__, tmp_path, tmp_path / "no.journal"]
+    command = [sys.executable, "-m", compaction.__name__, str(tmp_path), str(tmp_path / "no")]
 
     assert subprocess.run(command, check=False).returncode == errno.ENOENT
