@@ -78,11 +78,12 @@ class Model(msgspec.Struct, frozen=True, weakref=True):
     traffic: Traffic | None = None
     split: Split | None = None
     unsplit: Servable | None = None
-    only: Servable | None = field(init=False, compare=False)
+    only: Servable | None = None
 
     def __post_init__(self) -> None:
         """Decide once what each request would else decide."""
-        object.__setattr__(self, "only", self.active if self.split is None else None)
+        only = self.active if self.split is None else None
+        msgspec.structs.force_setattr(self, "only", only)
 
     @property
     def state(self) -> VersionState:
