@@ -25,9 +25,17 @@ service. Each step raises its own error, and each message says what to do::
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import RookeryError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_PACKAGE = f"{Path(__file__).parent}/"
 
 
 class ExporterError(RookeryError):
@@ -131,3 +139,12 @@ class FewRowsWarning(UserWarning):
 
 class OtherVersionWarning(UserWarning):
     """The model was logged with another version of scikit-learn."""
+
+
+def warn(message: str, kind: type[Warning]) -> None:
+    """Warn about the line outside of this package that calls it, such as that of ``publish()``."""
+    frame: FrameType | None = inspect.currentframe()
+    level = 1
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, kind, stacklevel=level)

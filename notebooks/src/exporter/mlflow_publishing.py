@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from scipy import sparse  # type: ignore[import-untyped]
 
 from exporter.data.logged_model import LoggedModel, load_logged_model
-from exporter.errors import DataError, FewRowsWarning, OptionError
+from exporter.errors import DataError, FewRowsWarning, OptionError, warn
 from exporter.publishing import publish
 
 if TYPE_CHECKING:
@@ -78,12 +77,11 @@ def _read_example(logged: LoggedModel) -> Any:
         )
     count = example.shape[0]
     if count < _FEW_ROWS:
-        warnings.warn(
+        warn(
             f"the ONNX file of {uri} is compared on {count} "
             f"row{'s' if count > 1 else ''}, those of the logged input example, and on rows "
             "generated from them; ranges and categories in the contract are theirs. To compare "
             "more, pass X=, the rows that the model was fitted on",
             FewRowsWarning,
-            stacklevel=4,
         )
     return example

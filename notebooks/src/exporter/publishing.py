@@ -13,7 +13,6 @@ graph and contract (apart from times), no version is created, and ``unchanged`` 
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,7 +31,7 @@ from exporter.delivery.signing import resolve_signer
 from exporter.delivery.staging import FILE_NAME, Stage
 from exporter.display import timings as speed
 from exporter.display.progress import Progress
-from exporter.errors import NotAdmittedError, NotPrunedWarning, OptionError
+from exporter.errors import NotAdmittedError, NotPrunedWarning, OptionError, warn
 from exporter.publication import Publication
 from exporter.settings import (
     resolve_keep,
@@ -227,7 +226,7 @@ def _prune(name: str, keep: int, options: _Options) -> list[int]:
         return prune(options.models_dir.absolute(), name, keep, ServiceClient(options.url))
     except NotPrunedError as error:
         message = f"keep={keep}: no older version of {name} was removed: {error}"
-        warnings.warn(message, NotPrunedWarning, stacklevel=5)  # the line that calls publish()
+        warn(message, NotPrunedWarning)
         return []
 
 

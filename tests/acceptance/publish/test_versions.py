@@ -166,8 +166,9 @@ def test_as_many_as_there_are_removes_nothing(service: Service) -> None:
 
 
 def test_without_a_service_nothing_is_removed(folder: Path) -> None:
-    with pytest.warns(NotPrunedWarning, match="no older version of m was removed: no service ans"):
+    with pytest.warns(NotPrunedWarning, match="no older version of m was removed: no") as seen:
         done = put(folder, 4, url="http://127.0.0.1:1", keep=1)
+    assert seen[0].filename == __file__
     assert (done.removed, versions(folder)) == ([], [1, 2])
 
 

@@ -12,6 +12,7 @@ from exporter.data import metrics
 from exporter.data.estimator import answer_all, reads_column
 from exporter.data.forms import to_plain
 from exporter.data.reader import read_table
+from exporter.data.sparse_rows import check_zeros
 from exporter.errors import DataError, TargetError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def gather(
         DataError: Rows are not what the model takes.
         TargetError: True answers do not fit the rows or the model.
     """
+    check_zeros(original.model, x)
     x = to_plain(x)
     if evaluate is None:
         table = read_table(x, original, names)

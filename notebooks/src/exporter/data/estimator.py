@@ -49,6 +49,7 @@ class FittedEstimator:
         has_scores: Whether it gives a decision function of outliers, or distances to clusters.
         feature_names: The columns it was fitted on, when it knows them.
         width: How many columns it was fitted on, when it knows.
+        given_sparse: Parts of it, see :func:`exporter.data.sparse_rows.find_sparse`.
 
     Raises:
         ModelError: It is not fitted, or answers nothing about rows it was not fitted on.
@@ -61,6 +62,7 @@ class FittedEstimator:
         model = as_estimator(model)
         self.model = model
         self.form: Form = form or PlainForm()
+        self.given_sparse: frozenset[int] = frozenset()
         self.task = find_task(model)
         _require_fitted(model)
         self.labels: list[Classes] = find_classes(model, self.task)

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import sklearn
 
 from exporter.data.libraries import explain_absence
-from exporter.errors import ModelError, OptionError, OtherVersionWarning, TrackingError
+from exporter.errors import ModelError, OptionError, OtherVersionWarning, TrackingError, warn
 from inference.model.contract import MlflowSource, Source
 
 if TYPE_CHECKING:
@@ -186,12 +186,11 @@ def _compare_versions(uri: str, saved: str | None) -> None:
     here = sklearn.__version__
     if saved is None or saved.split(".")[:2] == here.split(".")[:2]:
         return
-    warnings.warn(
+    warn(
         f"{uri} was logged with scikit-learn {saved}, and scikit-learn {here} is here: the ONNX "
         f"file is compared with the model as {here} loads it. To be sure that it is still the "
         f"same model, install scikit-learn=={saved}, or fit it again",
         OtherVersionWarning,
-        stacklevel=4,
     )
 
 

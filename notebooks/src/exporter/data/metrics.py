@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import metrics as sk
 
 from exporter.data.answers.kinds import list_steps
-from exporter.errors import NotHeldOutWarning, TargetError
+from exporter.errors import NotHeldOutWarning, TargetError, warn
 from inference.model.contract import Metrics
 from inference.model.schema.provenance import LabelMetrics
 
@@ -163,9 +162,8 @@ def warn_unless_held_out(given: Table, held_out: Table) -> None:
     """Warn when every row that is said to be held out is among the rows in X."""
     seen = {tuple(row) for row in given.rows()}
     if all(tuple(row) in seen for row in held_out.rows()):
-        warnings.warn(
+        warn(
             "every row in evaluate= is also in X: unless the model was fitted on other rows, its "
             "metrics are not those of held-out data. Pass as X the rows the model was fitted on",
             NotHeldOutWarning,
-            stacklevel=5,
         )

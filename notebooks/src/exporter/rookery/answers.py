@@ -35,6 +35,10 @@ def to_kind(rows: Rows, predictions: list[dict[str, Any]], warnings: list[Any]) 
         import polars as pl  # noqa: PLC0415 - the caller's library, not a dependency
 
         return pl.from_dicts(table.to_dict("records"), infer_schema_length=None)
+    if rows.kind == "pyarrow":
+        import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - the caller's library
+
+        return pa.Table.from_pylist(table.to_dict("records"))
     return table.to_records(index=False) if rows.kind == "numpy" else table
 
 

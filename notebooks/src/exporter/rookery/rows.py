@@ -14,7 +14,7 @@ from exporter.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-Kind = Literal["record", "list", "numpy", "pandas", "polars"]
+Kind = Literal["record", "list", "numpy", "pandas", "polars", "pyarrow"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def read_rows(data: Any, left_out: Collection[str] = ()) -> Rows:
     """Read rows.
 
     Args:
-        data: A DataFrame of pandas or polars, a NumPy array of shape ``[rows, features]`` or
-            ``[features]``, one record, one row, or a list of records or rows.
+        data: A DataFrame of pandas or polars, a pyarrow table, a NumPy array of shape ``[rows,
+            features]`` or ``[features]``, one record, one row, or a list of records or rows.
         left_out: Columns of a DataFrame that are not sent.
 
     Raises:
@@ -48,18 +48,9 @@ def read_rows(data: Any, left_out: Collection[str] = ()) -> Rows:
     """
     if isinstance(data, pd.Series):
         data = data.to_dict()
-    if isinstance(data, pd.DataFrame):
-        kept = data.drop(columns=list(left_out), errors="ignore")
-        return Rows("pandas", pandas_records(kept), data.index)
-    if _is_polars(data):
-        columns = [name for name in data.columns if name not in left_out]
-        return Rows("polars", [_clean(row) for row in data.select(columns).to_dicts()])
-    if isinstance(data, np.ndarray):
-        if data.ndim not in (1, 2):
-            raise DataError(
-                f"the array has {data.ndim} dimensions: pass one of shape [rows, features]"
-            )
-        return Rows("numpy", [_clean(row) for row in np.atleast_2d(data).tolist()])
+    table = _read_table(data, left_out)
+    if table is not None:
+        return table
     if isinstance(data, dict):
         return Rows("record", [_clean(data)])
     if isinstance(data, list | tuple) and data:
@@ -70,6 +61,27 @@ def read_rows(data: Any, left_out: Collection[str] = ()) -> Rows:
         f"cannot read rows from {_describe(data)}: pass a DataFrame, an array of shape "
         "[rows, features], a record such as {'name': value}, or a list of records"
     )
+
+
+def _read_table(data: Any, left_out: Collection[str]) -> Rows | None:
+    """Read an array or the table of a library; ``None`` for anything else."""
+    if isinstance(data, pd.DataFrame):
+        kept = data.drop(columns=list(left_out), errors="ignore")
+        return Rows("pandas", pandas_records(kept), data.index)
+    if isinstance(data, np.ndarray):
+        if data.ndim not in (1, 2):
+            raise DataError(
+                f"the array has {data.ndim} dimensions: pass one of shape [rows, features]"
+            )
+        return Rows("numpy", [_clean(row) for row in np.atleast_2d(data).tolist()])
+    if _is(data, "polars", "DataFrame"):
+        columns = [name for name in data.columns if name not in left_out]
+        return Rows("polars", [_clean(row) for row in data.select(columns).to_dicts()])
+    if _is(data, "polars", "LazyFrame"):
+        raise DataError("cannot read rows from a LazyFrame: pass data.collect()")
+    if _is(data, "pyarrow", "Table", "RecordBatch"):
+        return Rows("pyarrow", _arrow_records(data, left_out))
+    return None
 
 
 def is_texts(data: Any) -> bool:
@@ -91,9 +103,18 @@ def pandas_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _is_polars(data: Any) -> bool:
+def _arrow_records(table: Any, left_out: Collection[str]) -> list[dict[str, Any]]:
+    names = list(table.schema.names)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"two columns are called {twice[0]!r}: rename one")
+    kept = table.select([name for name in names if name not in left_out])
+    return [_clean(row) for row in kept.to_pylist()]
+
+
+def _is(data: Any, library: str, *names: str) -> bool:
     kind = type(data)
-    return kind.__module__.split(".")[0] == "polars" and kind.__name__ == "DataFrame"
+    return kind.__module__.split(".")[0] == library and kind.__name__ in names
 
 
 def _clean(row: Any) -> Any:

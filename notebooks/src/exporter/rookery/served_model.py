@@ -46,8 +46,8 @@ class ServedModel:
         """Predict rows.
 
         Args:
-            data: A DataFrame of pandas or polars, a NumPy array of shape ``[rows, features]``, one
-                record, or a list of records or rows. A large table is sent in parts.
+            data: A DataFrame of pandas or polars, a pyarrow table, a NumPy array of shape ``[rows,
+                features]``, one record, or a list of records or rows. Many are sent in parts.
             version: The version; ``None`` for the active one.
 
         Returns:

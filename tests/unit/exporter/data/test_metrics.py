@@ -97,8 +97,9 @@ def test_says_what_is_wrong_with_the_values_of_a_regression(y: Any, complaint: s
 
 def test_warns_when_nothing_is_held_out() -> None:
     """The rows themselves, passed again as evaluate, are no held-out rows."""
-    with pytest.warns(NotHeldOutWarning, match="every row in evaluate= is also in X"):
+    with pytest.warns(NotHeldOutWarning, match="every row in evaluate= is also in X") as seen:
         warn_unless_held_out(_table(1, 2, 3), _table(2, 3))
+    assert seen[0].filename == __file__
     warn_unless_held_out(_table(1, 2, 3), _table(2, 4))
 
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 
 from exporter.rookery.answers import to_frame, to_kind
 from exporter.rookery.explanation import WhatIf
-from exporter.rookery.rows import Rows
+from exporter.rookery.rows import Rows, read_rows
 from exporter.rookery.tables import explanation_of
 
 
@@ -94,3 +95,22 @@ def test_a_what_if_curve_draws_numbers_and_categories() -> None:
         curve = WhatIf({"f": values, "value": [0.1, 0.2]})
         curve.feature = "f"
         assert getattr(curve.draw(), kind)
+
+
+@pytest.mark.parametrize("name", ["polars", "pyarrow"])
+def test_answers_tables_of_other_libraries_in_kind(name: str) -> None:
+    given = pl.DataFrame({"a": [1.0, 2.0]})
+    rows = read_rows(given if name == "polars" else given.to_arrow())
+    predictions = [
+        {"label": label, "probabilities": {"no": p, "yes": 1 - p}}
+        for label, p in (("no", 0.75), ("yes", 0.25))
+    ]
+    table = to_kind(rows, predictions, [{"row": 1, "feature": "a", "reason": "is high"}])
+    frame = table if name == "polars" else pl.DataFrame(table)
+    assert type(table).__module__.partition(".")[0] == name
+    assert frame.to_dict(as_series=False) == {
+        "label": ["no", "yes"],
+        "p_no": [0.75, 0.25],
+        "p_yes": [0.25, 0.75],
+        "warnings": [None, "a: is high"],
+    }

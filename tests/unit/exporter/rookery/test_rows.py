@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
 from exporter.errors import DataError
@@ -71,3 +73,25 @@ def test_refuses_what_is_not_rows(data: Any) -> None:
 )
 def test_finds_texts(data: Any, expected: bool) -> None:
     assert is_texts(data) is expected
+
+
+@pytest.mark.parametrize("name", ["polars", "pyarrow"])
+def test_reads_tables_of_other_libraries(name: str) -> None:
+    """Missing values are null, and columns that the model does not read are not sent."""
+    data = {"a": [1.5, None], "b": ["x", None], "c": [True, False], "unused": [1, 2]}
+    frame = pl.DataFrame(data)
+    rows = read_rows(frame if name == "polars" else frame.to_arrow(), ["unused"])
+    assert (rows.kind, len(rows)) == (name, 2)
+    assert rows.records == [{"a": 1.5, "b": "x", "c": True}, {"a": None, "b": None, "c": False}]
+
+
+def test_reads_batches_of_pyarrow() -> None:
+    rows = read_rows(pa.record_batch({"n": [1, 2]}))
+    assert (rows.kind, rows.records) == ("pyarrow", [{"n": 1}, {"n": 2}])
+
+
+def test_refuses_what_is_no_table_yet() -> None:
+    with pytest.raises(DataError, match=r"data\.collect\(\)"):
+        read_rows(pl.LazyFrame({"a": [1]}))
+    with pytest.raises(DataError, match="two columns are called 'a'"):
+        read_rows(pa.table([[1], [2]], names=["a", "a"]))

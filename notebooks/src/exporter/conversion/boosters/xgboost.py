@@ -110,9 +110,9 @@ def _add_margins(graph: Graph, model: Any, found: Dump, columns: Sequence[Column
         product = graph.op("MatMul", source, graph.exact(weights, np.float32))
         return graph.op("Add", product, graph.exact(bias.reshape(1, -1), np.float32))
     if model.missing is not None and model.missing == model.missing:
-        marker = graph.exact(model.missing, np.float32)
-        same = graph.op("Equal", source, marker)
-        source = graph.op("Where", same, graph.exact(np.nan, np.float32), source)
+        source = _hide(graph, source, model.missing)
+    if id(model) in graph.given_sparse:  # it takes what is not stored for missing
+        source = _hide(graph, source, 0.0)
     outputs = len(found.start)
     trees, values, targets = join_trees(found, outputs)
     splits = category_splits(found, trees)
@@ -134,3 +134,9 @@ def _add_margins(graph: Graph, model: Any, found: Dump, columns: Sequence[Column
         return graph.cast(total, np.float32)
     trees = replace(trees, features=places, thresholds=thresholds)
     return add_groups(graph, source, trees, Weights(targets, values, outputs))
+
+
+def _hide(graph: Graph, source: str, marker: float) -> str:
+    """Make the values that equal a marker missing."""
+    same = graph.op("Equal", source, graph.exact(marker, np.float32))
+    return graph.op("Where", same, graph.exact(np.nan, np.float32), source)

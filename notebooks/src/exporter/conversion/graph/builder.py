@@ -58,6 +58,7 @@ class Graph:
 
     Attributes:
         choices: Neighbors chosen inside the graph, each with the estimator that chose them.
+        given_sparse: The estimators that get sparse rows, by their ``id()``.
         origins: What the values of a tensor were computed from, where trees may ask that instead.
         payloads: Large attributes by the names of their nodes, which the model to be lacks; see
             :func:`exporter.conversion.graph.payload.serialize`.
@@ -80,6 +81,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.choices: list[tuple[Any, str]] = []
+        self.given_sparse: frozenset[int] = frozenset()
         self.origins: dict[str, Origin] = {}
         self.payloads: dict[str, bytes] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}

@@ -53,7 +53,9 @@ def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[C
         ConversionError: Nothing here can write it.
     """
     found = _TRANSFORMERS.get(_kind(estimator), fallback.transform)(graph, estimator, columns)
-    origin = find_origin(estimator, columns, graph.origins)
+    origin = None
+    if id(estimator) not in graph.given_sparse:
+        origin = find_origin(estimator, columns, graph.origins)
     if origin is not None and len(found) == 1:
         graph.origins[found[0].name] = origin
     return found
