@@ -26,6 +26,7 @@ from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
 from inference.serving.readiness import Readiness
+from inference.storage.status import SYNC_STATUS
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
 from inference.telemetry.traffic import RecentTraffic
 from inference.web.browser_policy import browser_policy
@@ -63,6 +64,8 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
         "rate-tags": RATE_TAGS,
         "rate-times": RATE_TIMES,
         "logged": SharedArray("d", ONCE_DOUBLES),
+        "sync": SYNC_STATUS,
+        "storage-heartbeat": HEARTBEAT,
     }
     return SharedMemory(common, COUNTER_ARRAYS | {"heartbeat": HEARTBEAT}, workers)
 
@@ -107,7 +110,7 @@ def create_app(
         SettingError: The file of keys is missing or invalid.
     """
     section = section or Section(reserve_memory())
-    recorder = Recorder(section)
+    recorder = Recorder(section, follows_store=settings.models_url is not None)
     changes = section.memory.array("changes")
     state_file = StateFile(settings.state_dir, recorder.events, changes, only=settings.model_name)
     repository = Repository(
@@ -225,6 +228,8 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
         await stack.enter_async_context(parts.repository.running())
         await stack.enter_async_context(parts.traffic.sampling())
         parts.monitoring.start()
+        if parts.recorder.sync is not None:
+            await stack.enter_async_context(parts.readiness.following(parts.recorder.sync))
         await parts.repository.catch_up()
         if parts.settings.grpc_port is not None:
             await stack.enter_async_context(_serving_grpc(parts))

@@ -30,7 +30,8 @@ examined and loaded. Each of these steps raises its own errors. Only :mod:`infer
         ├── RunTimeoutError    504   a run exceeded its time limit and was ended
         ├── NotReadyError      503   not ready yet, or no longer; try again
         │   └── OverloadedError      too many requests are waiting
-        └── StateError         503   the state file cannot be written
+        ├── StateError         503   the state file cannot be written
+        └── StorageError       503   the object store does not answer, or refuses
 """
 
 from __future__ import annotations
@@ -264,3 +265,10 @@ class StateError(ServerError):
 
     status = 503
     title = "The state cannot be saved"
+
+
+class StorageError(ServerError):
+    """The object store does not answer, or refuses."""
+
+    status = 503
+    title = "The object store failed"

@@ -57,6 +57,11 @@ def _run(options: Namespace) -> int:
             from inference.cli.check import check_file  # noqa: PLC0415
 
             return check_file(options.file, read_settings(), as_json=options.json)
+        case "sync":
+            from inference.cli.sync import sync_models  # noqa: PLC0415
+
+            read_settings()  # or a wrong setting would be reported as one of the command
+            return sync_models(options.source, options.folder, once=options.once)
         case _:
             from inference.cli.operation import operate  # noqa: PLC0415
 

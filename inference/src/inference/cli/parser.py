@@ -41,9 +41,26 @@ def make_parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="examine a file like the service does")
     check.add_argument("file", type=Path, metavar="FILE", help="an ONNX file")
     _add_json(check, "print the report as JSON")
+    _add_sync(commands)
     _add_key(commands)
     _add_operations(commands)
     return parser
+
+
+def _add_sync(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sync = commands.add_parser(
+        "sync",
+        help="copy models from an object store into a folder",
+        description="Copy the models of an object store into a folder, as the service does with "
+        "INFERENCE_MODELS_URL, until a stop signal arrives. Each version is copied whole. "
+        "Credentials come from the standard variables of each cloud.",
+        epilog="INFERENCE_KEEP_VERSIONS, INFERENCE_SYNC_SECONDS and INFERENCE_VANISHED_SECONDS "
+        "apply. With --once, the exit status is 0 if everything was copied, and 1 if the store "
+        "did not answer or a version could not be copied.",
+    )
+    sync.add_argument("source", metavar="URL", help="such as s3://bucket/models")
+    sync.add_argument("folder", type=Path, metavar="FOLDER", help="the models folder")
+    sync.add_argument("--once", action="store_true", help="copy once, and end")
 
 
 def _add_key(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

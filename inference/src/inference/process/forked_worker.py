@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from inference.admission.fork_server import ForkServer
+from inference.process.child import become_child, end_with_supervisor
 from inference.process.log_setup import configure_log
 from inference.process.worker import run_worker
 from inference.serving.trial_process import load_trial
@@ -45,19 +44,12 @@ def become_worker(
     """
     status = 1
     try:
-        os.setpgid(0, 0)  # Ctrl-C must reach only the supervisor, which signals the workers
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.close(lifeline[1])
-        for other in sockets:
-            if other is not sockets[section.worker]:
-                other.close()
+        others = [one for one in sockets if one is not sockets[section.worker]]
+        become_child(lifeline, others)
         configure_log(settings, worker=str(section.worker) if len(sockets) > 1 else "", once=once)
         forks = ForkServer(load_trial)  # before there are threads
         grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
-        held_by = (lifeline[0], grace_seconds)
-        threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
+        end_with_supervisor(lifeline, grace_seconds)
         status = run_worker(settings, sockets[section.worker], forks, section=section)
     except OSError as error:  # the machine has no process, descriptor or memory left
         logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message is complete
@@ -66,11 +58,3 @@ def become_worker(
     finally:
         logging.shutdown()
         os._exit(status)
-
-
-def _end_with_supervisor(lifeline: int, grace_seconds: float) -> None:
-    """Wait until the supervisor has ended, then end this process, if necessary by SIGKILL."""
-    os.read(lifeline, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(grace_seconds)
-    os.kill(os.getpid(), signal.SIGKILL)

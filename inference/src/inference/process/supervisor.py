@@ -19,9 +19,11 @@ import time
 from typing import TYPE_CHECKING
 
 from inference.logs import Once, fields
+from inference.process.companion import Companion
 from inference.process.forked_worker import become_worker
+from inference.process.storage_process import STORAGE_HEARTBEAT, become_storage_process
 from inference.process.worker_table import WorkerTable
-from inference.runtime.heartbeat import REPLACE_STATUS
+from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
 from inference.runtime.shared_memory import Section
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class Supervisor:
         # The workers end when this pipe is closed, that is, when the supervisor ends.
         self._lifeline = os.pipe()
         self._workers = WorkerTable(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
+        self._storage = self._make_storage() if settings.models_url is not None else None
         self._once = Once(memory.array("logged")) if len(sockets) > 1 else None
         self._is_serving = False
         self._kill_at: float | None = None  # set when the supervisor stops
@@ -72,6 +75,8 @@ class Supervisor:
         gc.freeze()  # keeps memory pages shared with the workers
         looked = time.monotonic()
         while self._kill_at is None or self._workers.alive:
+            if self._storage is not None and self._kill_at is None:
+                self._storage.start_if_due()
             for worker in self._workers.due(time.monotonic()) if self._kill_at is None else ():
                 self._start(worker)
             received = signal.sigtimedwait(_SIGNALS, _STEP_SECONDS)
@@ -84,7 +89,18 @@ class Supervisor:
             looked = now
             if self._kill_at is not None and now > self._kill_at:
                 self._workers.signal(signal.SIGKILL)
+        if self._storage is not None:
+            self._storage.signal(signal.SIGKILL)  # an unfinished copy is not placed
         return not self._workers.is_hopeless
+
+    def _make_storage(self) -> Companion:
+        def become() -> None:
+            become_storage_process(
+                self._settings, self._memory, sockets=self._sockets, lifeline=self._lifeline
+            )
+
+        heartbeat = Heartbeat(self._memory.array(STORAGE_HEARTBEAT))
+        return Companion("storage", heartbeat, become, 2 * _STEP_SECONDS)
 
     def _start(self, worker: Worker) -> None:
         worker.heartbeat.reset()
@@ -129,6 +145,8 @@ class Supervisor:
             worker = self._workers.by_pid(pid)
             if worker is not None:
                 self._replace(worker, os.waitstatus_to_exitcode(status))
+            elif self._storage is not None and self._storage.pid == pid and self._kill_at is None:
+                self._storage.ended(_ending(os.waitstatus_to_exitcode(status)))
 
     def _replace(self, worker: Worker, status: int) -> None:
         pid, why = worker.pid, worker.killed_for or _ending(status)
@@ -145,6 +163,8 @@ class Supervisor:
     def _watch(self, passed_seconds: float) -> None:
         """Kill the workers whose event loop does not respond."""
         most = self._settings.heartbeat_seconds
+        if self._storage is not None:
+            self._storage.watch(passed_seconds, most)
         for worker in self._workers.silent(passed_seconds, most) if most else ():
             worker.killed_for = (
                 f"did not respond for {most:g} s (INFERENCE_HEARTBEAT_SECONDS) and was killed"
@@ -177,6 +197,8 @@ class Supervisor:
             for listening in self._sockets:
                 listening.close()  # otherwise clients could still connect
         self._workers.signal(signal.SIGTERM)
+        if self._storage is not None:
+            self._storage.signal(signal.SIGTERM)
 
 
 def _ending(status: int) -> str:

@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from inference.admission.admission import examine_aside, read_aside
+from inference.errors import NotReadyError
 from inference.repository.events import Events
 from inference.repository.finder import PATIENCE_SECONDS, Finder
 from inference.repository.folder.models_folder import ModelsFolder
@@ -16,6 +17,8 @@ from inference.repository.loading.loader import AT_ONCE, Loader
 from inference.repository.loading.scheduler import LoadScheduler
 from inference.repository.reconciler import Reconciler
 from inference.repository.registry import Registry
+from inference.settings.model_name import is_name
+from inference.storage.requests import FetchRequests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from inference.repository.operator_state import State, StateFile
     from inference.repository.snapshot import Snapshot
     from inference.settings import Settings
+    from inference.storage.layout import Key
+
+_FETCH_SECONDS = 20.0
 
 
 class Repository:
@@ -48,6 +54,8 @@ class Repository:
         events: Events | None = None,
     ) -> None:
         self._settings = settings
+        has_store = settings.models_url is not None
+        self._requests = FetchRequests(settings.state_dir) if has_store else None
         self._state_file = state_file
         self._folder = folder = ModelsFolder(settings.models_dir, settings.model_name)
         events = events or Events()
@@ -85,14 +93,17 @@ class Repository:
         return self._registry.snapshot
 
     async def ensure(self, name: str, version: int) -> Servable:
-        """Load a version that lies on disk, if it is not loaded; wait until it answers.
+        """Load a version that lies on disk or in the object store; wait until it answers.
 
         Raises:
             NotFoundError: No such model or version.
             ConflictError: It was refused, or the model is unloaded.
+            NotReadyError: It could not be copied from the object store in time.
         """
-        self.current().model(name)
         key = (name, version)
+        if self._requests is not None:
+            await self._fetch(key, self._requests)
+        self.current().model(name)
         self._scheduler.requested.add(key)
         try:
             self._scheduler.advance([name])
@@ -134,6 +145,19 @@ class Repository:
         finally:
             loading.close()
             self._scheduler.requested -= keys
+
+    async def _fetch(self, key: Key, requests: FetchRequests) -> None:
+        """Have a version copied from the object store, if it is not here."""
+        name, version = key
+        model = self.current().models.get(name)
+        if (model is not None and version in model.versions) or not is_name(name):
+            return
+        if not await requests.fetch(key, _FETCH_SECONDS):
+            raise NotReadyError(
+                f"version {version} of model '{name}' is not in the models folder, and was not "
+                f"copied from the object store within {_FETCH_SECONDS:g} s; the log says why"
+            )
+        await self.rescan()
 
     async def wait_until(self, holds: Callable[[Snapshot], bool]) -> Snapshot:
         """Wait until a snapshot satisfies a condition; bound it with :func:`asyncio.timeout`."""

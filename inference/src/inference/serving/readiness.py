@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from inference.repository.repository import Repository
+    from inference.repository.snapshot import Snapshot
+    from inference.storage.status import SyncStatus
 
 State = Literal["starting", "unavailable", "ready", "stopping"]
+
+_LOOK_SECONDS = 0.1
 
 
 class Readiness:
@@ -19,12 +27,14 @@ class Readiness:
 
     Attributes:
         is_stopping: Whether a shutdown has begun; set by who shuts down.
+        is_synced: Whether the models of an object store were copied and examined, if there is one.
     """
 
     def __init__(self, repository: Repository, *, only: str | None = None) -> None:
         self._repository = repository
         self._only = only
         self.is_stopping = False
+        self.is_synced = True
 
     @property
     def state(self) -> State:
@@ -35,7 +45,7 @@ class Readiness:
         if self.is_stopping:
             return "stopping"
         snapshot = self._repository.current()
-        if not snapshot.complete:
+        if not (self.is_synced and snapshot.complete):
             return "starting"
         if self._only is not None and self._only not in snapshot.ready_names:
             return "unavailable"
@@ -49,6 +59,8 @@ class Readiness:
                 return "the service is stopping"
             case "unavailable":
                 return self._why_unavailable()
+            case _ if not self.is_synced:
+                return "the models are still being copied from the object store"
             case _:
                 return "the models found at the start are still being examined"
 
@@ -57,3 +69,35 @@ class Readiness:
         if model is None:
             return f"there is no file of model '{self._only}': GET /models says what was found"
         return f"model '{self._only}' does not answer: {model.reason or model.state}"
+
+    @contextlib.asynccontextmanager
+    async def following(self, sync: SyncStatus) -> AsyncIterator[None]:
+        """Be not ready until the models of the object store were copied and examined once.
+
+        While the store is away, models that were copied before make the service ready.
+
+        Args:
+            sync: Where the copies stand.
+        """
+        self.is_synced = False
+        task = asyncio.create_task(self._follow(sync))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _follow(self, sync: SyncStatus) -> None:
+        while not (sync.state == "ok" or (sync.state == "away" and self._has_models())):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)  # another process notes the state
+        await self._repository.rescan()
+        await self._repository.wait_until(_is_settled)
+        self.is_synced = True
+
+    def _has_models(self) -> bool:
+        return bool(self._repository.current().models)
+
+
+def _is_settled(snapshot: Snapshot) -> bool:
+    """Return whether every version that is wanted was examined and loaded, or refused."""
+    versions = (v for model in snapshot.models.values() for v in model.versions.values())
+    return all(version.state != "loading" for version in versions)

@@ -19,15 +19,18 @@ from inference.settings.prediction_log import PredictionLog
 from inference.settings.proxies import Proxies
 from inference.settings.requests import Requests
 from inference.settings.runs import PlanSetting, Runs
+from inference.settings.storage import Storage
 from inference.settings.units import MIB
 
 __all__ = ["AREAS", "MIB", "PREFIX", "InvalidSettingsError", "PlanSetting", "Settings"]
 
 # In the order of the reference page.
-AREAS = (Folder, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog)
+AREAS = (Folder, Storage, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog)
 
 
-class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog):
+class Settings(
+    Folder, Storage, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog
+):
     """All settings of the service; immutable.
 
     Args:
@@ -39,6 +42,19 @@ class Settings(Folder, Listening, Proxies, Access, Requests, Runs, Observation, 
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**(_read_environment() | given))
+
+    def check(self) -> None:
+        """Check that a bucket of models is not to be one model.
+
+        Raises:
+            ValueError: It is.
+        """
+        super().check()
+        if self.models_url is not None and self.model_name is not None:
+            raise ValueError(
+                "INFERENCE_MODELS_URL copies folders of models, and INFERENCE_MODEL_NAME says that "
+                "the folder is one model: unset one of them"
+            )
 
 
 def _read_environment() -> dict[str, str]:

@@ -7,8 +7,7 @@ from pathlib import Path  # noqa: TC003 - read at run time
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from inference.settings.comma_list import COMMA_LIST
-from inference.settings.declaration import Check, Declared, Field
+from inference.settings.declaration import COMMA_LIST, Check, Declared, Field
 
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_.-]+|\[?[0-9a-f:.]+\]?")
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#\s]+")

@@ -262,3 +262,17 @@ _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     float: _to_float,
     Path: _to_path,
 }
+
+
+def split(value: object) -> object:
+    """Split a string at commas; return any other value unchanged.
+
+    >>> split("Models.example.com, *.example.com,")
+    ('models.example.com', '*.example.com')
+    """
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.lower().split(",") if part.strip())
+    return value
+
+
+COMMA_LIST = Before(split)

@@ -6,8 +6,7 @@ import re
 from ipaddress import ip_network
 from typing import Annotated
 
-from inference.settings.comma_list import COMMA_LIST
-from inference.settings.declaration import Check, Declared, Field
+from inference.settings.declaration import COMMA_LIST, Check, Declared, Field
 
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 LONGEST_PREFIX = 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
+from inference.storage.status import SyncStatus
 from inference.telemetry.counters import Counters, counters_array
 from inference.telemetry.explanation_counts import ExplanationCounts
 from inference.telemetry.latency_histogram import SIZE
@@ -70,6 +71,7 @@ class Recorder:
 
     Args:
         section: Where the workers' counters are; ``None`` for the only process.
+        follows_store: Whether models are copied from an object store.
 
     Attributes:
         requests: By route, model, version and status, see
@@ -84,9 +86,10 @@ class Recorder:
         latency: Counts requests and runs.
         explanations: Counts explanations.
         events: Counts events.
+        sync: Where the copies from the object store stand; ``None`` without one.
     """
 
-    def __init__(self, section: Section | None = None) -> None:
+    def __init__(self, section: Section | None = None, *, follows_store: bool = False) -> None:
         self.requests = Counters("requests", SIZE, section)
         self.runs = Counters("runs", STRIDE, section)
         self.event_counts = Counters("event_counts", EVENT_STRIDE, section)
@@ -97,6 +100,9 @@ class Recorder:
         self.latency = RequestLatency(self.requests, self.runs, self.answers)
         self.explanations = ExplanationCounts(self.answers)
         self.events = CountedEvents(self.event_counts)
+        self.sync: SyncStatus | None = None
+        if section is not None and follows_store:
+            self.sync = SyncStatus(section.memory.array("sync"))
 
     def count_unlogged(self) -> None:
         """Count a line of the log about an answered request that was dropped."""

@@ -6,6 +6,7 @@ Imported late, by the thread that builds it: see :mod:`inference.web.deferred`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from inference.errors import ParametersError, RookeryError
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
+from inference.web.api.model_source import describe_source
 from inference.web.api.models import models_router
 from inference.web.api.traffic import traffic_router
 from inference.web.errors.by_path import encode_error
@@ -87,7 +89,8 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
     add_docs_pages(app, parts.proxies)
     OpenApiDocument(app, repository, keyed=parts.is_keyed, proxies=parts.proxies).install()
     parts.pages.install(app)
-    app.include_router(models_router(repository, parts.state_file))
+    source = partial(describe_source, settings.models_url, parts.recorder.sync)
+    app.include_router(models_router(repository, parts.state_file, source))
     app.include_router(traffic_router(repository, parts.state_file))
     app.include_router(health_router())
     app.include_router(metrics_router(parts.recorder, repository, aliases=settings.metric_aliases))

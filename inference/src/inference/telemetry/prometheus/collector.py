@@ -15,6 +15,7 @@ from inference.telemetry import explanation_counts
 from inference.telemetry.latency_histogram import SUM, cumulate
 from inference.telemetry.prometheus import families as family
 from inference.telemetry.prometheus.aliases import kserve, triton
+from inference.telemetry.prometheus.sync_metrics import collect_sync
 from inference.telemetry.prometheus.version_limit import limit_versions
 from inference.telemetry.timing import PHASES
 
@@ -60,6 +61,7 @@ class ServiceCollector(Collector):
         yield _plain(family.WAITING, _add_up(self._recorder.waiting))
         yield _plain(family.CALLERS, _add_up(self._recorder.callers))
         yield from _logged(_add_up(self._recorder.log))
+        yield from collect_sync(self._recorder.sync)
         if self._aliases:
             yield from triton(requests, runs)
             yield kserve(requests)

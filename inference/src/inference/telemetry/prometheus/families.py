@@ -181,12 +181,40 @@ ACTIVE = Family(
     ("model",),
     "The version that answers if a request names none; no series if no version answers.",
 )
+SYNC_SUCCESS = Family(
+    "inference_sync_last_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When everything that was wanted had been copied from INFERENCE_MODELS_URL; `time()` minus it "
+    "is the age of the copies.",
+)
+SYNC_STATE = Family(
+    "inference_sync_state",
+    "gauge",
+    ("state",),
+    "Always 1; the label is the state of the copies from INFERENCE_MODELS_URL: starting, ok or "
+    "away, when the store does not answer.",
+)
+SYNC_VERSIONS = Family(
+    "inference_sync_versions", "gauge", (), "Versions in the models folder that were copied there."
+)
+SYNC_COPIED = Family(
+    "inference_sync_copied_versions", "counter", (), "Versions copied from the object store."
+)
+SYNC_BYTES = Family("inference_sync_copied_bytes", "counter", (), "Size of the copied versions.")
+SYNC_PASSES = Family(
+    "inference_sync_passes",
+    "counter",
+    ("outcome",),
+    "Comparisons of the folder with the object store: ok, or failed in whole or in part.",
+)
 
 FAMILIES = (
     BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, EXPLANATIONS, EXPLANATION_COSTS,
     MODELS, MODEL_STATE, ACTIVE, ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS,
     REFUSED, UNLOGGED, UNWATCHED,
     LOGGED, UNWRITTEN,
+    SYNC_STATE, SYNC_SUCCESS, SYNC_VERSIONS, SYNC_COPIED, SYNC_BYTES, SYNC_PASSES,
 )  # fmt: skip
 
 NOTES = (

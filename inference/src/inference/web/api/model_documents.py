@@ -33,16 +33,18 @@ class ModelsDocument:
         self._pieces = Pieces(_list_model)
 
     def encode(self, subject: Subject) -> Encoded:
-        """Encode the list of a snapshot's models."""
-        snapshot = subject.thing
+        """Encode the list of a snapshot's models; the choice is where they come from, if known."""
+        snapshot, source = subject
         selection = snapshot.state.selection
         parts: list[bytes] = []
         for model, piece in self._pieces.of(snapshot):
             parts.append(piece + (b"true}" if _is_selected(model, selection) else b"false}"))
-        rest = {
+        rest: dict[str, Any] = {
             "selected": _selection(selection),
             "ignored": [{"path": i.path, "reason": i.reason} for i in snapshot.ignored],
         }
+        if source is not None:
+            rest["source"] = source
         return encoded(b'{"models":[' + b",".join(parts) + b"]," + _encode(rest)[1:])
 
 

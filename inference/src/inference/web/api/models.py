@@ -28,7 +28,7 @@ from inference.web.api.schemas import (
 from inference.web.documents import DocumentResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from inference.repository.operator_state import StateFile
     from inference.repository.repository import Repository
@@ -49,22 +49,25 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def models_router(repository: Repository, state_file: StateFile) -> APIRouter:
+def models_router(
+    repository: Repository, state_file: StateFile, source: Callable[[], Any] = lambda: None
+) -> APIRouter:
     """Build the routes.
 
     Args:
         repository: The models.
         state_file: Stores the selection and the pins.
+        source: Describes the object store that models are copied from.
     """
     router = APIRouter(tags=["models"])
-    _add_documents(router, repository)
+    _add_documents(router, repository, source)
     _add_selection(router, repository, state_file)
     _add_activation(router, repository, state_file)
     return router
 
 
-def _add_documents(router: APIRouter, repository: Repository) -> None:
-    listed = Document(lambda: Subject(repository.current()), ModelsDocument().encode)
+def _add_documents(router: APIRouter, repository: Repository, source: Callable[[], Any]) -> None:
+    listed = Document(lambda: Subject(repository.current(), source()), ModelsDocument().encode)
     shown: Documents[Encoded] = Documents()
 
     @router.get("/models", summary="List all models", response_model=ModelsView)

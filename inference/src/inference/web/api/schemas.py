@@ -106,12 +106,25 @@ class SelectionView(BaseModel):
     version: int | None = Field(description="The selected version; null: always the active one.")
 
 
+class SourceView(BaseModel):
+    """The object store that the models are copied from."""
+
+    url: str
+    state: Literal["starting", "ok", "away"] = Field(
+        description="away: the store does not answer; the copied models stay."
+    )
+    since: str | None = Field(description="When this state began, RFC 3339; null at the start.")
+
+
 class ModelsView(BaseModel):
     """All models."""
 
     models: list[ModelView]
     selected: SelectionView | None
     ignored: list[IgnoredView]
+    source: SourceView | None = Field(
+        default=None, description="Only with INFERENCE_MODELS_URL: where the models come from."
+    )
 
 
 class SelectionResult(BaseModel):

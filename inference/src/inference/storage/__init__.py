@@ -1,0 +1,1 @@
+"""Object stores: copies of models in the models folder, and what else lies in a bucket."""
