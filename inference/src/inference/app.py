@@ -29,6 +29,9 @@ from inference.serving.readiness import Readiness
 from inference.storage.status import SYNC_STATUS
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
 from inference.telemetry.traffic import RecentTraffic
+from inference.web.adapters import v1
+from inference.web.adapters.invocations import invocations
+from inference.web.adapters.plain_routes import PlainRoutes
 from inference.web.browser_policy import browser_policy
 from inference.web.deferred import DeferredApplication
 from inference.web.fast.explanations import ExplanationRoutes
@@ -37,7 +40,7 @@ from inference.web.fast.predict import PredictRoutes
 from inference.web.fast.routes import FastRoutes
 from inference.web.middleware import RequestMiddleware
 from inference.web.pages.event_stream import EventStreams
-from inference.web.probes import Probes
+from inference.web.probes import PING, Probes
 from inference.web.trailing_slash import TrailingSlash
 from inference.web.trusted_proxies import Proxies
 
@@ -159,8 +162,13 @@ def _build_routes(parts: _Parts) -> FastRoutes:
     predictors = Predictors(settings, parts.dispatcher)
     predict = PredictRoutes(parts.repository, predictors, recorder.latency)
     infer = InferRoutes(parts.repository, parts.inferrer, recorder.latency)
-    further = _explanation_routes(parts)
-    families: list[Routes] = [predict, infer, *further]
+    adapters = _adapter_routes(parts, predictors)
+    further = _explanation_routes(parts, predictors)
+    # A route that a platform has chosen goes before a route of the service.
+    fast: list[Routes] = [predict, infer, *adapters]
+    if settings.predict_route is not None:
+        fast = [*adapters, predict, infer]
+    families: list[Routes] = [*fast, *further]
 
     def build() -> Application:
         return _build_application(parts, lambda path: any(f.takes(path) for f in families))
@@ -177,8 +185,8 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         explain=lambda *refused: parts.pages().explain_refusal(*refused),
     )
     return FastRoutes(
-        TrailingSlash(middleware),
-        [predict, infer],
+        TrailingSlash(middleware, {settings.health_route: PING} if settings.health_route else {}),
+        fast,
         further=further,
         max_body_bytes=settings.max_body_bytes,
         bodies=parts.bodies,
@@ -192,13 +200,27 @@ def _build_routes(parts: _Parts) -> FastRoutes:
     )
 
 
-def _explanation_routes(parts: _Parts) -> list[ExplanationRoutes]:
+def _adapter_routes(parts: _Parts, predictors: Predictors) -> list[Routes]:
+    """Make the routes of other servers' protocols."""
+    return [
+        PlainRoutes(
+            adapter,
+            repository=parts.repository,
+            predictors=predictors,
+            latency=parts.recorder.latency,
+        )
+        for adapter in (v1.PREDICT, invocations(parts.settings.predict_route))
+    ]
+
+
+def _explanation_routes(parts: _Parts, predictors: Predictors) -> list[Routes]:
     repository, latency = parts.repository, parts.recorder.latency
     explainers = Explainers(parts.settings, parts.dispatcher, parts.recorder.explanations)
     what_ifs = WhatIfs(parts.settings, parts.dispatcher)
     return [
         ExplanationRoutes("explain", repository, explainers.answer, latency),
         ExplanationRoutes("whatif", repository, what_ifs.answer, latency),
+        v1.V1ExplanationRoutes(repository, predictors, explainers.answer, latency),
     ]
 
 

@@ -18,6 +18,7 @@ examined and loaded. Each of these steps raises its own errors. Only :mod:`infer
     │   ├── ConflictError      409   the state does not permit it: nothing selected, unloaded
     │   ├── TooLargeError      413   a limit on bytes, rows or the memory of a run is exceeded
     │   ├── EncodingError      415   the content coding of the body is not supported
+    │   ├── MediaTypeError     415   the media type of the body is not supported
     │   ├── HostError          421   the request names an unknown host
     │   ├── RateError          429   the rate limit of the API key is exceeded
     │   └── HeadersError       431   the headers exceed a limit
@@ -180,6 +181,13 @@ class EncodingError(ClientError):
 
     status = 415
     title = "Unsupported content coding"
+
+
+class MediaTypeError(ClientError):
+    """The media type of the body is not supported."""
+
+    status = 415
+    title = "Unsupported media type"
 
 
 class RateError(ClientError):

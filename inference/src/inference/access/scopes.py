@@ -5,10 +5,10 @@ A method that changes something requires ``admin``, unless the route is listed h
 =================================================  =================================
 route                                              requires
 =================================================  =================================
-liveness and readiness of the service              nothing
+liveness and readiness of the service, ``/ping``   nothing
 ``/``, ``/docs``, ``/redoc``, ``/openapi.json``    nothing; models are shown to keys only
 files of the pages, icons                          nothing
-predict, infer, explain and what-if                ``predict``
+predict, infer, explain, what-if, invocations      ``predict``
 any other GET, ``/metrics`` too; the v2 index      any key
 any other method: select, pin, load, unload        ``admin``
 =================================================  =================================
@@ -33,6 +33,8 @@ _OPEN = frozenset(
         "/",
         "/healthz",
         "/readyz",
+        "/ping",
+        "/health",
         "/v2/health/live",
         "/v2/health/ready",
         "/docs",

@@ -17,7 +17,10 @@ from inference.serving.predictions import AnswerBuilder
 from inference.serving.rows.reader import RowReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.model.servable import Servable
+    from inference.serving.answers.plain import PlainForm
     from inference.serving.dispatcher import Dispatcher
     from inference.serving.rows.reader import Batch
     from inference.settings import Settings
@@ -60,13 +63,16 @@ class Predictor:
         self._builder = AnswerBuilder(servable)
         self._fast_path = OneRecordFastPath.of(servable)
 
-    def predict_now(self, servable: Servable, body: bytes, timing: Timing) -> bytes | None:
+    def predict_now(
+        self, servable: Servable, body: bytes, timing: Timing, form: PlainForm | None = None
+    ) -> bytes | None:
         """Answer one request at once if both the request and the run are cheap.
 
         Args:
             servable: The one that this predictor was made for.
             body: The request's body.
             timing: Records when each phase ends.
+            form: The form of the answer, unless it is that of the predict routes.
 
         Returns:
             The answer as JSON; ``None`` when this request has to wait, see :meth:`predict`.
@@ -79,9 +85,10 @@ class Predictor:
         """
         if not servable.plan.inline_rows or len(body) > INLINE_BYTES:
             return None
-        answer = None if self._fast_path is None else self._fast_path.answer(body, timing)
-        if answer is not None:
-            return answer
+        if form is None and self._fast_path is not None:
+            answer = self._fast_path.answer(body, timing)
+            if answer is not None:
+                return answer
         batch = self._read_at_once(body)
         if batch is None or not self._dispatcher.is_inline(servable, batch.rows, batch.feeds):
             return None
@@ -92,9 +99,11 @@ class Predictor:
             results = self._dispatcher.run_inline(servable, outputs, batch.feeds, timing)
         except InferenceError as error:
             raise explain_failure(servable, error) from error
-        return self._encode(servable, batch, results, timing)
+        return self._encode(servable, batch, results, timing, form)
 
-    async def predict(self, servable: Servable, body: bytes, timing: Timing) -> bytes:
+    async def predict(
+        self, servable: Servable, body: bytes, timing: Timing, form: PlainForm | None = None
+    ) -> bytes:
         """Answer one request; costly steps run in a thread.
 
         Args, Returns and Raises are those of :meth:`predict_now`, and:
@@ -109,7 +118,7 @@ class Predictor:
         timing.rows = batch.rows
 
         def finish(results: list[Any]) -> bytes:
-            return self._encode(servable, batch, results, timing)
+            return self._encode(servable, batch, results, timing, form)
 
         try:
             return await self._dispatcher.run(
@@ -125,19 +134,26 @@ class Predictor:
         return self._reader.read_quickly(body)
 
     def _encode(
-        self, servable: Servable, batch: Batch, results: list[Any], timing: Timing
+        self,
+        servable: Servable,
+        batch: Batch,
+        results: list[Any],
+        timing: Timing,
+        form: PlainForm | None = None,
     ) -> bytes:
         answer: dict[str, Any] = {"model": servable.name, "version": servable.version}
         try:
-            if batch.single:
+            if form is not None:
+                answer = self._make_plain(servable, batch, results, form)
+            elif batch.single:
                 (prediction,) = self._builder.predictions(results, 1)
                 answer |= prediction
             else:
-                answer["predictions"] = self._predictions(results, batch.rows)
+                answer["predictions"] = _in_pieces(self._builder.records, results, batch.rows)
             timing.labels, timing.warnings = self._builder.count_labels(results), batch.warnings
             timing.answer(batch.feeds, self._builder.outputs, results)
             warnings = self._builder.notes + batch.warnings
-            if warnings:
+            if warnings and form is None:
                 answer["warnings"] = warnings
             encoded = _encode(answer)
         except (ValueError, TypeError, IndexError) as error:
@@ -149,17 +165,40 @@ class Predictor:
         timing.finish()
         return encoded
 
-    def _predictions(self, results: list[Any], rows: int) -> list[Any] | msgspec.Raw:
-        """Build a list's predictions; many are encoded in pieces, since each holds the lock."""
-        values = sum(getattr(result, "size", rows) for result in results)
-        if values <= _PIECE_VALUES or not all(_can_be_cut(result, rows) for result in results):
-            return self._builder.records(results, rows)
-        step = max(1, _PIECE_VALUES * rows // values)
-        pieces = [
-            _encode(self._builder.records([result[at : at + step] for result in results]))[1:-1]
-            for at in range(0, rows, step)
-        ]
-        return msgspec.Raw(b"[%b]" % b",".join(pieces))
+    def _make_plain(
+        self, servable: Servable, batch: Batch, results: list[Any], form: PlainForm
+    ) -> dict[str, Any]:
+        """Make an answer of plain values.
+
+        Raises:
+            RequestError: The model has not the method that was asked for.
+        """
+
+        def values(results: list[Any], rows: int | None = None) -> list[Any]:
+            return form.values(self._builder.predictions(results, rows), servable.name)
+
+        return dict.fromkeys(form.members, _in_pieces(values, results, batch.rows))
+
+
+def _in_pieces(
+    make: Callable[..., list[Any]], results: list[Any], rows: int
+) -> list[Any] | msgspec.Raw:
+    """Make a list's predictions; many are encoded in pieces, since each holds the lock.
+
+    Args:
+        make: Makes the predictions of results; checks the number of rows if it is given.
+        results: The outputs of the run.
+        rows: How many rows were asked.
+    """
+    values = sum(getattr(result, "size", rows) for result in results)
+    if values <= _PIECE_VALUES or not all(_can_be_cut(result, rows) for result in results):
+        return make(results, rows)
+    step = max(1, _PIECE_VALUES * rows // values)
+    pieces = [
+        _encode(make([result[at : at + step] for result in results]))[1:-1]
+        for at in range(0, rows, step)
+    ]
+    return msgspec.Raw(b"[%b]" % b",".join(pieces))
 
 
 def _can_be_cut(result: Any, rows: int) -> bool:

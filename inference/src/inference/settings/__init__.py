@@ -13,7 +13,7 @@ from typing import Any
 from inference.settings.access import Access
 from inference.settings.declaration import PREFIX, InvalidSettingsError
 from inference.settings.folder import Folder
-from inference.settings.listening import Listening
+from inference.settings.listening import Listening, platform_values
 from inference.settings.observation import Observation
 from inference.settings.prediction_log import PredictionLog
 from inference.settings.proxies import Proxies
@@ -60,7 +60,7 @@ class Settings(
 def _read_environment() -> dict[str, str]:
     """Return the values of the settings that the environment has; case does not matter."""
     values = {name.upper(): value for name, value in os.environ.items()}
-    return {
+    return platform_values(os.environ) | {
         field: values[name]
         for field in Settings.fields
         if (name := f"{PREFIX}{field}".upper()) in values

@@ -6,11 +6,22 @@ import re
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path  # noqa: TC003 - read at run time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from inference.settings.declaration import UNSET, Before, Check, Declared, Field
 from inference.settings.units import MIB
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# By setting, the variables that apply if the setting has none: Vertex AI's, and SageMaker's for
+# endpoints of several containers.
+_PLATFORMS = {
+    "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
+    "predict_route": ("AIP_PREDICT_ROUTE",),
+    "health_route": ("AIP_HEALTH_ROUTE",),
+}
+_ROUTE = re.compile(r"(?:/[A-Za-z0-9._~:@!$&'()*+,;=-]+)+/?")
 _GRPC = ("grpc", "grpc_health", "grpc_reflection")
 # The value that Kubernetes gives INFERENCE_PORT for a Service with the name "inference".
 SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
@@ -18,6 +29,12 @@ SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 
 def _ignore_service_link(port: Any) -> Any:
     return UNSET if isinstance(port, str) and SERVICE_LINK.match(port) else port
+
+
+def _check_route(route: str | None) -> str | None:
+    if route is not None and _ROUTE.fullmatch(route) is None:
+        raise ValueError("it must be a path such as /v1/endpoints/1/deployedModels/2:predict")
+    return route and route.rstrip("/")
 
 
 def _check_grpc(port: int | None) -> int | None:
@@ -39,8 +56,29 @@ class Listening(Declared):
     port: Annotated[
         int,
         Before(_ignore_service_link),
-        Field(ge=0, le=65535, description="The port to listen on. 0 selects a free port."),
+        Field(
+            ge=0,
+            le=65535,
+            description="The port to listen on. 0 selects a free port. If unset, `AIP_HTTP_PORT` "
+            "of Vertex AI or `SAGEMAKER_BIND_TO_PORT` of SageMaker applies.",
+        ),
     ] = 8000
+    predict_route: Annotated[
+        str | None,
+        Check(_check_route),
+        Field(
+            description="A further path that answers like `/invocations`. If unset, "
+            "`AIP_PREDICT_ROUTE` of Vertex AI applies."
+        ),
+    ] = None
+    health_route: Annotated[
+        str | None,
+        Check(_check_route),
+        Field(
+            description="A further path that answers like `/ping`. If unset, `AIP_HEALTH_ROUTE` "
+            "of Vertex AI applies."
+        ),
+    ] = None
     unix_socket: Annotated[
         Path | None,
         Field(
@@ -137,3 +175,12 @@ class Listening(Declared):
             return ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+
+def platform_values(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of settings that the variables of platforms give."""
+    return {
+        setting: value
+        for setting, names in _PLATFORMS.items()
+        if (value := next(filter(None, map(environment.get, names)), ""))
+    }

@@ -27,7 +27,7 @@ SAMPLE_SECONDS = 5.0
 _SAMPLES = 37  # three minutes
 
 # Requests of people; each takes many runs, and would hide how fast predictions are.
-_LEFT_OUT = frozenset({"explain", "whatif"})
+_LEFT_OUT = frozenset({"explain", "whatif", "v1-explain"})
 
 _Counts = np.ndarray[tuple[int], np.dtype[np.float64]]
 

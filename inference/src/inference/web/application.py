@@ -17,6 +17,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from inference.errors import ParametersError, RookeryError
+from inference.web.adapters.documents import adapters_router
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
@@ -97,6 +98,7 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
     app.include_router(
         oip_router(repository, parts.state_file, parts.recorder, settings, parts.readiness)
     )
+    app.include_router(adapters_router(repository))
     _answer_errors(app)
 
     @app.get("/", include_in_schema=False)

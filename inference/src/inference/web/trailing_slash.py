@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _CANONICAL_WITH_SLASH = frozenset({"/select-model", "/predict"})
@@ -15,10 +17,12 @@ class TrailingSlash:
 
     Args:
         app: The application behind it.
+        others: Further paths that stand for registered ones.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, others: Mapping[str, str] | None = None) -> None:
         self._app = app
+        self._others = others or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event stream."""
@@ -26,6 +30,7 @@ class TrailingSlash:
             path = scope["path"].rstrip("/")
             if path in _CANONICAL_WITH_SLASH or not path:
                 path += "/"
+            path = self._others.get(path, path)
             if path != scope["path"]:
                 scope = {**scope, "path": path}
         await self._app(scope, receive, send)

@@ -6,7 +6,7 @@ import pytest
 
 from inference.cli import main
 from inference.cli.environment import ignored_links, read_settings
-from inference.settings import AREAS, Settings
+from inference.settings import AREAS, InvalidSettingsError, Settings
 from inference.settings.explanation import right_values
 
 
@@ -185,3 +185,28 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in Settings.fields.values())
+
+
+@pytest.mark.parametrize("variable", ["AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"])
+def test_variables_of_platforms_apply_where_a_setting_has_no_value(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.delenv("INFERENCE_PORT", raising=False)
+    monkeypatch.setenv(variable, "8080")
+    monkeypatch.setenv("AIP_PREDICT_ROUTE", "/v1/endpoints/1/deployedModels/2:predict")
+    monkeypatch.setenv("AIP_HEALTH_ROUTE", "/v1/endpoints/1/deployedModels/2/")
+    settings = Settings()
+    assert settings.port == 8080
+    assert settings.predict_route == "/v1/endpoints/1/deployedModels/2:predict"
+    assert settings.health_route == "/v1/endpoints/1/deployedModels/2"
+    monkeypatch.setenv("INFERENCE_PORT", "9000")
+    monkeypatch.setenv(variable, "")
+    monkeypatch.setenv("INFERENCE_HEALTH_ROUTE", "/up")
+    assert (Settings().port, Settings().health_route) == (9000, "/up")
+
+
+@pytest.mark.parametrize("route", ["predict", "/", "", "/a//b", "/a?b", "/a b"])
+def test_a_route_that_is_no_path_is_refused(monkeypatch: pytest.MonkeyPatch, route: str) -> None:
+    monkeypatch.setenv("INFERENCE_PREDICT_ROUTE", route)
+    with pytest.raises(InvalidSettingsError):
+        Settings()

@@ -20,6 +20,7 @@ from inference.repository.snapshot import Snapshot
 from inference.runtime.documents import Document, Subject
 from inference.web.documents import DocumentResponse, encoded
 from inference.web.fragments import Pieces
+from inference.web.openapi.adapters.operations import add_adapters
 from inference.web.openapi.drop_downs import name_schemas, offer_name
 from inference.web.openapi.error_responses import INVALID, PROBLEM, UNFIT, merge_alike
 from inference.web.openapi.examples import ONE
@@ -57,6 +58,7 @@ _TAGS = {
     "predict": "Predict with a model, from records or rows",
     "health": "Liveness, readiness and metrics",
     "open inference protocol": "For clients of KServe and Triton",
+    "other protocols": "For clients of TensorFlow Serving, KServe v1, MLflow and SageMaker",
 }
 
 
@@ -149,6 +151,7 @@ class OpenApiDocument:
         }
         paths |= explanations.describe_any(paths)
         add_inference(document, snapshot)
+        add_adapters(document, snapshot, examples)
         if self._keyed:
             add_keys(document)
         for item in paths.values():
@@ -220,7 +223,7 @@ def _correct(paths: Schema) -> None:
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "version":
                     parameter["schema"] = {"type": "integer", "minimum": 1}
-            if path.startswith(("/v2", "/readyz")):
+            if path.startswith(("/v1", "/v2", "/readyz", "/ping", "/health", "/version")):
                 continue
             for status, response in operation["responses"].items():
                 if status >= "400":
@@ -250,13 +253,12 @@ def _predict_selected(
     training = describe_training(selected)
     description = f"Selected model: **{selected.name}**, version {selected.version}. {training}"
     operation = describe_operation("predict", "Predict with the selected model", description)
-    if not selected.features:
-        return operation
-    is_active = selected is snapshot.models[selected.name].active
-    identifier = identifiers[selected.name] if is_active else SELECTED
-    own: Schema = {}
-    complete(operation, selected, identifier, own)
-    schemas |= own
+    if selected.features:
+        is_active = selected is snapshot.models[selected.name].active
+        identifier = identifiers[selected.name] if is_active else SELECTED
+        own: Schema = {}
+        complete(operation, selected, identifier, own)
+        schemas |= own
     return operation
 
 

@@ -25,6 +25,7 @@ Schema = dict[str, Any]
 
 PROBLEM: Schema = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 ERROR: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}
+MLFLOW: Schema = {"application/json": {"schema": {"$ref": "#/components/schemas/MlflowError"}}}
 INVALID = "Invalid request; the message names what to change"
 UNFIT: Schema = {
     MEDIA_TYPE: PROBLEM[MEDIA_TYPE]
@@ -59,6 +60,13 @@ _KNOWN: dict[str, RookeryError] = {
     "503": NotReadyError("model 'penguins' is being examined and loaded; try again"),
 }
 _SHOWN = ("404", "422", "503")
+
+
+def error_content(path: str) -> Schema:
+    """Return the content of an error of a route, in the form of its protocol."""
+    if path.startswith(("/v1", "/v2")):
+        return ERROR
+    return MLFLOW if path in ("/invocations", "/ping", "/health", "/version") else PROBLEM
 
 
 def add_errors(operation: Schema, wrong: Schema | None = None) -> Schema:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inference.access.scopes import RequiredScope, required_scope
-from inference.web.openapi.error_responses import ERROR, PROBLEM
+from inference.web.openapi.error_responses import error_content
 
 Schema = dict[str, Any]
 
@@ -18,7 +18,16 @@ _SCHEMES = {
         "description": "An API key of this service, in a header of its own.",
     },
 }
-_FAST = ("/predict", "/predict/", "/infer", "/explain", "/whatif")
+_FAST = (
+    "/predict",
+    "/predict/",
+    "/infer",
+    "/explain",
+    "/whatif",
+    ":predict",
+    ":explain",
+    "/invocations",
+)
 _DENIALS = {
     "401": "No API key, or an unknown one",
     "403": "The API key lacks the required scope",
@@ -43,7 +52,7 @@ def add_key(operation: Schema, method: str, path: str) -> None:
     if required is RequiredScope.NONE:
         operation["security"] = []
         return
-    content = ERROR if path.startswith("/v2") else PROBLEM
+    content = error_content(path)
     for status, description in _DENIALS.items():
         operation["responses"][status] = {"description": description, "content": content}
     if required is not RequiredScope.ANY_KEY:

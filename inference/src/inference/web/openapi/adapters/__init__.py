@@ -1,0 +1,1 @@
+"""The routes of other servers' protocols in the OpenAPI document."""

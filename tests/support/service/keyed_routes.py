@@ -1,0 +1,72 @@
+"""Every route, with a body that it takes, and what a key must allow for it."""
+
+from __future__ import annotations
+
+from support.models.artifacts import MEASUREMENTS
+
+RECORD = dict(zip(MEASUREMENTS, [39.1, 18.7, 181.0, 3750.0], strict=True))
+INFER = {"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
+INSTANCES = {"instances": [[39.1, 18.7, 181.0, 3750.0]]}
+NOTHING, ANY, PREDICT, ADMIN = "nothing", "any", "predict", "admin"
+
+ROUTES = [
+    ("GET", "/healthz", None, NOTHING),
+    ("GET", "/readyz", None, NOTHING),
+    ("GET", "/ping", None, NOTHING),
+    ("GET", "/health", None, NOTHING),
+    ("GET", "/v2/health/live", None, NOTHING),
+    ("GET", "/v2/health/ready", None, NOTHING),
+    ("GET", "/", None, NOTHING),
+    ("GET", "/docs", None, NOTHING),
+    ("GET", "/docs/", None, NOTHING),
+    ("GET", "/static-offline-docs/swagger-ui.css", None, NOTHING),
+    ("GET", "/openapi.json", None, NOTHING),
+    ("GET", "/redoc", None, NOTHING),
+    ("GET", "/favicon.ico", None, NOTHING),
+    ("GET", "/docs/docs.js", None, NOTHING),
+    ("GET", "/pages/x/main.js", None, NOTHING),
+    ("GET", "/metrics", None, ANY),
+    ("GET", "/models", None, ANY),
+    ("GET", "/models/m", None, ANY),
+    ("GET", "/models/m/versions/1", None, ANY),
+    ("GET", "/v2", None, ANY),
+    ("GET", "/v2/models", None, ANY),
+    ("GET", "/v2/models/stats", None, ANY),
+    ("GET", "/v2/models/m", None, ANY),
+    ("GET", "/v2/models/m/versions/1", None, ANY),
+    ("GET", "/v2/models/m/ready", None, ANY),
+    ("GET", "/v2/models/m/versions/1/ready", None, ANY),
+    ("GET", "/v2/models/m/config", None, ANY),
+    ("GET", "/v2/models/m/versions/1/config", None, ANY),
+    ("GET", "/v2/models/m/stats", None, ANY),
+    ("GET", "/v2/models/m/versions/1/stats", None, ANY),
+    ("POST", "/v2/repository/index", {}, ANY),
+    ("GET", "/version", None, ANY),
+    ("GET", "/v1/models", None, ANY),
+    ("GET", "/v1/models/m", None, ANY),
+    ("GET", "/v1/models/m/versions/1", None, ANY),
+    ("POST", "/v1/models/m:predict", INSTANCES, PREDICT),
+    ("POST", "/v1/models/m/versions/1:predict", INSTANCES, PREDICT),
+    ("POST", "/v1/models/m:explain", INSTANCES, PREDICT),
+    ("POST", "/v1/models/m/versions/1:explain", INSTANCES, PREDICT),
+    ("POST", "/invocations", INSTANCES, PREDICT),
+    ("POST", "/select-model/?model=m", None, ADMIN),
+    ("POST", "/predict/", RECORD, PREDICT),
+    ("POST", "/predict", RECORD, PREDICT),
+    ("POST", "/models/m/predict", RECORD, PREDICT),
+    ("POST", "/models/%6d/predict/", RECORD, PREDICT),
+    ("POST", "/models/m/versions/1/predict", RECORD, PREDICT),
+    ("POST", "/models/m/explain", RECORD, PREDICT),
+    ("POST", "/models/m/versions/1/explain/", RECORD, PREDICT),
+    ("POST", "/models/m/versions/1/explain", RECORD, PREDICT),
+    ("POST", f"/models/m/whatif?feature={MEASUREMENTS[0]}", RECORD, PREDICT),
+    ("POST", f"/models/m/versions/1/whatif?feature={MEASUREMENTS[0]}", RECORD, PREDICT),
+    ("POST", "/v2/models/m/infer", INFER, PREDICT),
+    ("POST", "/v2/models/m/versions/1/infer", INFER, PREDICT),
+    ("PUT", "/models/m/active", {"version": "latest"}, ADMIN),
+    ("GET", "/models/m/traffic", None, ANY),
+    ("PUT", "/models/m/traffic", {"split": {"1": 100}}, ADMIN),
+    ("DELETE", "/models/m/traffic", None, ADMIN),
+    ("POST", "/v2/repository/models/m/load", {}, ADMIN),
+    ("POST", "/v2/repository/models/other/unload", {}, ADMIN),
+]

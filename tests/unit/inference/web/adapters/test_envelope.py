@@ -1,0 +1,185 @@
+"""Documents of other servers' protocols, against what the predict routes would have been sent."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inference.errors import RequestError, TooLargeError
+from inference.model.servable import Servable
+from inference.serving.tensors.list_slices import WHOLE_BYTES
+from inference.web.adapters import columns, envelope
+from inference.web.adapters.envelope import unwrap
+from support.answers.half_plus_two import half_plus_two
+from support.models.artifacts import MEASUREMENTS, mixed, penguins
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RECORD = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": None}
+NAMES = list(RECORD)
+
+
+@pytest.fixture(scope="module")
+def mixed_model() -> Servable:
+    return Servable.load("mixed", 1, mixed())
+
+
+@pytest.fixture(scope="module")
+def penguin_model() -> Servable:
+    return Servable.load("penguins", 1, penguins())
+
+
+def rows_of(document: Any, servable: Servable, **more: Any) -> Any:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return json.loads(unwrap(body, servable, **more).rows)
+
+
+def as_rows(records: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    return [[record.get(name) for name in NAMES] for record in records]
+
+
+RECORDS = [RECORD, {**RECORD, "mass": None, "island": "Biscoe", "sex": 'a,b"]{'}]
+
+
+@pytest.mark.parametrize("name", ["instances", "inputs", "dataframe_records"])
+@pytest.mark.parametrize("rows", [RECORDS, as_rows(RECORDS), []])
+def test_lists_are_passed_on_as_they_are(mixed_model: Servable, name: str, rows: list[Any]) -> None:
+    assert rows_of({name: rows}, mixed_model) == rows
+
+
+@pytest.mark.parametrize(
+    "order", [NAMES, NAMES[::-1], NAMES[:-1], ["sex", "age", "mass", "island", "wild"]]
+)
+def test_rows_with_names_of_columns_are_put_into_the_order_of_the_features(
+    mixed_model: Servable, order: list[str]
+) -> None:
+    data = [[record[name] for name in order] for record in RECORDS]
+    split = {"index": [7, 8], "columns": order, "data": data}
+    wanted = [[record[n] if n in order else None for n in NAMES] for record in RECORDS]
+    assert rows_of({"dataframe_split": split}, mixed_model) == wanted
+
+
+def test_columns_without_names_are_the_features_in_their_order(penguin_model: Servable) -> None:
+    data = [[1.5, 2, 3, 4]]
+    for split in ({"columns": [0, 1, 2, 3], "data": data}, {"data": data}):
+        assert rows_of({"dataframe_split": split}, penguin_model) == data
+
+
+@pytest.mark.parametrize("nest", [False, True])
+def test_columns_become_rows(mixed_model: Servable, *, nest: bool) -> None:
+    wrap = (lambda value: [value]) if nest else (lambda value: value)
+    table = {name: [wrap(record[name]) for record in RECORDS] for name in reversed(NAMES)}
+    assert rows_of({"inputs": table}, mixed_model) == as_rows(RECORDS)
+
+
+def test_single_values_are_one_row(mixed_model: Servable) -> None:
+    assert rows_of({"inputs": RECORD}, mixed_model) == as_rows([RECORD])
+
+
+def test_the_tensor_of_all_features_may_be_named(penguin_model: Servable) -> None:
+    assert rows_of({"inputs": {"X": [[1, 2, 3, 4]]}}, penguin_model) == [[1, 2, 3, 4]]
+
+
+def test_nan_is_null_outside_of_strings(mixed_model: Servable) -> None:
+    body = b'{"instances": [[NaN, 4, true, "NaN \\" NaN", NaN]]}'
+    assert rows_of(body, mixed_model) == [[None, 4, True, 'NaN " NaN', None]]
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"[1]", "not an object"),
+        (b'{"instances": [[Infinity]]}', "Infinity is no number"),
+        (b'{"instances": [[1, 2', "not JSON"),
+        ({}, "it has none of them"),
+        ({"instances": [], "inputs": []}, "it has instances and inputs"),
+        ({"instance": []}, "Did you mean 'instances'?"),
+        ({"instances": {"a": 1}}, "'instances' is not a list"),
+        ({"instances": "x"}, "'instances' is not a list"),
+        ({"instances": [1, 2]}, "the model takes 5 of them"),
+        ({"inputs": {"mass": [1], "age": [1, 2], "wild": [True], "island": ["a"]}}, "1 values in"),
+        ({"inputs": {"mass": [1], "age": 1, "wild": [True], "island": ["a"]}}, "is one value"),
+        ({"inputs": {"mass": [[1, 2]], "age": [1], "wild": [True], "island": ["a"]}}, "one value"),
+        ({"inputs": {"mass": [1]}}, "lacks the column 'age'"),
+        ({"inputs": {**RECORD, "masss": 1}}, "'masss'"),
+        ({"dataframe_split": []}, "is not a table"),
+        ({"dataframe_split": {"columns": NAMES}}, "is not a table"),
+        ({"dataframe_split": {"columns": NAMES, "data": [1]}}, "is not a list of rows"),
+        ({"dataframe_split": {"columns": NAMES[::-1], "data": [[1]]}}, "row 0 of"),
+        ({"dataframe_split": {"columns": ["age", "age"], "data": [[1, 2]]}}, "'age' twice"),
+        ({"instances": [RECORD], "signature_name": 3}, "'signature_name' is not a string"),
+        ({"instances": [RECORD], "signature_name": "predict_prob"}, "'predict_proba'"),
+        ({"instances": [RECORD], "params": [1]}, "'params' is not an object"),
+        ({"instances": [RECORD], "params": {"temperature": 1}}, "'temperature'"),
+        ({"instances": [RECORD], "parameters": {"predict_fn": 1}}, "'predict_fn'"),
+    ],
+)
+def test_what_is_wrong_is_named(mixed_model: Servable, document: Any, reason: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        rows_of(document, mixed_model)
+    assert reason in str(refused.value)
+
+
+def test_other_members_than_those_of_the_protocol_are_refused(mixed_model: Servable) -> None:
+    with pytest.raises(RequestError, match="'dataframe_records' is not a member"):
+        rows_of({"dataframe_records": []}, mixed_model, taken=("instances", "inputs"))
+
+
+@pytest.mark.parametrize("name", ["instances", "dataframe_records", "dataframe_split", "inputs"])
+@pytest.mark.parametrize("ending", ["}", ' , "params": {} }\n', ', "signature_name": "predict"}'])
+def test_long_documents_are_read_in_pieces_as_short_ones_are(
+    mixed_model: Servable, name: str, ending: str
+) -> None:
+    source = random.Random(7)
+    records = [
+        {**RECORD, "mass": source.random(), "sex": "".join(source.choices('a,]["\\é{}', k=12))}
+        for _ in range(8000)
+    ]
+    value: Any = records
+    if name == "dataframe_split":
+        order = NAMES[::-1]
+        data = [[record[each] for each in order] for record in records]
+        value = {"index": list(range(8000)), "columns": order, "data": data}
+    elif name == "inputs":
+        value = {each: [record[each] for record in records] for each in NAMES}
+    body = f'{{"{name}": {json.dumps(value)}{ending}'.encode()
+    assert len(body) > 2 * WHOLE_BYTES
+    found = rows_of(body, mixed_model)
+    if name in ("instances", "dataframe_records"):
+        assert found == records
+    else:
+        assert found == as_rows(records)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 40_000])
+@pytest.mark.parametrize("name", ["instances", "inputs"])
+def test_values_of_a_model_of_one_feature_are_rows_each(name: str, count: int) -> None:
+    servable = Servable.load("half", 1, half_plus_two())
+    values = [1.0, 2.5, 5.0] * count
+    assert rows_of({name: values}, servable) == [[value] for value in values]
+
+
+def test_columns_of_too_many_values_are_refused(
+    mixed_model: Servable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "MAX_VALUES", 10)
+    table = {name: [RECORD[name]] * 3 for name in NAMES}
+    with pytest.raises(TooLargeError, match="send rows as 'instances'"):
+        rows_of({"inputs": table}, mixed_model)
+    assert rows_of({"inputs": {name: value[:2] for name, value in table.items()}}, mixed_model)
+
+
+def test_a_document_that_must_be_decoded_at_once_is_limited(
+    penguin_model: Servable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(envelope, "_MAX_UNCUT_BYTES", 2 * WHOLE_BYTES)
+    long = {name: [1.0] * 20_000 for name in MEASUREMENTS}
+    with pytest.raises(TooLargeError, match="must have its rows in one list"):
+        rows_of({"inputs": long}, penguin_model)
+    rows = [[1.0, 2.0, 3.0, 4.0]] * 20_000
+    assert rows_of({"instances": rows}, penguin_model) == rows
