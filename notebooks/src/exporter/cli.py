@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from exporter.data.answers.kinds import find_task
+from exporter.data.boosters import as_estimator
 from exporter.data.files import find_strings, load_model, read_rows
 from exporter.data.logged_model import LoggedModel, is_logged_model, load_logged_model
+from exporter.data.metrics import WITHOUT_TARGET
 from exporter.delivery.signing import make_key
 from exporter.errors import (
     ArgumentError,
@@ -61,11 +64,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _publish(options: argparse.Namespace) -> Publication:
-    if options.evaluate is not None and options.target is None:
-        raise OptionError("--evaluate requires --target: the column with the true answers")
     units = dict(_split_unit(text) for text in options.unit)
     given = _load(options)
     model = given.model if isinstance(given, LoggedModel) else given
+    if options.evaluate is not None and not options.target and _has_target(model):
+        raise OptionError("--evaluate requires --target: the column with the true answers")
     read = partial(read_rows, separator=options.sep, text=options.text)
     rows = answers = held_out = None
     if options.sample is not None:
@@ -107,12 +110,16 @@ def _publish(options: argparse.Namespace) -> Publication:
 def _load(options: argparse.Namespace) -> Any:
     """Load the model, from a file or from MLflow."""
     if is_logged_model(options.model):
-        if options.sample is None and options.target is not None:
+        if options.sample is None and options.target:
             raise OptionError("--target requires --sample: the rows that have that column")
         return load_logged_model(options.model)
     if options.sample is None:
         raise OptionError("--sample is required: a CSV file with the rows it was fitted on")
     return load_model(Path(options.model))
+
+
+def _has_target(model: Any) -> bool:
+    return find_task(as_estimator(model)) not in WITHOUT_TARGET
 
 
 def _show(text: str) -> None:
@@ -190,7 +197,13 @@ def _add_publish(commands: Any) -> None:
         metavar="CSV",
         help="the rows it was fitted on; for a URI of MLflow by default the logged input example",
     )
-    command.add_argument("--target", metavar="COLUMN", help="the column with the true answers")
+    command.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="the column with the true answers; can be repeated, for several labels or values",
+    )
     command.add_argument(
         "--evaluate", type=Path, metavar="CSV", help="held-out rows, for the metrics"
     )

@@ -65,17 +65,17 @@ def load_model(path: Path) -> Any:
 def read_rows(
     path: Path,
     model: Any,
-    target: str | None,
+    targets: Sequence[str] = (),
     *,
     separator: str = ",",
     text: Sequence[str] = (),
-) -> tuple[pd.DataFrame, pd.Series[Any] | None]:
+) -> tuple[pd.DataFrame, pd.DataFrame | pd.Series[Any] | None]:
     """Read rows from a CSV file with a header line.
 
     Args:
         path: The file.
         model: The model; its column names choose among the file's, where it knows them.
-        target: The column with the true answers, left out of the rows.
+        targets: The columns with the true answers, left out of the rows.
         separator: The separator of two values.
         text: Columns that are strings, whatever their values look like.
 
@@ -91,17 +91,18 @@ def read_rows(
     except (ValueError, pd.errors.ParserError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV file with a header line: {error}") from None
     _check_head(path, frame, names)
-    for option, columns in (("target", [target] if target is not None else []), ("text", text)):
+    for option, columns in (("target", targets), ("text", text)):
         for column in columns:
             if column not in frame.columns:
                 raise OptionError(
                     f"--{option}: {path} has no column {column!r}; it has "
                     + ", ".join(map(str, frame.columns))
                 )
-    answers = None if target is None else frame[target]
+    chosen = list(dict.fromkeys(targets))
+    answers = frame[chosen[0]] if len(chosen) == 1 else frame[chosen] if chosen else None
     if names is not None and set(names) <= set(frame.columns):
         return frame[list(names)], answers
-    return frame.drop(columns=[] if target is None else [target]), answers
+    return frame.drop(columns=chosen), answers
 
 
 def find_strings(path: Path, model: Any, rows: pd.DataFrame, separator: str) -> list[str]:
