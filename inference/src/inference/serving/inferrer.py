@@ -1,7 +1,7 @@
 """One inference request of the Open Inference Protocol, over REST or gRPC.
 
-Small requests are read, run and written on the event loop. Large ones are read in a thread, and
-written in the thread that ran them.
+Small requests are read, run and written on the event loop. Large ones are written in the thread
+that ran them, and read in a thread if they are so long that they are read in pieces.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from inference.errors import InferenceError, RequestError
 from inference.runtime.threads import INLINE_BYTES, off_loop
 from inference.serving.dispatcher import is_small, longest
+from inference.serving.tensors.list_slices import WHOLE_BYTES
 from inference.serving.tensors.one_input import OneInputFastPath
 from inference.serving.tensors.query import MAX_STRINGS
 from inference.serving.tensors.request import read_request
@@ -136,7 +137,7 @@ class Inferrer:
         Raises:
             OverloadedError: Too many requests wait, or this one has waited too long.
         """
-        light = len(body) <= INLINE_BYTES or _is_light(servable, body, json_bytes)
+        light = _is_light(servable, body, json_bytes)
         if light:
             query = self._read(servable, body, json_bytes)
         else:
@@ -188,7 +189,9 @@ class Inferrer:
 
 
 def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
-    """Whether a body is short JSON followed by binary numbers."""
+    """Whether a body is short, JSON that is not read in pieces, or little JSON before numbers."""
+    if len(body) <= (WHOLE_BYTES if json_bytes is None else INLINE_BYTES):
+        return True
     if json_bytes is None or json_bytes > INLINE_BYTES or len(body) > _COPIED_BYTES:
         return False
     return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)

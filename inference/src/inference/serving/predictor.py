@@ -15,6 +15,7 @@ from inference.serving.inferrer import explain_failure
 from inference.serving.one_record import OneRecordFastPath
 from inference.serving.predictions import AnswerBuilder
 from inference.serving.rows.reader import RowReader
+from inference.serving.tensors.list_slices import WHOLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +112,9 @@ class Predictor:
         Raises:
             OverloadedError: Too many requests wait, or this one has waited too long.
         """
-        batch = self._read_at_once(body) if len(body) <= INLINE_BYTES else None
+        # Only a longer body is read in pieces, in a thread. While it reads a piece, the loop waits
+        # for the interpreter's lock: as long as to read it here, and for the hop, too.
+        batch = self._read_at_once(body) if len(body) <= WHOLE_BYTES else None
         if batch is None:
             batch = await off_loop(len(body), self._reader.read, body)
         timing.parse_ended()

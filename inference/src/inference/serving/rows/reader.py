@@ -115,7 +115,7 @@ class RowReader:
             return Batch(len(rows), feeds, single, [])
         if not self._is_finite(feeds):
             return None
-        return Batch(len(rows), feeds, single, self._range.warnings(rows))
+        return Batch(len(rows), feeds, single, self._range.warnings(rows, _matrix(feeds)))
 
     def read(self, body: bytes) -> Batch:
         """Read one record, a list of records, one row, or a list of rows.
@@ -172,7 +172,8 @@ class RowReader:
             else:
                 parts.append(feeds)
                 if not self._is_inside(feeds):
-                    outliers = sorted([*outliers, *self._range.find(rows, count)])[:MAX_WARNINGS]
+                    found = self._range.find(rows, count, _matrix(feeds))
+                    outliers = sorted([*outliers, *found])[:MAX_WARNINGS]
             count += len(rows)
         checker.finish()
         feeds = _join(parts, count)
@@ -216,11 +217,12 @@ class RowReader:
             return self._to_feeds(rows)
 
     def _is_inside(self, feeds: dict[str, Any]) -> bool:
-        only = next(iter(feeds.values()))
-        return len(feeds) == 1 and only.ndim > 1 and self._range.covers_matrix(only)
+        matrix = _matrix(feeds)
+        return matrix is not None and self._range.covers_matrix(matrix)
 
     def _to_batch(self, rows: Sequence[Row], feeds: dict[str, Any], *, single: bool) -> Batch:
-        warnings = [] if self._is_inside(feeds) else self._range.warnings(rows)
+        is_inside = self._is_inside(feeds)
+        warnings = [] if is_inside else self._range.warnings(rows, _matrix(feeds))
         return Batch(len(rows), feeds, single, warnings)
 
     def _check_count(self, count: int) -> None:
@@ -254,6 +256,12 @@ class RowReader:
                 f"the body is not JSON: {error}. Send one record, a list of records, or rows of "
                 "values in feature order"
             ) from None
+
+
+def _matrix(feeds: dict[str, Any]) -> np.ndarray[Any, Any] | None:
+    """Return the only array if it has columns."""
+    only: np.ndarray[Any, Any] = next(iter(feeds.values()))
+    return only if len(feeds) == 1 and only.ndim > 1 else None
 
 
 def _no_columns(_: Sequence[Row]) -> dict[str, Any]:

@@ -10,9 +10,11 @@ import numpy as np
 from inference.model.signature import element_range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from inference.model.contract import Feature, Scalar
+
+Matrix = np.ndarray[Any, Any]
 
 MAX_WARNINGS = 100
 _SHOWN = 60
@@ -83,21 +85,30 @@ class TrainingRange:
             self._typed_bounds[dtype] = known
         return known
 
-    def warnings(self, rows: Sequence[Sequence[Scalar]]) -> list[dict[str, Any]]:
+    def warnings(
+        self, rows: Sequence[Sequence[Scalar]], matrix: Matrix | None = None
+    ) -> list[dict[str, Any]]:
         """List the values outside, at most :data:`MAX_WARNINGS`, by feature and then by row."""
-        return [outlier.warning for outlier in self.find(rows)]
+        return [outlier.warning for outlier in self.find(rows, matrix=matrix)]
 
-    def find(self, rows: Sequence[Sequence[Scalar]], first: int = 0) -> list[Outlier]:
+    def find(
+        self, rows: Sequence[Sequence[Scalar]], first: int = 0, matrix: Matrix | None = None
+    ) -> list[Outlier]:
         """Find the values outside, at most :data:`MAX_WARNINGS`, by feature and then by row.
 
         Args:
             rows: A request's rows, or some of them.
             first: The index of the first of them in the request.
+            matrix: The rows as a matrix, which makes it faster; ``None`` where there is none.
         """
         found: list[Outlier] = self._find_unseen(rows, first)
+        suspects = self._suspects(matrix)
         for column, name, low, high in self._bounds:
-            for index, row in enumerate(rows, first):
-                value: Any = row[column]
+            places: Iterable[int] = range(len(rows))
+            if suspects is not None:
+                places = suspects[:, column].nonzero()[0].tolist()
+            for place in places:
+                value: Any = rows[place][column]
                 if value is None or low <= value <= high:
                     continue
                 side = (
@@ -106,10 +117,17 @@ class TrainingRange:
                     else f"above {high:g}, the largest"
                 )
                 reason = f"{value:g} is {side} value seen in training"
-                found.append(Outlier(column, index, name, reason))
+                found.append(Outlier(column, first + place, name, reason))
                 if len(found) >= MAX_WARNINGS:
                     return found
         return found
+
+    def _suspects(self, matrix: Matrix | None) -> Matrix | None:
+        """Mark where a value may lie outside: rounded, it is a bound, beyond it, or NaN."""
+        if matrix is None or not self._is_whole or matrix.shape[1:] != self._lows.shape:
+            return None
+        lows, highs = self._bounds_as(matrix.dtype)
+        return ~((matrix > lows) & (matrix < highs))
 
     def _find_unseen(self, rows: Sequence[Sequence[Scalar]], first: int) -> list[Outlier]:
         """Find the categories that training has not seen, at most :data:`MAX_WARNINGS`."""

@@ -175,14 +175,8 @@ def _open(body: bytes, coding: Coding) -> _Zlib | _Zstd:
 
 def compressed(response: Response, headers: Headers) -> Response:
     """Compress a response as its request accepts, if that makes it smaller."""
-    if len(response.body) < _WORTHWHILE_BYTES:
-        return response
-    response.further.append((b"vary", b"accept-encoding"))
-    coding = _accepted_coding(headers)
-    if coding is None:
-        return response
-    response.further.append((b"content-encoding", coding.encode()))
-    return response._replace(body=_compress(response.body, coding))
+    coding = _choose_coding(response, headers)
+    return response if coding is None else response._replace(body=_compress(response.body, coding))
 
 
 def compressed_now(response: Response, headers: Headers) -> Response:
@@ -194,9 +188,23 @@ def compressed_now(response: Response, headers: Headers) -> Response:
 
 async def compressed_aside(response: Response, headers: Headers) -> Response:
     """Compress, in a thread if the response is large."""
-    if len(response.body) <= _INLINE_BYTES:
-        return compressed(response, headers)
-    return await off_loop(len(response.body), compressed, response, headers)
+    coding, body = _choose_coding(response, headers), response.body
+    if coding is None:
+        return response
+    if len(body) <= _INLINE_BYTES:
+        return response._replace(body=_compress(body, coding))
+    return response._replace(body=await off_loop(len(body), _compress, body, coding))
+
+
+def _choose_coding(response: Response, headers: Headers) -> Coding | None:
+    """Add the headers of a response that depends on what its request accepts, and of its coding."""
+    if len(response.body) < _WORTHWHILE_BYTES:
+        return None
+    response.further.append((b"vary", b"accept-encoding"))
+    coding = _accepted_coding(headers)
+    if coding is not None:
+        response.further.append((b"content-encoding", coding.encode()))
+    return coding
 
 
 def _accepted_coding(headers: Headers) -> Coding | None:

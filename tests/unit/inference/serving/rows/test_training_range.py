@@ -52,6 +52,35 @@ def test_a_bound_beyond_the_inputs_type_is_none() -> None:
     assert not known.covers_matrix(np.array([[np.nan]], dtype=np.float32))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.int8])
+def test_a_matrix_changes_no_warning(dtype: Any) -> None:
+    """The values are compared as the caller sent them, whatever the input's type rounds them to."""
+    rng = np.random.default_rng(3)
+    is_float = np.dtype(dtype).kind == "f"
+    bounds = [(-1.5, 0.1), (0.1, 0.3), (-7.0, 100.0), (16777217.0, 16777219.0)][
+        : 4 if is_float else 3
+    ]
+    features = [
+        Feature(f"f{i}", "number" if is_float else "integer", "x", minimum=low, maximum=high)
+        for i, (low, high) in enumerate(bounds)
+    ]
+    near = [np.nextafter(b, to) for pair in bounds for b in pair for to in (-np.inf, np.inf)]
+    near += [bound for pair in bounds for bound in pair]
+    rows: list[tuple[Any, ...]] = [
+        tuple(rng.choice([*near, 0.0, -0.2, 0.2]).item() for _ in bounds) for _ in range(60)
+    ]
+    if is_float:
+        rows[7] = (None, *rows[7][1:])
+    else:
+        rows = [tuple(rng.integers(-9, 102, len(bounds)).tolist()) for _ in range(60)]
+    known = TrainingRange(features)
+    matrix = np.array(rows, dtype=dtype)
+    expected = known.find(rows, 5)
+    assert expected
+    assert known.find(rows, 5, matrix) == expected
+    assert known.warnings(rows, matrix) == known.warnings(rows)
+
+
 def test_the_warnings_of_one_answer_are_bounded() -> None:
     assert len(TrainingRange(FEATURES).warnings([(99.0, "male", 99, 0.0)] * 500)) == MAX_WARNINGS
 
