@@ -28,6 +28,7 @@ from inference.serving.predictor import Predictors
 from inference.serving.readiness import Readiness
 from inference.storage.status import SYNC_STATUS
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
+from inference.telemetry.tracing.setup import build_tracing, is_traced
 from inference.telemetry.traffic import RecentTraffic
 from inference.web.adapters import v1
 from inference.web.adapters.invocations import invocations
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from inference.admission.admission import Examiner, Reader
     from inference.logs import RequestLog
     from inference.settings import Settings
+    from inference.telemetry.tracing.setup import Tracing
+    from inference.telemetry.tracing.tracer import Tracer
     from inference.web.deferred import Application
     from inference.web.message.exchange import Routes
     from inference.web.pages.router import Pages
@@ -82,6 +85,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     recorder: Recorder
     authorizer: Authorizer | None
     request_log: RequestLog | None
+    tracing: Tracing | None
     bodies: Bodies
     dispatcher: Dispatcher
     inferrer: Inferrer
@@ -90,6 +94,11 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     traffic: RecentTraffic
     monitoring: Monitoring
     pages: Callable[[], Pages]
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """Traces requests, unless ``None``."""
+        return None if self.tracing is None else self.tracing.tracer
 
 
 def create_app(
@@ -113,7 +122,9 @@ def create_app(
         SettingError: The file of keys is missing or invalid.
     """
     section = section or Section(reserve_memory())
-    recorder = Recorder(section, follows_store=settings.models_url is not None)
+    recorder = Recorder(
+        section, traced=is_traced(settings), follows_store=settings.models_url is not None
+    )
     changes = section.memory.array("changes")
     state_file = StateFile(settings.state_dir, recorder.events, changes, only=settings.model_name)
     repository = Repository(
@@ -125,13 +136,15 @@ def create_app(
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
     traffic = RecentTraffic(recorder.requests)
     streams = EventStreams(traffic, readiness, settings.page_streams)
+    request_log = build_request_log(settings, recorder, section)
     parts = _Parts(
         settings=settings,
         repository=repository,
         state_file=state_file,
         recorder=recorder,
         authorizer=authorizer,
-        request_log=build_request_log(settings, recorder, section),
+        request_log=request_log,
+        tracing=build_tracing(settings, recorder, request_log),
         bodies=Bodies(settings.bodies_bytes),
         dispatcher=dispatcher,
         inferrer=Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings),
@@ -182,6 +195,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         parts.authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         request_log=parts.request_log,
+        tracer=parts.tracer,
         explain=lambda *refused: parts.pages().explain_refusal(*refused),
     )
     return FastRoutes(
@@ -197,6 +211,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         event_counts=recorder.event_counts,
         prefix=settings.root_path,
         max_inflation=settings.max_inflation,
+        tracer=parts.tracer,
     )
 
 
@@ -253,6 +268,8 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
         if parts.recorder.sync is not None:
             await stack.enter_async_context(parts.readiness.following(parts.recorder.sync))
         await parts.repository.catch_up()
+        if parts.tracing is not None:
+            await stack.enter_async_context(parts.tracing.running())
         if parts.settings.grpc_port is not None:
             await stack.enter_async_context(_serving_grpc(parts))
         yield
@@ -279,5 +296,5 @@ def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:
     reception = Reception(
         max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds
     )
-    calls = Calls(parts.authorizer, parts.bodies, reception)
+    calls = Calls(parts.authorizer, parts.bodies, reception, parts.tracer)
     return serving(service, calls, parts.repository, settings)

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from inference.errors import ClientError
-from inference.logs import KEY_ID, REQUEST_ID, fields
+from inference.logs import KEY_ID, REQUEST_ID, TRACE, fields
 
 if TYPE_CHECKING:
     from inference.access.api_key import Caller
@@ -116,6 +116,7 @@ def identify(headers: Headers) -> bytes:
     identity = request_id(headers)
     REQUEST_ID.set(identity)
     KEY_ID.set(None)
+    TRACE.set(None)
     return identity
 
 

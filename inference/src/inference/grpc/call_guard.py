@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 
-from inference.access.request_context import RequestContext
 from inference.access.scopes import RequiredScope
 from inference.errors import NotReadyError
+from inference.grpc.call_tracing import CODES, CallTracing, read_request
 from inference.oip.errors import describe_error
 
 if TYPE_CHECKING:
@@ -25,23 +25,14 @@ if TYPE_CHECKING:
 
     from inference.access.authorizer import Authorizer
     from inference.access.body_budget import Bodies, Hold
+    from inference.access.request_context import RequestContext
     from inference.grpc.message_reader import Reception
+    from inference.telemetry.tracing.tracer import Tracer
 
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 _HELD_SECONDS = 0.05  # longer than a message is on its way
 
-_CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    408: grpc.StatusCode.DEADLINE_EXCEEDED,
-    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
 # A call that is not listed requires any key.
 _SCOPES = {
     "ServerLive": RequiredScope.NONE,
@@ -61,9 +52,17 @@ class Calls:
         authorizer: ``None`` disables authentication.
         bodies: Counts the bytes of messages.
         reception: Receives messages.
+        tracer: Traces calls, unless ``None``.
     """
 
-    def __init__(self, authorizer: Authorizer | None, bodies: Bodies, reception: Reception) -> None:
+    def __init__(
+        self,
+        authorizer: Authorizer | None,
+        bodies: Bodies,
+        reception: Reception,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._tracing = CallTracing(tracer)
         self._authorizer = authorizer
         self._bodies = bodies
         self._reception = reception
@@ -89,14 +88,15 @@ class Calls:
         """Make such a handler whose call gets the request, too."""
 
         async def answer(_: Any, context: Context) -> Any:
-            async with self._answering(context):
-                request, required = _request(name, context), _required_scope(name)
-                caller = request.authorize(self._authorizer, required)
-                with self._bodies.hold() as hold:
-                    data = await self._reception.receive(context)
-                    hold.take(len(data))
-                    request.charge(self._authorizer, caller, required)
-                    return await call(data, request)
+            with self._tracing.call(name, context) as request:
+                async with self._answering(context):
+                    required = _required_scope(name)
+                    caller = request.authorize(self._authorizer, required)
+                    with self._bodies.hold() as hold:
+                        data = await self._reception.receive(context)
+                        hold.take(len(data))
+                        request.charge(self._authorizer, caller, required)
+                        return await call(data, request)
 
         return grpc.stream_unary_rpc_method_handler(answer, response_serializer=_serialize)
 
@@ -113,7 +113,7 @@ class Calls:
 
         async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
             async with self._answering(context):
-                request, required = _request(name, context), _required_scope(name)
+                request, required = read_request(name, context), _required_scope(name)
                 request.authorize(self._authorizer, required)
 
                 def admit(hold: Hold, data: bytes) -> None:
@@ -125,7 +125,9 @@ class Calls:
                     while (data := await self._next(context)) is not grpc.aio.EOF:
                         with self._bodies.hold() as hold:
                             admits = partial(admit, hold, data)
-                            yield await call(data, copy.copy(request), admits)
+                            with self._tracing.message(request):
+                                made = await call(data, copy.copy(request), admits)
+                            yield made
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
 
@@ -204,7 +206,7 @@ class Calls:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping: try again")
         except Exception as error:  # noqa: BLE001 - every error becomes a status
             status, message = describe_error(error)
-            await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), message)
+            await context.abort(CODES.get(status, grpc.StatusCode.INTERNAL), message)
         finally:
             self._running.discard(task)
             self._idle.discard(task)
@@ -227,14 +229,6 @@ class Calls:
         message = await self._reception.receive_next(context)
         self._idle.discard(task)
         return message
-
-
-def _request(name: str, context: Context) -> RequestContext:
-    metadata = [
-        (key.encode(), value if isinstance(value, bytes) else value.encode())
-        for key, value in context.invocation_metadata() or ()
-    ]
-    return RequestContext("gRPC", name, metadata)
 
 
 def _required_scope(name: str) -> RequiredScope:

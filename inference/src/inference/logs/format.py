@@ -13,7 +13,7 @@ import time
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from inference.logs.record import ABOUT_FILES, FIELDS, KEY_ID, LINES, REQUEST_ID, fields_of
+from inference.logs.record import ABOUT_FILES, FIELDS, KEY_ID, LINES, REQUEST_ID, TRACE, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ class TextFormatter(logging.Formatter):
         self._values = values
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return the line, followed by the ids of request and key."""
+        """Return the line, followed by the ids of request, key and trace."""
         # A value from a caller, such as a path, must not look like another line.
         line = escape_controls(super().formatMessage(record))
         context = _context()
@@ -104,9 +104,13 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _context() -> dict[str, str]:
-    request, key = REQUEST_ID.get(), KEY_ID.get()
+    request, key, trace = REQUEST_ID.get(), KEY_ID.get(), TRACE.get()
     entry = {} if request is None else {"request": request.decode("latin-1")}
-    return entry if key is None else entry | {"key": key}
+    if key is not None:
+        entry["key"] = key
+    if trace is not None:  # the names that OpenTelemetry recommends
+        entry |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    return entry
 
 
 def _bounded(record: logging.LogRecord) -> logging.LogRecord:

@@ -1,4 +1,4 @@
-"""The fields of an event, and the ids of request and key."""
+"""The fields of an event, and the ids of request, key and trace."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 REQUEST_ID: ContextVar[bytes | None] = ContextVar("request_id", default=None)
 KEY_ID: ContextVar[str | None] = ContextVar("key_id", default=None)
+# What traces the request: an object with `trace_id` and `span_id`, while requests are traced.
+TRACE: ContextVar[Any] = ContextVar("trace", default=None)
 
 FIELDS = "event_fields"
 LINES = "request_lines"  # marks a record whose message is lines that are formatted already

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.logs.format import escape_controls, shorten_field
 
@@ -31,6 +31,7 @@ class RequestLine(Protocol):
         path: str,
         status: int,
         ms: float,
+        trace: Any = None,
     ) -> str:
         """Return the line, without its end.
 
@@ -42,6 +43,7 @@ class RequestLine(Protocol):
             path: Its decoded path.
             status: The status of the answer.
             ms: How long the answer took, in milliseconds.
+            trace: Has the ids of its trace; ``None`` if it is not traced.
         """
 
 
@@ -88,10 +90,13 @@ class JsonRequestLine:
         path: str,
         status: int,
         ms: float,
+        trace: Any = None,
     ) -> str:
         """See :class:`RequestLine`."""
         message, fields = _json_parts(method, path)
         named = f', "key": "{key}"' if key else ""
+        if trace is not None:
+            named += f', "trace_id": "{trace.trace_id}", "span_id": "{trace.span_id}"'
         return (
             f'{{"time": "{self._clock.format(created, ".")}Z", "level": "info", '
             f'"logger": "inference.request", "message": "{message}: {status} in {ms:g} ms"'
@@ -121,9 +126,12 @@ class TextRequestLine:
         path: str,
         status: int,
         ms: float,
+        trace: Any = None,
     ) -> str:
         """See :class:`RequestLine`."""
         named = f", key {key}" if key else ""
+        if trace is not None:
+            named += f", trace_id {trace.trace_id}, span_id {trace.span_id}"
         return (
             f"{self._clock.format(created, ',')} INFO   {self._worker} "
             f"{_text_part(method, path)}: {status} in {ms:g} ms "

@@ -11,9 +11,9 @@ import select
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from inference.logs.record import KEY_ID, LINES, fields
+from inference.logs.record import KEY_ID, LINES, TRACE, fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,13 @@ MAX_WAITING = 32_768  # lines; some 10 MiB
 _WAIT_SECONDS = 0.05
 # Workers share one pipe, in which a longer piece of one could be torn by a piece of another.
 _PIECE_BYTES = select.PIPE_BUF
+
+
+class AnsweredRequests(Protocol):
+    """Notes every answered request."""
+
+    def add(self, request: bytes, method: str, path: str, status: int, seconds: float) -> None:
+        """See :meth:`RequestLog.add`."""
 
 
 class RequestLog(logging.Handler):
@@ -71,7 +78,14 @@ class RequestLog(logging.Handler):
         key = KEY_ID.get()
         waiting.append(
             self._make_line(
-                time.time(), request, key, method=method, path=path, status=status, ms=ms
+                time.time(),
+                request,
+                key,
+                method=method,
+                path=path,
+                status=status,
+                ms=ms,
+                trace=TRACE.get(),
             )
         )
         if not self._wake.is_set():

@@ -14,6 +14,7 @@ from inference.monitoring.setup import check_prediction_log
 from inference.process.log_setup import configure_log
 from inference.process.sockets import CannotListenError, close_sockets, open_sockets
 from inference.process.supervisor import Supervisor
+from inference.telemetry.tracing.setup import check_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
     check_prediction_log(settings)
     if settings.trusted_keys_file is not None:
         TrustedKeys(settings.trusted_keys_file)
+    check_tracing(settings)
     configure_log(settings)
     try:
         sockets = open_sockets(settings)

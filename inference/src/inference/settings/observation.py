@@ -1,4 +1,4 @@
-"""Settings of log and metrics."""
+"""Settings of log, metrics and traces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from inference.settings.declaration import Declared, Field
 
 
 class Observation(Declared):
-    """Log and metrics."""
+    """Log, metrics and traces."""
 
     metric_aliases: Annotated[
         bool,
@@ -48,6 +48,15 @@ class Observation(Declared):
         Field(
             description="Also log the messages of unexpected exceptions, which can contain "
             "feature values."
+        ),
+    ] = False
+    tracing: Annotated[
+        bool,
+        Field(
+            description="Trace requests with OpenTelemetry, and send the spans to a collector. "
+            "OpenTelemetry's standard variables say where and which, such as "
+            "`OTEL_EXPORTER_OTLP_ENDPOINT` and `OTEL_TRACES_SAMPLER`. Requires the extra "
+            "inference[tracing]."
         ),
     ] = False
     page_streams: Annotated[

@@ -21,7 +21,7 @@ BUCKETS = len(BOUNDS) + 1
 SUM = BUCKETS  # the index of the sum in a series; the sums of the phases follow
 SIZE = BUCKETS + 1 + len(PHASES)
 
-_NAMES = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
+_NAMES = [*map(repr, BOUNDS), "+Inf"]  # as OpenMetrics demands: 1.0, not 1
 
 
 def cumulate(series: Sequence[float]) -> tuple[list[tuple[str, float]], float]:

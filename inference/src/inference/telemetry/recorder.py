@@ -14,6 +14,7 @@ from inference.telemetry.statistics import STRIDE
 
 if TYPE_CHECKING:
     from inference.runtime.shared_memory import Section
+    from inference.telemetry.exemplars import Exemplars
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
 _MANY = 16384  # series where each model has several: sizes of runs, kinds of events, classes
@@ -72,6 +73,7 @@ class Recorder:
     Args:
         section: Where the workers' counters are; ``None`` for the only process.
         follows_store: Whether models are copied from an object store.
+        traced: Whether requests are traced.
 
     Attributes:
         requests: By route, model, version and status, see
@@ -84,12 +86,15 @@ class Recorder:
             :mod:`inference.telemetry.answer_counts`.
         log: Rows of the prediction log, see :mod:`inference.monitoring.log.counts`.
         latency: Counts requests and runs.
+        exemplars: The last traces by duration; ``None`` if requests are not traced.
         explanations: Counts explanations.
         events: Counts events.
         sync: Where the copies from the object store stand; ``None`` without one.
     """
 
-    def __init__(self, section: Section | None = None, *, follows_store: bool = False) -> None:
+    def __init__(
+        self, section: Section | None = None, *, traced: bool = False, follows_store: bool = False
+    ) -> None:
         self.requests = Counters("requests", SIZE, section)
         self.runs = Counters("runs", STRIDE, section)
         self.event_counts = Counters("event_counts", EVENT_STRIDE, section)
@@ -97,7 +102,19 @@ class Recorder:
         self.callers = Counters("callers", 1, section)
         self.answers = Counters("answers", 1, section)
         self.log = Counters("log", 1, section)
+        self.exemplars: Exemplars | None = None
         self.latency = RequestLatency(self.requests, self.runs, self.answers)
+        if traced:
+            # Imported late, because it takes time, and few services trace.
+            from inference.telemetry.exemplars import (  # noqa: PLC0415
+                Exemplars,
+                TracedLatency,
+            )
+
+            self.exemplars = Exemplars()
+            self.latency = TracedLatency(
+                self.requests, self.runs, self.answers, exemplars=self.exemplars
+            )
         self.explanations = ExplanationCounts(self.answers)
         self.events = CountedEvents(self.event_counts)
         self.sync: SyncStatus | None = None

@@ -45,6 +45,7 @@ _EXPOSED = (
     "Inference-Header-Content-Length",
     "Retry-After",
     "Server-Timing",
+    "TraceResponse",
     "WWW-Authenticate",
     "X-Request-ID",
 )

@@ -48,6 +48,8 @@ class Methods:
                 return
 
         async def send_fitting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope["route"] = asked.get("route")  # which a trace names
             if message["type"] == "http.response.start" and message["status"] == 405:
                 others = [pair for pair in message["headers"] if pair[0] != b"allow"]
                 message = {**message, "headers": [*others, *filter(None, [self._allow(scope)])]}

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from inference.access.request_context import RequestContext
 from inference.access.scopes import required_scope
 from inference.errors import EncodingError, RookeryError
+from inference.logs import TRACE
 from inference.web.errors.by_path import encode_error
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import content_coding
+from inference.web.probes import LIVENESS, READINESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +24,17 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from inference.access.authorizer import Authorizer
-    from inference.logs import RequestLog
+    from inference.logs import AnsweredRequests
+    from inference.telemetry.tracing.request_trace import RequestTrace
+    from inference.telemetry.tracing.tracer import Tracer
     from inference.web.message.headers import Headers
     from inference.web.probes import Probes
 
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
+# Asked every few seconds, these would fill a collector.
+_PROBES = frozenset({LIVENESS, READINESS, "/metrics"})
 
 
 class RequestMiddleware:
@@ -39,22 +45,25 @@ class RequestMiddleware:
         authorizer: ``None`` disables authentication.
         max_body_bytes: The largest body that these routes accept.
         request_log: Logs every answered request; ``None`` logs none.
+        tracer: Traces requests, unless ``None``; stands in front of the log.
         explain: Returns the page for a denied request of a browser; ``None`` for other clients.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that stands in front of the routes
         self,
         app: Probes,
         authorizer: Authorizer | None,
         *,
         max_body_bytes: int,
-        request_log: RequestLog | None,
+        request_log: AnsweredRequests | None,
+        tracer: Tracer | None = None,
         explain: Callable[[Scope, RookeryError], Response | None] = lambda *_: None,
     ) -> None:
         self._app = app
         self._authorizer = authorizer
         self._max_body_bytes = max_body_bytes
-        self._request_log = request_log
+        self._request_log = tracer or request_log
+        self._tracer = tracer
         self._explain = explain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,12 +73,16 @@ class RequestMiddleware:
             return
         context = RequestContext(scope["method"], scope["path"], scope["headers"])
         scope["keyed"] = self._authorizer is not None
+        trace = None if self._tracer is None else self._begin_trace(self._tracer, context)
         begin = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 identity = (b"x-request-id", context.request_id)
                 message["headers"] = [*message["headers"], identity, _NO_SNIFF]
+                if trace is not None:
+                    message["headers"].append(trace.response)
+                    trace.template = getattr(scope.get("route"), "path", None)
                 if self._request_log is not None:
                     seconds = time.perf_counter() - begin
                     self._request_log.add(
@@ -87,6 +100,14 @@ class RequestMiddleware:
             await response(scope, receive, send_with_id)
             return
         await self._app(scope, received, send_with_id)
+
+    @staticmethod
+    def _begin_trace(tracer: Tracer, context: RequestContext) -> RequestTrace | None:
+        """Begin a trace, except of a probe that no caller traces."""
+        if context.path not in _PROBES or any(n == b"traceparent" for n, _ in context.headers):
+            return tracer.begin(context.headers)
+        TRACE.set(None)
+        return None
 
     async def _admit(self, context: RequestContext, scope: Scope, receive: Receive) -> Receive:
         """Authorize the request and read its body. Return the ``receive`` for the routes.

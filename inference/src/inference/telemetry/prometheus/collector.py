@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from inference.telemetry.counters import Counters, Key
+    from inference.telemetry.exemplars import Exemplars
     from inference.telemetry.recorder import Recorder
 
     Numbers = dict[Key, list[float]]
@@ -53,7 +54,7 @@ class ServiceCollector(Collector):
         requests = limit_versions(_add_up(self._recorder.requests), 1)
         runs = limit_versions(_add_up(self._recorder.runs), 0)
         yield _build()
-        yield from _requests(requests)
+        yield from _requests(requests, self._recorder.exemplars)
         yield _batches(runs)
         yield from _answers(limit_versions(_add_up(self._recorder.answers), 1))
         yield from _models(self.snapshot)
@@ -92,7 +93,7 @@ def _build() -> Metric:
     return _plain(family.BUILD, {labels: [1.0]})
 
 
-def _requests(requests: Numbers) -> Iterator[Metric]:
+def _requests(requests: Numbers, exemplars: Exemplars | None) -> Iterator[Metric]:
     count, whole, phases = (
         kind.make() for kind in (family.REQUESTS, family.DURATION, family.PHASES)
     )
@@ -100,7 +101,8 @@ def _requests(requests: Numbers) -> Iterator[Metric]:
     for labels, values in requests.items():
         answered = sum(values[:SUM])
         count.add_metric(labels, answered)
-        whole.add_metric(labels, *cumulate(values))
+        buckets, seconds = cumulate(values)
+        whole.add_metric(labels, exemplars.add(labels, buckets) if exemplars else buckets, seconds)
         _, model, number, status = labels
         if status == "200":
             for phase, seconds in zip(PHASES, values[SUM + 1 :], strict=True):
@@ -118,7 +120,7 @@ def _batches(runs: Numbers) -> Metric:
         by_version[model, number][int(size)] = count
     for labels, sizes in by_version.items():
         below = [
-            (str(bound), sum(count for size, count in sizes.items() if size <= bound))
+            (str(float(bound)), sum(count for size, count in sizes.items() if size <= bound))
             for bound in family.BATCH_BOUNDS
         ]
         total = sum(size * count for size, count in sizes.items())
@@ -167,6 +169,7 @@ def _events(counted: Numbers) -> Iterator[Metric]:
         "chosen": family.CHOICES,
         "unlogged": family.UNLOGGED,
         "unwatched": family.UNWATCHED,
+        "traces": family.TRACES,
     }
     made = {event: kind.make() for event, kind in kinds.items()}
     for (event, label), (count, seconds) in counted.items():

@@ -152,6 +152,13 @@ UNWRITTEN = Family(
     "Rows that the prediction log lost: full (the disk), gone (the folder), behind (the disk is "
     "too slow), error (any other failure, which the service's log names).",
 )
+TRACES = Family(
+    "inference_traces",
+    "counter",
+    ("outcome",),
+    "Recorded traces (INFERENCE_TRACING) by what became of them: exported, dropped because the "
+    "queue was full, or failed because the collector did not take them.",
+)
 CHOICES = Family(
     "inference_choices", "counter", ("change",), "Selections, pins, loads and unloads."
 )
@@ -215,6 +222,7 @@ FAMILIES = (
     REFUSED, UNLOGGED, UNWATCHED,
     LOGGED, UNWRITTEN,
     SYNC_STATE, SYNC_SUCCESS, SYNC_VERSIONS, SYNC_COPIED, SYNC_BYTES, SYNC_PASSES,
+    TRACES,
 )  # fmt: skip
 
 NOTES = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from inference.runtime.documents import Document, Subject
 from inference.telemetry.prometheus.collector import ServiceCollector
@@ -15,6 +16,9 @@ from inference.web.documents import DocumentResponse, encoded
 if TYPE_CHECKING:
     from inference.repository.repository import Repository
     from inference.telemetry.recorder import Recorder
+
+_OPEN_METRICS = "application/openmetrics-text"
+_NEVER = ("0", "0.0", "0.00", "0.000")
 
 
 def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool) -> APIRouter:
@@ -37,11 +41,29 @@ def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool)
         )  # read on the event loop, because other threads may not
         return Subject(None)
 
-    document = Document(now, lambda _: encoded(generate_latest(registry)))
+    text = Document(now, lambda _: encoded(generate_latest(registry)))
+    generate_open: Any = openmetrics.generate_latest  # has no types
+    open_text = Document(now, lambda _: encoded(generate_open(registry)))
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-    async def get_metrics() -> DocumentResponse:
+    async def get_metrics(request: Request) -> DocumentResponse:
         """Return the metrics of all workers. Process metrics cover only this worker."""
-        return DocumentResponse(await document.get(), CONTENT_TYPE_LATEST)
+        if _accepts_open_metrics(request.headers.get("accept", "")):
+            response = DocumentResponse(await open_text.get(), openmetrics.CONTENT_TYPE_LATEST)
+        else:
+            response = DocumentResponse(await text.get(), CONTENT_TYPE_LATEST)
+        response.headers.add_vary_header("Accept")
+        return response
 
     return router
+
+
+def _accepts_open_metrics(accept: str) -> bool:
+    """Whether a scraper asks for OpenMetrics 1.0.0, which has exemplars."""
+    for item in accept.split(","):
+        kind, *parameters = (part.strip().lower() for part in item.split(";"))
+        if kind == _OPEN_METRICS:
+            given = dict(parameter.partition("=")[::2] for parameter in parameters)
+            if given.get("version", "1.0.0") == "1.0.0" and given.get("q") not in _NEVER:
+                return True
+    return False

@@ -92,7 +92,8 @@ class InferRoutes:
         if answer.json_bytes is None:
             return exchange.respond(200, _JSON, answer.body)
         response = exchange.respond(200, _BINARY, answer.body)
-        return response._replace(further=[(_JSON_BYTES, b"%d" % answer.json_bytes)])
+        response.further.append((_JSON_BYTES, b"%d" % answer.json_bytes))
+        return response
 
     @staticmethod
     def _find(exchange: Exchange, snapshot: Snapshot) -> Servable:

@@ -17,9 +17,10 @@ from inference.web.fast.head_cache import HeadCache
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import MAX_RATIO, content_coding, decompress
 from inference.web.message.exchange import ALLOWED_METHODS, Exchange
+from inference.web.message.traced_exchange import TracedExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from inference.logs import RequestLog
     from inference.serving.readiness import Readiness
     from inference.telemetry.counters import Counters
+    from inference.telemetry.tracing.tracer import Tracer
     from inference.web.message.exchange import Response, Routes
     from inference.web.message.headers import Headers
 
@@ -50,13 +52,16 @@ class FastRoutes:
         event_counts: Where refused connections are counted by status; ``None`` for nowhere.
         prefix: What a proxy may leave in front of each path, such as ``/ml``.
         max_inflation: How many times larger a body may become when it is decompressed.
+        tracer: Traces requests, unless ``None``.
 
     Attributes:
         max_body_bytes: The same.
         prefix: The same, as bytes.
         authorizer: The same.
         browsers: The same.
-        request_log: The same.
+        request_log: Notes every answered request: the tracer, the log, or ``None``.
+        new_exchange: Makes an exchange, with the arguments of
+            :class:`inference.web.message.exchange.Exchange`.
         heads: Cached heads of requests for these routes.
         is_stopping: Whether the service stops, so that connections are closed behind an answer.
     """
@@ -76,6 +81,7 @@ class FastRoutes:
         event_counts: Counters | None = None,
         prefix: str = "",
         max_inflation: int = MAX_RATIO,
+        tracer: Tracer | None = None,
     ) -> None:
         self._app = app
         self._families = families
@@ -87,7 +93,10 @@ class FastRoutes:
         self.authorizer = authorizer
         self.browsers = browsers or BrowserPolicy()
         self._entrance = self.browsers.guard(self._serve)
-        self.request_log = request_log
+        self.request_log = tracer or request_log
+        self.new_exchange: Callable[..., Exchange] = Exchange
+        if tracer is not None:
+            self.new_exchange = partial(TracedExchange, tracer)
         self.heads = HeadCache()
         self.is_stopping = False
         self._readiness = readiness
@@ -102,7 +111,7 @@ class FastRoutes:
         if family is None or scope["method"] == "OPTIONS":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope["path"], scope["headers"], b"", method=scope["method"])
+        exchange = self.new_exchange(scope["path"], scope["headers"], b"", method=scope["method"])
         exchange.query = scope.get("query_string", b"")
         try:
             response = await self._admit_and_answer(family, exchange, receive)

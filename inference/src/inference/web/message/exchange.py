@@ -9,7 +9,7 @@ from inference.logs import REQUEST_ID
 from inference.telemetry.timing import SERVER_TIMING, Timing
 
 if TYPE_CHECKING:
-    from inference.logs import RequestLog
+    from inference.logs import AnsweredRequests
     from inference.web.errors.error_response import ErrorResponse
     from inference.web.message.headers import Headers
 
@@ -111,7 +111,7 @@ class Exchange(RequestContext):
         self.body = body
         self.timing = Timing()
 
-    def log(self, request_log: RequestLog, response: Response) -> None:
+    def log(self, request_log: AnsweredRequests, response: Response) -> None:
         """Log that the request was answered."""
         seconds = self.timing.done - self.timing.started
         request_log.add(self.request_id, self.method, self.path, response.status, seconds)

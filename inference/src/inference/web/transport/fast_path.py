@@ -19,14 +19,13 @@ from inference.access.request_context import make_id
 from inference.web.fast.head_cache import KnownHead
 from inference.web.http1.head_pattern import HeadPattern
 from inference.web.http1.plain_head import read_plain_head
-from inference.web.message.exchange import Exchange
 
 if TYPE_CHECKING:
     import asyncio
 
     from inference.access.authorizer import Grant
     from inference.web.http1.plain_head import PlainHead
-    from inference.web.message.exchange import Response, Routes
+    from inference.web.message.exchange import Exchange, Response, Routes
     from inference.web.message.headers import Headers
     from inference.web.transport.connection_context import ConnectionContext
     from inference.web.transport.connection_interface import Connection
@@ -52,14 +51,15 @@ class FastPath:
     """
 
     __slots__ = ("_body", "_body_bytes", "_connection", "_context", "_family", "_headers",
-                 "_heads", "_known", "_max_body_bytes", "_path", "_routes", "head",
-                 "is_holding")  # fmt: skip
+                 "_heads", "_known", "_max_body_bytes", "_new_exchange", "_path", "_routes",
+                 "head", "is_holding")  # fmt: skip
 
     def __init__(self, connection: Connection, context: ConnectionContext) -> None:
         self._connection = connection
         self._context = context
         self._routes = context.routes
         self._heads = context.routes.heads
+        self._new_exchange = context.routes.new_exchange
         self._max_body_bytes = min(_MAX_BODY_BYTES, context.routes.max_body_bytes)
         self.is_holding = False
         self._family: Any = None  # the routes of the held request
@@ -96,7 +96,8 @@ class FastPath:
             if self._known is None or not self._known.pattern.varying:
                 self._known = known
         headers, body = found
-        exchange = Exchange(known.path, headers, body, None if known.has_id else make_id())
+        made_id = None if known.has_id else make_id()
+        exchange = self._new_exchange(known.path, headers, body, made_id)
         self._answer(known.family, exchange, keep_alive=not connection.closing, grant=known.grant)
         return True
 
@@ -116,7 +117,8 @@ class FastPath:
         ):
             return False
         known = self._learn(family, message, plain)
-        exchange = Exchange(path, headers, message[size:], None if known.has_id else make_id())
+        made_id = None if known.has_id else make_id()
+        exchange = self._new_exchange(path, headers, message[size:], made_id)
         self._answer(family, exchange, keep_alive=not self._connection.closing, grant=known.grant)
         return True
 
@@ -193,7 +195,7 @@ class FastPath:
         keep_alive = self._connection.parser.should_keep_alive() and not self._connection.closing
         if keep_alive:
             self.head = (family, self._path, self._headers, self._body_bytes)
-        exchange = Exchange(self._path, self._headers, b"".join(self._body))
+        exchange = self._new_exchange(self._path, self._headers, b"".join(self._body))
         self._answer(family, exchange, keep_alive=keep_alive)
 
     def hand_over(self) -> None:
