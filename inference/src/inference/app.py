@@ -131,18 +131,15 @@ def create_app(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
     dispatcher = Dispatcher(settings, recorder.waiting, retire)
-    authorizer = build_authorizer(settings, recorder, section)
     readiness = Readiness(repository, only=settings.model_name)
     proxies = Proxies(settings.trusted_proxies, settings.root_path)
-    traffic = RecentTraffic(recorder.requests)
-    streams = EventStreams(traffic, readiness, settings.page_streams)
     request_log = build_request_log(settings, recorder, section)
     parts = _Parts(
         settings=settings,
         repository=repository,
         state_file=state_file,
         recorder=recorder,
-        authorizer=authorizer,
+        authorizer=build_authorizer(settings, recorder, section),
         request_log=request_log,
         tracing=build_tracing(settings, recorder, request_log),
         bodies=Bodies(settings.bodies_bytes),
@@ -150,23 +147,19 @@ def create_app(
         inferrer=Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings),
         readiness=readiness,
         proxies=proxies,
-        traffic=traffic,
+        traffic=RecentTraffic(recorder.requests),
         monitoring=start_monitoring(settings, recorder),
-        pages=cache(lambda: _make_pages(repository, proxies, streams, authorizer)),
+        pages=cache(lambda: _make_pages(parts)),
     )
     return _build_routes(parts)
 
 
-def _make_pages(
-    repository: Repository,
-    proxies: Proxies,
-    streams: EventStreams,
-    authorizer: Authorizer | None,
-) -> Pages:
+def _make_pages(parts: _Parts) -> Pages:
     # Imported late, because it takes as long as loading a model, and only browsers need it.
     from inference.web.pages.router import Pages  # noqa: PLC0415
 
-    return Pages(repository, proxies, streams, authorizer)
+    streams = EventStreams(parts.traffic, parts.readiness, parts.settings.page_streams)
+    return Pages(parts.repository, parts.proxies, streams, parts.authorizer)
 
 
 def _build_routes(parts: _Parts) -> FastRoutes:
