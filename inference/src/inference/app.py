@@ -17,6 +17,7 @@ from inference.access.setup import build_authorizer, build_request_log
 from inference.admission.admission import examine_aside, read_aside
 from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
+from inference.monitoring.rollout.rollouts import Rollouts
 from inference.monitoring.setup import Monitoring, start_monitoring
 from inference.repository.operator_state import StateFile
 from inference.repository.repository import Repository
@@ -93,6 +94,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     proxies: Proxies
     traffic: RecentTraffic
     monitoring: Monitoring
+    rollouts: Rollouts
     pages: Callable[[], Pages]
 
     @property
@@ -150,6 +152,7 @@ def create_app(
         traffic=RecentTraffic(recorder.requests),
         monitoring=start_monitoring(settings, recorder),
         pages=cache(lambda: _make_pages(parts)),
+        rollouts=Rollouts(settings, repository, recorder),
     )
     return _build_routes(parts)
 
@@ -260,6 +263,7 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
         parts.monitoring.start()
         if parts.recorder.sync is not None:
             await stack.enter_async_context(parts.readiness.following(parts.recorder.sync))
+        await stack.enter_async_context(parts.rollouts.running())
         await parts.repository.catch_up()
         if parts.tracing is not None:
             await stack.enter_async_context(parts.tracing.running())
@@ -268,6 +272,7 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
         yield
     parts.dispatcher.close()
     parts.monitoring.close()
+    parts.rollouts.close()
 
 
 def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:

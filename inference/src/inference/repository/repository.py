@@ -85,6 +85,11 @@ class Repository:
         """How many scans of the folder have begun."""
         return self._reconciler.scans_begun
 
+    @property
+    def latest(self) -> Snapshot:
+        """The last snapshot, which may be older than the operator's choices; for any thread."""
+        return self._registry.snapshot
+
     def current(self) -> Snapshot:
         """Return the snapshot, with the operator's choices as they are on disk now."""
         state = self._state_file.current()

@@ -10,6 +10,8 @@ from inference.telemetry.counters import Counters, counters_array
 from inference.telemetry.explanation_counts import ExplanationCounts
 from inference.telemetry.latency_histogram import SIZE
 from inference.telemetry.request_latency import RequestLatency
+from inference.telemetry.rollout_counts import STRIDE as ROLLOUT_STRIDE
+from inference.telemetry.rollout_counts import RolloutCounts
 from inference.telemetry.statistics import STRIDE
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ COUNTER_ARRAYS = {
     "callers": counters_array(1),
     "answers": counters_array(1, _MANY),
     "log": counters_array(1),
+    "rollouts": counters_array(ROLLOUT_STRIDE),
 }
 
 
@@ -88,6 +91,7 @@ class Recorder:
         latency: Counts requests and runs.
         exemplars: The last traces by duration; ``None`` if requests are not traced.
         explanations: Counts explanations.
+        rollouts: Counts of versions that share or shadow the traffic of a model.
         events: Counts events.
         sync: Where the copies from the object store stand; ``None`` without one.
     """
@@ -116,6 +120,7 @@ class Recorder:
                 self.requests, self.runs, self.answers, exemplars=self.exemplars
             )
         self.explanations = ExplanationCounts(self.answers)
+        self.rollouts = RolloutCounts(Counters("rollouts", ROLLOUT_STRIDE, section))
         self.events = CountedEvents(self.event_counts)
         self.sync: SyncStatus | None = None
         if section is not None and follows_store:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
 
+    HandOn = Callable[[Servable, Timing], None]
+
 
 class RequestLatency:
     """Counts requests; use it from one thread.
@@ -42,6 +44,7 @@ class RequestLatency:
         self._answers = answers
         self._values = requests.values
         self.hand_on: Callable[[Servable, Timing], None] | None = None
+        self._watched: tuple[frozenset[str], HandOn | None] = frozenset(), None
         # By the servable's id, since a look-up in a WeakKeyDictionary is slow.
         self._known: dict[int, _ServableCounts] = {}
 
@@ -72,7 +75,20 @@ class RequestLatency:
         if servable is not None:
             forget = weakref.finalize(servable, self._known.pop, id(servable), None)
             forget.atexit = False
+            counts.watch(*self._watched)
         return counts
+
+    def watch(self, models: frozenset[str], hand_on: HandOn) -> None:
+        """Hand on the requests of some models, too; those of all others cost nothing.
+
+        Args:
+            models: Their names.
+            hand_on: As :attr:`hand_on`.
+        """
+        if models != self._watched[0]:
+            self._watched = models, hand_on
+            for counts in self._known.values():
+                counts.watch(models, hand_on)
 
     def _find(self, route: str, servable: Servable | None, status: int) -> int:
         name, version = (servable.name, str(servable.version)) if servable else ("", "")
@@ -87,10 +103,54 @@ class _ServableCounts:
         parts: Count its runs and its answers; ``None`` without a servable.
     """
 
-    __slots__ = ("indices", "parts")
+    __slots__ = ("_servable", "indices", "parts")
+    parts: tuple[RunCounts, AnswerCounts | _HandedOn] | None
 
     def __init__(self, servable: Servable | None, runs: Counters, answers: Counters) -> None:
         self.indices: dict[tuple[str, int], int] = {}
         self.parts = None
         if servable is not None:
             self.parts = RunCounts(runs, servable), AnswerCounts(answers, servable)
+        self._servable = None if servable is None else weakref.ref(servable)
+
+    def watch(self, models: frozenset[str], hand_on: HandOn | None) -> None:
+        """Hand on the requests if they are of one of these models."""
+        servable = None if self._servable is None else self._servable()
+        if self.parts is None or servable is None:
+            return
+        runs, answers = self.parts
+        if isinstance(answers, _HandedOn):
+            answers = answers.answers
+        if servable.name in models and hand_on is not None:
+            self.parts = runs, _HandedOn(answers, weakref.ref(servable), hand_on)
+        else:
+            self.parts = runs, answers
+
+
+class _HandedOn:
+    """Counts the answers of one servable, and hands the requests on.
+
+    Args:
+        answers: Counts them.
+        servable: The servable, which it does not hold.
+        hand_on: Takes the requests.
+
+    Attributes:
+        answers: The same.
+    """
+
+    __slots__ = ("_hand_on", "_servable", "answers")
+
+    def __init__(
+        self, answers: AnswerCounts, servable: weakref.ref[Servable], hand_on: HandOn
+    ) -> None:
+        self.answers = answers
+        self._servable = servable
+        self._hand_on = hand_on
+
+    def count(self, timing: Timing) -> None:
+        """Count what one request was answered, and hand it on."""
+        self.answers.count(timing)
+        servable = self._servable()
+        if servable is not None:
+            self._hand_on(servable, timing)

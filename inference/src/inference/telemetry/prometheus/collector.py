@@ -15,6 +15,7 @@ from inference.telemetry import explanation_counts
 from inference.telemetry.latency_histogram import SUM, cumulate
 from inference.telemetry.prometheus import families as family
 from inference.telemetry.prometheus.aliases import kserve, triton
+from inference.telemetry.prometheus.rollouts import collect_rollouts
 from inference.telemetry.prometheus.sync_metrics import collect_sync
 from inference.telemetry.prometheus.version_limit import limit_versions
 from inference.telemetry.timing import PHASES
@@ -58,6 +59,7 @@ class ServiceCollector(Collector):
         yield _batches(runs)
         yield from _answers(limit_versions(_add_up(self._recorder.answers), 1))
         yield from _models(self.snapshot)
+        yield from collect_rollouts(self.snapshot, self._recorder.rollouts.add_up())
         yield from _events(_add_up(self._recorder.event_counts))
         yield _plain(family.WAITING, _add_up(self._recorder.waiting))
         yield _plain(family.CALLERS, _add_up(self._recorder.callers))

@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from inference.telemetry.answer_counts import OTHER, SHOWN_FEATURES, SHOWN_LABELS
 from inference.telemetry.latency_histogram import BOUNDS
 from inference.telemetry.prometheus.version_limit import OLDER, SHOWN
+from inference.telemetry.rollout_counts import SHOWN_BOUNDS
 
 _KINDS: dict[str, Any] = {
     "counter": CounterMetricFamily,
@@ -216,6 +217,37 @@ SYNC_PASSES = Family(
     "Comparisons of the folder with the object store: ok, or failed in whole or in part.",
 )
 
+SHARE = Family(
+    "inference_traffic_share_ratio",
+    "gauge",
+    ("model", "version"),
+    "Share of a model's requests that a version of its split gets now; 0 if it does not answer.",
+)
+SHADOW_ROWS = Family(
+    "inference_shadow_rows",
+    "counter",
+    ("model", "version", "outcome"),
+    "Rows of a shadow: answered, failed, or dropped because it could not keep up.",
+)
+SHADOW_DIFFERENT = Family(
+    "inference_shadow_disagreements",
+    "counter",
+    ("model", "version"),
+    "Rows that a shadow answered with another label than the version that answered the request.",
+)
+SHADOW_DIFFERENCE = Family(
+    "inference_shadow_difference",
+    "summary",
+    ("model", "version"),
+    "Largest difference of a probability, or of another number of the answer, in each row.",
+)
+SHADOW_DURATION = Family(
+    "inference_shadow_run_duration_seconds",
+    "histogram",
+    ("model", "version"),
+    "Runs of a sample of the requests, one by one, by a shadow and by the version that answered.",
+)
+
 FAMILIES = (
     BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, EXPLANATIONS, EXPLANATION_COSTS,
     MODELS, MODEL_STATE, ACTIVE, ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS,
@@ -223,11 +255,13 @@ FAMILIES = (
     LOGGED, UNWRITTEN,
     SYNC_STATE, SYNC_SUCCESS, SYNC_VERSIONS, SYNC_COPIED, SYNC_BYTES, SYNC_PASSES,
     TRACES,
+    SHARE, SHADOW_ROWS, SHADOW_DIFFERENT, SHADOW_DIFFERENCE, SHADOW_DURATION,
 )  # fmt: skip
 
 NOTES = (
     "Counts add up over all workers and outlive a worker that is replaced.",
     f"`version` is one of a model's {SHOWN} highest with requests, or `{OLDER}` for all others.",
     "Buckets of durations, in seconds: " + ", ".join(f"{bound:g}" for bound in BOUNDS) + ".",
+    f"Buckets of shadow runs: {', '.join(f'{bound:g}' for bound in SHOWN_BOUNDS)} s.",
     "Buckets of rows: " + ", ".join(map(str, BATCH_BOUNDS)) + ".",
 )

@@ -1,0 +1,1 @@
+"""New versions beside the old ones: shadows, and the gates of a promotion."""

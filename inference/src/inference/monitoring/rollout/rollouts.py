@@ -1,0 +1,73 @@
+"""Follows the operator's choices: what is handed on to shadows, and counted of splits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from inference.monitoring.hand_off import HandOff
+from inference.monitoring.rollout.observer import TrafficObserver
+from inference.monitoring.rollout.shadow import ShadowRunner
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from inference.repository.repository import Repository
+    from inference.settings import Settings
+    from inference.telemetry.recorder import Recorder
+
+_log = logging.getLogger(__name__)
+
+_TICK_SECONDS = 0.5
+
+
+class Rollouts:
+    """The shadows and splits of one process.
+
+    Requests of models without traffic are not handed on, so they cost nothing.
+
+    Args:
+        settings: How long a run may take.
+        repository: The models.
+        recorder: Hands on what was answered, and counts what is found.
+    """
+
+    def __init__(self, settings: Settings, repository: Repository, recorder: Recorder) -> None:
+        self._repository = repository
+        self._recorder = recorder
+        self._shadows = ShadowRunner(recorder.rollouts, settings.run_seconds)
+        observer = TrafficObserver(lambda: repository.latest, self._shadows, recorder.rollouts)
+        consumers: list[Any] = [observer]
+        self._hand_off = HandOff(consumers, recorder.count_unwatched)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the choices while the context is open."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def close(self) -> None:
+        """End all threads."""
+        self._hand_off.close()
+        self._shadows.close()
+
+    def follow(self) -> None:
+        """Look at the choices now."""
+        watched = self._repository.current().state.traffic
+        self._recorder.latency.watch(frozenset(watched), self._hand_off.append)
+        self._shadows.end_long_run()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self.follow()
+            except Exception:  # noqa: BLE001 - requests are answered whatever happens here
+                _log.exception("the traffic of models could not be followed; it is tried again")
+            await asyncio.sleep(_TICK_SECONDS)

@@ -1,0 +1,249 @@
+"""Runs a shadow on the rows that another version has answered.
+
+The rows come from the hand-off, so every answer has gone out before. A thread of the lowest
+priority runs them in pieces: requests of single rows share a run, which takes little of the
+interpreter's lock. What it cannot keep up with is dropped and counted. So a shadow that is slow,
+hangs or fails does not delay any answer.
+
+For the latency, some requests are run alone, by the shadow and by the version that has answered,
+one after the other in the same thread: their times differ by the models only.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from inference.errors import RookeryError
+from inference.logs import fields
+from inference.model.session import Stop
+from inference.monitoring.columns import Column, ServedTable
+from inference.monitoring.rollout.comparison import answer_outputs, compare
+from inference.monitoring.rollout.row_map import RowMap
+from inference.runtime.threads import lower_priority
+from inference.telemetry.rollout_counts import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.model.servable import Servable
+    from inference.monitoring.served import ServedBatch
+    from inference.telemetry.rollout_counts import RolloutCounts
+
+_log = logging.getLogger(__name__)
+
+MAX_ROWS = 4096  # that wait
+_PIECE = 32  # requests that share a run
+_PIECE_ROWS = 256
+_TIMED = 16  # of as many requests, one is run alone
+_PAUSE_SECONDS = 0.0005  # between two runs, for the event loop
+_CLOSE_SECONDS = 2.0
+# What fails because of the model or the rows, and not because of this module.
+_FAILURES = (RookeryError, ValueError, TypeError, KeyError, IndexError)
+
+
+class Job(NamedTuple):
+    """Requests to be run.
+
+    Attributes:
+        servable: What has answered them.
+        shadow: What is to be run.
+        traffic: The id of the traffic.
+        batch: The requests.
+        rows: How many rows they have.
+    """
+
+    servable: Servable
+    shadow: Servable
+    traffic: str
+    batch: ServedBatch
+    rows: int
+
+    @property
+    def key(self) -> Key:
+        """The series of the shadow."""
+        return Key(self.shadow.name, str(self.shadow.version), self.traffic, "shadow")
+
+
+class ShadowRunner:
+    """Runs shadows in a thread of its own.
+
+    Args:
+        counts: What is found.
+        run_seconds: How long one run may take.
+    """
+
+    def __init__(self, counts: RolloutCounts, run_seconds: float) -> None:
+        self._counts = counts
+        self._run_seconds = run_seconds
+        self._jobs: deque[Job] = deque()
+        self._rows = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closed = self._is_busy = False
+        self._running: tuple[float, Stop] | None = None
+        self._turn = 0
+        self._logged: set[Key] = set()
+
+    def submit(self, job: Job) -> None:
+        """Run requests soon, or drop them; does not wait."""
+        with self._changed:
+            if self._is_closed:
+                return
+            is_full = self._rows + job.rows > MAX_ROWS and self._rows
+            if not is_full:
+                self._jobs.append(job)
+                self._rows += job.rows
+                self._changed.notify_all()
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._work, name="shadow", daemon=True)
+                    self._thread.start()
+        if is_full:
+            self._counts.add(job.key, dropped=job.rows)
+
+    def end_long_run(self) -> None:
+        """End a run that takes too long; call it from time to time."""
+        running = self._running
+        if running is not None and time.monotonic() - running[0] > self._run_seconds:
+            running[1].end(self._run_seconds)
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until nothing is left to run; return whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._jobs or self._is_busy), seconds)
+
+    def close(self) -> None:
+        """End the thread; what waits is dropped."""
+        with self._changed:
+            self._is_closed = True
+            self._jobs.clear()
+            self._changed.notify_all()
+        if self._running is not None:
+            self._running[1].end(0)
+        if self._thread is not None:
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _work(self) -> None:
+        lower_priority()
+        while True:
+            with self._changed:
+                self._is_busy = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._jobs or self._is_closed)
+                if self._is_closed:
+                    return
+                job = self._jobs.popleft()
+                self._is_busy = True
+            self._shadow(job)
+            with self._changed:
+                self._rows -= job.rows
+            del job  # a servable that it holds would live until the next one
+
+    def _shadow(self, job: Job) -> None:
+        """Run the requests of a job, several at a time."""
+        requests = list(job.batch.rows)
+        begin = 0
+        while begin < len(requests) and not self._is_closed:
+            end, rows = begin + 1, requests[begin]
+            while end < len(requests) and end - begin < _PIECE:
+                if rows + requests[end] > _PIECE_ROWS:
+                    break
+                rows += requests[end]
+                end += 1
+            self._run_piece(job, job.batch[begin:end])
+            begin = end
+            time.sleep(_PAUSE_SECONDS)
+
+    def _run_piece(self, job: Job, piece: ServedBatch) -> None:
+        if self._shares_runs(job) or len(piece) == 1:
+            try:
+                self._compare(job, piece)
+                self._time(job, piece)
+            except _FAILURES as error:
+                if len(piece) == 1:
+                    self._fail(job, piece.rows[0], error)
+                    return
+            else:
+                return
+        for place in range(len(piece)):
+            self._run_piece(job, piece[place : place + 1])
+
+    @staticmethod
+    def _shares_runs(job: Job) -> bool:
+        return job.shadow.contract is not None and job.servable.contract is not None
+
+    def _compare(self, job: Job, piece: ServedBatch) -> None:
+        if job.servable.columns is None:
+            return self._compare_tensors(job, piece)
+        table = ServedTable(job.servable, piece)
+        if not table.served:
+            raise ValueError("the arrays do not have one row for each row asked")
+        feeds = RowMap(job.servable, job.shadow).to_feeds(table)
+        results = self._run(job.shadow, feeds)
+        return self._count(job, table.answers(), results, table.rows)
+
+    def _compare_tensors(self, job: Job, piece: ServedBatch) -> None:
+        """Compare a request of a model that takes tensors; all its numbers are one row."""
+        (served,) = piece
+        results = self._run(job.shadow, served.feeds or {})
+        given = zip(served.outputs, served.results or (), strict=True)
+        arrays = {name: np.asarray(array).reshape(1, -1) for name, array in given}
+        old = {name: Column(array, np.zeros(1, dtype=bool)) for name, array in arrays.items()}
+        self._count(job, old, [np.asarray(result).reshape(1, -1) for result in results], 1)
+
+    def _count(self, job: Job, old: Mapping[str, Column], results: list[Any], rows: int) -> None:
+        found = compare(job.servable, job.shadow, old, results, rows)
+        self._counts.add(
+            job.key,
+            rows=found.rows,
+            different=found.different,
+            difference=found.difference,
+            size_of_old=found.size_of_old,
+        )
+
+    def _time(self, job: Job, piece: ServedBatch) -> None:
+        """Run one of some requests alone, by both versions."""
+        self._turn += len(piece)
+        if self._turn < _TIMED:
+            return
+        self._turn %= _TIMED
+        one = piece[len(piece) - 1 :]
+        if job.servable.columns is None:
+            feeds = mapped = one[0].feeds or {}
+        else:
+            table = ServedTable(job.servable, one)
+            feeds = table.inputs
+            mapped = RowMap(job.servable, job.shadow).to_feeds(table)
+        old = job.key._replace(version=str(job.servable.version))
+        for key, servable, given in ((old, job.servable, feeds), (job.key, job.shadow, mapped)):
+            self._run(servable, given)  # once before, since caches may be cold
+            begin = time.perf_counter()
+            self._run(servable, given)
+            self._counts.observe(key, [time.perf_counter() - begin])
+
+    def _run(self, servable: Servable, feeds: Mapping[str, Any]) -> list[Any]:
+        stop = Stop()
+        self._running = (time.monotonic(), stop)
+        try:
+            return servable.run(answer_outputs(servable), dict(feeds), stop)
+        finally:
+            self._running = None
+
+    def _fail(self, job: Job, rows: int, error: Exception) -> None:
+        self._counts.add(job.key, failed=rows)
+        if job.key in self._logged:
+            return
+        self._logged.add(job.key)
+        extra = fields("shadow-failed", model=job.shadow.name, version=job.shadow.version)
+        _log.warning(
+            "version %d of model %s fails as shadow, and further failures are only counted: %s",
+            job.shadow.version,
+            job.shadow.name,
+            error,
+            extra=extra,
+        )

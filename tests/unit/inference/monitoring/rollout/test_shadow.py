@@ -1,0 +1,217 @@
+"""A shadow runs what was answered, in a thread of its own; what it cannot do is counted."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from inference.errors import InferenceError
+from inference.model.servable import Servable
+from inference.monitoring.rollout import shadow as module
+from inference.monitoring.rollout.shadow import Job, ShadowRunner
+from inference.monitoring.served import ServedBatch
+from inference.telemetry.counters import Counters
+from inference.telemetry.rollout_counts import STRIDE, Key, RolloutCounts, Tally
+from support.models.artifacts import images, penguins, regressor
+from support.monitoring.watched import answered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SECONDS = 20
+OLD, NEW = Servable.load("m", 1, penguins()), Servable.load("m", 2, penguins(seed=7))
+KEY = Key("m", "2", "t", "shadow")
+ROWS = np.random.default_rng(0).uniform((32, 13, 172, 2700), (60, 22, 231, 6300), (300, 4))
+
+
+class Slow:
+    """A servable whose runs wait, or fail; everything else is the real one's."""
+
+    def __init__(self, real: Servable, fault: Exception | None = None) -> None:
+        self._real = real
+        self._fault = fault
+        self.began = threading.Semaphore(0)
+        self.may_end = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def run(self, outputs: Any, feeds: Any, stop: Any = None) -> list[Any]:
+        self.began.release()
+        if self._fault is not None:
+            raise self._fault
+        while not self.may_end.wait(0.01):
+            if stop.options.terminate:
+                raise stop.explain()
+        return self._real.run(outputs, feeds)
+
+
+def batch_of(servable: Servable, rows: Any) -> ServedBatch:
+    """Answer each row alone, as the routes hand them on."""
+    handed = []
+    for row in rows:
+        label, table = servable.run(["label", "probabilities"], {"X": np.array([row], np.float32)})
+        numbers = (str(label[0]), table[0].tolist())
+        timing = answered(tuple(row), outputs=("label", "probabilities"), results=numbers)
+        handed.append((servable, timing, None, None))
+    return ServedBatch(handed)
+
+
+@pytest.fixture
+def counts() -> RolloutCounts:
+    return RolloutCounts(Counters("rollouts", STRIDE))
+
+
+@pytest.fixture
+def runner(counts: RolloutCounts) -> Iterator[ShadowRunner]:
+    runner = ShadowRunner(counts, 30)
+    yield runner
+    runner.close()
+
+
+def job(batch: ServedBatch, shadow: Any = NEW) -> Job:
+    return Job(OLD, shadow, "t", batch, sum(batch.rows))
+
+
+def tally(counts: RolloutCounts, key: Key = KEY) -> Tally:
+    return counts.add_up().get(key, Tally())
+
+
+def test_finds_the_rows_that_differ_as_running_both_by_hand_does(
+    runner: ShadowRunner, counts: RolloutCounts
+) -> None:
+    runner.submit(job(batch_of(OLD, ROWS)))
+    assert runner.wait_idle(_SECONDS)
+    feeds = {"X": ROWS.astype(np.float32)}
+    labels = [servable.run(["label"], feeds)[0] for servable in (OLD, NEW)]
+    tables = [servable.run(["probabilities"], feeds)[0] for servable in (OLD, NEW)]
+    found = tally(counts)
+    assert found.rows == 300
+    assert found.different == (labels[0] != labels[1]).sum() > 0
+    assert found.difference == pytest.approx(np.abs(tables[0] - tables[1]).max(axis=1).sum())
+    assert (found.failed, found.dropped) == (0, 0)
+
+
+def test_a_shadow_that_is_the_same_never_differs(
+    runner: ShadowRunner, counts: RolloutCounts
+) -> None:
+    runner.submit(job(batch_of(OLD, ROWS), Servable.load("m", 2, penguins(note="the same"))))
+    assert runner.wait_idle(_SECONDS)
+    assert (tally(counts).rows, tally(counts).different) == (300, 0)
+    assert tally(counts).difference < 1e-3
+
+
+def test_some_requests_are_timed_with_both_versions(
+    runner: ShadowRunner, counts: RolloutCounts
+) -> None:
+    runner.submit(job(batch_of(OLD, ROWS)))
+    assert runner.wait_idle(_SECONDS)
+    new, old = tally(counts), tally(counts, KEY._replace(version="1"))
+    assert 5 <= new.requests == old.requests == sum(new.buckets) <= 300 / 16
+    assert new.p99_seconds is not None
+    assert 0 < new.seconds < _SECONDS
+
+
+def test_what_a_slow_shadow_cannot_keep_up_with_is_dropped_and_counted(
+    runner: ShadowRunner, counts: RolloutCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_ROWS", 60)
+    slow = Slow(NEW)
+    batch = batch_of(OLD, ROWS[:50])
+    runner.submit(job(batch, slow))
+    assert slow.began.acquire(timeout=_SECONDS)
+    for _ in range(3):
+        runner.submit(job(batch, slow))  # does not wait
+    assert tally(counts).dropped == 150
+    slow.may_end.set()
+    assert runner.wait_idle(_SECONDS)
+    assert tally(counts).rows == 50
+    runner.submit(job(batch, slow))
+    assert runner.wait_idle(_SECONDS)
+    assert (tally(counts).rows, tally(counts).dropped) == (100, 150)
+
+
+def test_a_request_larger_than_the_queue_is_run_when_nothing_waits(
+    runner: ShadowRunner, counts: RolloutCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_ROWS", 10)
+    runner.submit(job(batch_of(OLD, ROWS)))
+    assert runner.wait_idle(_SECONDS)
+    assert tally(counts).rows == 300
+
+
+def test_a_shadow_that_fails_is_counted_row_by_row_and_logged_once(
+    runner: ShadowRunner, counts: RolloutCounts, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        runner.submit(job(batch_of(OLD, ROWS[:40]), Slow(NEW, InferenceError("broken graph"))))
+    assert runner.wait_idle(_SECONDS)
+    assert (tally(counts).rows, tally(counts).failed) == (0, 80)
+    assert caplog.text.count("version 2 of model m fails as shadow") == 1
+    assert "broken graph" in caplog.text
+    runner.submit(job(batch_of(OLD, ROWS[:40])))
+    assert runner.wait_idle(_SECONDS)
+    assert tally(counts).rows == 40
+
+
+def test_one_row_that_fails_does_not_take_its_neighbors_with_it(
+    runner: ShadowRunner, counts: RolloutCounts
+) -> None:
+    class FailsOnLarge(Slow):
+        def run(self, outputs: Any, feeds: Any, _: Any = None) -> list[Any]:
+            if (feeds["X"] > 10_000).any():
+                raise InferenceError("too large")
+            return self._real.run(outputs, feeds)
+
+    rows = ROWS[:20].copy()
+    rows[7, 3] = 20_000
+    runner.submit(job(batch_of(OLD, rows), FailsOnLarge(NEW)))
+    assert runner.wait_idle(_SECONDS)
+    assert (tally(counts).rows, tally(counts).failed) == (19, 1)
+
+
+def test_a_run_without_end_is_ended_and_counts_as_failed(
+    counts: RolloutCounts,
+) -> None:
+    runner, slow = ShadowRunner(counts, 0.0), Slow(NEW, None)
+    runner.submit(job(batch_of(OLD, ROWS[:1]), slow))
+    assert slow.began.acquire(timeout=_SECONDS)
+    while not runner.wait_idle(0.01):
+        runner.end_long_run()
+    assert tally(counts).failed == 1
+    runner.close()
+
+
+def test_a_hanging_shadow_does_not_hold_up_the_end(counts: RolloutCounts) -> None:
+    runner, slow = ShadowRunner(counts, 600), Slow(NEW)
+    runner.submit(job(batch_of(OLD, ROWS[:5]), slow))
+    assert slow.began.acquire(timeout=_SECONDS)
+    runner.close()
+    runner.submit(job(batch_of(OLD, ROWS[:5])))
+    assert tally(counts).rows == 0
+
+
+def test_values_of_a_regression_are_compared(runner: ShadowRunner, counts: RolloutCounts) -> None:
+    old = Servable.load("m", 1, regressor())
+    timings = [answered(tuple(row), results=(float(sum(row)) + 1,)) for row in ROWS[:10]]
+    batch = ServedBatch([(old, timing, None, None) for timing in timings])
+    runner.submit(Job(old, Servable.load("m", 2, regressor()), "t", batch, 10))
+    assert runner.wait_idle(_SECONDS)
+    assert tally(counts).difference == pytest.approx(10, rel=0.01)
+    assert tally(counts).size_of_old == pytest.approx(ROWS[:10].sum() + 10, rel=1e-4)
+
+
+def test_tensors_that_are_no_rows_are_run_one_by_one(
+    runner: ShadowRunner, counts: RolloutCounts
+) -> None:
+    old, new = (Servable.load("m", version, images()) for version in (1, 2))
+    image = np.ones((2, 3, 8, 8), np.float32)
+    one = {"feeds": {"image": image}, "outputs": ("out",), "results": [image + 0.5], "rows": 2}
+    batch = ServedBatch([(old, answered(None, **one), None, None) for _ in range(3)])  # type: ignore[arg-type]
+    runner.submit(Job(old, new, "t", batch, 6))
+    assert runner.wait_idle(_SECONDS)
+    assert (tally(counts).rows, tally(counts).failed) == (3, 0)
+    assert tally(counts).difference == pytest.approx(1.5)
