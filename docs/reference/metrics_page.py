@@ -25,6 +25,7 @@ _QUERIES = {
     "Which features leave the training range most often?": (
         "topk(10, sum by (model, feature) (rate(inference_out_of_range_values_total[1h])))"
     ),
+    "Which features have shifted?": "inference_feature_psi > 0.2",
 }
 
 
@@ -37,7 +38,7 @@ def render() -> str:
         "\n| metric | type | labels | meaning |",
         "|---|---|---|---|",
     ]
-    for one in family.FAMILIES:
+    for one in (*family.FAMILIES, *family.MONITORING_FAMILIES):
         labels = ", ".join(f"`{label}`" for label in one.labels) or "none"
         lines.append(f"| `{one.shown_name}` | {one.kind} | {labels} | {one.help} |")
     lines += [

@@ -17,6 +17,7 @@ from inference.access.setup import build_authorizer, build_request_log
 from inference.admission.admission import examine_aside, read_aside
 from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
+from inference.monitoring.drift.window import DRIFT, DRIFT_ARRAY
 from inference.monitoring.rollout.rollouts import Rollouts
 from inference.monitoring.setup import Monitoring, start_monitoring
 from inference.repository.operator_state import StateFile
@@ -74,7 +75,8 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
         "sync": SYNC_STATUS,
         "storage-heartbeat": HEARTBEAT,
     }
-    return SharedMemory(common, COUNTER_ARRAYS | {"heartbeat": HEARTBEAT}, workers)
+    each = COUNTER_ARRAYS | {"heartbeat": HEARTBEAT, DRIFT: DRIFT_ARRAY}
+    return SharedMemory(common, each, workers)
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +152,7 @@ def create_app(
         readiness=readiness,
         proxies=proxies,
         traffic=RecentTraffic(recorder.requests),
-        monitoring=start_monitoring(settings, recorder),
+        monitoring=start_monitoring(settings, recorder, section),
         pages=cache(lambda: _make_pages(parts)),
         rollouts=Rollouts(settings, repository, recorder),
     )
@@ -248,6 +250,7 @@ def _build_application(parts: _Parts, is_fast: Callable[[str], bool]) -> Applica
             readiness=parts.readiness,
             proxies=parts.proxies,
             pages=parts.pages(),
+            monitoring=parts.monitoring,
             is_keyed=parts.authorizer is not None,
             is_fast=is_fast,
         )

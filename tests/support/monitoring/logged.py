@@ -41,7 +41,7 @@ def answer(
     names = [spec.name for spec in servable.signature.outputs] if outputs is None else outputs
     timing.answer(feeds, names, servable.run(names, feeds))
     timing.finish()
-    return servable, timing, request_id, key
+    return servable, timing, request_id, key, 1.0
 
 
 def encode(

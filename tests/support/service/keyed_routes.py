@@ -29,6 +29,7 @@ ROUTES = [
     ("GET", "/models", None, ANY),
     ("GET", "/models/m", None, ANY),
     ("GET", "/models/m/versions/1", None, ANY),
+    ("GET", "/models/m/drift", None, ANY),
     ("GET", "/v2", None, ANY),
     ("GET", "/v2/models", None, ANY),
     ("GET", "/v2/models/stats", None, ANY),

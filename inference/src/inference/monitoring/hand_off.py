@@ -1,7 +1,7 @@
 """Hands served requests from the event loop to their consumers, in bulk and off the loop.
 
 The event loop appends one tuple for each request, which takes a fraction of a microsecond. A thread
-of a lower priority takes what has been collected some 50 ms after the first of it, and gives it to
+of a lower priority takes what has been collected some 100 ms after the first of it, and gives it to
 every consumer in pieces, so that the loop never waits long for the interpreter's lock. While
 nothing is served, the thread waits without a timer.
 
@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from inference.logs import KEY_ID, REQUEST_ID, fields
 from inference.monitoring.served import ServedBatch
+from inference.monitoring.tap import Tap
 from inference.runtime.threads import lower_priority
 
 if TYPE_CHECKING:
@@ -29,8 +32,8 @@ _log = logging.getLogger(__name__)
 
 MAX_VALUES = 2 * 1024 * 1024  # that wait: of rows and answers, of 8 bytes or more
 _REQUEST_VALUES = 64  # what a request takes beside its values
-_WAIT_SECONDS = 0.05  # how long a request may wait, for others to be handed on with it
-_PIECE = 256  # requests that are handed on in one go
+_WAIT_SECONDS = 0.1  # how long a request may wait, for others to be handed on with it
+_PIECE = 1024  # requests that are handed on in one go
 _CLOSE_SECONDS = 5.0  # for what is being handed on; a consumer that hangs must not hold a stop up
 _PAUSE_SECONDS = 0.0005  # in which the event loop gets the interpreter's lock
 
@@ -58,13 +61,23 @@ class HandOff:
     Args:
         consumers: What takes them; without any, nothing is collected.
         on_drop: Called on the event loop for each request that is dropped.
+        rate_of: Returns how many requests of one row and a version to take in a second, where the
+            consumers are satisfied with a sample; by default, all are taken.
+
+    Attributes:
+        consumers: The same.
     """
 
     def __init__(
-        self, consumers: Sequence[Consumer], on_drop: Callable[[], None] = lambda: None
+        self,
+        consumers: Sequence[Consumer],
+        on_drop: Callable[[], None] = lambda: None,
+        rate_of: Callable[[Servable], float] | None = None,
     ) -> None:
-        self._consumers = consumers
+        self.consumers = consumers
         self._on_drop = on_drop
+        self._rate_of = rate_of
+        self._taps: list[weakref.ref[Tap]] = []
         self._needs_ids = any(consumer.needs_ids for consumer in consumers)
         # Appended to by the event loop, cut by the thread: each is one step under the
         # interpreter's lock.
@@ -77,13 +90,22 @@ class HandOff:
         self._flushing = threading.Lock()
         self._has_failed: set[int] = set()
 
-    def append(self, servable: Servable, timing: Timing) -> None:
+    def tap(self, servable: Servable) -> Tap:
+        """Make what takes the requests of a version; keep it as long as the version."""
+        rate = None if self._rate_of is None else self._rate_of(servable)
+        tap = Tap(self.append, rate, time.monotonic())
+        self._taps = [known for known in self._taps if known() is not None]
+        self._taps.append(weakref.ref(tap))
+        return tap
+
+    def append(self, servable: Servable, timing: Timing, stands_for: float = 1.0) -> None:
         """Hand on a request that was answered with 200; only on the event loop.
 
         Args:
             servable: What answered.
             timing: The request's clock, with its rows and results in ``served``; without them,
                 nothing is handed on.
+            stands_for: For how many requests it stands.
         """
         served = timing.served
         if served is None:
@@ -95,15 +117,16 @@ class HandOff:
             return
         self._added = added
         if self._needs_ids:
-            waiting.append((servable, timing, REQUEST_ID.get(), KEY_ID.get()))
+            waiting.append((servable, timing, REQUEST_ID.get(), KEY_ID.get(), stands_for))
         else:
-            waiting.append((servable, timing, None, None))
+            waiting.append((servable, timing, None, None, stands_for))
         if not self._is_awake:
             self._wake_up()
 
-    def flush(self) -> None:
-        """Hand on all that waits, and return when every consumer has taken it."""
-        while self._hand_on():
+    def flush(self, seconds: float = _CLOSE_SECONDS) -> None:
+        """Hand on all that waits, and return when every consumer has taken it, or after a time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._hand_on(seconds):
             pass
 
     def close(self) -> None:
@@ -132,21 +155,31 @@ class HandOff:
             has_ended = self._ended.wait(_WAIT_SECONDS)
             # A request that is appended from here on either is handed on now, or wakes again.
             self._is_awake = False
+            now = time.monotonic()
+            for known in self._taps:
+                tap = known()
+                if tap is not None:
+                    tap.adapt(now)
+            tap = None
             while self._hand_on():
                 self._ended.wait(_PAUSE_SECONDS)
 
-    def _hand_on(self) -> bool:
-        """Hand on a piece; return whether there was one."""
-        with self._flushing:
+    def _hand_on(self, seconds: float = -1) -> bool:
+        """Hand on a piece; return whether there was one, or ``False`` after a time."""
+        if not self._flushing.acquire(timeout=seconds):
+            return False
+        try:
             handed = self._waiting[:_PIECE]
             if not handed:
                 return False
             batch = ServedBatch(handed)
-            for consumer in self._consumers:
+            for consumer in self.consumers:
                 self._give(consumer, batch)
             del self._waiting[: len(handed)]
-            values = sum(timing.served[4] for _, timing, _, _ in handed if timing.served)
+            values = sum(each[1].served[4] for each in handed if each[1].served)
             self._taken += values + _REQUEST_VALUES * len(handed)
+        finally:
+            self._flushing.release()
         return True
 
     def _give(self, consumer: Consumer, batch: ServedBatch) -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from inference.telemetry.timing import Timing
 
 # What the event loop hands on: the servable, the clock that also carries rows and results, the
-# request's id and the key's id; both ids are None unless a consumer needs them.
-Handed = tuple["Servable", "Timing", bytes | None, str | None]
+# request's id and the key's id, both None unless a consumer needs them, and for how many requests
+# it stands.
+Handed = tuple["Servable", "Timing", bytes | None, str | None, float]
 
 
 class Served(NamedTuple):
@@ -40,6 +41,7 @@ class Served(NamedTuple):
         results: The value of each output as the graph gives it: an array, a list of maps (ZipMap),
             or ``None``. With ``row``, plain values instead: a number, a string, or a list of them.
             Labels are the codes of the graph; ``servable.labels.decode`` returns their classes.
+        stands_for: For how many requests it stands: 1 where every request is handed on.
     """
 
     servable: Servable
@@ -52,6 +54,7 @@ class Served(NamedTuple):
     feeds: Mapping[str, np.ndarray[Any, Any]] | None
     outputs: Sequence[str]
     results: Sequence[Any] | None
+    stands_for: float = 1.0
 
 
 class ServedBatch(Sequence[Served]):
@@ -102,15 +105,25 @@ class ServedBatch(Sequence[Served]):
     @property
     def rows(self) -> list[int]:
         """The rows of each request."""
-        return [timing.rows for _, timing, _, _ in self._handed]
+        return [handed[1].rows for handed in self._handed]
 
     def choose(self, indices: Sequence[int]) -> Self:
         """Return a batch of some of the requests."""
         handed = self._handed
         return type(self)([handed[index] for index in indices])
 
+    def by_weight(self) -> dict[float, ServedBatch]:
+        """Divide the batch by how many requests each of them stands for."""
+        weights = {handed[4] for handed in self._handed}
+        if len(weights) == 1:
+            return {weights.pop(): self}
+        return {
+            weight: ServedBatch([handed for handed in self._handed if handed[4] == weight])
+            for weight in weights
+        }
+
     def _make(self, handed: Handed) -> Served:
-        servable, timing, request_id, key_id = handed
+        servable, timing, request_id, key_id, stands_for = handed
         row, feeds, outputs, results, _ = timing.served or (None, None, (), None, 0)
         return Served(
             servable,
@@ -123,4 +136,5 @@ class ServedBatch(Sequence[Served]):
             feeds,
             outputs,
             results,
+            stands_for,
         )

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.errors import SettingError
+from inference.monitoring.drift.counter import DriftCounter
+from inference.monitoring.drift.report import DriftReports
+from inference.monitoring.drift.window import Limits, Windows
 from inference.monitoring.hand_off import HandOff
 
 if TYPE_CHECKING:
     from inference.monitoring.hand_off import Consumer
     from inference.monitoring.log.prediction_log import PredictionLog
+    from inference.runtime.shared_memory import Section
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
 
@@ -22,10 +26,12 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         hand_off: Gives served requests to what watches them.
+        drift: Reports the drift of versions; ``None`` where it is off.
         prediction_log: Logs rows; ``None`` where it is off.
     """
 
     hand_off: HandOff
+    drift: DriftReports | None
     prediction_log: PredictionLog | None
 
     def start(self) -> None:
@@ -40,19 +46,36 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
             self.prediction_log.close()
 
 
-def start_monitoring(settings: Settings, recorder: Recorder) -> Monitoring:
+def start_monitoring(settings: Settings, recorder: Recorder, section: Section) -> Monitoring:
     """Make what watches the service, and let the recorder hand on every answered request.
 
-    If nothing watches, nothing is handed on.
+    If nothing watches, nothing is handed on. If only drift does, a sample is enough.
     """
     consumers: list[Consumer] = []
     prediction_log = _make_prediction_log(settings, recorder)
     if prediction_log is not None:
         consumers.append(prediction_log)
-    hand_off = HandOff(consumers, recorder.count_unwatched)
-    if consumers:
-        recorder.latency.hand_on = hand_off.append
-    return Monitoring(hand_off=hand_off, prediction_log=prediction_log)
+    counter, drift = _make_drift(settings, section)
+    hand_off = HandOff(
+        consumers if counter is None else [*consumers, counter],
+        recorder.count_unwatched,
+        None if counter is None or consumers else counter.rate,
+    )
+    if hand_off.consumers:
+        recorder.latency.tap = hand_off.tap
+    return Monitoring(hand_off=hand_off, drift=drift, prediction_log=prediction_log)
+
+
+def _make_drift(
+    settings: Settings, section: Section
+) -> tuple[DriftCounter | None, DriftReports | None]:
+    """Make what counts served values, and what reports them; ``None`` where drift is off."""
+    if not settings.drift:
+        return None, None
+    least, most = min(settings.drift_min_rows, settings.drift_rows), settings.drift_rows
+    windows = Windows(Limits(least, most, settings.drift_seconds), section)
+    counter = DriftCounter(windows)
+    return counter, DriftReports(windows, counter)
 
 
 def _make_prediction_log(settings: Settings, recorder: Recorder) -> PredictionLog | None:

@@ -14,7 +14,7 @@ from inference.settings.access import Access
 from inference.settings.declaration import PREFIX, InvalidSettingsError
 from inference.settings.folder import Folder
 from inference.settings.listening import Listening, platform_values
-from inference.settings.observation import Observation
+from inference.settings.observation import Drift, Observation
 from inference.settings.prediction_log import PredictionLog
 from inference.settings.proxies import Proxies
 from inference.settings.requests import Requests
@@ -25,11 +25,13 @@ from inference.settings.units import MIB
 __all__ = ["AREAS", "MIB", "PREFIX", "InvalidSettingsError", "PlanSetting", "Settings"]
 
 # In the order of the reference page.
-AREAS = (Folder, Storage, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog)
+AREAS = (
+    Folder, Storage, Listening, Proxies, Access, Requests, Runs, Observation, Drift, PredictionLog,
+)  # fmt: skip
 
 
 class Settings(
-    Folder, Storage, Listening, Proxies, Access, Requests, Runs, Observation, PredictionLog
+    Folder, Storage, Listening, Proxies, Access, Requests, Runs, Observation, Drift, PredictionLog
 ):
     """All settings of the service; immutable.
 

@@ -1,4 +1,4 @@
-"""Settings of log, metrics and traces."""
+"""Settings of log, metrics and traces, and of the comparison with the training data."""
 
 from __future__ import annotations
 
@@ -68,3 +68,41 @@ class Observation(Declared):
             "were loaded with, and try again. 0 disables it.",
         ),
     ] = 64
+
+
+class Drift(Declared):
+    """Drift."""
+
+    drift: Annotated[
+        bool,
+        Field(
+            description="Compare served values and answers with those of the training data: "
+            "GET /models/NAME/drift, the metrics and the page of a model show the difference."
+        ),
+    ] = True
+    drift_rows: Annotated[
+        int,
+        Field(
+            ge=1_000,
+            le=10_000_000,
+            description="How many of the latest rows of a version the comparison is made over, at "
+            "most.",
+        ),
+    ] = 100_000
+    drift_min_rows: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000_000,
+            description="So many of the latest rows are compared even if they are older than "
+            "INFERENCE_DRIFT_SECONDS; at most INFERENCE_DRIFT_ROWS.",
+        ),
+    ] = 1_000
+    drift_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=31_536_000,
+            description="Older rows are not compared, unless there are too few later ones.",
+        ),
+    ] = 86_400

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from inference.telemetry.answer_counts import AnswerCounts
 from inference.telemetry.latency_histogram import BOUNDS, SUM
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     HandOn = Callable[[Servable, Timing], None]
 
 
+class Tap(Protocol):
+    """Takes the answered requests of one servable, for what watches the service."""
+
+    def append(self, servable: Servable, timing: Timing) -> None:
+        """Take a request that was answered with 200; explanations have no results to take."""
+
+
 class RequestLatency:
     """Counts requests; use it from one thread.
 
@@ -34,8 +41,8 @@ class RequestLatency:
         answers: The numbers of :class:`AnswerCounts`.
 
     Attributes:
-        hand_on: Called with the servable and the clock of each request that was answered with 200;
-            ``None`` if nothing watches the service.
+        tap: Makes what each request of a servable that was answered with 200 is given to, with its
+            clock; ``None`` if nothing watches the service.
     """
 
     def __init__(self, requests: Counters, runs: Counters, answers: Counters) -> None:
@@ -43,7 +50,7 @@ class RequestLatency:
         self._runs = runs
         self._answers = answers
         self._values = requests.values
-        self.hand_on: Callable[[Servable, Timing], None] | None = None
+        self.tap: Callable[[Servable], Tap] | None = None
         self._watched: tuple[frozenset[str], HandOn | None] = frozenset(), None
         # By the servable's id, since a look-up in a WeakKeyDictionary is slow.
         self._known: dict[int, _ServableCounts] = {}
@@ -67,12 +74,13 @@ class RequestLatency:
             runs, answers = counts.parts
             runs.count(timing)
             answers.count(timing)
-            if self.hand_on is not None and servable is not None:
-                self.hand_on(servable, timing)
+            if counts.tap is not None and servable is not None:
+                counts.tap.append(servable, timing)
 
     def _add(self, servable: Servable | None) -> _ServableCounts:
         counts = self._known[id(servable)] = _ServableCounts(servable, self._runs, self._answers)
         if servable is not None:
+            counts.tap = None if self.tap is None else self.tap(servable)
             forget = weakref.finalize(servable, self._known.pop, id(servable), None)
             forget.atexit = False
             counts.watch(*self._watched)
@@ -83,7 +91,7 @@ class RequestLatency:
 
         Args:
             models: Their names.
-            hand_on: As :attr:`hand_on`.
+            hand_on: Called with the servable and the clock of each request answered with 200.
         """
         if models != self._watched[0]:
             self._watched = models, hand_on
@@ -101,13 +109,15 @@ class _ServableCounts:
     Attributes:
         indices: Where its series of requests begin, by route and status.
         parts: Count its runs and its answers; ``None`` without a servable.
+        tap: Takes its answered requests; ``None`` if nothing watches the service.
     """
 
-    __slots__ = ("_servable", "indices", "parts")
+    __slots__ = ("_servable", "indices", "parts", "tap")
     parts: tuple[RunCounts, AnswerCounts | _HandedOn] | None
 
     def __init__(self, servable: Servable | None, runs: Counters, answers: Counters) -> None:
         self.indices: dict[tuple[str, int], int] = {}
+        self.tap: Tap | None = None
         self.parts = None
         if servable is not None:
             self.parts = RunCounts(runs, servable), AnswerCounts(answers, servable)

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from inference.errors import ParametersError, RookeryError
 from inference.web.adapters.documents import adapters_router
 from inference.web.api.docs_page import add_docs_pages
+from inference.web.api.drift import drift_router
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
 from inference.web.api.model_source import describe_source
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.responses import Response
 
+    from inference.monitoring.setup import Monitoring
     from inference.repository.operator_state import StateFile
     from inference.repository.repository import Repository
     from inference.serving.readiness import Readiness
@@ -56,6 +58,7 @@ class RouteParts:
         readiness: Whether traffic may be sent here.
         proxies: The trusted proxies.
         pages: What people see.
+        monitoring: What watches the service.
         is_keyed: Whether keys are required.
         is_fast: Whether a path is a fast route, which the application does not have.
     """
@@ -67,6 +70,7 @@ class RouteParts:
     readiness: Readiness
     proxies: Proxies
     pages: Pages
+    monitoring: Monitoring
     is_keyed: bool
     is_fast: Callable[[str], bool]
 
@@ -93,8 +97,13 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
     source = partial(describe_source, settings.models_url, parts.recorder.sync)
     app.include_router(models_router(repository, parts.state_file, source))
     app.include_router(traffic_router(repository, parts.state_file))
+    app.include_router(drift_router(repository, parts.monitoring))
     app.include_router(health_router())
-    app.include_router(metrics_router(parts.recorder, repository, aliases=settings.metric_aliases))
+    app.include_router(
+        metrics_router(
+            parts.recorder, repository, parts.monitoring, aliases=settings.metric_aliases
+        )
+    )
     app.include_router(
         oip_router(repository, parts.state_file, parts.recorder, settings, parts.readiness)
     )

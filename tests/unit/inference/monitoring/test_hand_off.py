@@ -35,12 +35,12 @@ def append(hand_off: HandOff, *timings: Timing, servable: Any = None) -> Any:
 def test_each_consumer_takes_every_request_once_and_in_order() -> None:
     consumers = [Recording(), Recording()]
     hand_off = HandOff(consumers)
-    servable = append(hand_off, *(answered((float(n),), values=1) for n in range(1000)))
+    servable = append(hand_off, *(answered((float(n),), values=1) for n in range(3000)))
     hand_off.close()
     for consumer in consumers:
-        assert [served.row for served in consumer.taken] == [(float(n),) for n in range(1000)]
+        assert [served.row for served in consumer.taken] == [(float(n),) for n in range(3000)]
         assert {served.servable for served in consumer.taken} == {servable}
-        assert max(map(len, consumer.batches)) <= 256
+        assert max(map(len, consumer.batches)) <= module._PIECE
 
 
 def test_a_request_is_handed_on_without_a_flush() -> None:

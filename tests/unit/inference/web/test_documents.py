@@ -13,9 +13,12 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 
+from inference.app import reserve_memory
 from inference.errors import NotFoundError
+from inference.monitoring.setup import start_monitoring
 from inference.repository.snapshot import Model, Snapshot, Version
 from inference.runtime.documents import Subject
+from inference.runtime.shared_memory import Section
 from inference.serving.readiness import Readiness
 from inference.telemetry.recorder import Recorder
 from inference.web.api.metrics import metrics_router
@@ -52,7 +55,8 @@ async def asking(bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
     app, recorder = FastAPI(openapi_url="/openapi.json"), Recorder()
     OpenApiDocument(app, bench.repository).install()
     app.include_router(models_router(bench.repository, bench.state_file))
-    app.include_router(metrics_router(recorder, bench.repository, aliases=True))
+    monitoring = start_monitoring(bench.settings, recorder, Section(reserve_memory()))
+    app.include_router(metrics_router(recorder, bench.repository, monitoring, aliases=True))
     app.include_router(
         oip_router(
             bench.repository,

@@ -9,11 +9,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from inference.monitoring.drift.metrics import DriftCollector
 from inference.runtime.documents import Document, Subject
 from inference.telemetry.prometheus.collector import ServiceCollector
 from inference.web.documents import DocumentResponse, encoded
 
 if TYPE_CHECKING:
+    from inference.monitoring.setup import Monitoring
     from inference.repository.repository import Repository
     from inference.telemetry.recorder import Recorder
 
@@ -21,24 +23,28 @@ _OPEN_METRICS = "application/openmetrics-text"
 _NEVER = ("0", "0.0", "0.00", "0.000")
 
 
-def metrics_router(recorder: Recorder, repository: Repository, *, aliases: bool) -> APIRouter:
+def metrics_router(
+    recorder: Recorder, repository: Repository, monitoring: Monitoring, *, aliases: bool
+) -> APIRouter:
     """Build the route.
 
     Args:
         recorder: What has been counted.
         repository: Which models there are.
+        monitoring: What watches them.
         aliases: Whether to add the metric names of Triton and KServe.
     """
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry(auto_describe=False)
     collector = ServiceCollector(recorder, aliases=aliases)
     registry.register(collector)
+    drift = DriftCollector(monitoring.drift)
+    registry.register(drift)
     ProcessCollector(registry=registry)
 
     def now() -> Subject:
-        collector.snapshot = (
-            repository.current()
-        )  # read on the event loop, because other threads may not
+        # Read on the event loop, because other threads may not.
+        collector.snapshot = drift.snapshot = repository.current()
         return Subject(None)
 
     text = Document(now, lambda _: encoded(generate_latest(registry)))

@@ -56,7 +56,7 @@ def batch_of(servable: Servable, rows: Any) -> ServedBatch:
         label, table = servable.run(["label", "probabilities"], {"X": np.array([row], np.float32)})
         numbers = (str(label[0]), table[0].tolist())
         timing = answered(tuple(row), outputs=("label", "probabilities"), results=numbers)
-        handed.append((servable, timing, None, None))
+        handed.append((servable, timing, None, None, 1.0))
     return ServedBatch(handed)
 
 
@@ -197,7 +197,7 @@ def test_a_hanging_shadow_does_not_hold_up_the_end(counts: RolloutCounts) -> Non
 def test_values_of_a_regression_are_compared(runner: ShadowRunner, counts: RolloutCounts) -> None:
     old = Servable.load("m", 1, regressor())
     timings = [answered(tuple(row), results=(float(sum(row)) + 1,)) for row in ROWS[:10]]
-    batch = ServedBatch([(old, timing, None, None) for timing in timings])
+    batch = ServedBatch([(old, timing, None, None, 1.0) for timing in timings])
     runner.submit(Job(old, Servable.load("m", 2, regressor()), "t", batch, 10))
     assert runner.wait_idle(_SECONDS)
     assert tally(counts).difference == pytest.approx(10, rel=0.01)
@@ -210,7 +210,7 @@ def test_tensors_that_are_no_rows_are_run_one_by_one(
     old, new = (Servable.load("m", version, images()) for version in (1, 2))
     image = np.ones((2, 3, 8, 8), np.float32)
     one = {"feeds": {"image": image}, "outputs": ("out",), "results": [image + 0.5], "rows": 2}
-    batch = ServedBatch([(old, answered(None, **one), None, None) for _ in range(3)])  # type: ignore[arg-type]
+    batch = ServedBatch([(old, answered(None, **one), None, None, 1.0) for _ in range(3)])  # type: ignore[arg-type]
     runner.submit(Job(old, new, "t", batch, 6))
     assert runner.wait_idle(_SECONDS)
     assert (tally(counts).rows, tally(counts).failed) == (3, 0)

@@ -1,0 +1,1 @@
+"""Drift: how far served values and answers are from those of the training data."""
