@@ -23,7 +23,7 @@ from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import predict, predicts
 from exporter.conversion.numbers.functions import normal_share
 from exporter.conversion.numbers.scaling import interpolate
-from exporter.conversion.numbers.tracing import trace
+from exporter.conversion.numbers.tracing import UntraceableError, trace
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -100,14 +100,14 @@ def _uncall(graph: Graph, transformer: FunctionTransformer, value: str) -> str:
     if inverse is None:
         return value
     width = transformer.n_features_in_
-    found = trace(graph, inverse, (value, width), transformer.inv_kw_args or {})
-    if found is None:
+    try:
+        return trace(graph, inverse, (value, width), transformer.inv_kw_args or {})[0]
+    except UntraceableError as error:
         name = getattr(inverse, "__name__", "a function")
         raise ConversionError(
-            f"TransformedTargetRegressor calls {name}, which ONNX does not support: pass one of "
-            "NumPy's own functions as inverse_func, such as np.exp or np.expm1"
-        )
-    return found[0]
+            f"TransformedTargetRegressor calls {name}, which ONNX does not support, because "
+            f"{error}: pass one of NumPy's own functions as inverse_func, such as np.expm1"
+        ) from None
 
 
 def _unpower(graph: Graph, transformer: PowerTransformer, value: str) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from exporter.conversion.graph.column import Column
-from exporter.conversion.numbers.series import TracedSeries, TracedText, scalar
-from exporter.conversion.numbers.tracing import Traced, UntraceableError
+from exporter.conversion.numbers.frame_base import FrameBase
+from exporter.conversion.numbers.methods import add_methods
+from exporter.conversion.numbers.pandas_functions import traced_functions
+from exporter.conversion.numbers.reductions import check_axis, reduce_present
+from exporter.conversion.numbers.series import TracedSeries, TracedText
+from exporter.conversion.numbers.tracing import Traced, UntraceableError, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +28,7 @@ def trace_frame(
     columns: Sequence[Column],
     names: Sequence[str],
     options: Mapping[str, Any],
-) -> list[Column] | None:
+) -> list[Column]:
     """Write what a function of a DataFrame computes.
 
     Args:
@@ -33,19 +39,32 @@ def trace_frame(
         options: Further arguments of the function, by their names.
 
     Returns:
-        The columns of the result; ``None`` if the function cannot be traced.
+        The columns of the result.
+
+    Raises:
+        UntraceableError: The function cannot be traced; says what it does.
     """
     singles = [graph.pick(columns, [place])[0] for place in range(len(names))]
     given = {n: _to_series(graph, c) for n, c in zip(names, singles, strict=True)}
-    try:
-        found = function(TracedFrame(graph, given), **options)
-    except Exception:  # noqa: BLE001 - it was written for pandas, and may raise anything
-        return None
+    with traced_functions(_concat):
+        found = call(function, TracedFrame(graph, given), options)
     if isinstance(found, TracedFrame):
         return found.to_columns()
     if isinstance(found, Traced) and not found.is_flat:
         return [Column(found.real(), "real", found.width)]
-    return None
+    if isinstance(found, (Traced, TracedText)):
+        raise UntraceableError("it returns a column: return df[['a']] instead of df['a']")
+    raise UntraceableError(f"it returns a {type(found).__name__}, which X does not decide")
+
+
+def _concat(parts: list[Any]) -> TracedFrame:
+    columns: dict[Any, Any] = {}
+    for part in parts:
+        own = part.items() if isinstance(part, TracedFrame) else [(len(columns), part)]
+        for name, column in own:
+            # A name that comes twice can be passed on, but not be asked for.
+            columns[object() if name in columns else name] = column
+    return TracedFrame(next(iter(columns.values())).graph, columns)
 
 
 def _to_series(graph: Graph, column: Column) -> TracedSeries | TracedText:
@@ -65,138 +84,114 @@ class FrameSeries(TracedSeries):
         return TracedFrame(self._graph, {name: self})
 
 
-class TracedFrame(np.lib.mixins.NDArrayOperatorsMixin):
-    """A DataFrame whose columns are not there yet.
+@add_methods
+class TracedFrame(FrameBase):
+    """A DataFrame that is not there yet, with the methods of pandas that keep its rows."""
 
-    Args:
-        graph: Where to write.
-        columns: Its columns by name.
-        block: All of them as an array, if that is at hand.
-    """
+    kind = FrameSeries
 
-    def __init__(
-        self,
-        graph: Graph,
-        columns: Mapping[Any, TracedSeries | TracedText],
-        block: Traced | None = None,
-    ) -> None:
-        self._graph = graph
-        self._columns = dict(columns)
-        self._block = block
-
-    @property
-    def columns(self) -> list[Any]:
-        """The names of the columns."""
-        return list(self._columns)
-
-    def to_columns(self) -> list[Column]:
-        """Return the columns as tensors."""
-        if self._is_numeric:
-            block = self.to_numpy()
-            return [Column(block.real(), "real", block.width)]
-        return [
-            each.column if isinstance(each, TracedText) else Column(each.real(), "real", 1)
-            for each in self._columns.values()
-        ]
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, list):
-            return TracedFrame(self._graph, {name: self._columns[name] for name in key})
-        return self._columns[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._columns[key] = self._to_column(value)
-        self._block = None
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["_columns"][name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise UntraceableError("its values are asked for")
-
-    def __bool__(self) -> bool:
-        raise UntraceableError("its truth is asked for")
-
-    def __len__(self) -> int:
-        raise UntraceableError("the number of its rows is asked for")
-
-    def __iter__(self) -> Any:
-        return iter(self._columns)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if method != "__call__" or options:
-            raise UntraceableError(f"{ufunc.__name__} is called with options")
-        return self._wrap(ufunc(*(self._operand(value) for value in inputs)))
-
-    def __array_function__(self, function: Any, _: Any, given: Any, options: Any) -> Any:
-        return function(*_to_blocks(given), **options)
-
-    @property
-    def loc(self) -> _Located:
-        """Columns by name, of all rows."""
-        return _Located(self, lambda key: key)
-
-    @property
-    def iloc(self) -> _Located:
-        """Columns by place, of all rows."""
-        return _Located(self, lambda key: np.array(self.columns, dtype=object)[key])
-
-    @property
-    def values(self) -> Traced:
-        """All columns as an array."""
-        return self.to_numpy()
-
-    def to_numpy(self) -> Traced:
-        """Return all columns as an array."""
-        if self._block is None:
-            if not self._is_numeric:
-                raise UntraceableError("strings become numbers")
-            first, *others = (Traced(self._graph, s.real(), 1) for s in self._series())
-            self._block = first.beside(others)
-        return self._block
-
-    def copy(self) -> TracedFrame:
+    def copy(self) -> Any:
         """Return a frame that can be changed by itself."""
-        return TracedFrame(self._graph, self._columns, self._block)
+        return self.made(self._columns, self._block)
 
-    def assign(self, **made: Any) -> TracedFrame:
+    def assign(self, **made: Any) -> Any:
         """Return a frame with new columns, each of which may use those before it."""
         found = self.copy()
         for name, value in made.items():
             found[name] = value(found) if callable(value) else value
         return found
 
-    def drop(self, labels: Any = None, *, axis: Any = 0, columns: Any = None) -> TracedFrame:
+    def drop(self, labels: Any = None, *, axis: Any = 0, columns: Any = None) -> Any:
         """Return a frame without some columns."""
         chosen = columns if labels is None else labels
         if labels is not None and axis not in (1, "columns"):
-            raise UntraceableError("rows are dropped")
+            raise UntraceableError("it drops rows: pass columns=[...]")
         gone = [chosen] if isinstance(chosen, str) else list(chosen)
         if not set(gone) <= set(self._columns):
             raise KeyError(gone)
-        return TracedFrame(self._graph, {n: c for n, c in self._columns.items() if n not in gone})
+        return self.made({n: c for n, c in self._columns.items() if n not in gone})
 
-    def rename(self, *, columns: Mapping[Any, Any]) -> TracedFrame:
-        """Return a frame with other names."""
-        renamed = {columns.get(n, n): c for n, c in self._columns.items()}
+    def rename(self, mapper: Any = None, *, columns: Any = None, axis: Any = 0) -> Any:
+        """Return a frame with other names, by a dict or a function."""
+        chosen = mapper if columns is None and axis in (1, "columns") else columns
+        if chosen is None:
+            raise UntraceableError("it renames rows: pass columns={...}")
+        name = chosen if callable(chosen) else lambda given: chosen.get(given, given)
+        renamed = {name(n): c for n, c in self._columns.items()}
         if len(renamed) < len(self._columns):
-            raise UntraceableError("two columns have one name")
-        return TracedFrame(self._graph, renamed, self._block)
+            raise UntraceableError("it gives two columns one name")
+        return self.made(renamed, self._block)
 
-    def fillna(self, value: Any) -> TracedFrame:
+    def reindex(self, *, columns: Sequence[Any]) -> Any:
+        """Return a frame of these columns; new ones are missing values."""
+        absent = {n: self.constant(np.nan) for n in columns if n not in self}
+        return self.made({n: absent.get(n, self._columns.get(n)) for n in columns})
+
+    def add_prefix(self, prefix: str) -> Any:
+        """Return a frame with longer names."""
+        return self.rename(columns=lambda name: f"{prefix}{name}")
+
+    def add_suffix(self, suffix: str) -> Any:
+        """Return a frame with longer names."""
+        return self.rename(columns=lambda name: f"{name}{suffix}")
+
+    def pop(self, name: Any) -> Any:
+        """Remove a column, and return it."""
+        self._block = None
+        return self._columns.pop(name)
+
+    def pipe(self, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
+        """Call a function of the frame."""
+        return function(self, *given, **options)
+
+    def apply(self, function: Callable[..., Any], axis: Any = 0, **options: Any) -> Any:
+        """Call a function of each column."""
+        if axis not in (0, "index"):
+            raise UntraceableError("it calls a function for each row: use operations of columns")
+        return self.each(lambda column: function(column, **options))
+
+    def astype(self, kind: Any) -> Any:
+        """Turn columns into other types; by name, if it is a dict."""
+        kinds = kind if isinstance(kind, dict) else dict.fromkeys(self._columns, kind)
+        made = {n: self._columns[n].astype(k) for n, k in kinds.items()}
+        return self.made({**self._columns, **made})
+
+    def round(self, decimals: int = 0) -> Any:
+        """Round to the even neighbor."""
+        return self.each(lambda column: column.round(decimals))
+
+    def replace(self, to_replace: Any, value: Any = None) -> Any:
+        """Replace some values."""
+        return self.each(lambda column: column.replace(to_replace, value))
+
+    def where(self, condition: Any, other: Any = np.nan) -> Any:
+        """Keep the values where a condition holds."""
+        return self._choose(condition, self, other)
+
+    def mask(self, condition: Any, other: Any = np.nan) -> Any:
+        """Replace the values where a condition holds."""
+        return self._choose(condition, other, self)
+
+    def _choose(self, condition: Any, yes: Any, no: Any) -> Any:
+        if not isinstance(condition, FrameBase):
+            raise UntraceableError("it chooses values of a frame by what is no frame")
+        return self.wrap(np.where(*(self.operand(each) for each in (condition, yes, no))))
+
+    def fillna(self, value: Any) -> Any:
         """Replace missing values, by one value or by one for each column."""
+        if isinstance(value, pd.Series):
+            value = value.to_dict()
         by_name = value if isinstance(value, dict) else dict.fromkeys(self._columns, value)
         filled = {n: c.fillna(by_name[n]) if n in by_name else c for n, c in self._columns.items()}
-        return TracedFrame(self._graph, filled)
+        return self.made(filled)
 
-    def clip(self, lower: Any = None, upper: Any = None) -> TracedFrame:
-        """Limit the values."""
+    def clip(self, lower: Any = None, upper: Any = None, *, axis: Any = None) -> Any:
+        """Limit the values, by numbers or by those of each column."""
         block: Any = self.to_numpy()
-        low, high = (None if b is None else scalar(b) for b in (lower, upper))
-        return self._wrap(np.clip(block, low, high))
+        if axis not in (None, 1, "columns"):
+            raise UntraceableError("it limits rows: pass axis=1")
+        bounds = (None if b is None else self.operand(b) for b in (lower, upper))
+        return self.wrap(np.clip(block, *bounds))
 
     def abs(self) -> Any:
         """Return the absolute values."""
@@ -206,90 +201,23 @@ class TracedFrame(np.lib.mixins.NDArrayOperatorsMixin):
         """Return whether each value is missing."""
         return np.isnan(self)
 
-    def sum(self, axis: Any = 0) -> TracedSeries:
-        """Add up each row's values that are present."""
-        return self._reduce(axis)[0]
+    def any(self, axis: Any = 0) -> Any:
+        """Return whether any value of each row is true."""
+        return self.sum(axis=axis) > 0
 
-    def mean(self, axis: Any = 0) -> Any:
-        """Average each row's values that are present."""
-        total, count = self._reduce(axis)
-        return total / count
+    def all(self, axis: Any = 0) -> Any:
+        """Return whether all values of each row are true."""
+        return self.sum(axis=axis) >= len(self._columns)
 
-    def _reduce(self, axis: Any) -> tuple[TracedSeries, TracedSeries]:
-        if axis not in (1, "columns"):
-            raise UntraceableError("rows are combined")
-        graph, block = self._graph, self.to_numpy()
-        filled: Any
-        filled = np.where(np.isnan(block), 0.0, block)
-        present: Any = ~np.isnan(block)
-        sums = [graph.total(each.real()) for each in (filled, present)]
-        total, count = (FrameSeries(graph, name, 1, is_flat=True) for name in sums)
-        return total, count
-
-    @property
-    def _is_numeric(self) -> bool:
-        return not any(isinstance(c, TracedText) for c in self._columns.values())
-
-    def _series(self) -> list[TracedSeries]:
-        return [c for c in self._columns.values() if isinstance(c, TracedSeries)]
-
-    def _operand(self, value: Any) -> Any:
-        if isinstance(value, TracedFrame):
-            if value.columns != self.columns:
-                raise UntraceableError("frames of different columns are combined")
-            return value.to_numpy()
-        return scalar(value)  # pandas would align a series with the columns
-
-    def _wrap(self, block: Traced) -> TracedFrame:
-        columns = {name: _flat(block, place) for place, name in enumerate(self._columns)}
-        return TracedFrame(self._graph, columns, block)
-
-    def _to_column(self, value: Any) -> TracedSeries | TracedText:
-        if isinstance(value, TracedText):
-            return value
-        if isinstance(value, Traced):
-            if not value.is_flat:
-                raise UntraceableError("an array becomes a column")
-            return _as_series(value)
-        return _constant(self._series()[0], scalar(value))
+    def reduce(self, name: str, axis: Any = 0, *, ddof: int = 1, **options: Any) -> Any:
+        """Combine the values of each row that are present."""
+        check_axis(axis)
+        usual = {"skipna": True, "min_count": 0}
+        given = {key for key, value in options.items() if value != usual.get(key)}
+        if given - {"numeric_only"}:
+            raise UntraceableError(f"it uses the option {min(given)} of {name}()")
+        return self.as_series(reduce_present(name, self.to_numpy(), ddof)[:, 0])
 
 
-class _Located:
-    """``df.loc`` and ``df.iloc``, for all rows."""
-
-    def __init__(self, frame: TracedFrame, find: Callable[[Any], Any]) -> None:
-        self._frame = frame
-        self._find = find
-
-    def __getitem__(self, key: Any) -> Any:
-        if not isinstance(key, tuple) or len(key) != 2 or key[0] != slice(None):
-            raise UntraceableError("rows are chosen")
-        found = self._find(key[1])
-        if isinstance(found, slice):
-            raise UntraceableError("columns are chosen by a slice of names")
-        return self._frame[found.tolist() if isinstance(found, np.ndarray) else found]
-
-
-def _to_blocks(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_to_blocks(each) for each in value]
-    return value.to_numpy() if isinstance(value, TracedFrame) else value
-
-
-def _flat(block: Traced, place: int) -> TracedSeries:
-    return _as_series(block[:, place])
-
-
-def _as_series(value: Traced) -> TracedSeries:
-    return FrameSeries(
-        value._graph,  # noqa: SLF001 - of its own base class
-        value._name,  # noqa: SLF001
-        1,
-        is_flat=True,
-        is_boolean=value._is_boolean,  # noqa: SLF001
-    )
-
-
-def _constant(like: TracedSeries, value: float) -> TracedSeries:
-    constant: Any = np.where(np.isnan(like), value, value)
-    return _as_series(constant)
+for _name in ("sum", "mean", "max", "min", "prod", "std", "var", "count"):
+    setattr(TracedFrame, _name, partialmethod(TracedFrame.reduce, _name))

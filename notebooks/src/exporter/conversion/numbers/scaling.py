@@ -22,9 +22,10 @@ from sklearn.preprocessing import (
 
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import transforms
+from exporter.conversion.numbers import array_functions  # noqa: F401 - registers what it writes
 from exporter.conversion.numbers.frames import trace_frame
 from exporter.conversion.numbers.functions import normal_quantile
-from exporter.conversion.numbers.tracing import trace
+from exporter.conversion.numbers.tracing import UntraceableError, trace
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -145,19 +146,17 @@ def transform_function(
     if function is None:
         return list(columns)
     names = getattr(transformer, "feature_names_in_", None)
-    found: list[Column] | None = None
-    if names is not None and not transformer.validate:  # it was fitted on a DataFrame
-        found = trace_frame(graph, function, columns, list(names), options)
-    else:
+    try:
+        if names is not None and not transformer.validate:  # it was fitted on a DataFrame
+            return trace_frame(graph, function, columns, list(names), options)
         traced = trace(graph, function, (graph.matrix(columns), _width(columns)), options)
-        found = None if traced is None else [Column(traced[0], "real", traced[1])]
-    if found is None:
+    except UntraceableError as error:
         name = getattr(function, "__name__", "its function")
         raise ConversionError(
-            f"FunctionTransformer calls {name}, which ONNX does not support: "
+            f"FunctionTransformer calls {name}, which ONNX does not support, because {error}. Or "
             "do that to X before fit() and publish()"
-        )
-    return found
+        ) from None
+    return [Column(traced[0], "real", traced[1])]
 
 
 @transforms(PolynomialFeatures)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporter.conversion.numbers.methods import add_methods
 from exporter.conversion.numbers.tracing import Traced, UntraceableError
 
 if TYPE_CHECKING:
@@ -14,10 +15,8 @@ if TYPE_CHECKING:
     from exporter.conversion.graph.builder import Graph
     from exporter.conversion.graph.column import Column
 
-_FLOATS = (float, "float", "float64", np.float64)
-_WHOLE = (int, "int", "int64", np.int64)
 
-
+@add_methods
 class TracedSeries(Traced):
     """A column of numbers or booleans, with the methods of pandas that keep its rows."""
 
@@ -30,15 +29,18 @@ class TracedSeries(Traced):
         """Return the values as an array."""
         return self
 
-    def astype(self, kind: Any) -> Any:
-        """Turn booleans into numbers; numbers are reals already."""
-        if kind not in _FLOATS and not (kind in _WHOLE and self._is_boolean):
-            raise UntraceableError(f"it is turned into {kind}")
-        return type(self)(self._graph, self.real(), 1, is_flat=True)
+    def fillna(self, value: Any) -> Any:
+        """Replace missing values, by a constant or by another column."""
+        return np.where(np.isnan(self), value if isinstance(value, Traced) else scalar(value), self)
 
-    def fillna(self, value: float) -> Any:
-        """Replace missing values."""
-        return np.where(np.isnan(self), scalar(value), self)
+    def map(self, values: Any) -> Any:
+        """Replace each value by that of a dict; others become missing."""
+        return _mapped(self, values)
+
+    def replace(self, to_replace: Any, value: Any = None) -> Any:
+        """Replace some values."""
+        pairs = to_replace if isinstance(to_replace, dict) else {to_replace: value}
+        return _mapped(self, pairs, self)
 
     def isna(self) -> Any:
         """Return whether each value is missing."""
@@ -91,26 +93,37 @@ class TracedText:
         self.column = column
         self._kind = kind
 
+    @property
+    def graph(self) -> Graph:
+        """Where it is written."""
+        return self._graph
+
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, str) or not other:
-            raise UntraceableError("a missing string is an empty one in the graph")
+            raise UntraceableError(
+                "it compares strings with an empty one, which is a missing one in the file"
+            )
         return self._equals(other)
 
     def __ne__(self, other: object) -> Any:
         return ~(self == other)
 
     def __bool__(self) -> bool:
-        raise UntraceableError("its truth is asked for")
+        raise UntraceableError("it needs the truth of a column: use np.where(), &, |, ~")
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise UntraceableError("its values are asked for")
+        raise UntraceableError("it needs the strings of a column themselves")
 
     def __iter__(self) -> Any:
-        raise UntraceableError("its rows are asked for")
+        raise UntraceableError("it goes through the rows")
 
     def isin(self, values: Iterable[Any]) -> Any:
         """Return whether each value is one of some."""
         return _any([self == value for value in values])
+
+    def map(self, values: Any) -> Any:
+        """Replace each string by the number of a dict; others become missing."""
+        return _mapped(self, values)
 
     def isna(self) -> TracedSeries:
         """Return whether each value is missing."""
@@ -134,14 +147,26 @@ def scalar(value: Any) -> float:
         UntraceableError: It is no number.
     """
     if isinstance(value, (Traced, TracedText)) or np.ndim(value):
-        raise UntraceableError("a frame is combined with an array")
-    return float(value)
+        raise UntraceableError("it combines a frame with a column: use .div(column, axis=0)")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UntraceableError(f"it combines numbers with {value!r}") from None
 
 
 def _any(found: list[Any]) -> Any:
     if not found:
-        raise UntraceableError("it is compared with nothing")
+        raise UntraceableError("it compares a column with nothing")
     first, *others = found
     for other in others:
         first = first | other
     return first
+
+
+def _mapped(column: Any, values: Any, rest: Any = np.nan) -> Any:
+    if not isinstance(values, dict) or not values:
+        raise UntraceableError("it uses .map() with a function: use a dict, or np.where()")
+    found = rest
+    for known, value in values.items():
+        found = np.where(column == known, scalar(value), found)
+    return found

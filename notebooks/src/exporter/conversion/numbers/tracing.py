@@ -39,16 +39,22 @@ _LOGIC = {
     np.bitwise_or: "Or",
 }
 _NEGATIONS = (np.logical_not, np.invert)
+# Functions of several operators, which another module adds.
+ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+_FLOATS = (float, "float", "float64", np.float64)
+_INTEGERS = (int, "int", "int64", np.int64)
+_BOOLEANS = (bool, "bool", np.bool_)
 _BOUNDS = {np.maximum: "Less", np.minimum: "Greater"}
 
 
 class UntraceableError(TypeError):
-    """The function does what has no form in the graph."""
+    """The function does what has no form in the graph; the message names it."""
 
 
 def trace(
     graph: Graph, function: Callable[..., Any], values: tuple[str, int], options: Mapping[str, Any]
-) -> tuple[str, int] | None:
+) -> tuple[str, int]:
     """Write what a function of arrays computes.
 
     Args:
@@ -58,15 +64,45 @@ def trace(
         options: Further arguments of the function, by their names.
 
     Returns:
-        Name and width of the result; ``None`` if the function cannot be traced.
+        Name and width of the result.
+
+    Raises:
+        UntraceableError: The function cannot be traced; says what it does.
+    """
+    found = call(function, Traced(graph, *values), options)
+    if not isinstance(found, Traced):
+        raise UntraceableError(f"it returns a {type(found).__name__}, which X does not decide")
+    if found.is_flat:
+        raise UntraceableError("it returns one dimension: return X[:, [0]] instead of X[:, 0]")
+    return found.real(), found.width
+
+
+def call(function: Callable[..., Any], given: Any, options: Mapping[str, Any]) -> Any:
+    """Call a function that was written for values with an object that stands for them.
+
+    Raises:
+        UntraceableError: It fails; says at what.
     """
     try:
-        found = function(Traced(graph, *values), **options)
-    except Exception:  # noqa: BLE001 - it was written for arrays, and may raise anything
-        return None
-    if not isinstance(found, Traced) or found.is_flat:
-        return None
-    return found.real(), found.width
+        return function(given, **options)
+    except UntraceableError:
+        raise
+    except KeyError as error:
+        raise UntraceableError(
+            f"there is no column {error.args[0] if error.args else error}"
+        ) from None
+    except AttributeError as error:
+        name = getattr(error, "name", None)
+        if name and type(getattr(error, "obj", None)).__module__.startswith("exporter."):
+            raise UntraceableError(f"it uses .{name}") from None
+        raise UntraceableError(_explain(error)) from None
+    except Exception as error:  # noqa: BLE001 - it was written for values, and may raise anything
+        raise UntraceableError(_explain(error)) from None
+
+
+def _explain(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return f"it fails with {type(error).__name__}{f': {lines[0][:200]}' if lines else ''}"
 
 
 class Traced(np.lib.mixins.NDArrayOperatorsMixin):
@@ -95,26 +131,63 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         self.is_flat = is_flat
         self._is_boolean = is_boolean
 
+    @property
+    def graph(self) -> Graph:
+        """Where it is written."""
+        return self._graph
+
     def real(self) -> str:
         """Return the name of the values as reals."""
         return self._graph.to_real(self._name) if self._is_boolean else self._name
+
+    def number(self) -> Traced:
+        """Return the values as numbers."""
+        return self._like(self.real(), self.width)
 
     def copy(self) -> Traced:
         """Return the array itself, which no operation changes."""
         return self
 
+    def astype(self, kind: Any, **_: Any) -> Any:
+        """Turn the values into another type: numbers are reals, whole ones too."""
+        name, graph = self.real(), self._graph
+        if kind in _FLOATS:
+            return self._like(name, self.width)
+        if kind in _INTEGERS:
+            whole = name if self._is_boolean else graph.to_real(graph.cast(name, np.int64))
+            return self._like(whole, self.width)
+        if kind in _BOOLEANS:
+            return self._like(graph.cast(name, np.bool_), self.width, is_boolean=True)
+        raise UntraceableError(f"it turns values into {getattr(kind, '__name__', kind)}")
+
+    def round(self, decimals: int = 0) -> Any:
+        """Round to the even neighbor."""
+        return np.round(self, decimals)
+
+    def reshape(self, *shape: Any) -> Any:
+        """Turn one dimension into two."""
+        if shape not in ((-1, 1), ((-1, 1),)) or self.width != 1:
+            raise UntraceableError("it calls reshape(), except reshape(-1, 1) of a column")
+        return Traced(self._graph, self._name, 1, is_boolean=self._is_boolean)
+
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise UntraceableError("its values are asked for")
+        raise UntraceableError(
+            "it needs the values themselves, such as by np.array() or another library"
+        )
 
     def __bool__(self) -> bool:
-        raise UntraceableError("its truth is asked for")
+        raise UntraceableError(
+            "it needs the truth of an array, such as by if, and, or, not: use np.where(), &, |, ~"
+        )
 
     def __iter__(self) -> Any:
-        raise UntraceableError("its rows are asked for")
+        raise UntraceableError("it goes through the rows")
 
     def __getitem__(self, key: Any) -> Traced:
+        if self.is_flat and key == (slice(None), None):
+            return self.reshape(-1, 1)  # type: ignore[no-any-return]
         if not isinstance(key, tuple) or len(key) != 2 or key[0] != slice(None) or self.is_flat:
-            raise UntraceableError("rows are chosen")
+            raise UntraceableError("it chooses rows: use np.where()")
         chosen = np.arange(self.width)[key[1]]
         places = np.atleast_1d(chosen).tolist()
         name = self._graph.gather(self._name, places)
@@ -128,13 +201,13 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or options:
-            raise UntraceableError(f"{ufunc.__name__} is called with options")
+            raise UntraceableError(f"it calls np.{ufunc.__name__} with options")
         return self._combine(ufunc, inputs)
 
     def __array_function__(self, function: Any, _: Any, given: Any, options: Any) -> Any:
-        write = _FUNCTIONS.get(function)
+        write = ARRAY_FUNCTIONS.get(function)
         if write is None:
-            raise UntraceableError(f"{function.__name__} is called")
+            raise UntraceableError(f"it calls np.{function.__name__}")
         return write(*given, **options)
 
     def _combine(self, ufunc: Any, inputs: Sequence[Any]) -> Traced:
@@ -147,6 +220,9 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
             return self._like(graph.op(_COMPARISONS[ufunc], *names), width, is_boolean=True)
         if ufunc is np.isnan:
             return self._like(graph.op("IsNaN", *names), width, is_boolean=True)
+        if ufunc in UFUNCS:
+            found_whole: Traced = UFUNCS[ufunc](*inputs)
+            return found_whole
         if ufunc in _BOUNDS:
             found = _bound(graph, names[0], names[1], _BOUNDS[ufunc])
         elif ufunc in _OPERATORS:
@@ -156,12 +232,12 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         elif len(names) == 1:
             found = apply_function(graph, ufunc, names[0])
         if found is None:
-            raise UntraceableError(f"{ufunc.__name__} is called")
+            raise UntraceableError(f"it calls np.{ufunc.__name__}")
         return self._like(found, width)
 
     def _decide(self, kind: str, inputs: Sequence[Any]) -> Traced:
         if not all(isinstance(i, Traced) and i._is_boolean for i in inputs):  # noqa: SLF001
-            raise UntraceableError("numbers are combined as booleans")
+            raise UntraceableError("it combines numbers as booleans: compare them with 0")
         _, width = self._operands(inputs)
         raw = [i._name for i in inputs]  # noqa: SLF001 - of its own class
         return self._like(self._graph.op(kind, *raw), width, is_boolean=True)
@@ -170,10 +246,12 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         """Name the operands as reals of fitting shapes, and return the width of the result."""
         arrays = [i for i in inputs if isinstance(i, Traced)]
         if len({i.is_flat for i in arrays}) > 1:
-            raise UntraceableError("arrays of one and two dimensions are combined")
+            raise UntraceableError(
+                "it combines arrays of one and two dimensions: use X[:, [0]] instead of X[:, 0]"
+            )
         width = max(i.width for i in arrays)
         if any(i.width not in (1, width) for i in arrays):
-            raise UntraceableError("arrays of different widths are combined")
+            raise UntraceableError("it combines arrays of different widths")
         names = []
         for value in inputs:
             if isinstance(value, Traced):
@@ -181,17 +259,22 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
                 continue
             constant = np.asarray(value, dtype=np.float64)
             if constant.ndim and (self.is_flat or constant.shape != (width,)):
-                raise UntraceableError("it is combined with an array")
+                raise UntraceableError("it combines X with an array of another shape")
             names.append(self._graph.constant(constant))
         return names, width
 
     def _like(self, name: str, width: int, *, is_boolean: bool = False) -> Traced:
         return type(self)(self._graph, name, width, is_flat=self.is_flat, is_boolean=is_boolean)
 
+    def modulo(self, divisor: Any) -> Any:
+        """Return the remainder, with the sign of the dividend."""
+        names, width = self._operands([self, divisor])
+        return self._like(self._graph.op("Mod", *names, fmod=1), width)
+
     def choose(self, yes: Any, no: Any) -> Traced:
         """Return ``yes`` where this array is true, else ``no``."""
         if not self._is_boolean:
-            raise UntraceableError("numbers decide")
+            raise UntraceableError("numbers are a condition: compare them with 0")
         (_, *names), width = self._operands([self, yes, no])
         return self._like(self._graph.op("Where", self._name, *names), width)
 
@@ -207,63 +290,3 @@ def _bound(graph: Graph, left: str, right: str, comparison: str) -> str:
     other = graph.op(comparison, left, right)
     found = graph.op("Where", graph.op("Or", other, graph.op("IsNaN", right)), right, left)
     return graph.op("Where", graph.op("IsNaN", left), left, found)
-
-
-def _where(condition: Any, yes: Any, no: Any) -> Any:
-    if not isinstance(condition, Traced):
-        raise UntraceableError("a constant decides")
-    return condition.choose(yes, no)
-
-
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Any:
-    low, high = bounds.pop("min", a_min), bounds.pop("max", a_max)
-    if bounds:
-        raise UntraceableError("clip is called with options")
-    a = a if low is None else np.maximum(a, low)
-    return a if high is None else np.minimum(a, high)
-
-
-def _nan_to_num(
-    x: Any,
-    copy: Any = True,  # noqa: FBT002 - NumPy's signature
-    nan: float = 0.0,
-    posinf: Any = None,
-    neginf: Any = None,
-) -> Any:
-    limits = np.finfo(np.float64)
-    if not copy:
-        raise UntraceableError("it is changed in place")
-    x = np.where(np.isnan(x), nan, x)
-    x = np.where(np.equal(x, np.inf), limits.max if posinf is None else posinf, x)
-    return np.where(np.equal(x, -np.inf), limits.min if neginf is None else neginf, x)
-
-
-def _columns(arrays: Sequence[Any]) -> Traced:
-    first, *others = arrays
-    if not all(isinstance(each, Traced) for each in arrays):
-        raise UntraceableError("a constant becomes a column")
-    return first.beside(others)  # type: ignore[no-any-return]
-
-
-def _side_by_side(arrays: Sequence[Any], axis: int = 1) -> Traced:
-    if axis not in (1, -1) or any(getattr(each, "is_flat", True) for each in arrays):
-        raise UntraceableError("rows are put below each other")
-    return _columns(arrays)
-
-
-def _beside(arrays: Sequence[Any]) -> Traced:
-    return _side_by_side(arrays)
-
-
-def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Traced:
-    return _side_by_side(arrays, axis)
-
-
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.where: _where,
-    np.clip: _clip,
-    np.nan_to_num: _nan_to_num,
-    np.column_stack: _columns,
-    np.hstack: _beside,
-    np.concatenate: _concatenate,
-}

@@ -18,7 +18,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from exporter import publish
 from exporter.conversion.graph.builder import Graph, Output
 from exporter.conversion.graph.column import Column
+from exporter.conversion.numbers import array_functions  # noqa: F401 - registers functions
 from exporter.conversion.numbers.frames import trace_frame
+from exporter.conversion.numbers.tracing import UntraceableError
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -76,32 +78,99 @@ WRITTEN = [
     lambda df: df.drop("sex", axis=1).copy(),
     _set,
 ]
-UNWRITTEN = [
-    lambda df: df["a"],
-    lambda df: df - df.mean(),
-    lambda df: df[NUMBERS] / df["a"],
-    lambda df: df[NUMBERS].sub(df["a"], axis=0),
-    lambda df: df[df["a"] > 0],
-    lambda df: df.head(2),
-    lambda df: df.dropna(),
-    lambda df: pd.DataFrame({"c": df["a"]}),
-    lambda df: pd.concat([df, df], axis=1),
-    lambda df: df[["a"]].assign(n=len(df)),
-    lambda df: df[["a"]].assign(c=df["sex"].str.len()),
-    lambda df: df[["a"]].assign(c=df["sex"] == ""),
-    lambda df: df[["a"]].assign(c=df["a"].astype(int)),
-    lambda df: df[["a"]].assign(c=df["a"].rank()),
-    lambda df: df[["a"]].assign(c=df["a"].shift()),
-    lambda df: df[["a"]].assign(c=[1, 2, 3, 4, 5, 6]),
-    lambda df: df.apply(lambda row: row["a"], axis=1),
-    lambda df: df[NUMBERS].assign(c=df["sex"].map({"f": 1, "m": 0})),
-    lambda df: df[["absent"]],
-    lambda df: df[NUMBERS] + df[["b", "a"]],
-    lambda df: df if df["sex"].isna() else df[["a"]],
+LIMITS = pd.Series({"b": 3.0, "a": -1.0})
+WRITTEN += [
+    lambda df: df[NUMBERS].div(df["b"], axis=0),
+    lambda df: df[NUMBERS].sub(df["a"], axis="index").mul(2),
+    lambda df: df[NUMBERS].add(1).rsub(3).pow(2),
+    lambda df: df[NUMBERS].gt(1) | df[NUMBERS].le(-2),
+    lambda df: df[["a"]].assign(g=df["a"].ge(df["b"]), n=df["a"].ne(2), r=df["b"].rdiv(1)),
+    lambda df: df[["a"]].assign(r=df["a"].round(), f=df["b"].fillna(df["a"])),
+    lambda df: (df[NUMBERS] * 1.2345).round(2),
+    lambda df: np.round(df[NUMBERS] * 1234.5, -2),
+    lambda df: df[NUMBERS].clip(-9, 9) // 2,
+    lambda df: df[NUMBERS].clip(-9, 9) % -1.5,
+    *(
+        lambda df, name=name: df[["a"]].assign(
+            r=getattr(df[[*NUMBERS, "old"]], name)(axis=1), s=getattr(df[["a"]], name)(axis=1)
+        )
+        for name in ("max", "min", "prod", "count", "std", "var", "sum", "mean")
+    ),
+    lambda df: (
+        df[["a"]].assign(
+            n=(df[NUMBERS] > 0).any(axis=1), m=(df[NUMBERS] > 0).all(axis=1), g=df.isna()["a"]
+        )
+        if "sex" not in df
+        else df[["a"]].assign(n=(df[NUMBERS] > 0).any(axis=1), m=(df[NUMBERS] > 0).all(axis=1))
+    ),
+    lambda df: df[["old", "b"]].astype({"old": int}).astype(float),
+    lambda df: df[["a"]].assign(i=df["a"].fillna(0).clip(-5, 5).astype(int)),
+    lambda df: np.column_stack(
+        [df["a"], np.select([df["a"] > 1, df["b"] > 0], [df["b"], 5], default=-1)]
+    ),
+    lambda df: df[NUMBERS].clip(lower=LIMITS, axis=1),
+    lambda df: df[NUMBERS].fillna(LIMITS) - LIMITS,
+    lambda df: df[NUMBERS] * np.array([2, 3]),
+    lambda df: df[NUMBERS].rename(columns=str.upper).add_prefix("x_")[["x_B"]],
+    lambda df: df[NUMBERS].reindex(columns=["b", "new"]),
+    lambda df: pd.concat([df[NUMBERS], df["a"] * 2, np.log1p(df[["b"]].abs())], axis=1),
+    lambda df: df[["a"]].assign(g=pd.isna(df["b"]), n=pd.notna(df["sex"])),
+    lambda df: df[NUMBERS].apply(np.abs),
+    lambda df: df[NUMBERS].apply(lambda column: column - 1).pipe(lambda x: x[["b"]]),
+    lambda df: df[NUMBERS][df[NUMBERS] > 0],
+    lambda df: (
+        df[NUMBERS].where(df[NUMBERS] > 0, -1).mask(df[NUMBERS] > 1, df[["b", "a"]].shape[1])
+    ),
+    lambda df: df[["b"]].assign(c=df["sex"].map({"f": 1, "m": 0}), d=df["b"].replace({3: 4})),
+    lambda df: df[NUMBERS].to_numpy().max(axis=1, keepdims=True),
 ]
 
 
-def _trace(function: Any) -> tuple[Graph, list[Column] | None]:
+def _write(df: Any) -> Any:
+    df = df[NUMBERS].copy()
+    df.loc[df["a"] > 1, "a"] = 7
+    df.loc[df["b"].isna(), "new"] = 1
+    df["rest"] = df.pop("b")
+    df.columns = ["x", "y", "z"]
+    del df["y"]
+    return df if "x" in df else None
+
+
+WRITTEN.append(_write)
+UNWRITTEN: list[tuple[Any, str]] = [
+    (lambda df: df["a"], "it returns a column"),
+    (lambda df: df - df.mean(), "rows are combined"),
+    (lambda df: df[["a"]] - df["a"].mean(), "rows are combined"),
+    (lambda df: df[NUMBERS] / df["a"], "axis=0"),
+    (lambda df: df[df["a"] > 0], "chooses rows by a mask"),
+    (lambda df: df.head(2), r"it uses \.head"),
+    (lambda df: df.dropna(), r"it uses \.dropna"),
+    (lambda df: df.groupby("sex"), r"it uses \.groupby"),
+    (lambda df: pd.DataFrame({"c": df["a"]}), ""),
+    (lambda df: pd.concat([df, df]), "pass axis=1"),
+    (lambda df: df[["a"]].assign(n=len(df)), "the number of rows"),
+    (lambda df: df[["a"]].assign(n=df.shape[0]), "the number of rows"),
+    (lambda df: df[["a"]].assign(c=df["sex"].str.len()), r"it uses \.str"),
+    (lambda df: df[["a"]].assign(c=df["sex"] == ""), "an empty one"),
+    (lambda df: df[["a"]].assign(c=df["a"].astype(str)), "turns values into str"),
+    (lambda df: df[["a"]].assign(c=df["a"].rank()), r"it uses \.rank"),
+    (lambda df: df[["a"]].assign(c=df["a"].shift()), r"it uses \.shift"),
+    (lambda df: df[["a"]].assign(c=[1, 2, 3, 4, 5, 6]), ""),
+    (lambda df: df.apply(lambda row: row["a"], axis=1), "for each row"),
+    (lambda df: df[["a"]].assign(c=df["a"].map(lambda x: x + 1)), "use a dict"),
+    (lambda df: df[["absent"]], "there is no column absent"),
+    (lambda df: df[NUMBERS] + df[["b", "a"]], "different columns"),
+    (lambda df: df if df["sex"].isna() else df[["a"]], r"np\.where"),
+    (lambda df: df[NUMBERS].sum(axis=1, min_count=1), "min_count"),
+    (lambda df: df[NUMBERS].add(1, fill_value=0), "fill_value"),
+    (lambda df: df[NUMBERS] - pd.Series({"a": 1}), "other names"),
+    (lambda df: df.drop(index=[0]), ""),
+    (lambda df: df[["a"]] // df[["a"]], "divide by a number"),
+    (lambda _: 3, "returns a int"),
+]
+
+
+def _trace(function: Any) -> tuple[Graph, list[Column]]:
     columns = [
         Column("a", "real", 1),
         Column("b", "real", 1),
@@ -117,7 +186,6 @@ def _trace(function: Any) -> tuple[Graph, list[Column] | None]:
 def test_writes_what_pandas_computes(function: Any) -> None:
     """Of missing and infinite values, too."""
     graph, found = _trace(function)
-    assert found is not None
     file = graph.build([Output("y", graph.matrix(found), TensorProto.DOUBLE)]).SerializeToString()
     session = rt.InferenceSession(file)
     texts = FRAME["sex"].fillna("").to_numpy(dtype=object)
@@ -128,17 +196,27 @@ def test_writes_what_pandas_computes(function: Any) -> None:
     np.testing.assert_allclose(answer, expected, rtol=1e-12, atol=1e-15, equal_nan=True)
 
 
-@pytest.mark.parametrize("function", UNWRITTEN)
-def test_traces_nothing_that_it_cannot_write(function: Any) -> None:
+@pytest.mark.parametrize(("function", "reason"), UNWRITTEN)
+def test_says_what_it_cannot_write(function: Any, reason: str) -> None:
     """What looks at rows, aligns by columns, or leaves pandas is not traced."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert _trace(function)[1] is None
+        with pytest.raises(UntraceableError, match=reason):
+            _trace(function)
+
+
+def test_leaves_pandas_as_it_was() -> None:
+    """Other frames are put together as always, also in a function that is traced."""
+    before = pd.concat
+    made = []
+    _trace(lambda df: made.append(pd.concat([FRAME, FRAME])) or df[["a"]])
+    assert len(made[0]) == 2 * len(FRAME)
+    assert pd.concat is before
 
 
 def test_passes_strings_on() -> None:
     _, found = _trace(lambda df: df.assign(c=df["a"] * 2)[["sex", "c"]])
-    assert [column.element for column in found or []] == ["string", "real"]
+    assert [column.element for column in found] == ["string", "real"]
 
 
 def _made(rows: int) -> Any:
@@ -179,5 +257,7 @@ def test_refuses_by_name_what_cannot_be_traced(tmp_path: Path) -> None:
         return df[["width"]] - df[["width"]].mean()
 
     model = make_pipeline(FunctionTransformer(center), LogisticRegression()).fit(frame, target)
-    with pytest.raises(ConversionError, match="FunctionTransformer calls center, which ONNX"):
+    with pytest.raises(
+        ConversionError, match="calls center, which ONNX does not support, because rows are"
+    ):
         publish(model, "m", frame, models_dir=tmp_path, progress=False)
