@@ -221,6 +221,11 @@ def _add_publish(commands: Any) -> None:
         metavar="COLUMN",
         help="read this column as strings, such as 01123 or True; can be repeated",
     )
+    _add_annotations(command)
+    _add_delivery(command)
+
+
+def _add_annotations(command: argparse.ArgumentParser) -> None:
     command.add_argument("--description", help="description of the model, as free text")
     command.add_argument(
         "--unit",
@@ -229,7 +234,6 @@ def _add_publish(commands: Any) -> None:
         metavar="FEATURE=UNIT",
         help="a feature's unit; can be repeated",
     )
-    _add_delivery(command)
 
 
 def _add_delivery(command: argparse.ArgumentParser) -> None:
