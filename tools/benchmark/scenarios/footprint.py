@@ -55,8 +55,10 @@ def image(_: Stage) -> Iterator[dict[str, Measure]]:
 def _start(stage: Stage, folder: Path) -> Figures:
     models = stage.material.models
     first, *others = [stage.material.one(model) for model in (LOGISTIC, *PENGUINS)]
+    starting = service(stage.cores, folder, models)  # to make its client takes a while, too
     begin = time.perf_counter()
-    with service(stage.cores, folder, models) as server:
+    with starting as server:
+        server.wait_for_port(_POLL_SECONDS)
         server.wait_for(first, pause_seconds=_POLL_SECONDS)
         first_seconds = time.perf_counter() - begin
         server.wait_for(*others, pause_seconds=_POLL_SECONDS)
