@@ -42,6 +42,7 @@ ROUTES = [
     ("GET", "/v2/models/m/stats", None, ANY),
     ("GET", "/v2/models/m/versions/1/stats", None, ANY),
     ("POST", "/v2/repository/index", {}, ANY),
+    ("POST", "/feedback", {"request_id": "a", "truth": 1}, PREDICT),
     ("GET", "/version", None, ANY),
     ("GET", "/v1/models", None, ANY),
     ("GET", "/v1/models/m", None, ANY),

@@ -8,7 +8,8 @@ route                                              requires
 liveness and readiness of the service, ``/ping``   nothing
 ``/``, ``/docs``, ``/redoc``, ``/openapi.json``    nothing; models are shown to keys only
 files of the pages, icons                          nothing
-predict, infer, explain, what-if, invocations      ``predict``
+predict, infer, explain, what-if, invocations,
+feedback                                           ``predict``
 any other GET, ``/metrics`` too; the v2 index      any key
 any other method: select, pin, load, unload        ``admin``
 =================================================  =================================
@@ -49,6 +50,7 @@ _OPEN = frozenset(
 _FILES = ("/static-offline-docs/", "/pages/")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _READING_BY_POST = frozenset({"/v2/repository/index"})
+_PREDICTING = frozenset({"/feedback"})
 
 
 def required_scope(method: str, path: str) -> RequiredScope:
@@ -61,6 +63,8 @@ def required_scope(method: str, path: str) -> RequiredScope:
     >>> required_scope("PUT", "/models/penguins/active")
     <RequiredScope.ADMIN: 'admin'>
     """
+    if path in _PREDICTING:
+        return RequiredScope.PREDICT
     if method not in _READING:
         return RequiredScope.ANY_KEY if path in _READING_BY_POST else RequiredScope.ADMIN
     if path in _OPEN or path.startswith(_FILES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,11 @@ from inference.monitoring.drift.window import Limits, Windows
 from inference.monitoring.hand_off import HandOff
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from inference.monitoring.feedback.receiver import Feedback
+    from inference.monitoring.feedback.recent import RecentTruths
     from inference.monitoring.hand_off import Consumer
     from inference.monitoring.log.prediction_log import PredictionLog
     from inference.runtime.shared_memory import Section
@@ -21,29 +27,56 @@ if TYPE_CHECKING:
     from inference.telemetry.recorder import Recorder
 
 
-class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
+class Monitoring(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What watches the service.
 
     Attributes:
         hand_off: Gives served requests to what watches them.
         drift: Reports the drift of versions; ``None`` where it is off.
         prediction_log: Logs rows; ``None`` where it is off.
+        log_root: The folder of the log; ``None`` where it is off.
+        count_feedback: Counts rows whose truth has arrived, by model and version.
     """
 
     hand_off: HandOff
     drift: DriftReports | None
     prediction_log: PredictionLog | None
+    log_root: Path | None
+    count_feedback: Callable[[str, int, int], None]
 
     def start(self) -> None:
         """Be ready before the first answer."""
         if self.prediction_log is not None:
             self.prediction_log.start()
 
+    def flush(self) -> None:
+        """Have all that was answered taken, and logged."""
+        self.hand_off.flush()
+        if self.prediction_log is not None:
+            self.prediction_log.flush()
+
     def close(self) -> None:
         """Hand on and write all that was answered."""
         self.hand_off.close()
         if self.prediction_log is not None:
             self.prediction_log.close()
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """Takes the truth of logged answers."""
+        # Imported late, like the routes that need it.
+        from inference.monitoring.feedback.receiver import Feedback  # noqa: PLC0415
+
+        return Feedback(self.log_root, self.flush, self.count_feedback)
+
+    @cached_property
+    def truths(self) -> RecentTruths | None:
+        """The latest truths; ``None`` where the log is off."""
+        if self.log_root is None:
+            return None
+        from inference.monitoring.feedback.recent import RecentTruths  # noqa: PLC0415
+
+        return RecentTruths(self.log_root)
 
 
 def start_monitoring(settings: Settings, recorder: Recorder, section: Section) -> Monitoring:
@@ -63,7 +96,13 @@ def start_monitoring(settings: Settings, recorder: Recorder, section: Section) -
     )
     if hand_off.consumers:
         recorder.latency.tap = hand_off.tap
-    return Monitoring(hand_off=hand_off, drift=drift, prediction_log=prediction_log)
+    return Monitoring(
+        hand_off=hand_off,
+        drift=drift,
+        prediction_log=prediction_log,
+        log_root=settings.prediction_log,
+        count_feedback=recorder.count_feedback,
+    )
 
 
 def _make_drift(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inference.telemetry.exemplars import Exemplars
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
+FEEDBACK = "feedback"  # the first part of the key of a series of answers
 _MANY = 16384  # series where each model has several: sizes of runs, kinds of events, classes
 
 # What each worker's counters take, by name.
@@ -133,3 +134,8 @@ class Recorder:
     def count_unwatched(self) -> None:
         """Count an answered request that was dropped before any consumer saw it."""
         self.event_counts.values[self.event_counts.find(("unwatched", "hand-off"))] += 1.0
+
+    def count_feedback(self, model: str, version: int, rows: int) -> None:
+        """Count rows whose truth has arrived; on the event loop."""
+        key = FEEDBACK, model, str(version)
+        self.answers.values[self.answers.find(key)] += rows

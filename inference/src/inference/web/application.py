@@ -20,6 +20,7 @@ from inference.errors import ParametersError, RookeryError
 from inference.web.adapters.documents import adapters_router
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.drift import drift_router
+from inference.web.api.feedback import feedback_router
 from inference.web.api.health import health_router
 from inference.web.api.metrics import metrics_router
 from inference.web.api.model_source import describe_source
@@ -98,6 +99,7 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
     app.include_router(models_router(repository, parts.state_file, source))
     app.include_router(traffic_router(repository, parts.state_file))
     app.include_router(drift_router(repository, parts.monitoring))
+    app.include_router(feedback_router(parts.monitoring.feedback))
     app.include_router(health_router())
     app.include_router(
         metrics_router(

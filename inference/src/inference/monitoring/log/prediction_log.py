@@ -54,6 +54,10 @@ class PredictionLog:
         """Finish what ended processes have left, and be ready to write."""
         self._writer.start()
 
+    def flush(self) -> None:
+        """Write what was taken to the journal now."""
+        self._writer.flush()
+
     def close(self) -> None:
         """Write what was taken, after the last batch."""
         self._writer.close()

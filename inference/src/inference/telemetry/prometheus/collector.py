@@ -18,6 +18,7 @@ from inference.telemetry.prometheus.aliases import kserve, triton
 from inference.telemetry.prometheus.rollouts import collect_rollouts
 from inference.telemetry.prometheus.sync_metrics import collect_sync
 from inference.telemetry.prometheus.version_limit import limit_versions
+from inference.telemetry.recorder import FEEDBACK
 from inference.telemetry.timing import PHASES
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def _answers(counted: Numbers) -> Iterator[Metric]:
         (family.RANGE, answers.RANGE),
         (family.EXPLANATIONS, explanation_counts.EXPLAINED),
         (family.EXPLANATION_COSTS, explanation_counts.EXPLAINED_ROWS),
+        (family.FEEDBACK, FEEDBACK),
     )
     for kind, what in kinds:
         yield _plain(kind, {key[1:]: values for key, values in counted.items() if key[0] == what})

@@ -160,6 +160,43 @@ TRACES = Family(
     "Recorded traces (INFERENCE_TRACING) by what became of them: exported, dropped because the "
     "queue was full, or failed because the collector did not take them.",
 )
+FEEDBACK = Family(
+    "inference_feedback_rows",
+    "counter",
+    ("model", "version"),
+    "Rows whose truth has arrived (POST /feedback), each time it does.",
+)
+_WINDOW = (
+    "of the latest rows with a truth, at most as many as `window` says, as all workers and "
+    "replicas that share the log have received them"
+)
+LIVE_ROWS = Family(
+    "inference_live_rows", "gauge", ("model", "version", "window"), f"The number {_WINDOW}."
+)
+LIVE_ACCURACY = Family(
+    "inference_live_accuracy",
+    "gauge",
+    ("model", "version", "window"),
+    f"Share of right labels {_WINDOW}; of several labels, of rows in which all are right.",
+)
+LIVE_F1 = Family(
+    "inference_live_macro_f1",
+    "gauge",
+    ("model", "version", "window"),
+    f"Mean F1 score over the classes {_WINDOW}.",
+)
+LIVE_MAE = Family(
+    "inference_live_mean_absolute_error",
+    "gauge",
+    ("model", "version", "window"),
+    f"Mean absolute error {_WINDOW}.",
+)
+LIVE_RMSE = Family(
+    "inference_live_root_mean_squared_error",
+    "gauge",
+    ("model", "version", "window"),
+    f"Root mean squared error {_WINDOW}.",
+)
 CHOICES = Family(
     "inference_choices", "counter", ("change",), "Selections, pins, loads and unloads."
 )
@@ -252,7 +289,7 @@ FAMILIES = (
     BUILD, REQUESTS, DURATION, PHASES, BATCHES, LABELS, RANGE, EXPLANATIONS, EXPLANATION_COSTS,
     MODELS, MODEL_STATE, ACTIVE, ADMISSIONS, LOADS, SWAPS, QUARANTINES, CHOICES, WAITING, CALLERS,
     REFUSED, UNLOGGED, UNWATCHED,
-    LOGGED, UNWRITTEN,
+    LOGGED, UNWRITTEN, FEEDBACK, LIVE_ROWS, LIVE_ACCURACY, LIVE_F1, LIVE_MAE, LIVE_RMSE,
     SYNC_STATE, SYNC_SUCCESS, SYNC_VERSIONS, SYNC_COPIED, SYNC_BYTES, SYNC_PASSES,
     TRACES,
     SHARE, SHADOW_ROWS, SHADOW_DIFFERENT, SHADOW_DIFFERENCE, SHADOW_DURATION,

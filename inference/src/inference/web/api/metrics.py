@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from inference.monitoring.drift.metrics import DriftCollector
+from inference.monitoring.feedback.metrics import LiveCollector
 from inference.runtime.documents import Document, Subject
 from inference.telemetry.prometheus.collector import ServiceCollector
 from inference.web.documents import DocumentResponse, encoded
@@ -40,6 +41,7 @@ def metrics_router(
     registry.register(collector)
     drift = DriftCollector(monitoring.drift)
     registry.register(drift)
+    registry.register(LiveCollector(monitoring.truths))
     ProcessCollector(registry=registry)
 
     def now() -> Subject:

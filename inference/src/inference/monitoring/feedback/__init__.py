@@ -1,0 +1,1 @@
+"""Feedback: the truth of logged answers, and how well versions do by it."""
