@@ -21,7 +21,7 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-all test-rest test-lean test-stack test-clients test-browser endure soak check hooks format \
+.PHONY: help tools sync serve lab up down test test-all test-rest test-lean test-stack test-clients test-storage test-browser endure soak check hooks format \
 	bench load pictures stubs audit sbom clean
 
 help: ## List the targets
@@ -87,6 +87,18 @@ test-stack: sync ## Build and start the containers and test from publication to 
 
 test-clients: sync ## Generate Python and TypeScript clients and test them (needs nodejs and npm)
 	$(RUN) --group generators pytest tests/clients
+
+# The servers of object stores have environments of their own, so that they determine no version of ours.
+STORE_SERVERS := .tools/storage
+MOTO := moto[server]==5.2.5
+AZURITE := azurite@3.37.0
+
+test-storage: sync ## Test models in buckets against moto (S3) and Azurite (Azure); needs nodejs and npm
+	@test -x $(STORE_SERVERS)/bin/moto_server || { $(UV) venv --quiet --python 3.11 --clear $(STORE_SERVERS) && \
+		$(UV) pip install --quiet --python $(STORE_SERVERS)/bin/python "$(MOTO)"; }
+	@test -x $(STORE_SERVERS)/node_modules/.bin/azurite-blob || \
+		npm install --silent --no-audit --no-fund --prefix $(STORE_SERVERS) $(AZURITE)
+	$(UV) run --no-sync pytest tests/storage
 
 test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser

@@ -32,7 +32,7 @@ _EXPORTER = {
     "EXPORTER_MODELS_DIR": (
         "`models_dir`",
         f"`{exporter_settings.DEFAULT_MODELS_DIR}`",
-        "The folder that `publish()` writes to.",
+        "The folder or bucket that `publish()` writes to, such as `s3://bucket/models`.",
     ),
     "EXPORTER_URL": ("`url`", f"`{exporter_settings.DEFAULT_URL}`", "The address of the service."),
     "EXPORTER_LINK_URL": (

@@ -239,9 +239,9 @@ def _add_annotations(command: argparse.ArgumentParser) -> None:
 def _add_delivery(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--models-dir",
-        type=Path,
         metavar="DIR",
-        help="the models folder; default: EXPORTER_MODELS_DIR, or models",
+        help="the models folder, or a bucket such as s3://bucket/models; default: "
+        "EXPORTER_MODELS_DIR, or models",
     )
     command.add_argument(
         "--url", help="the service's address; default: EXPORTER_URL, or http://127.0.0.1:8000"

@@ -63,7 +63,7 @@ class Publication(PublishedVersion):
     def _raise_not_served(self, what: str, status: Status | None, timeout: float) -> NoReturn:
         if status is None:
             raise NoServiceError(
-                f"{what} is published in {self.path.parent}, but no service answers at {self.url}: "
+                f"{what} is published as {self.path}, but no service answers at {self.url}: "
                 "start it (make serve, or docker compose up -d), or pass the right url="
             )
         because = f": {status.reason}" if status.reason else ""
@@ -72,7 +72,7 @@ class Publication(PublishedVersion):
         if status.state == "absent":
             raise NotServedError(
                 f"the service at {self.url} did not find {what} within {timeout:g} s: "
-                f"does it watch the folder {self.path.parents[2]}?"
+                f"does it serve the folder or bucket of {self.path}?"
             )
         raise NotServedError(f"{what} is {status.state} after up to {timeout:g} s{because}")
 

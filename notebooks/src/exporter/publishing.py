@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.contract.builder import Annotations, write_contract
@@ -27,8 +28,8 @@ from exporter.delivery.artifact import Artifact
 from exporter.delivery.client import ServiceClient
 from exporter.delivery.model_name import check_name
 from exporter.delivery.pruning import NotPrunedError, prune
+from exporter.delivery.resolution import resolve_destination
 from exporter.delivery.signing import resolve_signer
-from exporter.delivery.staging import FILE_NAME, Stage
 from exporter.display import timings as speed
 from exporter.display.progress import Progress
 from exporter.errors import NotAdmittedError, NotPrunedWarning, OptionError, warn
@@ -37,7 +38,6 @@ from exporter.settings import (
     resolve_keep,
     resolve_limits,
     resolve_link_url,
-    resolve_models_dir,
     resolve_url,
 )
 from inference.admission.admission import examine
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.data.dataset import Dataset
+    from exporter.delivery.destination import Destination
     from exporter.delivery.signing import Signer
     from inference.admission.admission import Limits
     from inference.admission.report import Report
@@ -90,7 +91,7 @@ def publish(  # noqa: PLR0913 - the one call that a notebook makes; all but four
         feature_descriptions: Descriptions by feature name.
         feature_names: Names for the columns of an array; by default the model's, or ``x0``, ...
         target_names: Names of several labels or values; by default labels have those of ``y``.
-        models_dir: The models folder; by default ``EXPORTER_MODELS_DIR``, or ``models``.
+        models_dir: The models folder or bucket; by default ``EXPORTER_MODELS_DIR``, or ``models``.
         url: Address of the service; by default ``EXPORTER_URL``, or ``http://127.0.0.1:8000``.
         tolerance: Largest accepted difference; by default 1e-5, scaled for a regression.
         sign_with: File of the private key; by default ``EXPORTER_SIGN_WITH``, or none.
@@ -124,7 +125,7 @@ class _Given:
 class _Options:
     """Arguments of :func:`publish`, or their defaults from the environment."""
 
-    models_dir: Path
+    destination: Destination
     limits: Limits
     url: str
     link_url: str
@@ -142,10 +143,10 @@ def _resolve_options(
 ) -> _Options:
     service = resolve_url(url)
     link = resolve_link_url(service) if url is None else service
-    folder, limits = resolve_models_dir(models_dir), resolve_limits()
+    destination, limits = resolve_destination(models_dir), resolve_limits()
     _check_tolerance(tolerance)
     kept = resolve_keep(keep)
-    return _Options(folder, limits, service, link, tolerance, resolve_signer(sign_with), kept)
+    return _Options(destination, limits, service, link, tolerance, resolve_signer(sign_with), kept)
 
 
 def _publish(
@@ -167,7 +168,7 @@ def _convert(
     steps: Progress,
 ) -> Publication:
     data, annotations = given
-    folder = options.models_dir
+    destination = options.destination
     annotations.check(original, data)
     steps.begin("converting and comparing every row", f"{len(data.all.table):,} rows")
     limit = choose_tolerance(original, data.all.answers, options.tolerance)
@@ -179,14 +180,14 @@ def _convert(
     artifact = Artifact(name, conversion.file, contract, options.signer)
     del conversion  # its session holds all of a large model
     steps.begin("admission", "the service's own examination")
-    placed = _deliver(artifact, folder, options.limits)
+    placed = _deliver(artifact, destination, options.limits)
     removed = [] if options.keep is None else _prune(name, options.keep, options)
     what = "was already published: nothing has changed" if placed.unchanged else "is published"
     steps.done(f"{name} version {placed.version} {what}")
     return Publication(
         name=name,
         version=placed.version,
-        path=folder.absolute() / name / str(placed.version) / FILE_NAME,
+        path=destination.path_of(name, placed.version),
         url=options.url,
         link_url=options.link_url,
         contract=placed.contract,
@@ -207,23 +208,21 @@ class _Placed(NamedTuple):
     unchanged: bool
 
 
-def _deliver(artifact: Artifact, folder: Path, limits: Limits) -> _Placed:
+def _deliver(artifact: Artifact, destination: Destination, limits: Limits) -> _Placed:
     """Examine and place a file, unless the newest version is the same."""
-    same = artifact.find_same(folder)
+    admit, name = partial(_admit, limits=limits), artifact.name
+    same = artifact.find_same(destination)
     if same is not None:
         version, contract = same
-        report = _admit(folder / artifact.name / str(version) / FILE_NAME, limits)
+        report = destination.admit(name, version, admit)
         return _Placed(version, contract, report, unchanged=True)
-    with Stage(folder) as stage:
-        stage.write(artifact.to_bytes())
-        report = _admit(stage.file, limits)
-        version = stage.place(artifact.name)
+    version, report = destination.place(name, artifact.to_bytes(), admit)
     return _Placed(version, artifact.contract, report, unchanged=False)
 
 
 def _prune(name: str, keep: int, options: _Options) -> list[int]:
     try:
-        return prune(options.models_dir.absolute(), name, keep, ServiceClient(options.url))
+        return prune(options.destination, name, keep, ServiceClient(options.url))
     except NotPrunedError as error:
         message = f"keep={keep}: no older version of {name} was removed: {error}"
         warn(message, NotPrunedWarning)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,10 +15,9 @@ DEFAULT_MODELS_DIR = "models"
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
-def resolve_models_dir(models_dir: str | os.PathLike[str] | None) -> Path:
+def resolve_models_dir(models_dir: str | os.PathLike[str] | None) -> str | os.PathLike[str]:
     """Find the models folder: the argument, ``EXPORTER_MODELS_DIR``, or ``models``."""
-    chosen = models_dir or os.environ.get("EXPORTER_MODELS_DIR") or DEFAULT_MODELS_DIR
-    return Path(chosen).expanduser()
+    return models_dir or os.environ.get("EXPORTER_MODELS_DIR") or DEFAULT_MODELS_DIR
 
 
 def resolve_url(url: str | None) -> str:

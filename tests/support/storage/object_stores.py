@@ -52,7 +52,7 @@ class FaultyStore(ObjectStore):
     @contextlib.asynccontextmanager
     async def reading(self, path: str, etag: str | None = None) -> AsyncIterator[Reading]:
         self._check()
-        async with super().reading(path, '"other"' if self.changed else etag) as reading:
+        async with super().reading(path, "other" if self.changed else etag) as reading:
             yield reading._replace(chunks=self._shorten(reading.chunks))
 
     async def _shorten(self, chunks: AsyncIterator[Any]) -> AsyncIterator[bytes]:

@@ -36,6 +36,7 @@ _RETRIES: dict[str, Any] = {
     "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2)},
 }
 _ALLOW_HTTP = ("AWS_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "ALLOW_HTTP")
+_NO_ETAG = "none:"  # begins what stands for the ETag where a store has none
 _CHUNK_BYTES = 1024 * 1024
 _LIST_CHUNK = 1000
 _SHOWN = 300  # characters of a reason
@@ -65,7 +66,8 @@ class StoredObject(NamedTuple):
     Attributes:
         path: Relative to the URL of the store.
         size: In bytes.
-        etag: Identifies the content; the size and time of change if the store has no ETag.
+        etag: Identifies the content, without quotes; the size and time of change if the store has
+            no ETag.
     """
 
     path: str
@@ -158,7 +160,8 @@ class ObjectStore:
             ObjectChangedError: It has another ETag.
             StorageError: The store does not answer, refuses, or ends the content too early.
         """
-        options: Any = {"if_match": etag} if etag and etag.startswith('"') else None
+        is_strong = etag and not etag.startswith((_NO_ETAG, "W/"))
+        options: Any = {"if_match": f'"{etag}"'} if is_strong else None
         with self._explained("read", path):
             result = await obstore.get_async(self._store, path, options=options)
             found = _describe(result.meta)
@@ -255,7 +258,9 @@ def _allows_http() -> bool:
 
 
 def _describe(meta: Mapping[str, Any]) -> StoredObject:
-    etag = meta["e_tag"] or f"{meta['size']}-{meta['last_modified'].timestamp():.6f}"
+    # Azure's listings have ETags without quotes, and its other answers with them.
+    etag = (meta["e_tag"] or "").strip('"')
+    etag = etag or f"{_NO_ETAG}{meta['size']}-{meta['last_modified'].timestamp():.6f}"
     return StoredObject(str(meta["path"]), int(meta["size"]), etag)
 
 

@@ -9,13 +9,11 @@ import msgspec
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
-from exporter.delivery.staging import FILE_NAME, placed_versions
 from inference.errors import ContractError
 from inference.model.contract_codec import METADATA_KEY, decode_contract, encode_contract
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from exporter.delivery.destination import Destination
     from exporter.delivery.signing import Signer
     from inference.model.contract import Contract
 
@@ -48,19 +46,17 @@ class Artifact:
         file = self.graph + rest.SerializeToString()
         return file if self.signer is None else self.signer.sign(file, self.name)
 
-    def find_same(self, models_dir: Path) -> tuple[int, Contract] | None:
+    def find_same(self, destination: Destination) -> tuple[int, Contract] | None:
         """Find out whether the newest version equals this file, except for times.
 
         Returns:
             That version and its contract; ``None`` if this file differs.
         """
-        versions = placed_versions(models_dir, self.name)
+        versions = destination.versions(self.name)
         if not versions:
             return None
-        path = models_dir / self.name / str(versions[0]) / FILE_NAME
-        try:
-            placed = path.read_bytes()
-        except OSError:
+        placed = destination.read(self.name, versions[0], len(self.graph))
+        if placed is None:
             return None
         contract = self._contract_of(placed)
         if contract is None:

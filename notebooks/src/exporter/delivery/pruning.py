@@ -7,18 +7,13 @@ disk space, a missing one costs a rollback.
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import uuid
 from typing import TYPE_CHECKING, Any
 
-from exporter.delivery.staging import FILE_NAME, STAGE_PREFIX, placed_versions
 from exporter.errors import ServiceError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exporter.delivery.client import ServiceClient
+    from exporter.delivery.destination import Destination
 
 _REMOVABLE = ("unloaded", "quarantined")
 
@@ -27,11 +22,11 @@ class NotPrunedError(Exception):
     """Nothing was removed; the message says why. Internal to publish()."""
 
 
-def prune(models_dir: Path, name: str, keep: int, service: ServiceClient) -> list[int]:
+def prune(destination: Destination, name: str, keep: int, service: ServiceClient) -> list[int]:
     """Remove a model's versions beyond the newest ``keep``, except those that the service needs.
 
     Args:
-        models_dir: The models folder.
+        destination: The models folder or bucket.
         name: The model's name.
         keep: The number of newest versions that always stay.
         service: The service that serves the folder.
@@ -43,23 +38,20 @@ def prune(models_dir: Path, name: str, keep: int, service: ServiceClient) -> lis
         NotPrunedError: The service does not state which versions it needs, or the folder cannot be
             written.
     """
-    old = placed_versions(models_dir, name)[keep:]
+    old = destination.versions(name)[keep:]
     if not old:
         return []
-    removable = _removable_versions(models_dir, name, service)
+    removable = _removable_versions(destination, name, service)
     gone = [version for version in old if version in removable]
     for version in gone:
-        # A rename removes the version in one step; the service ignores hidden folders.
-        aside = models_dir / f"{STAGE_PREFIX}{uuid.uuid4().hex}"
         try:
-            (models_dir / name / str(version)).rename(aside)
+            destination.remove(name, version)
         except OSError as error:
             raise NotPrunedError(f"version {version} stays: {error.strerror}") from None
-        shutil.rmtree(aside, ignore_errors=True)
     return gone
 
 
-def _removable_versions(models_dir: Path, name: str, service: ServiceClient) -> set[int]:
+def _removable_versions(destination: Destination, name: str, service: ServiceClient) -> set[int]:
     """Return the versions that the service does not need."""
     try:
         model = service.model(name)
@@ -67,10 +59,10 @@ def _removable_versions(models_dir: Path, name: str, service: ServiceClient) -> 
     except ServiceError as error:
         raise NotPrunedError(f"{error}; only the service can say which are needed") from None
     try:
-        if not any(_is_here(models_dir, name, one) for one in model["versions"]):
+        if not any(_is_here(destination, name, one) for one in model["versions"]):
             raise NotPrunedError(
-                f"the service at {service.url} serves no version of {name} from {models_dir}, so "
-                "it is not known which ones are needed"
+                f"the service at {service.url} serves no version of {name} from "
+                f"{destination.describe()}, so it is not known which ones are needed"
             )
         needed = {model["pinned_version"], *model["loaded_versions"]}
         if selected and selected["model"] == name:
@@ -80,12 +72,8 @@ def _removable_versions(models_dir: Path, name: str, service: ServiceClient) -> 
         raise NotPrunedError(f"the server at {service.url} is not Rookery") from None
 
 
-def _is_here(models_dir: Path, name: str, version: dict[str, Any]) -> bool:
+def _is_here(destination: Destination, name: str, version: dict[str, Any]) -> bool:
     """Return whether a version loaded by the service is the file in this folder."""
     if version["state"] != "ready" or not version["digest"]:
         return False
-    try:
-        with (models_dir / name / str(int(version["version"])) / FILE_NAME).open("rb") as file:
-            return bool(hashlib.file_digest(file, "sha256").hexdigest() == version["digest"])
-    except OSError:
-        return False
+    return destination.digest(name, int(version["version"])) == str(version["digest"])

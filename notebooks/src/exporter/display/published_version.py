@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from exporter.display.timings import Timing
     from inference.admission.report import Report
@@ -24,7 +23,7 @@ class PublishedVersion:
     Attributes:
         name: The model's name.
         version: The version it became.
-        path: The ONNX file.
+        path: The ONNX file: a path, or its URL in a bucket as a string.
         url: Where the service answers.
         link_url: Where the person's browser and shell find it.
         contract: What the file says about itself.
@@ -37,7 +36,7 @@ class PublishedVersion:
 
     name: str
     version: int
-    path: Path
+    path: Any
     url: str
     link_url: str
     contract: Contract

@@ -1,0 +1,145 @@
+"""The servers: moto for S3, Azurite for Azure, an emulator for Google Cloud Storage."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import socket
+import subprocess
+from email.utils import formatdate
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import httpx
+
+from support.project import ROOT
+from support.service.process import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOOLS = ROOT / ".tools" / "storage"
+_START_SECONDS = 30
+
+
+class Server:
+    """One server on a free port of this machine.
+
+    Args:
+        folder: What it may write to.
+
+    Attributes:
+        port: Its port, the same after a restart.
+    """
+
+    scheme: ClassVar[str]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that a client needs."""
+        raise NotImplementedError
+
+    def make_bucket(self, name: str) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        with (self.folder / "server.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self.command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        eventually(self._answers, within=_START_SECONDS, what=f"{self.command[0]} answers")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "server.log").read_text()
+        try:
+            httpx.get(self.address, trust_env=False, timeout=5)
+        except httpx.TransportError:
+            return False
+        return True
+
+
+class Moto(Server):
+    """Amazon S3 by moto."""
+
+    scheme = "s3"
+
+    @property
+    def command(self) -> list[str]:
+        return [str(TOOLS / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def make_bucket(self, name: str) -> None:
+        put = httpx.put(f"{self.address}/{name}", trust_env=False)
+        assert put.status_code == 200, put.text
+
+
+class Azurite(Server):
+    """Azure Blob Storage by Microsoft's Azurite, with the account that it always has."""
+
+    scheme = "az"
+    account: ClassVar[str] = "devstoreaccount1"
+    # Published by Microsoft: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
+    key: ClassVar[str] = (
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    )
+
+    @property
+    def command(self) -> list[str]:
+        options = ["--blobHost", "127.0.0.1", "--blobPort", str(self.port)]
+        program = TOOLS / "node_modules" / ".bin" / "azurite-blob"
+        return [str(program), "--inMemoryPersistence", "--skipApiVersionCheck", *options]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AZURE_STORAGE_ACCOUNT_NAME": self.account,
+            "AZURE_STORAGE_ACCOUNT_KEY": self.key,
+            "AZURE_STORAGE_ENDPOINT": f"{self.address}/{self.account}",
+            "AZURE_ALLOW_HTTP": "true",
+        }
+
+    def make_bucket(self, name: str) -> None:
+        """Make a container; the request is signed as Microsoft's "Shared Key" describes."""
+        date = formatdate(usegmt=True)
+        headers = {"x-ms-date": date, "x-ms-version": "2021-08-06"}
+        listed = "".join(f"{key}:{value}\n" for key, value in headers.items())
+        resource = f"/{self.account}/{self.account}/{name}\nrestype:container"
+        text = "PUT" + "\n" * 12 + listed + resource
+        digest = hmac.digest(base64.b64decode(self.key), text.encode(), "sha256")
+        headers["authorization"] = f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
+        address = f"{self.address}/{self.account}/{name}?restype=container"
+        put = httpx.put(address, headers=headers, trust_env=False)
+        assert put.status_code == 201, put.text
+
+
+SERVERS: dict[str, type[Server]] = {"moto": Moto, "azurite": Azurite}
