@@ -7,6 +7,7 @@ from prometheus_client import ProcessCollector
 
 from inference.telemetry.prometheus import aliases
 from inference.telemetry.prometheus import families as family
+from inference.telemetry.prometheus.drift_families import DRIFT_FAMILIES
 
 _QUERIES = {
     "How many requests per second?": "sum by (model) (rate(inference_requests_total[5m]))",
@@ -38,7 +39,7 @@ def render() -> str:
         "\n| metric | type | labels | meaning |",
         "|---|---|---|---|",
     ]
-    for one in (*family.FAMILIES, *family.MONITORING_FAMILIES):
+    for one in (*family.FAMILIES, *DRIFT_FAMILIES):
         labels = ", ".join(f"`{label}`" for label in one.labels) or "none"
         lines.append(f"| `{one.shown_name}` | {one.kind} | {labels} | {one.help} |")
     lines += [

@@ -17,7 +17,6 @@ from inference.access.setup import build_authorizer, build_request_log
 from inference.admission.admission import examine_aside, read_aside
 from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
-from inference.monitoring.drift.window import DRIFT, DRIFT_ARRAY
 from inference.monitoring.rollout.rollouts import Rollouts
 from inference.monitoring.setup import Monitoring, start_monitoring
 from inference.repository.operator_state import StateFile
@@ -75,8 +74,7 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
         "sync": SYNC_STATUS,
         "storage-heartbeat": HEARTBEAT,
     }
-    each = COUNTER_ARRAYS | {"heartbeat": HEARTBEAT, DRIFT: DRIFT_ARRAY}
-    return SharedMemory(common, each, workers)
+    return SharedMemory(common, COUNTER_ARRAYS | {"heartbeat": HEARTBEAT}, workers)
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,8 +133,6 @@ def create_app(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
     dispatcher = Dispatcher(settings, recorder.waiting, retire)
-    readiness = Readiness(repository, only=settings.model_name)
-    proxies = Proxies(settings.trusted_proxies, settings.root_path)
     request_log = build_request_log(settings, recorder, section)
     parts = _Parts(
         settings=settings,
@@ -149,8 +145,8 @@ def create_app(
         bodies=Bodies(settings.bodies_bytes),
         dispatcher=dispatcher,
         inferrer=Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings),
-        readiness=readiness,
-        proxies=proxies,
+        readiness=Readiness(repository, only=settings.model_name),
+        proxies=Proxies(settings.trusted_proxies, settings.root_path),
         traffic=RecentTraffic(recorder.requests),
         monitoring=start_monitoring(settings, recorder, section),
         pages=cache(lambda: _make_pages(parts)),

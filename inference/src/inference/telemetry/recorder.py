@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
+from inference.runtime.shared_memory import SharedArray
 from inference.storage.status import SyncStatus
 from inference.telemetry.counters import Counters, counters_array
 from inference.telemetry.explanation_counts import ExplanationCounts
@@ -30,6 +31,7 @@ COUNTER_ARRAYS = {
     "waiting": counters_array(1),
     "callers": counters_array(1),
     "answers": counters_array(1, _MANY),
+    "drift": SharedArray("d", 2 * 1024 * 1024),  # see inference.monitoring.drift.window
     "log": counters_array(1),
     "rollouts": counters_array(ROLLOUT_STRIDE),
 }

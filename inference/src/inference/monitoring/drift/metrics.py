@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from inference.repository.snapshot import Snapshot
 from inference.telemetry.answer_counts import OTHER, SHOWN_FEATURES
-from inference.telemetry.prometheus import families as family
+from inference.telemetry.prometheus.drift_families import DRIFT_FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ class DriftCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Return every family, also those without series."""
-        psi, answers, values = (kind.make() for kind in family.MONITORING_FAMILIES)
+        psi, answers, values = (kind.make() for kind in DRIFT_FAMILIES)
         if self._reports is not None:
             for servable in self._reports.known(_loaded(self.snapshot)):
                 labels = servable.name, str(servable.version)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from inference.runtime.shared_memory import Section, SharedArray, SharedMemory
+from inference.runtime.shared_memory import Section, SharedMemory
+from inference.telemetry.recorder import COUNTER_ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 DRIFT = "drift"
-DRIFT_ARRAY = SharedArray("d", 2 * 1024 * 1024)  # of a worker; pages that are written use memory
+DRIFT_ARRAY = COUNTER_ARRAYS[DRIFT]  # of a worker; pages that are written use memory
 SLICES = 12
 _PARTS = 10  # of the window, in a slice each; the ring has more, since one is always being filled
 

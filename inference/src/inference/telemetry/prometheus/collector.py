@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from inference.telemetry.counters import Counters, Key
     from inference.telemetry.exemplars import Exemplars
+    from inference.telemetry.prometheus.family import Family
     from inference.telemetry.recorder import Recorder
 
     Numbers = dict[Key, list[float]]
@@ -79,7 +80,7 @@ def _add_up(counters: Counters) -> Numbers:
     return total
 
 
-def _plain(kind: family.Family, numbers: Mapping[Any, list[float]]) -> Metric:
+def _plain(kind: Family, numbers: Mapping[Any, list[float]]) -> Metric:
     made: Any = kind.make()
     for labels, (value,) in numbers.items():
         made.add_metric(labels, value)

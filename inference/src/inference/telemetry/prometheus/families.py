@@ -5,55 +5,14 @@ Names follow https://prometheus.io/docs/practices/naming/: base units, ``_total`
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-    SummaryMetricFamily,
-)
-
 from inference.telemetry.answer_counts import OTHER, SHOWN_FEATURES, SHOWN_LABELS
 from inference.telemetry.latency_histogram import BOUNDS
+from inference.telemetry.prometheus.family import Family
 from inference.telemetry.prometheus.version_limit import OLDER, SHOWN
 from inference.telemetry.rollout_counts import SHOWN_BOUNDS
 
-_KINDS: dict[str, Any] = {
-    "counter": CounterMetricFamily,
-    "gauge": GaugeMetricFamily,
-    "histogram": HistogramMetricFamily,
-    "summary": SummaryMetricFamily,
-}
 SHOWN_MODELS = 1_000
 BATCH_BOUNDS = (1, 4, 16, 64, 256, 4096)
-
-
-class Family(NamedTuple):
-    """One metric.
-
-    Attributes:
-        name: Without the suffix of its type.
-        kind: Its type in Prometheus.
-        labels: Names of its labels.
-        help: What it counts.
-    """
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
-
-    @property
-    def shown_name(self) -> str:
-        """The name to ask Prometheus for."""
-        return f"{self.name}_total" if self.kind == "counter" else self.name
-
-    def make(self) -> Any:
-        """Make an empty family, to which series are added."""
-        family: Metric = _KINDS[self.kind](self.name, self.help, labels=self.labels)
-        return family
 
 
 BUILD = Family(
@@ -294,33 +253,6 @@ FAMILIES = (
     TRACES,
     SHARE, SHADOW_ROWS, SHADOW_DIFFERENT, SHADOW_DIFFERENCE, SHADOW_DURATION,
 )  # fmt: skip
-
-FEATURE_PSI = Family(
-    "inference_feature_psi",
-    "gauge",
-    ("model", "version", "feature"),
-    "Population stability index of the served values against the training data, over the latest "
-    f"rows; the first {SHOWN_FEATURES} features of a loaded version. No series below 200 rows, or "
-    "without a distribution in the contract.",
-)
-ANSWER_PSI = Family(
-    "inference_answer_psi",
-    "gauge",
-    ("model", "version"),
-    "Population stability index of the labels or values against those of the training rows; the "
-    "largest of several targets.",
-)
-VALUES = Family(
-    "inference_values",
-    "counter",
-    ("model", "version", "feature", "kind"),
-    "Served values by kind: known, missing, unseen (a category that training did not have) or "
-    f"out_of_range; the first {SHOWN_FEATURES} features of a loaded version, and {OTHER}. "
-    "Estimated from a sample under a high rate.",
-)
-
-# Of what watches the service, see inference.monitoring.
-MONITORING_FAMILIES = (FEATURE_PSI, ANSWER_PSI, VALUES)
 
 NOTES = (
     "Counts add up over all workers and outlive a worker that is replaced.",

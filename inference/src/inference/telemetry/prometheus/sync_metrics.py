@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from inference.storage.status import SyncStatus
+    from inference.telemetry.prometheus.family import Family
 
     Series = dict[tuple[str, ...], float]
 
@@ -29,7 +30,7 @@ def collect_sync(sync: SyncStatus | None) -> Iterator[Metric]:
     yield _fill(family.SYNC_PASSES, passes)
 
 
-def _fill(kind: family.Family, series: Series) -> Metric:
+def _fill(kind: Family, series: Series) -> Metric:
     made = kind.make()
     for labels, value in series.items():
         made.add_metric(labels, value)

@@ -41,7 +41,7 @@ def reordered() -> Servable:
 
 def table(servable: Servable, *rows: Any) -> ServedTable:
     timings = [answered(row) for row in rows]
-    return ServedTable(servable, ServedBatch([(servable, t, None, None) for t in timings]))
+    return ServedTable(servable, ServedBatch([(servable, t, None, None, 1.0) for t in timings]))
 
 
 def feeds(source: Servable, target: Servable, *rows: Any) -> dict[str, np.ndarray[Any, Any]]:

@@ -8,6 +8,7 @@ from inference.web.documents import encoded
 from inference.web.pages.html import Html, element
 from inference.web.pages.model.card import make_card
 from inference.web.pages.model.form import Form
+from inference.web.pages.model.live import make_live
 from inference.web.pages.model.usage import make_usage
 from inference.web.pages.model.versions import make_versions
 from inference.web.pages.overview import describe_task, headline, shorten
@@ -39,6 +40,7 @@ class ModelPage:
         if model.active is not None:
             keyed = self._frame.keyed
             panels.insert(1, ("card", make_card(self._texts, model.active)))
+            panels.append(("live", make_live(self._texts, model.active)))
             panels.append(("use", make_usage(self._texts, model.name, model.active, keyed=keyed)))
         content = [
             self._head(model, is_selected=is_selected),

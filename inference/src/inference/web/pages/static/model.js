@@ -1,6 +1,7 @@
 // The page of one model: its tabs, and what the buttons do.
 import { announce, send, text } from "./service.js";
 import { Trial } from "./trial.js";
+import * as live from "./live.js";
 import * as usage from "./usage.js";
 import * as versions from "./versions.js";
 
@@ -49,7 +50,9 @@ function startTrial(panel) {
 function show(tab, isChosen) {
   tab.setAttribute("aria-selected", isChosen);
   tab.tabIndex = isChosen ? 0 : -1;
-  document.getElementById(tab.getAttribute("aria-controls")).hidden = !isChosen;
+  const panel = document.getElementById(tab.getAttribute("aria-controls"));
+  panel.hidden = !isChosen;
+  if (isChosen && panel.id === "panel-live") live.start(panel);
 }
 
 function neighbor(tabs, key) {
