@@ -19,7 +19,8 @@ _ADVICE = {
     408: "send the request faster",
     409: "select a model, or see in the message why it cannot answer",
     413: "split the request, or raise the limit that the message names",
-    415: "compress the body with gzip, deflate or zstd, or not at all",
+    415: "compress the body with gzip, deflate or zstd, or not at all; or send the "
+    "media type that the message names",
     421: "use localhost or the service's address, or add the name to `INFERENCE_ALLOWED_HOSTS`",
     422: "correct the named rows and features",
     429: "send fewer requests; `Retry-After` says when to continue",
@@ -44,8 +45,10 @@ def render() -> str:
         "# Errors\n",
         (
             "Errors have the media type `application/problem+json` ([RFC 9457]"
-            "(https://www.rfc-editor.org/rfc/rfc9457)). Under `/v2` they are\n"
-            '`{"error": "..."}`, as the Open Inference Protocol requires.\n'
+            "(https://www.rfc-editor.org/rfc/rfc9457)). Under `/v1` and `/v2`\n"
+            'they are `{"error": "..."}`, and for `/invocations` and `/ping` '
+            '`{"error_code": "...", "message": "..."}`, as the clients\n'
+            "of these protocols expect.\n"
         ),
         "```json",
         json.dumps(_example_problem(), indent=2),

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +18,14 @@ from palmerpenguins import load_penguins
 from sklearn.model_selection import train_test_split
 
 from inference.model.servable import Servable
+from support.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import pandas as pd
 
+REQUIREMENTS = Path(__file__).parent / "oip" / "kserve.txt"
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 
 
@@ -85,3 +92,22 @@ def to_rows(frame: pd.DataFrame, names: list[str]) -> list[list[Any]]:
         [v.item() if isinstance(v, np.generic) else v for v in row]
         for row in zip(*columns, strict=True)
     ]
+
+
+@pytest.fixture(scope="session")
+def kserve_python() -> Path:
+    """Make the client's environment once, in the project's folder for tools."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    home = ROOT / ".tools" / f"kserve-{digest}"
+    interpreter = home / "bin" / "python"
+    if not (home / "complete").exists():
+        uv = os.environ.get("UV") or shutil.which("uv") or ROOT / ".tools" / "bin" / "uv"
+        if not Path(uv).exists():
+            pytest.skip("uv is not there to make the environment of KServe's client")
+        subprocess.run(
+            [uv, "venv", "--quiet", "--clear", "--python", sys.executable, home], check=True
+        )
+        install = [uv, "pip", "install", "--quiet", "--python", interpreter, "-r", REQUIREMENTS]
+        subprocess.run(install, check=True)
+        (home / "complete").touch()
+    return interpreter

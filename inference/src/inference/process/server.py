@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from inference.access.setup import check_exposure
@@ -18,6 +20,7 @@ from inference.telemetry.tracing.setup import check_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from inference.settings import Settings
 
@@ -56,6 +59,7 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
             extra=fields("ignored-variables", names=list(ignored)),
         )
     logger.info("models: %s", settings.models_dir.absolute())
+    _check_state_folder(settings.state_dir)
     prefix = settings.root_path
     if settings.unix_socket is not None:
         where = settings.unix_socket.absolute()
@@ -71,3 +75,22 @@ def serve(settings: Settings, *, ignored: Sequence[str] = ()) -> bool:
         return Supervisor(settings, sockets, reserve_memory(len(sockets))).run()
     finally:
         close_sockets(sockets)
+
+
+def _check_state_folder(folder: Path) -> None:
+    """Log if the state cannot be saved; predictions need no state."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        reason = error.strerror
+    logger.warning(
+        "the state folder %s cannot be written (%s): selections, pins and unloads are refused, and "
+        "files are examined again after each restart; mount a volume or a tmpfs there, writable by "
+        "the user %d, or set INFERENCE_STATE_DIR",
+        folder.absolute(),
+        reason,
+        os.geteuid(),
+        extra=fields("state-unwritable", folder=str(folder), reason=reason),
+    )

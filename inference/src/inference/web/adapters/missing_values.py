@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from inference.runtime.threads import PIECE_BYTES
+
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|NaN', re.DOTALL)
 
 
@@ -13,7 +15,8 @@ def replace_nan(text: bytes) -> bytes:
     >>> replace_nan(b'{"NaN": [NaN, 1]}')
     b'{"NaN": [null, 1]}'
     """
-    if b"NaN" not in text:
+    pieces = range(0, len(text), PIECE_BYTES)
+    if all(text.find(b"NaN", at, at + PIECE_BYTES + 2) < 0 for at in pieces):
         return text
     parts: list[bytes] = []
     begin = 0
