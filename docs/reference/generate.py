@@ -58,6 +58,7 @@ def render() -> dict[str, str]:
         "contract.md": _contract(),
         "errors.md": NOTE + errors_page.render(),
         "estimators.md": NOTE + estimators_page.render(),
+        "../../notebooks/src/exporter/estimators.txt": estimators_page.list_published(),
         "metrics.md": NOTE + metrics_page.render(),
         "openapi.json": _openapi(),
     }

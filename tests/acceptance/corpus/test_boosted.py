@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from acceptance.corpus.asking import check, choose
 from acceptance.corpus.pipelines.boosted import BOOSTED
+from acceptance.corpus.pipelines.raw import RAW
 
 if TYPE_CHECKING:
     import pytest
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from support.service.process import Service
 
 
-@choose([*BOOSTED])
+@choose([*BOOSTED, *RAW])
 def test_answers_like_the_original_between_the_rows(
     case: Case, service: Service, request: pytest.FixtureRequest
 ) -> None:

@@ -11,12 +11,14 @@ from acceptance.corpus.pipelines.gallery import CLASSIFIERS, REGRESSORS
 from acceptance.corpus.pipelines.kinds import CLUSTERS, LABELS, OUTLIERS, VECTORS
 from acceptance.corpus.pipelines.libraries import LIBRARIES
 from acceptance.corpus.pipelines.mixed import COLUMNS, TEXTS
+from acceptance.corpus.pipelines.rare import RARE
+from acceptance.corpus.pipelines.raw import RAW
 from acceptance.corpus.pipelines.walked import WALKED
 from acceptance.corpus.pipelines.wrapped import WRAPPED
 
 PREDICTORS = [
     *(*CLASSIFIERS, *REGRESSORS, *COLUMNS, *TEXTS),
-    *(*WRAPPED, *WALKED, *BOOSTED, *LIBRARIES, *FUNCTIONS),
+    *(*WRAPPED, *WALKED, *BOOSTED, *LIBRARIES, *FUNCTIONS, *RAW, *RARE),
 ]
 KINDS = [*LABELS, *OUTLIERS, *CLUSTERS, *VECTORS]
 LEAST_PUBLISHED = 0.95

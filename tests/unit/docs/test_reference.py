@@ -10,7 +10,10 @@ import pytest
 from support.project import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
-PAGES = ["settings.md", "contract.md", "errors.md", "estimators.md", "metrics.md", "openapi.json"]
+PAGES = [
+    *("settings.md", "contract.md", "errors.md", "estimators.md", "metrics.md", "openapi.json"),
+    "../../notebooks/src/exporter/estimators.txt",
+]
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from lightgbm import LGBMRegressor
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
@@ -42,6 +43,18 @@ def spread(df: Any) -> Any:
     return df.assign(total=df.sum(axis=1), mean=df.mean(axis=1))
 
 
+def describe(df: Any) -> Any:
+    """Use what notebooks use of pandas."""
+    df = df.copy()
+    df["sex"] = df["sex"].map({"female": 1, "male": 0}).fillna(-1)
+    df.loc[df["body_mass_g"] > 4500, "heavy"] = 1
+    size = np.select([df["bill_length_mm"] > 48, df["bill_length_mm"] > 40], [2, 1], default=0)
+    numbers = df[[*_BILL, "body_mass_g"]]
+    means = numbers.sub(numbers.mean(axis=1), axis=0).round(1).add_prefix("centered_")
+    kept = df[["sex", "heavy"]].fillna({"heavy": 0}).assign(size=size, top=numbers.max(axis=1))
+    return pd.concat([kept, means], axis=1)
+
+
 def center(df: Any) -> Any:
     """Look at all rows."""
     return df - df.mean()
@@ -65,6 +78,10 @@ FUNCTIONS = [
             StandardScaler(),
             _log(),
         ),
+    ),
+    *cases(
+        "penguins",
+        make_pipeline(FunctionTransformer(describe), RandomForestClassifier(10, random_state=0)),
     ),
     *cases(
         "penguins with gaps",

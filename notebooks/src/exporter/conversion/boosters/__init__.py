@@ -14,23 +14,6 @@ from exporter.data.boosters import library_of
 if TYPE_CHECKING:
     from exporter.conversion.trees.structure import Trees
 
-ESTIMATORS = (
-    "CatBoost",
-    "CatBoostClassifier",
-    "CatBoostRanker",
-    "CatBoostRegressor",
-    "LGBMClassifier",
-    "LGBMRanker",
-    "LGBMRegressor",
-    "XGBClassifier",
-    "XGBRFClassifier",
-    "XGBRFRegressor",
-    "XGBRanker",
-    "XGBRegressor",
-    "lightgbm.Booster",
-    "xgboost.Booster",
-)
-
 
 def register(estimator: Any) -> None:
     """Register the writers of the library that an estimator comes from.

@@ -83,12 +83,6 @@ def within(place: str) -> Iterator[None]:
         raise ConversionError(f"{place}: {error}") from error
 
 
-def written_here() -> list[str]:
-    """List the estimators that need no skl2onnx."""
-    kinds = (*_TRANSFORMERS, *_PREDICTORS)
-    return sorted({k.__name__ for k in kinds if not k.__module__.startswith("exporter.")})
-
-
 def _kind(estimator: Any) -> type[Any]:
     # A subclass of others may answer otherwise; these only pass rows on.
     return next((k for k in (Pipeline, BaseSearchCV) if isinstance(estimator, k)), type(estimator))

@@ -112,4 +112,5 @@ def test_refuses_numbers_where_the_encoder_knows_strings() -> None:
 def test_lists_the_encoders() -> None:
     """Those that the installed library has, and no others."""
     assert set(NAMES) <= set(vars(ce))
-    assert set(ESTIMATORS) <= set(supported_estimators())
+    published = [e for e in supported_estimators() if e.startswith("category_encoders")]
+    assert set(published) <= set(ESTIMATORS)
