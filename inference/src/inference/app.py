@@ -150,7 +150,7 @@ def create_app(
         traffic=RecentTraffic(recorder.requests),
         monitoring=start_monitoring(settings, recorder, section),
         pages=cache(lambda: _make_pages(parts)),
-        rollouts=Rollouts(settings, repository, recorder),
+        rollouts=Rollouts(settings, repository, state_file, recorder),
     )
     return _build_routes(parts)
 
@@ -159,7 +159,8 @@ def _make_pages(parts: _Parts) -> Pages:
     # Imported late, because it takes as long as loading a model, and only browsers need it.
     from inference.web.pages.router import Pages  # noqa: PLC0415
 
-    streams = EventStreams(parts.traffic, parts.readiness, parts.settings.page_streams)
+    most, decisions = parts.settings.page_streams, parts.rollouts.decisions
+    streams = EventStreams(parts.traffic, parts.readiness, most, decisions)
     return Pages(parts.repository, parts.proxies, streams, parts.authorizer)
 
 
@@ -271,7 +272,6 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
         yield
     parts.dispatcher.close()
     parts.monitoring.close()
-    parts.rollouts.close()
 
 
 def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:

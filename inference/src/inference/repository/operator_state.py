@@ -19,13 +19,13 @@ import msgspec
 from inference.errors import StateError
 from inference.logs import fields
 from inference.repository.events import Events
-from inference.repository.traffic.choice import Traffic
+from inference.repository.traffic.choice import Decision, Traffic  # noqa: TC001 - msgspec reads it
 from inference.runtime.file_lock import try_lock
 from inference.runtime.threads import make_threads
 from inference.runtime.watched_file import WatchedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableSequence
+    from collections.abc import Callable, Iterator, Mapping, MutableSequence
     from pathlib import Path
 
     Changes = MutableSequence[float] | memoryview[float]
@@ -52,12 +52,14 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
         pins: The version that is active, by model; without a pin the highest is.
         unloaded: Models that are not to be served although they are there.
         traffic: How the requests of a model are split, and what shadows them, by model.
+        decisions: How the last rollout of a model has ended by itself, by model.
     """
 
     selection: Selection | None = None
     pins: dict[str, int] = {}
     unloaded: list[str] = []
     traffic: dict[str, Traffic] = {}
+    decisions: dict[str, Decision] = {}
 
 
 _NAMES = {
@@ -65,10 +67,11 @@ _NAMES = {
     "pins": "the pinned versions",
     "unloaded": "the unloaded models",
     "traffic": "the traffic",
+    "decisions": "the decided rollouts",
 }
 
 
-def _describe(choice: Selection | dict[str, int] | dict[str, Traffic] | list[str] | None) -> str:
+def _describe(choice: Selection | Mapping[str, int | Traffic | Decision] | list[str] | None) -> str:
     """Return the text of a choice for the log."""
     if isinstance(choice, Selection):
         return choice.model + (f" version {choice.version}" if choice.version else "")
@@ -77,8 +80,8 @@ def _describe(choice: Selection | dict[str, int] | dict[str, Traffic] | list[str
     return ", ".join(choice or ()) or "none"
 
 
-def _describe_of(model: str, choice: int | Traffic) -> str:
-    return f"{model} {choice.describe() if isinstance(choice, Traffic) else f'version {choice}'}"
+def _describe_of(model: str, choice: int | Traffic | Decision) -> str:
+    return f"{model} {f'version {choice}' if isinstance(choice, int) else choice.describe()}"
 
 
 _decode_state = msgspec.json.Decoder(State).decode

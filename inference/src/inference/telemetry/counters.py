@@ -72,6 +72,11 @@ class Counters:
             for key, index in self._read_keys(values.cast("B")):
                 yield key, values[index : index + self._stride].tolist()
 
+    def own_items(self) -> Iterator[Series]:
+        """Return every series of this process."""
+        for key, index in list(self._indices.items()):
+            yield key, self.values[index : index + self._stride].tolist()
+
     def _add(self, key: Key) -> int:
         encoded = msgspec.json.encode(key)
         index = len(self._indices)

@@ -97,9 +97,9 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
     parts.pages.install(app)
     source = partial(describe_source, settings.models_url, parts.recorder.sync)
     app.include_router(models_router(repository, parts.state_file, source))
-    app.include_router(traffic_router(repository, parts.state_file))
     app.include_router(drift_router(repository, parts.monitoring))
     app.include_router(feedback_router(parts.monitoring.feedback))
+    app.include_router(traffic_router(repository, parts.state_file, parts.recorder))
     app.include_router(health_router())
     app.include_router(
         metrics_router(

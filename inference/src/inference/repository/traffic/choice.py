@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -68,3 +70,31 @@ class Traffic(msgspec.Struct, frozen=True, omit_defaults=True):
             share = f" of {self.shadow.percent:g} %" if self.shadow.percent < 100 else ""
             parts.append(f"version {self.shadow.version} as shadow{share}")
         return ", ".join(parts)
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the last rollout of a model has ended by itself.
+
+    Attributes:
+        outcome: Whether the new version was promoted.
+        version: The new version.
+        pinned_version: The version that was pinned: the new one, or the old one.
+        rows: Rows of the new version until then.
+        time: When, in seconds since the epoch.
+        gate: The gate that was broken; ``None`` if all held.
+        value: What was measured for it.
+        limit: What it permits.
+    """
+
+    outcome: Literal["promoted", "rolled_back"]
+    version: int
+    pinned_version: int
+    rows: int
+    time: float
+    gate: str | None = None
+    value: float | None = None
+    limit: float | None = None
+
+    def describe(self) -> str:
+        """Return the text for the log."""
+        return f"version {self.version} {self.outcome.replace('_', ' ')}"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import APIRouter
 
 from inference.errors import ConflictError
+from inference.monitoring.rollout.gates import measure
 from inference.repository.traffic.choice import Gates, Shadow, Traffic
 from inference.repository.traffic.fit import check_shadow, check_split
+from inference.runtime.documents import run_aside
 from inference.web.api.model_documents import describe_traffic
 from inference.web.api.models import pick_problems, within_swap
 from inference.web.api.traffic_schemas import (
+    DecisionView,
     GatesChange,
+    MeasuresView,
     ShadowChange,
     TrafficChange,
     TrafficState,
@@ -22,24 +28,30 @@ from inference.web.api.traffic_schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from inference.model.servable import Servable
     from inference.repository.operator_state import State, StateFile
     from inference.repository.repository import Repository
     from inference.repository.snapshot import Model
+    from inference.repository.traffic.choice import Decision
+    from inference.telemetry.recorder import Recorder
+    from inference.telemetry.rollout_counts import Key, Tally
 
 _ID_BYTES = 6
 
 
-def traffic_router(repository: Repository, state_file: StateFile) -> APIRouter:
+def traffic_router(repository: Repository, state_file: StateFile, recorder: Recorder) -> APIRouter:
     """Build the routes.
 
     Args:
         repository: The models.
         state_file: Stores the choice.
+        recorder: What was counted of rollouts.
     """
     router = APIRouter(tags=["models"])
+
+    view = partial(_show, repository, recorder)
 
     @router.get(
         "/models/{name}/traffic",
@@ -48,8 +60,18 @@ def traffic_router(repository: Repository, state_file: StateFile) -> APIRouter:
     )
     async def get_traffic(name: str) -> TrafficView:
         """Return how the requests of a model are answered."""
-        return _view(repository.current().model(name))
+        return await view(name)
 
+    _add_changes(router, repository, state_file, view)
+    return router
+
+
+def _add_changes(
+    router: APIRouter,
+    repository: Repository,
+    state_file: StateFile,
+    view: Callable[[str], Awaitable[TrafficView]],
+) -> None:
     @router.put(
         "/models/{name}/traffic",
         summary="Split requests between versions, or let a version shadow them",
@@ -67,7 +89,7 @@ def traffic_router(repository: Repository, state_file: StateFile) -> APIRouter:
             servables = await within_swap(loading)
             _check(repository.current().model(name), wanted, servables)
             await state_file.change(lambda state: _with(state, name, wanted))
-            return _view(repository.current().model(name))
+            return await view(name)
 
     @router.delete(
         "/models/{name}/traffic",
@@ -78,9 +100,14 @@ def traffic_router(repository: Repository, state_file: StateFile) -> APIRouter:
         """Let the pinned version answer all requests, or else the highest ready one."""
         repository.current().model(name)
         await state_file.change(lambda state: without_traffic(state, name))
-        return _view(repository.current().model(name))
+        return await view(name)
 
-    return router
+
+async def _show(repository: Repository, recorder: Recorder, name: str) -> TrafficView:
+    snapshot = repository.current()
+    model = snapshot.model(name)
+    tallies = await run_aside(recorder.rollouts.add_up) if model.traffic else {}
+    return _view(model, snapshot.state.decisions.get(name), tallies)
 
 
 def without_traffic(state: State, name: str) -> State:
@@ -93,7 +120,9 @@ def _with(state: State, name: str, traffic: Traffic) -> State:
     before = state.traffic.get(name)
     if before is not None and msgspec.structs.replace(traffic, id=before.id) == before:
         return state  # what was counted goes on
-    return msgspec.structs.replace(state, traffic={**state.traffic, name: traffic})
+    decisions = {model: known for model, known in state.decisions.items() if model != name}
+    traffics = {**state.traffic, name: traffic}
+    return msgspec.structs.replace(state, traffic=traffics, decisions=decisions)
 
 
 def _to_traffic(change: TrafficChange) -> Traffic:
@@ -144,8 +173,21 @@ def _check(model: Model, traffic: Traffic, servables: Mapping[int, Servable]) ->
         check_shadow(one, servables[number])
 
 
-def _view(model: Model) -> TrafficView:
+def _view(model: Model, decision: Decision | None, tallies: Mapping[Key, Tally]) -> TrafficView:
     described = describe_traffic(model)
-    active = model.active.version if model.active else None
-    state = None if described is None else TrafficState(**described)
-    return TrafficView(model=model.name, active_version=active, traffic=state)
+    measured = None
+    if model.traffic is not None and (model.traffic.shadow or len(model.traffic.split) > 1):
+        found = measure(model, model.traffic, tallies)
+        values: dict[str, Any] = {name: _finite(value) for name, value in found._asdict().items()}
+        measured = MeasuresView(new_version=model.traffic.new_version, **values)
+    return TrafficView(
+        model=model.name,
+        active_version=model.active.version if model.active else None,
+        traffic=None if described is None else TrafficState(**described),
+        measured=measured,
+        decision=None if decision is None else DecisionView(**msgspec.to_builtins(decision)),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is None or math.isfinite(value) else None

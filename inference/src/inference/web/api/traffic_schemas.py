@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -164,9 +164,35 @@ class TrafficState(BaseModel):
     )
     shadow: ShadowView | None
     sticky: str | None = Field(examples=["x-customer"])
-    promote: dict[str, float] | None = Field(
+    promote: dict[str, int | float] | None = Field(
         examples=[{"after_rows": 10000, "max_disagreement": 0.01}]
     )
+
+
+class MeasuresView(BaseModel):
+    """What was measured of the new version since the traffic was set, over all workers."""
+
+    new_version: int = Field(description="The shadow, or else the highest version of the split.")
+    rows: float = Field(description="Rows of the new version, failed ones included.")
+    failed: float = Field(description="Rows (of a shadow) or requests that it failed.")
+    different: float = Field(description="Rows that a shadow answered with another label.")
+    disagreement: float | None = Field(description="As in `max_disagreement`.")
+    p99_ratio: float | None = Field(description="As in `max_p99_ratio`.")
+    error_rate: float = Field(description="As in `max_error_rate`.")
+    dropped: float = Field(description="Rows that a shadow could not keep up with.")
+
+
+class DecisionView(BaseModel):
+    """How the last rollout has ended by itself."""
+
+    outcome: Literal["promoted", "rolled_back"]
+    version: int = Field(description="The new version.")
+    pinned_version: int = Field(description="The new version if it was promoted, or the old one.")
+    rows: int
+    time: float = Field(description="In seconds since the epoch.")
+    gate: str | None = Field(default=None, description="The gate that was broken.")
+    value: float | None = Field(default=None, description="What was measured for it.")
+    limit: float | None = Field(default=None, description="What it permits.")
 
 
 class TrafficView(BaseModel):
@@ -178,3 +204,7 @@ class TrafficView(BaseModel):
         "that answers."
     )
     traffic: TrafficState | None = Field(description="Null without a split and a shadow.")
+    measured: MeasuresView | None = Field(description="Null where there are not two versions.")
+    decision: DecisionView | None = Field(
+        description="Of the last rollout with `promote`, until the next change of the traffic."
+    )

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from inference.errors import OverloadedError, RookeryError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -33,12 +35,20 @@ class EventStreams:
         traffic: The figures.
         readiness: Says when the service stops; all streams end then.
         most: How many streams may be open.
+        decisions: Returns how the last rollout of each model has ended, by model.
     """
 
-    def __init__(self, traffic: RecentTraffic, readiness: Readiness, most: int) -> None:
+    def __init__(
+        self,
+        traffic: RecentTraffic,
+        readiness: Readiness,
+        most: int,
+        decisions: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
         self._traffic = traffic
         self._readiness = readiness
         self._most = most
+        self._decisions = decisions
         self.open = 0
 
     def check_room(self) -> None:
@@ -70,6 +80,7 @@ class EventStreams:
     async def pump(self, tag: Callable[[], Awaitable[str]], send: Send) -> None:
         """Send events, without end."""
         shown, figures, quiet = "", b"", 0.0
+        known = dict(self._decisions())
         while True:
             events = b""
             now = await tag()
@@ -79,6 +90,12 @@ class EventStreams:
             if self._traffic.encoded is not figures:
                 figures = self._traffic.encoded
                 events += _event(b"traffic", figures)
+            decided = self._decisions()
+            for model, decision in decided.items():
+                if known.get(model) != decision:
+                    what = {"model": model} | msgspec.to_builtins(decision)
+                    events += _event(b"rollout", msgspec.json.encode(what))
+            known = dict(decided)
             if not events and quiet >= HEARTBEAT_SECONDS:
                 events = b": alive\n\n"
             if events:

@@ -1,0 +1,117 @@
+"""The gates of a promotion: what was measured of the new version, and whether it may be pinned."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from inference.telemetry.rollout_counts import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.repository.snapshot import Model
+    from inference.repository.traffic.choice import Gates, Traffic
+    from inference.telemetry.rollout_counts import Key
+
+
+class Measures(NamedTuple):
+    """What was measured since a traffic began.
+
+    Attributes:
+        rows: Rows of the new version, failed ones included.
+        failed: Rows (of a shadow) or requests that it failed.
+        different: Rows that a shadow answered with another label.
+        disagreement: See :class:`Gates`; ``None`` without a shadow.
+        p99_ratio: See :class:`Gates`; ``None`` before both versions were measured.
+        error_rate: See :class:`Gates`.
+        dropped: Rows that a shadow did not get.
+    """
+
+    rows: float
+    failed: float
+    different: float
+    disagreement: float | None
+    p99_ratio: float | None
+    error_rate: float
+    dropped: float
+
+
+class Verdict(NamedTuple):
+    """The end of a rollout.
+
+    Attributes:
+        is_promoted: Whether the new version is pinned, or the old one.
+        gate: The gate that is broken; empty if all hold.
+        value: What was measured for it.
+        limit: What it permits.
+    """
+
+    is_promoted: bool
+    gate: str = ""
+    value: float = 0.0
+    limit: float = 0.0
+
+
+def measure(model: Model, traffic: Traffic, tallies: Mapping[Key, Tally]) -> Measures:
+    """Compare the new version of a traffic with all that answer beside it."""
+    kind = "shadow" if traffic.shadow is not None else "split"
+    new, old = Tally(), Tally()
+    for key, tally in tallies.items():
+        if key.model == model.name and key.traffic == traffic.id and key.kind == kind:
+            if key.version == str(traffic.new_version):
+                new += tally
+            else:
+                old += tally
+    answered = new.rows if traffic.shadow is not None else new.requests
+    total = answered + new.failed
+    slow, usual = new.p99_seconds, old.p99_seconds
+    return Measures(
+        rows=new.rows + new.failed,
+        failed=new.failed,
+        different=new.different,
+        disagreement=_disagreement(model, new) if traffic.shadow is not None else None,
+        p99_ratio=None if slow is None or usual is None else slow / usual,
+        error_rate=new.failed / total if total else 0.0,
+        dropped=new.dropped,
+    )
+
+
+def judge(gates: Gates, found: Measures) -> Verdict | None:
+    """Decide about a new version.
+
+    A gate that cannot hold any more, whatever the rows to come, is broken at once.
+
+    Returns:
+        ``None`` if it is too early.
+    """
+    for gate, count, limit in (
+        ("max_error_rate", found.failed, gates.max_error_rate),
+        ("max_disagreement", found.different, gates.max_disagreement),
+    ):
+        if limit is not None and count > limit * gates.after_rows:
+            value = found.error_rate if gate == "max_error_rate" else found.disagreement
+            return Verdict(False, gate, value or 0.0, limit)
+    if found.rows < gates.after_rows:
+        return None
+    for gate, measured, limit in (
+        ("max_error_rate", found.error_rate, gates.max_error_rate),
+        ("max_disagreement", found.disagreement, gates.max_disagreement),
+        ("max_p99_ratio", found.p99_ratio, gates.max_p99_ratio),
+    ):
+        if limit is None:
+            continue
+        if measured is None:
+            return None  # soon: some requests are timed
+        if measured > limit:
+            return Verdict(False, gate, measured, limit)
+    return Verdict(True)
+
+
+def _disagreement(model: Model, new: Tally) -> float:
+    contract = model.active.contract if model.active is not None else None
+    if contract is not None and contract.task in ("regression", "transformation"):
+        if not new.size_of_old:
+            return math.inf if new.difference else 0.0
+        return new.difference / new.size_of_old
+    return new.different / new.rows if new.rows else 0.0

@@ -1,0 +1,121 @@
+"""Gates at their limits: what holds, what is broken, and what is too early to say."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from inference.model.servable import Servable
+from inference.monitoring.rollout.gates import Measures, Verdict, judge, measure
+from inference.repository.snapshot import Model
+from inference.repository.traffic.choice import Gates, Shadow, Traffic
+from inference.telemetry.counters import Counters
+from inference.telemetry.rollout_counts import STRIDE, Key, RolloutCounts
+from support.models.artifacts import penguins, regressor
+
+
+def found(**more: Any) -> Measures:
+    known: dict[str, Any] = {
+        "rows": 100.0,
+        "failed": 0.0,
+        "different": 0.0,
+        "disagreement": 0.0,
+        "p99_ratio": 1.0,
+        "error_rate": 0.0,
+        "dropped": 0.0,
+    }
+    return Measures(**(known | more))
+
+
+ALL = Gates(100, max_disagreement=0.1, max_p99_ratio=2.0, max_error_rate=0.05)
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        (found(), Verdict(True)),
+        (found(rows=99), None),
+        (found(different=10, disagreement=0.1), Verdict(True)),
+        (found(different=11, disagreement=0.11), Verdict(False, "max_disagreement", 0.11, 0.1)),
+        (found(p99_ratio=2.0), Verdict(True)),
+        (found(p99_ratio=2.01), Verdict(False, "max_p99_ratio", 2.01, 2.0)),
+        (found(p99_ratio=None), None),
+        (found(failed=5, error_rate=0.05), Verdict(True)),
+        (found(failed=6, error_rate=0.06), Verdict(False, "max_error_rate", 0.06, 0.05)),
+        # What cannot hold any more is broken before all rows are there.
+        (
+            found(rows=12, different=11, disagreement=0.9),
+            Verdict(False, "max_disagreement", 0.9, 0.1),
+        ),
+        (found(rows=12, different=10, disagreement=0.9), None),
+        (found(rows=6, failed=6, error_rate=1.0), Verdict(False, "max_error_rate", 1.0, 0.05)),
+        (found(rows=5, failed=5, error_rate=1.0), None),
+        # Values differ by a mean, not by rows.
+        (found(disagreement=0.2), Verdict(False, "max_disagreement", 0.2, 0.1)),
+    ],
+)  # fmt: skip
+def test_each_gate_at_its_limit(measured: Measures, verdict: Verdict | None) -> None:
+    assert judge(ALL, measured) == verdict
+
+
+def test_a_gate_that_was_not_named_always_holds() -> None:
+    bad = found(failed=50, error_rate=0.5, p99_ratio=None, disagreement=None)
+    assert judge(Gates(100, max_disagreement=None, max_error_rate=0.5), bad) == Verdict(True)
+
+
+def test_a_rate_of_zero_permits_no_failure() -> None:
+    gates = Gates(1000, max_error_rate=0.0)
+    assert judge(gates, found(rows=1, failed=1, error_rate=1.0)) is not None
+
+
+def model_of(traffic: Traffic, data: bytes | None = None) -> Model:
+    active = Servable.load("m", 1, data or penguins())
+    return Model("m", MappingProxyType({}), active, traffic=traffic)
+
+
+def test_only_what_belongs_to_this_traffic_counts() -> None:
+    counts = RolloutCounts(Counters("rollouts", STRIDE))
+    counts.add(Key("m", "2", "now", "shadow"), rows=90, failed=10, different=9, dropped=3)
+    for other in (("m", "2", "before", "shadow"), ("n", "2", "now", "shadow")):
+        counts.add(Key(*other), rows=1000, failed=1000, different=1000)
+    counts.add(Key("m", "2", "now", "split"), rows=1000)
+    counts.observe(Key("m", "2", "now", "shadow"), [0.002] * 99 + [0.5])
+    counts.observe(Key("m", "1", "now", "shadow"), [0.001] * 100)
+    traffic = Traffic("now", shadow=Shadow(2))
+    measured = measure(model_of(traffic), traffic, counts.add_up())
+    assert (measured.rows, measured.failed, measured.dropped) == (100, 10, 3)
+    assert (measured.error_rate, measured.disagreement) == (0.1, 0.1)
+    assert measured.p99_ratio == pytest.approx(2.0, rel=0.11)
+
+
+def test_requests_of_a_split_are_compared_with_those_of_all_other_versions() -> None:
+    counts = RolloutCounts(Counters("rollouts", STRIDE))
+    for version, seconds in (("1", 0.001), ("2", 0.001), ("3", 0.003)):
+        key = Key("m", version, "t", "split")
+        counts.add(key, rows=50)
+        counts.observe(key, [seconds] * 50)
+    counts.add(Key("m", "3", "t", "split"), failed=50)
+    traffic = Traffic("t", {1: 50, 2: 40, 3: 10})
+    measured = measure(model_of(traffic), traffic, counts.add_up())
+    assert (measured.rows, measured.error_rate, measured.disagreement) == (100, 0.5, None)
+    assert measured.p99_ratio == pytest.approx(3.0, rel=0.11)
+
+
+def test_values_disagree_in_proportion_to_the_old_answers() -> None:
+    counts = RolloutCounts(Counters("rollouts", STRIDE))
+    key = Key("m", "2", "t", "shadow")
+    counts.add(key, rows=10, difference=5.0, size_of_old=100.0)
+    traffic = Traffic("t", shadow=Shadow(2))
+    model = model_of(traffic, regressor())
+    assert measure(model, traffic, counts.add_up()).disagreement == pytest.approx(0.05)
+    zeros = {key: counts.add_up()[key]}
+    zeros[key].size_of_old = 0.0
+    assert measure(model, traffic, zeros).disagreement is not None
+
+
+def test_before_anything_was_measured_there_is_no_ratio_and_no_error() -> None:
+    traffic = Traffic("t", shadow=Shadow(2))
+    measured = measure(model_of(traffic), traffic, {})
+    assert (measured.rows, measured.p99_ratio, measured.error_rate) == (0, None, 0)
