@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import pandas as pd
+from sklearn.impute import SimpleImputer
 
 from exporter.conversion.converter import convert, list_layouts
 from exporter.conversion.parity import Comparison, explain, largest, run
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.ties import compare_with_ties
 from exporter.data.dataset import Rows
+from exporter.data.inner_estimators import estimators_within
 from exporter.errors import ConversionError, ParityError
 from inference.errors import InferenceError
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from exporter.conversion.inputs import InputLayout, Precision
     from exporter.data.answers.answers import Answers
     from exporter.data.estimator import FittedEstimator
+    from exporter.data.table import Table
 
 _PROBE_ROWS = 3
 _SLIGHT = 1e-3  # a larger difference, as a share of the values, is no rounding
@@ -175,10 +181,39 @@ def _explain_difference(original: FittedEstimator, failure: _Failure, reasons: l
     tried = f" It cannot be tried in float64: {doubles}." if doubles else ""
     return (
         f"the ONNX file answers differently from the original: {found} "
-        f"(in {failure.precision}, the best of all tried).{tried} {advice}. "
+        f"(in {failure.precision}, the best of all tried).{tried} "
+        f"{_explain_gaps(original, failure.rows.table) or advice}. "
         "The worst rows:\n"
         + explain(comparison, original, failure.rows.answers, failure.given, failure.rows.table)
     )
+
+
+def _explain_gaps(original: FittedEstimator, table: Table) -> str:
+    """Name a column whose missing strings mean one thing in X and another in the file."""
+    for place, column in enumerate(table.columns):
+        if column.kind != "text" or not column.missing.any():
+            continue
+        if "" in column.to_scalars():
+            return (
+                f"Column {column.name!r} has empty strings and missing ones, which are the same in "
+                "the file: replace the empty ones before fit()"
+            )
+        if isinstance(table.native, pd.DataFrame) and _leaves_none(original, table.native, place):
+            return (
+                f"Column {column.name!r} has None, which SimpleImputer(missing_values=np.nan) does "
+                "not fill in: pass missing_values=None, or X.fillna(np.nan), to fit() and publish()"
+            )
+    return ""
+
+
+def _leaves_none(original: FittedEstimator, native: pd.DataFrame, place: int) -> bool:
+    holds_none = any(value is None for value in native.iloc[:, place].tolist())
+    markers = [
+        each.missing_values
+        for each in estimators_within(original.model)
+        if isinstance(each, SimpleImputer)
+    ]
+    return holds_none and any(isinstance(m, float) and math.isnan(m) for m in markers)
 
 
 def _explain_conversion(original: FittedEstimator, reasons: list[str]) -> str:
