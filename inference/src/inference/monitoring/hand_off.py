@@ -1,7 +1,7 @@
 """Hands served requests from the event loop to their consumers, in bulk and off the loop.
 
 The event loop appends one tuple for each request, which takes a fraction of a microsecond. A thread
-of a lower priority takes what has been collected some 100 ms after the first of it, and gives it to
+of a lower priority takes what has been collected some 250 ms after the first of it, and gives it to
 every consumer in pieces, so that the loop never waits long for the interpreter's lock. While
 nothing is served, the thread waits without a timer.
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 MAX_VALUES = 2 * 1024 * 1024  # that wait: of rows and answers, of 8 bytes or more
 _REQUEST_VALUES = 64  # what a request takes beside its values
-_WAIT_SECONDS = 0.1  # how long a request may wait, for others to be handed on with it
+_WAIT_SECONDS = 0.25  # how long a request may wait, for others to be handed on with it
 _PIECE = 1024  # requests that are handed on in one go
 _CLOSE_SECONDS = 5.0  # for what is being handed on; a consumer that hangs must not hold a stop up
 _PAUSE_SECONDS = 0.0005  # in which the event loop gets the interpreter's lock

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # Takes a request that stands for so many.
     Take = Callable[[Servable, Timing, float], None]
 
+_BURST, _BURST_SHARE = 1_000, 0.125  # after a pause so many are taken, then this share
 _SLACK = 1.5  # a rate that is barely too high is not worth a sample
 
 
@@ -68,6 +69,8 @@ class Tap:
         self._left = gap
         self._drawn += gap
         self._take(servable, timing, self._weight)
+        if not scale and self._drawn - self._seen >= _BURST:
+            self._sample(_BURST_SHARE)  # until the rate is known
 
     def adapt(self, now: float) -> None:
         """Choose the share that is taken, by the rate since the last call.
@@ -85,5 +88,8 @@ class Tap:
             self._scale, self._weight, self._left = 0.0, 1.0, 0
             self._seen = self._drawn
         else:
-            # Gaps between independent draws are geometric: floor(ln(u) / ln(1 - p)) + 1.
-            self._weight, self._scale = 1.0 / share, 1.0 / math.log1p(-share)
+            self._sample(share)
+
+    def _sample(self, share: float) -> None:
+        # Gaps between independent draws are geometric: floor(ln(u) / ln(1 - p)) + 1.
+        self._weight, self._scale = 1.0 / share, 1.0 / math.log1p(-share)
