@@ -44,7 +44,7 @@ serve: tools ## Serve models/ on 127.0.0.1:8000; train the penguin models if the
 	@$(UV) run --locked --no-dev --package inference inference serve
 
 lab: tools ## Open JupyterLab on 127.0.0.1:8888; it publishes into the folder that `make serve` serves
-	@JUPYTER_CONFIG_PATH=$(CURDIR)/notebooks/jupyter $(UV) run --locked --no-dev --package notebooks jupyter lab \
+	@JUPYTER_CONFIG_PATH=$(CURDIR)/notebooks/jupyter $(UV) run --locked --no-dev --package notebooks --extra monitoring jupyter lab \
 		--ip=127.0.0.1 --port=$(LAB_PORT) --no-browser --ServerApp.root_dir=$(CURDIR)/notebooks \
 		$(if $(filter 0,$(shell id -u)),--allow-root)
 

@@ -41,6 +41,11 @@ _EXPORTER = {
         "The address of the service in links, if it differs for your browser.",
     ),
     "EXPORTER_API_KEY": ("", "none", "The API key to send to the service."),
+    "EXPORTER_PREDICTION_LOG": (
+        "",
+        "none",
+        "The folder of the prediction log, for `Rookery()[NAME].log()` and `.live()`.",
+    ),
     "EXPORTER_SIGN_WITH": ("`sign_with`", "none", "The file of the private key to sign with."),
     "EXPORTER_KEEP": (
         "`keep`",

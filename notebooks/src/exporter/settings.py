@@ -20,6 +20,24 @@ def resolve_models_dir(models_dir: str | os.PathLike[str] | None) -> str | os.Pa
     return models_dir or os.environ.get("EXPORTER_MODELS_DIR") or DEFAULT_MODELS_DIR
 
 
+def resolve_prediction_log(folder: str | os.PathLike[str] | None) -> Path:
+    """Find the folder of the prediction log: the argument, or ``EXPORTER_PREDICTION_LOG``.
+
+    Raises:
+        OptionError: Neither is set, or there is no such folder.
+    """
+    chosen = folder or os.environ.get("EXPORTER_PREDICTION_LOG")
+    if not chosen:
+        raise OptionError(
+            "pass folder=, or set EXPORTER_PREDICTION_LOG, to the folder that the service logs to "
+            "(its INFERENCE_PREDICTION_LOG)"
+        )
+    path = Path(chosen).expanduser()
+    if not path.is_dir():
+        raise OptionError(f"there is no folder {path}: the service logs nothing there")
+    return path
+
+
 def resolve_url(url: str | None) -> str:
     """Find the service: the argument, ``EXPORTER_URL``, or the local default.
 

@@ -10,8 +10,12 @@ from exporter.errors import DataError, ServiceError
 from exporter.rookery import tables
 from exporter.rookery.answers import to_frame, to_kind
 from exporter.rookery.comparison import Comparison, compare
+from exporter.rookery.drift import Drift, to_drift
 from exporter.rookery.explanation import Explanation, WhatIf
+from exporter.rookery.live import Live, read_live
+from exporter.rookery.log import read_log
 from exporter.rookery.rows import is_texts, read_rows
+from exporter.settings import resolve_prediction_log
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,6 +191,59 @@ class ServedModel:
             return to_frame(*self._ask("predict", part, version), part.index)
 
         return compare(ask, (first, second), rows, y)
+
+    def log(self, since: Any = None, folder: Any = None) -> pd.DataFrame:
+        """Return the logged rows with their answers, and the truth where it came.
+
+        Args:
+            since: A time, or how long ago: ``"2026-11-01"``, ``"2h"``, a ``timedelta``; ``None``
+                for all. A time without a zone is UTC.
+            folder: The folder that the service logs to; ``None`` for ``EXPORTER_PREDICTION_LOG``.
+
+        Returns:
+            A row for each row asked, by time: fixed columns, features, answers, ``truth``.
+        """
+        return read_log(resolve_prediction_log(folder), self.name, since)
+
+    def live(self, since: Any = None, every: str = "1h", folder: Any = None) -> Live:
+        """Return how well versions did over time, by the truth that came.
+
+        Args:
+            since: As for :meth:`log`.
+            every: The length of a period, such as ``"10min"`` or ``"1D"``.
+            folder: As for :meth:`log`.
+
+        Returns:
+            A DataFrame with a row for each version and period; ``draw()`` plots it.
+        """
+        return read_live(resolve_prediction_log(folder), self.name, since, every)
+
+    def drift(self, version: int | None = None) -> Drift:
+        """Return how far served values are from those of the training data.
+
+        Args:
+            version: The version; ``None`` for the active one.
+
+        Returns:
+            A DataFrame with a row for each feature and answer; ``draw()`` plots it.
+        """
+        asked = "" if version is None else f"?version={version}"
+        return to_drift(self._connection.get(f"{self._path}/drift{asked}"))
+
+    def feedback(self, request_id: str, truth: Any) -> int:
+        """Send the truth of the rows of one request.
+
+        Args:
+            request_id: The ``X-Request-ID`` of its answer, the column ``request_id`` of the log.
+            truth: The true label or value, or a list with one for each row.
+
+        Returns:
+            How many the service has accepted; fewer if the answers are not in its log.
+        """
+        truths = truth if isinstance(truth, list) else [truth]
+        body = [{"request_id": request_id, "row": at, "truth": t} for at, t in enumerate(truths)]
+        found: dict[str, Any] = self._connection.send("POST", "/feedback", body)
+        return int(found["accepted"])
 
     def _versioned(self, version: int | None) -> str:
         return self._path if version is None else f"{self._path}/versions/{version}"
