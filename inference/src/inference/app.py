@@ -31,9 +31,8 @@ from inference.storage.status import SYNC_STATUS
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
 from inference.telemetry.tracing.setup import build_tracing, is_traced
 from inference.telemetry.traffic import RecentTraffic
-from inference.web.adapters import v1
-from inference.web.adapters.invocations import invocations
-from inference.web.adapters.plain_routes import PlainRoutes
+from inference.web.adapters.routes import adapter_routes
+from inference.web.adapters.v1 import V1ExplanationRoutes
 from inference.web.browser_policy import browser_policy
 from inference.web.deferred import DeferredApplication
 from inference.web.fast.explanations import ExplanationRoutes
@@ -170,7 +169,12 @@ def _build_routes(parts: _Parts) -> FastRoutes:
     predictors = Predictors(settings, parts.dispatcher)
     predict = PredictRoutes(parts.repository, predictors, recorder.latency)
     infer = InferRoutes(parts.repository, parts.inferrer, recorder.latency)
-    adapters = _adapter_routes(parts, predictors)
+    adapters = adapter_routes(
+        parts.repository,
+        predictors,
+        recorder.latency,
+        predict_route=settings.predict_route,
+    )
     further = _explanation_routes(parts, predictors)
     # A route that a platform has chosen goes before a route of the service.
     fast: list[Routes] = [predict, infer, *adapters]
@@ -210,19 +214,6 @@ def _build_routes(parts: _Parts) -> FastRoutes:
     )
 
 
-def _adapter_routes(parts: _Parts, predictors: Predictors) -> list[Routes]:
-    """Make the routes of other servers' protocols."""
-    return [
-        PlainRoutes(
-            adapter,
-            repository=parts.repository,
-            predictors=predictors,
-            latency=parts.recorder.latency,
-        )
-        for adapter in (v1.PREDICT, invocations(parts.settings.predict_route))
-    ]
-
-
 def _explanation_routes(parts: _Parts, predictors: Predictors) -> list[Routes]:
     repository, latency = parts.repository, parts.recorder.latency
     explainers = Explainers(parts.settings, parts.dispatcher, parts.recorder.explanations)
@@ -230,7 +221,7 @@ def _explanation_routes(parts: _Parts, predictors: Predictors) -> list[Routes]:
     return [
         ExplanationRoutes("explain", repository, explainers.answer, latency),
         ExplanationRoutes("whatif", repository, what_ifs.answer, latency),
-        v1.V1ExplanationRoutes(repository, predictors, explainers.answer, latency),
+        V1ExplanationRoutes(repository, predictors, explainers.answer, latency),
     ]
 
 

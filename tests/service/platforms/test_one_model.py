@@ -32,7 +32,7 @@ def run(service: Service) -> Service:
     """Start it, and wait until it listens."""
     service.run()
     address = eventually(service._address, within=30, what="the address in the log")
-    service.client.base_url = address
+    service.client.base_url, service.client.timeout = address, 30
     return service
 
 
