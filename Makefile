@@ -54,7 +54,7 @@ up: ## Build and start both containers and wait until they are healthy
 	@echo "Service:     http://127.0.0.1:8000/docs"
 
 down: ## Stop all containers; keep models, selection and notebooks
-	docker compose --profile load down
+	docker compose --profile load --profile monitor down
 
 # ---------------------------------------------------------------- testing
 

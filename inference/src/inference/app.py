@@ -28,8 +28,9 @@ from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
 from inference.serving.readiness import Readiness
 from inference.storage.status import SYNC_STATUS
+from inference.telemetry.processes import RESTARTS, RESTARTS_ARRAY
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
-from inference.telemetry.tracing.setup import build_tracing, is_traced
+from inference.telemetry.tracing.setup import build_tracing, traces
 from inference.telemetry.traffic import RecentTraffic
 from inference.web.adapters.routes import adapter_routes
 from inference.web.adapters.v1 import V1ExplanationRoutes
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from inference.logs import RequestLog
     from inference.settings import Settings
     from inference.telemetry.tracing.setup import Tracing
-    from inference.telemetry.tracing.tracer import Tracer
     from inference.web.deferred import Application
     from inference.web.message.exchange import Routes
     from inference.web.pages.router import Pages
@@ -70,6 +70,7 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
         "rate-tags": RATE_TAGS,
         "rate-times": RATE_TIMES,
         "logged": SharedArray("d", ONCE_DOUBLES),
+        RESTARTS_ARRAY: RESTARTS,
         "sync": SYNC_STATUS,
         "storage-heartbeat": HEARTBEAT,
     }
@@ -85,7 +86,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     recorder: Recorder
     authorizer: Authorizer | None
     request_log: RequestLog | None
-    tracing: Tracing | None
+    tracing: Tracing
     bodies: Bodies
     dispatcher: Dispatcher
     inferrer: Inferrer
@@ -95,11 +96,6 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     monitoring: Monitoring
     rollouts: Rollouts
     pages: Callable[[], Pages]
-
-    @property
-    def tracer(self) -> Tracer | None:
-        """Traces requests, unless ``None``."""
-        return None if self.tracing is None else self.tracing.tracer
 
 
 def create_app(
@@ -123,9 +119,7 @@ def create_app(
         SettingError: The file of keys is missing or invalid.
     """
     section = section or Section(reserve_memory())
-    recorder = Recorder(
-        section, traced=is_traced(settings), follows_store=settings.models_url is not None
-    )
+    recorder = Recorder(section, traced=traces(settings), follows_store=bool(settings.models_url))
     changes = section.memory.array("changes")
     state_file = StateFile(settings.state_dir, recorder.events, changes, only=settings.model_name)
     repository = Repository(
@@ -194,7 +188,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         parts.authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         request_log=parts.request_log,
-        tracer=parts.tracer,
+        tracer=parts.tracing.tracer,
         explain=lambda *refused: parts.pages().explain_refusal(*refused),
     )
     return FastRoutes(
@@ -210,7 +204,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         event_counts=recorder.event_counts,
         prefix=settings.root_path,
         max_inflation=settings.max_inflation,
-        tracer=parts.tracer,
+        tracer=parts.tracing.tracer,
     )
 
 
@@ -256,8 +250,7 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
             await stack.enter_async_context(parts.readiness.following(parts.recorder.sync))
         await stack.enter_async_context(parts.rollouts.running())
         await parts.repository.catch_up()
-        if parts.tracing is not None:
-            await stack.enter_async_context(parts.tracing.running())
+        await stack.enter_async_context(parts.tracing.running())
         if parts.settings.grpc_port is not None:
             await stack.enter_async_context(_serving_grpc(parts))
         yield
@@ -284,5 +277,5 @@ def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:
     reception = Reception(
         max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds
     )
-    calls = Calls(parts.authorizer, parts.bodies, reception, parts.tracer)
+    calls = Calls(parts.authorizer, parts.bodies, reception, parts.tracing.tracer)
     return serving(service, calls, parts.repository, settings)

@@ -25,6 +25,7 @@ from inference.process.storage_process import STORAGE_HEARTBEAT, become_storage_
 from inference.process.worker_table import WorkerTable
 from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
 from inference.runtime.shared_memory import Section
+from inference.telemetry.processes import ASKED, ENDED, SILENT, count_restart
 
 if TYPE_CHECKING:
     import socket
@@ -154,6 +155,8 @@ class Supervisor:
         pause = worker.ended(time.monotonic(), asked=asked)
         if self._kill_at is not None or self._give_up_if_hopeless():
             return
+        reason = ASKED if asked else SILENT if worker.killed_for else ENDED
+        count_restart(self._memory, reason)
         when = f" in {pause:g} s" if pause else ""
         why = "asked to be replaced" if asked else why
         extra = fields("worker-replaced", worker=worker.index, pid=pid, status=status, reason=why)

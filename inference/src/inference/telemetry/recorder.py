@@ -10,6 +10,7 @@ from inference.storage.status import SyncStatus
 from inference.telemetry.counters import Counters, counters_array
 from inference.telemetry.explanation_counts import ExplanationCounts
 from inference.telemetry.latency_histogram import SIZE
+from inference.telemetry.processes import PROCESS, PROCESS_ARRAY, Processes
 from inference.telemetry.request_latency import RequestLatency
 from inference.telemetry.rollout_counts import STRIDE as ROLLOUT_STRIDE
 from inference.telemetry.rollout_counts import RolloutCounts
@@ -32,6 +33,7 @@ COUNTER_ARRAYS = {
     "callers": counters_array(1),
     "answers": counters_array(1, _MANY),
     "drift": SharedArray("d", 2 * 1024 * 1024),  # see inference.monitoring.drift.window
+    PROCESS_ARRAY: PROCESS,
     "log": counters_array(1),
     "rollouts": counters_array(ROLLOUT_STRIDE),
 }
@@ -96,6 +98,7 @@ class Recorder:
         explanations: Counts explanations.
         rollouts: Counts of versions that share or shadow the traffic of a model.
         events: Counts events.
+        processes: The worker processes; ``None`` for the only process.
         sync: Where the copies from the object store stand; ``None`` without one.
     """
 
@@ -125,6 +128,7 @@ class Recorder:
         self.explanations = ExplanationCounts(self.answers)
         self.rollouts = RolloutCounts(Counters("rollouts", ROLLOUT_STRIDE, section))
         self.events = CountedEvents(self.event_counts)
+        self.processes = None if section is None else Processes(section)
         self.sync: SyncStatus | None = None
         if section is not None and follows_store:
             self.sync = SyncStatus(section.memory.array("sync"))

@@ -28,11 +28,21 @@ if TYPE_CHECKING:
 
     from inference.telemetry.counters import Counters, Key
     from inference.telemetry.exemplars import Exemplars
+    from inference.telemetry.processes import Processes
     from inference.telemetry.prometheus.family import Family
     from inference.telemetry.recorder import Recorder
 
     Numbers = dict[Key, list[float]]
 
+_SCORES = (
+    "accuracy",
+    "macro_f1",
+    "log_loss",
+    "r2",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+    "silhouette",
+)
 _STATES = ("ready", "loading", "quarantined", "unloaded")
 
 
@@ -62,6 +72,8 @@ class ServiceCollector(Collector):
         yield from _answers(limit_versions(_add_up(self._recorder.answers), 1))
         yield from _models(self.snapshot)
         yield from collect_rollouts(self.snapshot, self._recorder.rollouts.add_up())
+        yield _held_out(self.snapshot)
+        yield from _processes(self._recorder.processes)
         yield from _events(_add_up(self._recorder.event_counts))
         yield _plain(family.WAITING, _add_up(self._recorder.waiting))
         yield _plain(family.CALLERS, _add_up(self._recorder.callers))
@@ -162,6 +174,24 @@ def _models(snapshot: Snapshot) -> Iterator[Metric]:
     yield _plain(family.MODEL_STATE, {pair: [1.0] for pair in pairs[:shown]})
     active = {(name,): [float(m.active.version)] for name, m in models.items() if m.active}
     yield _plain(family.ACTIVE, active)
+
+
+def _held_out(snapshot: Snapshot) -> Metric:
+    scores: dict[Key, list[float]] = {}
+    for name, model in snapshot.models.items():
+        for number, one in model.versions.items():
+            contract = one.servable and one.servable.contract
+            metrics = contract.training.metrics if contract else None
+            for metric in _SCORES if metrics else ():
+                score = getattr(metrics, metric)
+                if score is not None:
+                    scores[name, str(number), metric] = [score]
+    return _plain(family.HELD_OUT, scores)
+
+
+def _processes(processes: Processes | None) -> Iterator[Metric]:
+    yield _plain(family.RESTARTS, processes.restarts if processes else {})
+    yield _plain(family.MEMORY, processes.memory_bytes if processes else {})
 
 
 def _events(counted: Numbers) -> Iterator[Metric]:

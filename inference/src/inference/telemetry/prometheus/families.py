@@ -112,6 +112,26 @@ UNWRITTEN = Family(
     "Rows that the prediction log lost: full (the disk), gone (the folder), behind (the disk is "
     "too slow), error (any other failure, which the service's log names).",
 )
+RESTARTS = Family(
+    "inference_worker_restarts",
+    "counter",
+    ("reason",),
+    "Replaced workers: ended (it has died), silent (its event loop was blocked, and it was killed) "
+    "or asked (a run could not be ended).",
+)
+MEMORY = Family(
+    "inference_worker_resident_memory_bytes",
+    "gauge",
+    ("worker",),
+    "Resident memory of each worker; pages that workers share are in each of them.",
+)
+HELD_OUT = Family(
+    "inference_held_out_score",
+    "gauge",
+    ("model", "version", "metric"),
+    "How a loaded version did on held-out data, as its contract has it: accuracy, macro_f1, "
+    "log_loss, r2, mean_absolute_error, root_mean_squared_error or silhouette.",
+)
 TRACES = Family(
     "inference_traces",
     "counter",
@@ -252,6 +272,7 @@ FAMILIES = (
     SYNC_STATE, SYNC_SUCCESS, SYNC_VERSIONS, SYNC_COPIED, SYNC_BYTES, SYNC_PASSES,
     TRACES,
     SHARE, SHADOW_ROWS, SHADOW_DIFFERENT, SHADOW_DIFFERENCE, SHADOW_DURATION,
+    RESTARTS, MEMORY, HELD_OUT,
 )  # fmt: skip
 
 NOTES = (

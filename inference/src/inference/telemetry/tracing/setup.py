@@ -54,22 +54,22 @@ def check_tracing(settings: Settings) -> None:
             raise SettingError(f"{name}={protocol} is not supported: use {_PROTOCOL}")
 
 
-def is_traced(settings: Settings) -> bool:
+def traces(settings: Settings) -> bool:
     """Whether requests are traced."""
     return settings.tracing and os.environ.get(_DISABLED, "").strip().lower() != "true"
 
 
 @dataclass(frozen=True)
 class Tracing:
-    """What traces requests.
+    """What traces requests, if anything does.
 
     Attributes:
-        tracer: Begins and ends traces.
-        collector: Sends them.
+        tracer: Begins and ends traces; ``None`` if requests are not traced.
+        collector: Sends them; likewise.
     """
 
-    tracer: Tracer
-    collector: Collector
+    tracer: Tracer | None = None
+    collector: Collector | None = None
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -77,13 +77,14 @@ class Tracing:
         try:
             yield
         finally:
-            await asyncio.to_thread(self.collector.close, _CLOSE_SECONDS)
+            if self.collector is not None:
+                await asyncio.to_thread(self.collector.close, _CLOSE_SECONDS)
 
 
 def build_tracing(
     settings: Settings, recorder: Recorder, request_log: RequestLog | None
-) -> Tracing | None:
-    """Build what traces requests; ``None`` if they are not traced.
+) -> Tracing:
+    """Build what traces requests.
 
     Args:
         settings: The settings.
@@ -93,8 +94,8 @@ def build_tracing(
     Raises:
         SettingError: A variable is invalid.
     """
-    if not is_traced(settings):
-        return None
+    if not traces(settings):
+        return Tracing()
     # Imported late: without the extra there is no opentelemetry.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
         OTLPSpanExporter,
