@@ -14,6 +14,7 @@ from inference.telemetry import answer_counts as answers
 from inference.telemetry import explanation_counts
 from inference.telemetry.latency_histogram import SUM, cumulate
 from inference.telemetry.prometheus import families as family
+from inference.telemetry.prometheus import operation_families as operation
 from inference.telemetry.prometheus.aliases import kserve, triton
 from inference.telemetry.prometheus.rollouts import collect_rollouts
 from inference.telemetry.prometheus.sync_metrics import collect_sync
@@ -186,12 +187,12 @@ def _held_out(snapshot: Snapshot) -> Metric:
                 score = getattr(metrics, metric)
                 if score is not None:
                     scores[name, str(number), metric] = [score]
-    return _plain(family.HELD_OUT, scores)
+    return _plain(operation.HELD_OUT, scores)
 
 
 def _processes(processes: Processes | None) -> Iterator[Metric]:
-    yield _plain(family.RESTARTS, processes.restarts if processes else {})
-    yield _plain(family.MEMORY, processes.memory_bytes if processes else {})
+    yield _plain(operation.RESTARTS, processes.restarts if processes else {})
+    yield _plain(operation.MEMORY, processes.memory_bytes if processes else {})
 
 
 def _events(counted: Numbers) -> Iterator[Metric]:
@@ -204,7 +205,7 @@ def _events(counted: Numbers) -> Iterator[Metric]:
         "chosen": family.CHOICES,
         "unlogged": family.UNLOGGED,
         "unwatched": family.UNWATCHED,
-        "traces": family.TRACES,
+        "traces": operation.TRACES,
     }
     made = {event: kind.make() for event, kind in kinds.items()}
     for (event, label), (count, seconds) in counted.items():
