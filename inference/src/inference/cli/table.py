@@ -48,6 +48,8 @@ def _model(model: dict[str, Any]) -> tuple[str, ...]:
     active, pinned = str(model["active_version"] or "-"), model["pinned_version"]
     if pinned is not None:
         active = f"{active} (pinned)" if active == str(pinned) else f"{active} ({pinned} pinned)"
+    if model.get("traffic"):
+        active = _traffic(model["traffic"], active)
     return (
         "*" if model["selected"] else "",
         model["name"],
@@ -58,6 +60,14 @@ def _model(model: dict[str, Any]) -> tuple[str, ...]:
         _metrics(model["metrics"] or {}),
         model["reason"] or refused,
     )
+
+
+def _traffic(traffic: dict[str, Any], active: str) -> str:
+    shares = traffic["shares"] or {}
+    texts = [", ".join(f"{version} {share:g}%" for version, share in shares.items()) or active]
+    if traffic["shadow"]:
+        texts.append(f"shadow {traffic['shadow']['version']}")
+    return ", ".join(texts)
 
 
 def _versions(versions: Sequence[dict[str, Any]]) -> str:

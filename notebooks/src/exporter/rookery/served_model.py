@@ -15,6 +15,7 @@ from exporter.rookery.explanation import Explanation, WhatIf
 from exporter.rookery.live import Live, read_live
 from exporter.rookery.log import read_log
 from exporter.rookery.rows import is_texts, read_rows
+from exporter.rookery.traffic import ModelTraffic
 from exporter.settings import resolve_prediction_log
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ServedModel:
         self._connection = connection
         self.name = name
         self._path = f"/models/{quote(name, safe='')}"
+        self.traffic = ModelTraffic(connection, self._path)
 
     @property
     def description(self) -> dict[str, Any]:

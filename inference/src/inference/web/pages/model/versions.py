@@ -28,6 +28,7 @@ def make_versions(texts: Texts, model: Model) -> Html:
     rows = [_row(texts, model, version, names) for version in listed]
     table = element("table", element("thead", element("tr", head)), element("tbody", rows))
     parts = [
+        _describe_traffic(texts, model),
         _explain(texts, model),
         element(
             "div",
@@ -42,8 +43,23 @@ def make_versions(texts: Texts, model: Model) -> Html:
     return element("div", parts, class_="block")
 
 
+def _describe_traffic(texts: Texts, model: Model) -> Html | None:
+    """Say how requests are split, and what shadows them."""
+    if model.traffic is None:
+        return None
+    said = []
+    if model.split is not None:
+        shares = [f"{version}: {texts.share(s / 100)}" for version, s in model.split.shares.items()]
+        said.append(texts("versions.split", shares=", ".join(shares)))
+    if model.traffic.shadow is not None:
+        said.append(texts("versions.shadow", version=model.traffic.shadow.version))
+    return element("p", " ".join(said))
+
+
 def _explain(texts: Texts, model: Model) -> Html:
     """Say which version answers and why, and offer to end a pin."""
+    if model.split is not None:
+        return element("p", texts("versions.pin_ends"))
     if model.pinned is None:
         return element("p", texts("versions.highest"))
     label = texts("versions.unpin")
