@@ -162,7 +162,7 @@ def test_reasons_and_curve_follow_the_feature_in_hand(page: Page, service: Servi
 
 
 @pytest.mark.parametrize("name", ["mixed", "rings", "foreign", "penguins", "real"])
-@pytest.mark.parametrize("tab", ["try", "card", "versions", "use"])
+@pytest.mark.parametrize("tab", ["try", "card", "versions", "live", "use"])
 def test_every_panel_of_every_model_is_accessible_and_quiet(
     page: Page,
     service: Service,
