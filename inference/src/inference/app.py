@@ -19,14 +19,14 @@ from inference.explain.explainers import Explainers, WhatIfs
 from inference.logs import ONCE_DOUBLES
 from inference.monitoring.rollout.rollouts import Rollouts
 from inference.monitoring.setup import Monitoring, start_monitoring
-from inference.repository.operator_state import StateFile
+from inference.repository.replicated_state import open_state
 from inference.repository.repository import Repository
 from inference.runtime.heartbeat import HEARTBEAT
 from inference.runtime.shared_memory import Section, SharedArray, SharedMemory
 from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictors
-from inference.serving.readiness import Readiness
+from inference.serving.readiness import Readiness, make_readiness
 from inference.storage.status import SYNC_STATUS
 from inference.telemetry.processes import RESTARTS, RESTARTS_ARRAY
 from inference.telemetry.recorder import COUNTER_ARRAYS, Recorder
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from inference.access.authorizer import Authorizer
     from inference.admission.admission import Examiner, Reader
     from inference.logs import RequestLog
+    from inference.repository.operator_state import StateFile
     from inference.settings import Settings
     from inference.telemetry.tracing.setup import Tracing
     from inference.web.deferred import Application
@@ -72,6 +73,7 @@ def reserve_memory(workers: int = 1) -> SharedMemory:
         "logged": SharedArray("d", ONCE_DOUBLES),
         RESTARTS_ARRAY: RESTARTS,
         "sync": SYNC_STATUS,
+        "state-age": SharedArray("d", 2),
         "storage-heartbeat": HEARTBEAT,
     }
     return SharedMemory(common, COUNTER_ARRAYS | {"heartbeat": HEARTBEAT}, workers)
@@ -119,9 +121,9 @@ def create_app(
         SettingError: The file of keys is missing or invalid.
     """
     section = section or Section(reserve_memory())
-    recorder = Recorder(section, traced=traces(settings), follows_store=bool(settings.models_url))
+    recorder = Recorder(section, settings, traced=traces(settings))
     changes = section.memory.array("changes")
-    state_file = StateFile(settings.state_dir, recorder.events, changes, only=settings.model_name)
+    state_file = open_state(settings, recorder.events, changes)
     repository = Repository(
         settings, state_file, reader=reader, examiner=examiner, events=recorder.events
     )
@@ -138,7 +140,7 @@ def create_app(
         bodies=Bodies(settings.bodies_bytes),
         dispatcher=dispatcher,
         inferrer=Inferrer(dispatcher, max_rows=settings.max_rows, max_strings=settings.max_strings),
-        readiness=Readiness(repository, only=settings.model_name),
+        readiness=make_readiness(settings, repository, recorder.state_age),
         proxies=Proxies(settings.trusted_proxies, settings.root_path),
         traffic=RecentTraffic(recorder.requests),
         monitoring=start_monitoring(settings, recorder, section),

@@ -1,7 +1,8 @@
-"""The process that copies models from an object store; forked and replaced by the supervisor.
+"""The process that copies models and follows the state of a bucket.
 
-It has an event loop of its own and a heartbeat like a worker's, so that a store that hangs cannot
-delay a request, and is the only process of a machine that lists the store.
+The supervisor forks and replaces it. It has an event loop of its own and a heartbeat like a
+worker's, so that a store that hangs cannot delay a request, and is the only process of a machine
+that lists the store.
 """
 
 from __future__ import annotations
@@ -59,12 +60,18 @@ def become_storage_process(
 async def _run(settings: Settings, memory: SharedMemory) -> None:
     # Imported late: only this process needs obstore, which starts threads.
     from inference.process.model_sync import make_loop  # noqa: PLC0415
+    from inference.process.state_follower import follow_state  # noqa: PLC0415
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     heartbeat = Heartbeat(memory.array(STORAGE_HEARTBEAT))
+    jobs = []
+    if settings.models_url is not None:
+        jobs.append(make_loop(settings, memory.array("sync")).run(stop))
+    if settings.state_url is not None:
+        jobs.append(follow_state(settings, memory, stop))
     with heartbeat.beating():
         heartbeat.serve()
-        await make_loop(settings, memory.array("sync")).run(stop)
+        await asyncio.gather(*jobs)

@@ -61,7 +61,7 @@ class Supervisor:
         # The workers end when this pipe is closed, that is, when the supervisor ends.
         self._lifeline = os.pipe()
         self._workers = WorkerTable(memory, len(sockets), longest_step_seconds=2 * _STEP_SECONDS)
-        self._storage = self._make_storage() if settings.models_url is not None else None
+        self._storage = self._make_storage() if settings.uses_store else None
         self._once = Once(memory.array("logged")) if len(sockets) > 1 else None
         self._is_serving = False
         self._kill_at: float | None = None  # set when the supervisor stops

@@ -214,10 +214,13 @@ class StateFile:
             yield
 
     def _write(self, state: State) -> None:
+        self._write_document(state)
+
+    def _write_document(self, document: State | dict[str, object]) -> None:
         temporary = self._folder / f".state-{os.getpid()}.tmp"
         try:
             with temporary.open("wb") as file:
-                file.write(msgspec.json.encode(state))
+                file.write(msgspec.json.encode(document))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._path)

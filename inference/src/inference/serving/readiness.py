@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from inference.repository.replicated_state import StateAge
     from inference.repository.repository import Repository
     from inference.repository.snapshot import Snapshot
+    from inference.settings import Settings
     from inference.storage.status import SyncStatus
 
 State = Literal["starting", "unavailable", "ready", "stopping"]
 
 _LOOK_SECONDS = 0.1
+_STALE_INTERVALS = 10
 
 
 class Readiness:
@@ -24,14 +28,25 @@ class Readiness:
     Args:
         repository: What has to be there.
         only: The model without which the service is of no use; ``None`` where there may be many.
+        state_age: How old the state of the bucket is here; ``None`` without one.
+        oldest_seconds: The age at which the service is unavailable.
 
     Attributes:
         is_stopping: Whether a shutdown has begun; set by who shuts down.
         is_synced: Whether the models of an object store were copied and examined, if there is one.
     """
 
-    def __init__(self, repository: Repository, *, only: str | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        only: str | None = None,
+        state_age: StateAge | None = None,
+        oldest_seconds: float = math.inf,
+    ) -> None:
         self._repository = repository
+        self._state_age = state_age
+        self._oldest_seconds = oldest_seconds
         self._only = only
         self.is_stopping = False
         self.is_synced = True
@@ -45,8 +60,10 @@ class Readiness:
         if self.is_stopping:
             return "stopping"
         snapshot = self._repository.current()
-        if not (self.is_synced and snapshot.complete):
+        if not (self.is_synced and snapshot.complete and self._knows_state):
             return "starting"
+        if self._is_stale:
+            return "unavailable"
         if self._only is not None and self._only not in snapshot.ready_names:
             return "unavailable"
         return "ready"
@@ -64,7 +81,18 @@ class Readiness:
             case _:
                 return "the models found at the start are still being examined"
 
+    @property
+    def _knows_state(self) -> bool:
+        """Whether the state of the bucket was looked for once; it may be away."""
+        return self._state_age is None or self._state_age.was_tried
+
+    @property
+    def _is_stale(self) -> bool:
+        return self._state_age is not None and self._state_age.seconds > self._oldest_seconds
+
     def _why_unavailable(self) -> str:
+        if self._is_stale:
+            return "the state of the bucket cannot be read (INFERENCE_STATE_STRICT)"
         model = self._repository.current().models.get(self._only or "")
         if model is None:
             return f"there is no file of model '{self._only}': GET /models says what was found"
@@ -101,3 +129,13 @@ def _is_settled(snapshot: Snapshot) -> bool:
     """Return whether every version that is wanted was examined and loaded, or refused."""
     versions = (v for model in snapshot.models.values() for v in model.versions.values())
     return all(version.state != "loading" for version in versions)
+
+
+def make_readiness(
+    settings: Settings, repository: Repository, state_age: StateAge | None
+) -> Readiness:
+    """Return the readiness of a service with these settings."""
+    oldest = _STALE_INTERVALS * settings.state_seconds if settings.state_strict else math.inf
+    return Readiness(
+        repository, only=settings.model_name, state_age=state_age, oldest_seconds=oldest
+    )

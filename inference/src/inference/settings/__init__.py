@@ -45,6 +45,11 @@ class Settings(
     def __init__(self, **given: Any) -> None:
         super().__init__(**(_read_environment() | given))
 
+    @property
+    def uses_store(self) -> bool:
+        """Whether models or the state come from an object store."""
+        return self.models_url is not None or self.state_url is not None
+
     def check(self) -> None:
         """Check that a bucket of models is not to be one model.
 

@@ -98,3 +98,28 @@ class Storage(Declared):
             "or less. While the store does not answer, the interval doubles up to a minute.",
         ),
     ] = 10
+    state_url: Annotated[
+        str | None,
+        Check(_check_models_url),
+        Field(
+            description="A bucket in which all replicas of the service keep one selection, pins, "
+            "traffic and unloaded models, such as `s3://BUCKET/PATH`. INFERENCE_STATE_DIR then has "
+            "a copy. Requires the extra inference[storage]."
+        ),
+    ] = None
+    state_seconds: Annotated[
+        float,
+        Field(
+            ge=0.1,
+            le=60,
+            description="The interval at which each replica looks for a newer state. A change is "
+            "answered half a second after that time.",
+        ),
+    ] = 1
+    state_strict: Annotated[
+        bool,
+        Field(
+            description="Be not ready while INFERENCE_STATE_URL has not answered for ten intervals "
+            "of INFERENCE_STATE_SECONDS. Otherwise it goes on with the state that it knows."
+        ),
+    ] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.repository.events import Events
+from inference.repository.replicated_state import StateAge
 from inference.runtime.shared_memory import SharedArray
 from inference.storage.status import SyncStatus
 from inference.telemetry.counters import Counters, counters_array
@@ -18,6 +19,7 @@ from inference.telemetry.statistics import STRIDE
 
 if TYPE_CHECKING:
     from inference.runtime.shared_memory import Section
+    from inference.settings import Settings
     from inference.telemetry.exemplars import Exemplars
 
 EVENT_STRIDE = 2  # how often, and how many seconds in all
@@ -80,7 +82,7 @@ class Recorder:
 
     Args:
         section: Where the workers' counters are; ``None`` for the only process.
-        follows_store: Whether models are copied from an object store.
+        settings: Whether models are copied from an object store, and where the state is.
         traced: Whether requests are traced.
 
     Attributes:
@@ -100,10 +102,15 @@ class Recorder:
         events: Counts events.
         processes: The worker processes; ``None`` for the only process.
         sync: Where the copies from the object store stand; ``None`` without one.
+        state_age: How old the state of the bucket is here; ``None`` without one.
     """
 
     def __init__(
-        self, section: Section | None = None, *, traced: bool = False, follows_store: bool = False
+        self,
+        section: Section | None = None,
+        settings: Settings | None = None,
+        *,
+        traced: bool = False,
     ) -> None:
         self.requests = Counters("requests", SIZE, section)
         self.runs = Counters("runs", STRIDE, section)
@@ -130,8 +137,12 @@ class Recorder:
         self.events = CountedEvents(self.event_counts)
         self.processes = None if section is None else Processes(section)
         self.sync: SyncStatus | None = None
-        if section is not None and follows_store:
-            self.sync = SyncStatus(section.memory.array("sync"))
+        self.state_age: StateAge | None = None
+        if section is not None and settings is not None:
+            if settings.models_url is not None:
+                self.sync = SyncStatus(section.memory.array("sync"))
+            if settings.state_url is not None:
+                self.state_age = StateAge(section.memory.array("state-age"))
 
     def count_unlogged(self) -> None:
         """Count a line of the log about an answered request that was dropped."""

@@ -17,7 +17,7 @@ from inference.telemetry.prometheus import families as family
 from inference.telemetry.prometheus import operation_families as operation
 from inference.telemetry.prometheus.aliases import kserve, triton
 from inference.telemetry.prometheus.rollouts import collect_rollouts
-from inference.telemetry.prometheus.sync_metrics import collect_sync
+from inference.telemetry.prometheus.sync_metrics import collect_state, collect_sync
 from inference.telemetry.prometheus.version_limit import limit_versions
 from inference.telemetry.recorder import FEEDBACK
 from inference.telemetry.timing import PHASES
@@ -80,6 +80,7 @@ class ServiceCollector(Collector):
         yield _plain(family.CALLERS, _add_up(self._recorder.callers))
         yield from _logged(_add_up(self._recorder.log))
         yield from collect_sync(self._recorder.sync)
+        yield collect_state(self._recorder.state_age)
         if self._aliases:
             yield from triton(requests, runs)
             yield kserve(requests)

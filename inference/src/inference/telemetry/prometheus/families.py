@@ -200,6 +200,12 @@ SYNC_COPIED = Family(
     "inference_sync_copied_versions", "counter", (), "Versions copied from the object store."
 )
 SYNC_BYTES = Family("inference_sync_copied_bytes", "counter", (), "Size of the copied versions.")
+STATE_AGE = Family(
+    "inference_state_age_seconds",
+    "gauge",
+    (),
+    "How long ago this replica read the newest state of INFERENCE_STATE_URL; +Inf if never.",
+)
 SYNC_PASSES = Family(
     "inference_sync_passes",
     "counter",
@@ -244,6 +250,7 @@ FAMILIES = (
     REFUSED, UNLOGGED, UNWATCHED,
     LOGGED, UNWRITTEN, FEEDBACK, LIVE_ROWS, LIVE_ACCURACY, LIVE_F1, LIVE_MAE, LIVE_RMSE,
     SYNC_STATE, SYNC_SUCCESS, SYNC_VERSIONS, SYNC_COPIED, SYNC_BYTES, SYNC_PASSES,
+    STATE_AGE,
     TRACES,
     SHARE, SHADOW_ROWS, SHADOW_DIFFERENT, SHADOW_DIFFERENCE, SHADOW_DURATION,
     RESTARTS, MEMORY, HELD_OUT,

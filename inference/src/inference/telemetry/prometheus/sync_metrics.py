@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from inference.repository.replicated_state import StateAge
     from inference.storage.status import SyncStatus
     from inference.telemetry.prometheus.family import Family
 
     Series = dict[tuple[str, ...], float]
+
+
+def collect_state(age: StateAge | None) -> Metric:
+    """Return the age of the state; without a series if it is in no bucket."""
+    return _fill(family.STATE_AGE, {(): age.seconds} if age else {})
 
 
 def collect_sync(sync: SyncStatus | None) -> Iterator[Metric]:

@@ -1,0 +1,83 @@
+"""A log of immutable documents in a bucket: ``state/N.json``, each created only if it is absent.
+
+A writer that creates N+1 has read N, so that no change is lost. Documents are never changed. They
+must not be deleted: a replica that is behind would take its own for the newest.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from inference.storage.object_store import ObjectExistsError, ObjectMissingError
+
+if TYPE_CHECKING:
+    from inference.storage.object_store import ObjectStore
+
+FOLDER = "state"
+_PATH = re.compile(rf"{FOLDER}/([1-9][0-9]{{0,17}})\.json")
+_MOST_BYTES = 16 * 1024 * 1024
+_NEAR = 16  # documents that are read one after the other; behind more of them, a listing is faster
+
+
+class StateLog:
+    """The log in one bucket.
+
+    Args:
+        store: The bucket.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def read_latest(self, known: int) -> tuple[int, bytes | None]:
+        """Return the newest document and its number.
+
+        Args:
+            known: A number that was read before; 0 if none was. If nothing is newer, one request
+                finds it out.
+
+        Returns:
+            The number, and the document; ``None`` if nothing is newer than ``known``.
+
+        Raises:
+            StorageError: The store does not answer, or refuses.
+        """
+        number = known or await self._find_highest()
+        content = await self._read(number) if number > known else None
+        for _ in range(_NEAR):
+            newer = await self._read(number + 1)
+            if newer is None:
+                return number, content
+            number, content = number + 1, newer
+        number = max(number, await self._find_highest())
+        return number, await self._read(number)
+
+    async def append(self, number: int, content: bytes) -> bool:
+        """Create a document.
+
+        Returns:
+            False if the number is taken: read the newest document, and try again.
+
+        Raises:
+            StorageError: The store does not answer or refuses; the document may be there.
+        """
+        path = f"{FOLDER}/{number}.json"
+        try:
+            await self._store.create(path, content)
+        except ObjectExistsError:
+            # Of a repeated request, the first one may have succeeded without an answer.
+            return await self._read(number) == content
+        return True
+
+    async def _find_highest(self) -> int:
+        found = (_PATH.fullmatch(one.path) for one in await self._store.list_objects(f"{FOLDER}/"))
+        return max((int(match[1]) for match in found if match), default=0)
+
+    async def _read(self, number: int) -> bytes | None:
+        if not number:
+            return None
+        try:
+            return await self._store.read(f"{FOLDER}/{number}.json", _MOST_BYTES)
+        except ObjectMissingError:
+            return None

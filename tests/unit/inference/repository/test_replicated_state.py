@@ -1,0 +1,134 @@
+"""The operator's choices in a bucket, as several replicas see them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from inference.errors import StateError
+from inference.repository.operator_state import Selection, State
+from inference.repository.replicated_state import ReplicatedState
+from inference.storage.state_log import StateLog
+from support.storage.object_stores import FaultyStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def pin(model: str, version: int) -> Callable[[State], State]:
+    return lambda state: msgspec.structs.replace(state, pins=state.pins | {model: version})
+
+
+class Replicas:
+    """Replicas with a state folder each, and one store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = FaultyStore()
+
+    def make(self, name: str) -> ReplicatedState:
+        return ReplicatedState(
+            self.folder / name, log=lambda: StateLog(self.store), follow_seconds=0.1
+        )
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Replicas:
+    return Replicas(tmp_path)
+
+
+def follow(state: ReplicatedState) -> int:
+    return asyncio.run(state.follow())
+
+
+def test_a_change_reaches_the_others_when_they_look(replicas: Replicas) -> None:
+    one, two = replicas.make("one"), replicas.make("two")
+    one.update(pin("a", 3))
+    assert one.current().pins == {"a": 3}
+    assert two.current() == State()
+    assert follow(two) == 1
+    assert two.current().pins == {"a": 3}
+    two.update(lambda state: msgspec.structs.replace(state, selection=Selection("a")))
+    assert follow(one) == 2
+    assert one.current() == State(Selection("a"), {"a": 3})
+
+
+def test_a_writer_that_is_behind_changes_the_newest_state(replicas: Replicas) -> None:
+    one, two = replicas.make("one"), replicas.make("two")
+    one.update(pin("a", 1))
+    two.update(pin("b", 2))
+    assert two.current().pins == {"a": 1, "b": 2}
+    one.update(pin("c", 3))
+    assert one.current().pins == {"a": 1, "b": 2, "c": 3}
+
+
+def test_writers_side_by_side_lose_no_change(replicas: Replicas) -> None:
+    def write(name: str) -> None:
+        state = replicas.make(name)
+        for number in range(25):
+            state.update(pin(f"{name}{number}", 1))
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    reader = replicas.make("reader")
+    assert follow(reader) == 75
+    assert len(reader.current().pins) == 75
+
+
+def test_a_replica_knows_the_state_after_a_restart_while_the_store_is_away(
+    replicas: Replicas,
+) -> None:
+    replicas.make("one").update(pin("a", 3))
+    replicas.store.away = True
+    again = replicas.make("one")
+    assert again.current().pins == {"a": 3}
+    with pytest.raises(StateError):
+        again.update(pin("a", 4))
+    assert again.current().pins == {"a": 3}
+
+
+def test_a_new_replica_has_the_state_after_one_look(replicas: Replicas) -> None:
+    one = replicas.make("one")
+    for number in range(1, 40):
+        one.update(pin("a", number))
+    new = replicas.make("new")
+    follow(new)
+    assert new.current().pins == {"a": 39}
+
+
+def test_a_change_that_changes_nothing_is_no_document(replicas: Replicas) -> None:
+    one = replicas.make("one")
+    one.update(pin("a", 1))
+    one.update(pin("a", 1))
+    assert follow(one) == 1
+
+
+def test_a_document_that_is_no_state_is_an_error_and_the_known_one_stays(
+    replicas: Replicas,
+) -> None:
+    one = replicas.make("one")
+    one.update(pin("a", 1))
+    asyncio.run(replicas.store.create("state/2.json", b"junk"))
+    with pytest.raises(StateError, match="document 2"):
+        one.update(pin("a", 2))
+    assert one.current().pins == {"a": 1}
+
+
+def test_a_change_is_answered_after_the_others_have_had_time(replicas: Replicas) -> None:
+    one = replicas.make("one")
+
+    async def change() -> float:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await one.change(pin("a", 1))
+        return loop.time() - begun
+
+    assert asyncio.run(change()) >= 0.6, "the interval, and half a second"
