@@ -120,8 +120,6 @@ class ObjectStore:
         """
         found: list[StoredObject] = []
         with self._explained("list", prefix):
-            if self._folder is not None and not self._folder.is_dir():
-                raise StorageError(f"there is no folder {self._folder}")
             stream = obstore.list(self._store, prefix or None, chunk_size=_LIST_CHUNK)
             async for chunk in stream:
                 found += map(_describe, chunk)
@@ -218,6 +216,8 @@ class ObjectStore:
     @contextlib.contextmanager
     def _explained(self, doing: str, path: str) -> Iterator[None]:
         what = f"cannot {doing} {path or 'the objects'} in {self.url}"
+        if self._folder is not None and not self._folder.is_dir():  # a store that is away
+            raise StorageError(f"{what}: there is no folder {self._folder}")
         try:
             yield
         except FileNotFoundError as error:
