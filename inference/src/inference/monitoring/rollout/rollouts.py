@@ -29,7 +29,7 @@ _TICK_SECONDS = 0.5
 class Rollouts:
     """The shadows and splits of one process.
 
-    Requests of models without traffic are not handed on, so they cost nothing.
+    Requests of models without a shadow and gates are not handed on, so they cost nothing.
 
     Args:
         settings: How long a run may take.
@@ -73,8 +73,9 @@ class Rollouts:
 
     def follow(self) -> None:
         """Look at the choices now."""
-        watched = self._repository.current().state.traffic
-        self._recorder.latency.watch(frozenset(watched), self._hand_off.append)
+        traffic = self._repository.current().state.traffic
+        watched = frozenset(n for n, t in traffic.items() if t.shadow or t.promote)
+        self._recorder.latency.watch(watched, self._hand_off.append)
         self._shadows.end_long_run()
 
     async def _run(self) -> None:

@@ -176,7 +176,7 @@ def _check(model: Model, traffic: Traffic, servables: Mapping[int, Servable]) ->
 def _view(model: Model, decision: Decision | None, tallies: Mapping[Key, Tally]) -> TrafficView:
     described = describe_traffic(model)
     measured = None
-    if model.traffic is not None and (model.traffic.shadow or len(model.traffic.split) > 1):
+    if model.traffic is not None and (model.traffic.shadow or model.traffic.promote):
         found = measure(model, model.traffic, tallies)
         values: dict[str, Any] = {name: _finite(value) for name, value in found._asdict().items()}
         measured = MeasuresView(new_version=model.traffic.new_version, **values)

@@ -204,7 +204,7 @@ class TrafficView(BaseModel):
         "that answers."
     )
     traffic: TrafficState | None = Field(description="Null without a split and a shadow.")
-    measured: MeasuresView | None = Field(description="Null where there are not two versions.")
+    measured: MeasuresView | None = Field(description="Null without a shadow and `promote`.")
     decision: DecisionView | None = Field(
         description="Of the last rollout with `promote`, until the next change of the traffic."
     )
