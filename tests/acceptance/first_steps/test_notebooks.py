@@ -53,7 +53,9 @@ def unused_url() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def execute(name: str, url: str, models: Path, *, without: Collection[str] = ()) -> str:
+def execute(
+    name: str, url: str, models: Path, *, without: Collection[str] = (), log: Path | None = None
+) -> str:
     """Run a notebook in a kernel of its own; give the text of all its outputs.
 
     Args:
@@ -61,10 +63,13 @@ def execute(name: str, url: str, models: Path, *, without: Collection[str] = ())
         url: Where its service is.
         models: Where it publishes.
         without: Cells to leave out, by id.
+        log: The folder of the prediction log.
     """
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.id not in without]
     environment = os.environ | {"EXPORTER_URL": url, "EXPORTER_MODELS_DIR": str(models)}
+    if log is not None:
+        environment["EXPORTER_PREDICTION_LOG"] = str(log)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": NOTEBOOKS}}).execute(
         env=environment
     )
@@ -77,7 +82,7 @@ def _text(output: Any) -> str:
     return text
 
 
-@each_notebook
+@pytest.mark.parametrize("name", ["penguins", "mixed_columns", "monitoring"])
 def test_notebook_is_stored_without_outputs(name: str) -> None:
     """No output, no counter, and an id for each cell."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=nbformat.NO_CONVERT)
@@ -117,6 +122,20 @@ def test_mixed_columns_publishes_a_pipeline_that_takes_words_and_gaps(service: S
         "sex": "category",
     }
     assert {f["name"] for f in features if f.get("nullable")} >= {"sex"}
+
+
+def test_monitoring_sees_the_shift_and_promotes_a_better_version(tmp_path: Path) -> None:
+    """The story ends with the second version, which is right more often."""
+    with Service(tmp_path, prediction_log=tmp_path / "log") as service:
+        service.start()
+        url = str(service.client.base_url)
+        said = execute("monitoring", url, service.models, log=tmp_path / "log")
+        described = service.model("penguins-watched")
+        service.stop()
+
+    assert "live accuracy of version 1: 0." in said
+    assert "active version: 2" in said
+    assert (described["active_version"], described["pinned_version"]) == (2, 2)
 
 
 @each_notebook
