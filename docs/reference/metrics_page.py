@@ -39,7 +39,7 @@ def render() -> str:
         "\n| metric | type | labels | meaning |",
         "|---|---|---|---|",
     ]
-    for one in (*family.FAMILIES, *DRIFT_FAMILIES):
+    for one in (*family.FAMILIES, *family.LIVE_FAMILIES, *DRIFT_FAMILIES):
         labels = ", ".join(f"`{label}`" for label in one.labels) or "none"
         lines.append(f"| `{one.shown_name}` | {one.kind} | {labels} | {one.help} |")
     lines += [

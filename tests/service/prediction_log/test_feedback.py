@@ -71,6 +71,12 @@ def live(service: Service, metric: str, model: str = "penguins") -> float | None
     return None
 
 
+def becomes(service: Service, metric: str, value: float, model: str = "penguins") -> None:
+    """Wait until a metric has a value; each worker reads the truths every two seconds."""
+    expected = pytest.approx(value, abs=1e-3)
+    eventually(lambda: live(service, metric, model) == expected, what=f"{metric} {value}")
+
+
 def test_truths_become_live_metrics_of_all_workers(service: Service) -> None:
     answers = [predict(service) for _ in range(6)]
     label = answers[0][1]["label"]
@@ -83,10 +89,10 @@ def test_truths_become_live_metrics_of_all_workers(service: Service) -> None:
     assert send(service, sent[0]) == {"accepted": 1, "unknown": []}
     assert send(service, sent[1:]) == {"accepted": 5, "unknown": []}
     for _ in range(6):
-        eventually(lambda: live(service, "rows") == 6)
-    assert live(service, "accuracy") == pytest.approx(4 / 6)
+        becomes(service, "rows", 6)
+    becomes(service, "accuracy", 4 / 6)
     # Precision 4/6 and recall 1 of one class, nothing of the other.
-    assert live(service, "macro_f1") == pytest.approx(0.8 / 2)
+    becomes(service, "macro_f1", 0.8 / 2)
     counted = service.client.get("/metrics").text
     assert 'inference_feedback_rows_total{model="penguins",version="1"} 6.0' in counted
 
@@ -97,10 +103,10 @@ def test_the_last_truth_of_a_row_counts(service: Service) -> None:
 
     send(service, [{"request_id": one, "truth": answer["label"]}])
     send(service, [{"request_id": one, "truth": wrong}])
-    eventually(lambda: live(service, "accuracy") == 0)
+    becomes(service, "accuracy", 0)
     send(service, [{"request_id": one, "truth": t} for t in (wrong, answer["label"])])
-    eventually(lambda: live(service, "accuracy") == 1)
-    assert live(service, "rows") == 1
+    becomes(service, "accuracy", 1)
+    becomes(service, "rows", 1)
 
 
 def test_each_row_of_a_request_has_its_truth(shared: Service) -> None:
@@ -109,9 +115,9 @@ def test_each_row_of_a_request_has_its_truth(shared: Service) -> None:
 
     send(shared, {"request_id": one, "row": 1, "truth": values[1] + 3})
     send(shared, {"request_id": one, "row": 0, "truth": values[0] - 1})
-    eventually(lambda: live(shared, "rows", "sums") == 2)
-    assert live(shared, "mean_absolute_error", "sums") == pytest.approx(2, abs=1e-3)
-    assert live(shared, "root_mean_squared_error", "sums") == pytest.approx(math.sqrt(5), abs=1e-3)
+    becomes(shared, "rows", 2, "sums")
+    becomes(shared, "mean_absolute_error", 2, "sums")
+    becomes(shared, "root_mean_squared_error", math.sqrt(5), "sums")
     assert send(shared, {"request_id": one, "row": 2, "truth": 1})["accepted"] == 0
 
 
@@ -120,9 +126,9 @@ def test_several_labels_are_an_object(shared: Service) -> None:
     truth = answer["labels"] | {"count": 0 if answer["labels"]["count"] else 1}
 
     send(shared, {"request_id": one, "truth": truth})
-    eventually(lambda: live(shared, "rows", "labels") == 1)
-    assert live(shared, "accuracy", "labels") == 0
-    assert live(shared, "macro_f1", "labels") == pytest.approx(2 / 3)
+    becomes(shared, "rows", 1, "labels")
+    becomes(shared, "accuracy", 0, "labels")
+    becomes(shared, "macro_f1", 2 / 3, "labels")
 
 
 def test_unknown_requests_are_named_and_the_others_count(shared: Service) -> None:
@@ -150,10 +156,10 @@ def test_truth_that_comes_after_a_restart_counts_for_the_version_that_answered(
     service.put("penguins/2/model.onnx", penguins(1))
     service.start()
     service.wait_for("penguins", state="ready", active_version=2)
-    assert live(service, "rows") == 1, "as before the restart"
+    becomes(service, "rows", 1)  # as before the restart
     assert send(service, {"request_id": one, "truth": answer["label"]})["accepted"] == 1
-    eventually(lambda: live(service, "rows") == 2)
-    assert live(service, "accuracy") == 1
+    becomes(service, "rows", 2)
+    becomes(service, "accuracy", 1)
     assert '{model="penguins",version="1"} 1.0' in service.client.get("/metrics").text
 
 

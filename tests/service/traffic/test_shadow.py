@@ -56,9 +56,14 @@ def rows(service: Service, outcome: str = "answered") -> float:
     return metric(service, "inference_shadow_rows_total", outcome=outcome)
 
 
-def begin(service: Service) -> None:
-    """Ask until the worker has seen that there is a shadow, and all of that has been run."""
+def see(service: Service) -> None:
+    """Ask until the worker has seen that there is a shadow."""
     eventually(lambda: service.client.post(HOT, json=ROWS[0]).is_success and rows(service) > 0)
+
+
+def begin(service: Service) -> None:
+    """Ask until the worker has seen a shadow of all requests, and all of that has been run."""
+    see(service)
     before = rows(service)
     assert service.client.post(HOT, json=ROWS * 100).is_success  # more than can be on their way
     eventually(lambda: rows(service) >= before + 300)
@@ -110,12 +115,12 @@ def test_disagreements_are_those_of_both_versions_by_hand(
 
 def test_a_part_of_the_requests_is_shadowed(shadowed: Callable[..., Service]) -> None:
     service = shadowed(penguins(seed=7), {"version": 2, "percent": 20})
-    begin(service)
+    see(service)
     before = rows(service)
     for _ in range(200):
         assert service.client.post(HOT, json=ROWS[0]).status_code == 200
     eventually(lambda: rows(service) >= before + 38)
-    assert rows(service) <= before + 42
+    assert rows(service) <= before + 45  # some of the first ones may have been on their way
 
 
 def test_a_shadow_that_fails_is_counted_and_no_request_fails(

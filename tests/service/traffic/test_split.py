@@ -106,7 +106,14 @@ def test_the_traffic_is_shown_and_its_versions_stay_loaded(
         "sticky": "x-user",
         "promote": None,
     }
-    assert answer == {"model": "m", "active_version": 2, "traffic": expected}
+    measured = {
+        "new_version": 1,
+        **dict.fromkeys(("rows", "failed", "different", "disagreement", "dropped"), 0),
+        "p99_ratio": None,
+        "error_rate": 0,
+    }
+    document = {"model": "m", "active_version": 2, "traffic": expected}
+    assert answer == document | {"measured": measured, "decision": None}
     assert shared.client.get("/models/m/traffic").json() == answer
     listed = shared.client.get("/models").json()["models"][0]
     assert (listed["traffic"], listed["active_version"]) == (expected, 2)

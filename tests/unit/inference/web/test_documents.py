@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from inference.app import reserve_memory
 from inference.errors import NotFoundError
 from inference.monitoring.setup import start_monitoring
+from inference.repository.operator_state import Selection
 from inference.repository.snapshot import Model, Snapshot, Version
 from inference.runtime.documents import Subject
 from inference.runtime.shared_memory import Section
@@ -114,7 +115,7 @@ async def test_no_document_holds_the_loop(tmp_path: Path) -> None:
 async def test_documents_fit_what_the_description_of_routes_says(tmp_path: Path) -> None:
     async with live(many_models(tmp_path)) as bench, asking(bench) as client:
         await bench.until(lambda s: len(s.ready_names) == MODELS)
-        bench.choose(selection={"model": "model-1"})
+        bench.choose(selection=Selection("model-1"))
         listed = ModelsView.model_validate_json((await client.get("/models")).content)
         assert [m.name for m in listed.models if m.selected] == ["model-1"]
         assert len(listed.models) == MODELS
