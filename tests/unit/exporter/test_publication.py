@@ -59,7 +59,7 @@ def test_a_live_version_is_not_shown_as_the_same_card_again(
         ),
         (_versions("unloaded", "by hand"), NotServedError, "version 3 is unloaded.*: by hand"),
         (_versions("loading"), NotServedError, "version 3 is loading"),
-        ((404, {}), NotServedError, "did not find penguins version 3.*watch the folder /models"),
+        ((404, {}), NotServedError, "did not find penguins.* folder or bucket of /models"),
         ((200, []), NotServedError, "did not find"),
         ((200, b"<html>"), NoServiceError, "no service answers"),
         ((500, {"detail": "broken"}), ServiceError, "answers 500: broken"),
@@ -83,7 +83,7 @@ def test_says_plainly_that_no_service_answers(
     """The model is published all the same, and the message says how to start the service."""
     publication = make_publication("http://127.0.0.1:9")
     with pytest.raises(
-        NoServiceError, match=r"is published in .*no service answers at .*make serve"
+        NoServiceError, match=r"is published as .*no service answers at .*make serve"
     ):
         publication.wait(timeout=0.01)
 

@@ -28,13 +28,17 @@ def find_sparse(model: Any, ask: Callable[[], Any]) -> frozenset[int]:
 
     Args:
         model: The fitted model.
-        ask: Asks it about some rows.
+        ask: Asks it about some rows. Not called if the model has no such part.
     """
     found: set[int] = set()
+    parts = [
+        part for part in estimators_within(model) if isinstance(part, _SCALERS) or _is_xgboost(part)
+    ]
+    if not parts:
+        return frozenset()
     with ExitStack() as stack:
-        for part in estimators_within(model):
-            if isinstance(part, _SCALERS) or _is_xgboost(part):
-                stack.enter_context(_watched(part, found))
+        for part in parts:
+            stack.enter_context(_watched(part, found))
         ask()
     return frozenset(found)
 

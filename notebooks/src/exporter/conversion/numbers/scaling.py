@@ -153,8 +153,8 @@ def transform_function(
     except UntraceableError as error:
         name = getattr(function, "__name__", "its function")
         raise ConversionError(
-            f"FunctionTransformer calls {name}, which ONNX does not support, because {error}. Or "
-            "do that to X before fit() and publish()"
+            f"FunctionTransformer calls {name}, which ONNX does not support, because {error}. You "
+            "can do that to X before fit() and publish()"
         ) from None
     return [Column(traced[0], "real", traced[1])]
 

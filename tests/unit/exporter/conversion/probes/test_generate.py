@@ -144,7 +144,7 @@ def test_a_file_that_is_wrong_between_the_rows_only_is_refused(
         second = (np.array(table.columns[0].to_scalars()) > 0.4).astype(float)
         return Answers(second.astype(int), np.c_[1 - second, second])
 
-    monkeypatch.setattr(search, "convert", lambda *_: None)
+    monkeypatch.setattr(search, "convert", lambda *_, **__: None)
     monkeypatch.setattr(search, "run", wrong)
     with pytest.raises(ParityError, match="generated rows between and around those of X"):
         find_conversion(original, rows, 1e-5, lambda _: None)
