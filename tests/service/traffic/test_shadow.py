@@ -180,8 +180,7 @@ def test_shadows_of_two_workers_count_together(shadowed: Callable[..., Service])
         assert {a.json()["version"] for a in everywhere(service, HOT)} == {1}
         return bool(eventually(lambda: rows(service) >= before + 40, within=3))
 
-    everywhere(service, HOT, 80)
-    eventually(lambda: rows(service) > 0)
+    eventually(lambda: everywhere(service, HOT) and rows(service) > 0)
     assert all_see_it()
 
 

@@ -68,9 +68,9 @@ class Compactions:
                     self._process.wait(max(0.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     break
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            with self._process as process:  # waits for its end, and closes the pipe
+                process.kill()
         while self._journals:
             self._journals.popleft().close()
 
