@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -70,9 +72,11 @@ def execute(
     environment = os.environ | {"EXPORTER_URL": url, "EXPORTER_MODELS_DIR": str(models)}
     if log is not None:
         environment["EXPORTER_PREDICTION_LOG"] = str(log)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": NOTEBOOKS}}).execute(
-        env=environment
-    )
+    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": NOTEBOOKS}})
+    # In the main thread it would handle SIGINT and SIGTERM: a stopped run went on, and its report
+    # was that the kernel died.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, client.async_execute(env=environment)).result()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "\n".join(_text(output) for output in outputs)
 
