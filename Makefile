@@ -21,8 +21,9 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-all test-rest test-lean test-stack test-clients test-storage test-browser endure soak check hooks format \
-	bench load pictures stubs audit sbom clean
+.PHONY: help tools sync serve lab up down test test-all test-rest test-lean test-stack test-deploy test-cluster \
+	test-clients test-storage test-browser endure soak check hooks format \
+	bench growth load pictures stubs audit sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,17 +86,31 @@ test-stack: sync ## Build and start the containers and test from publication to 
 	@if [ -f ../shared/container-lab.sh ]; then bash ../shared/container-lab.sh images/*/Dockerfile; fi
 	$(UV) run --no-sync pytest tests/stack
 
-test-clients: sync ## Generate Python and TypeScript clients and test them (needs nodejs and npm)
-	$(RUN) --group generators pytest tests/clients
-
 # The servers of object stores have environments of their own, so that they determine no version of ours.
 STORE_SERVERS := .tools/storage
 MOTO := moto[server]==5.2.5
 AZURITE := azurite@3.37.0
 
-test-storage: sync ## Test models in buckets against moto (S3) and Azurite (Azure); needs nodejs and npm
-	@test -x $(STORE_SERVERS)/bin/moto_server || { $(UV) venv --quiet --python 3.11 --clear $(STORE_SERVERS) && \
-		$(UV) pip install --quiet --python $(STORE_SERVERS)/bin/python "$(MOTO)"; }
+$(STORE_SERVERS)/bin/moto_server: | tools
+	$(UV) venv --quiet --python 3.11 --clear $(STORE_SERVERS)
+	$(UV) pip install --quiet --python $(STORE_SERVERS)/bin/python "$(MOTO)"
+
+# Where KServe's definitions are, if anywhere; tests that need them fail in CI otherwise.
+test-deploy: export KSERVE_DEFINITIONS ?= $(wildcard ../shared/kserve-crd)
+test-deploy: sync ## Validate the manifests in deploy/ (needs kubectl 1.27 or newer)
+	$(RUN) --group deploy pytest tests/deploy
+
+# The laboratory script, if present, starts a Kubernetes on this machine; without it, set CLUSTER_HOST.
+LABORATORY := $(wildcard ../shared/kubernetes-lab.sh)
+test-cluster: export CLUSTER_HOST ?= $(if $(LABORATORY),10.99.1.2)
+test-cluster: sync $(STORE_SERVERS)/bin/moto_server ## Deploy three replicas and a bucket to a real Kubernetes, and test faults
+	$(if $(LABORATORY),bash $(LABORATORY) up && eval "$$(bash $(LABORATORY) env)" &&) \
+		$(RUN) --group deploy pytest tests/cluster
+
+test-clients: sync ## Generate Python and TypeScript clients and test them (needs nodejs and npm)
+	$(RUN) --group generators pytest tests/clients
+
+test-storage: sync $(STORE_SERVERS)/bin/moto_server ## Test models in buckets against moto (S3) and Azurite (Azure); needs nodejs and npm
 	@test -x $(STORE_SERVERS)/node_modules/.bin/azurite-blob || \
 		npm install --silent --no-audit --no-fund --prefix $(STORE_SERVERS) $(AZURITE)
 	$(UV) run --no-sync pytest tests/storage
@@ -152,6 +167,9 @@ load: tools ## Find the highest load that the service at LOAD_URL can take; writ
 	$(RUN) --group load locust --locustfile tools/load/locustfile.py,tools/load/ramp.py \
 		--headless --only-summary --host $(LOAD_URL) --html reports/load.html --report reports/load.md \
 		--largest-users $(LOAD_USERS) --step-seconds $(LOAD_SECONDS) --bound-p95-ms $(LOAD_P95_MS)
+
+growth: sync $(STORE_SERVERS)/bin/moto_server ## Measure what replicas carry; writes docs/reference/growth.md
+	PYTHONPATH=tests:tools $(UV) run --no-sync python -m growth --store $(STORE_SERVERS)/bin/moto_server
 
 # Fails if a request was lost, a worker was replaced late, or memory has grown.
 soak: sync ## Run mixed load with injected faults for half an hour; writes reports/soak.md

@@ -32,7 +32,8 @@ def run_ci(folder: Path, *, engine: bool, laboratory: bool) -> subprocess.Comple
         (commands / name).chmod(0o755)
     if laboratory:
         (folder / "shared").mkdir()
-        (folder / "shared" / "container-lab.sh").write_text("exit 0\n")
+        for script in ("container-lab.sh", "kubernetes-lab.sh"):
+            (folder / "shared" / script).write_text("exit 0\n")
     environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}"}
     return subprocess.run(
         ["bash", project / ".ci" / "run"],
@@ -45,11 +46,11 @@ def run_ci(folder: Path, *, engine: bool, laboratory: bool) -> subprocess.Comple
     [
         (False, True, []),
         (True, True, []),
-        (True, False, ["container engine"]),
-        (False, False, ["container engine", "container stack"]),
+        (True, False, ["container engine", "cluster"]),
+        (False, False, ["container engine", "container stack", "cluster"]),
     ],
 )
-def test_stages_without_container_engine_are_left_out_visibly(
+def test_stages_without_container_engine_or_cluster_are_left_out_visibly(
     tmp_path: Path, *, engine: bool, laboratory: bool, left_out: list[str]
 ) -> None:
     run = run_ci(tmp_path, engine=engine, laboratory=laboratory)

@@ -60,13 +60,14 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line: time, level, message, event with its fields, request and key.
 
     Args:
-        worker: The worker's number; empty for a single process.
+        worker: The worker's number, or the name of another process; empty for a single process.
         values: Whether to show the messages of unexpected exceptions.
     """
 
     def __init__(self, *, worker: str = "", values: bool = False) -> None:
         super().__init__()
-        self._worker = {"worker": int(worker)} if worker else {}
+        shown = int(worker) if worker.isdigit() else worker
+        self._worker = {"worker": shown} if worker else {}
         self._values = values
 
     def format(self, record: logging.LogRecord) -> str:

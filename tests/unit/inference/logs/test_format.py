@@ -196,3 +196,9 @@ def test_a_traceback_is_bounded(written: Any, formatter: Any) -> None:
     logger.error("failed", exc_info=ValueError("x" * 1_000_000))
     assert "ValueError" in stream.getvalue()
     assert len(stream.getvalue()) < 11_000
+
+
+def test_another_process_has_a_name_instead_of_a_number(written: Any) -> None:
+    logger, stream = written(JsonFormatter(worker="storage"), "inference.test")
+    logger.info("copied")
+    assert json.loads(stream.getvalue())["worker"] == "storage"

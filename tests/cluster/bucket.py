@@ -1,0 +1,61 @@
+"""An S3 server behind a door that can be shut, so that the store is away and comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+class Door:
+    """Forwards connections to the store while it is open, and resets them while it is shut."""
+
+    def __init__(self, host: str, target: tuple[str, int]) -> None:
+        self._target = target
+        self._open = True
+        self._connections: set[socket.socket] = set()
+        self._listener = socket.create_server((host, 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @contextlib.contextmanager
+    def shut(self) -> Generator[None]:
+        """Keep the store away for the length of the block."""
+        self._open = False
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        try:
+            yield
+        finally:
+            self._open = True
+
+    def close(self) -> None:
+        """Accept no further connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if not self._open:
+                    client.close()
+                    continue
+                store = socket.create_connection(self._target)
+                for source, sink in ((client, store), (store, client)):
+                    self._connections.add(source)
+                    threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for side in (source, sink):
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+        self._connections.discard(source)
+        source.close()

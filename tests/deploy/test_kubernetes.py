@@ -1,0 +1,247 @@
+"""Kustomize and Helm give valid manifests that say the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import helm_python
+import kubernetes_validate
+import pytest
+import yaml
+
+from deploy.manifests import CHART, DEPLOY, SETTINGS, Manifest, by_kind, kustomize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Render = Callable[..., list[Manifest]]
+
+# Values of the chart, and the overlay with the components that are the same.
+SAME = {
+    "nothing": ({}, "base", ()),
+    "volume": ({"models": {"volume": {"enabled": True}}}, "overlays/volume", ()),
+    "bucket": (
+        {
+            "models": {
+                "bucket": {
+                    "modelsUrl": "s3://rookery/models",
+                    "stateUrl": "s3://rookery/state",
+                    "environment": {"AWS_REGION": "us-east-1"},
+                    "secret": "rookery-bucket",
+                }
+            }
+        },
+        "overlays/bucket",
+        (),
+    ),
+    "keys": ({"keys": {"secret": "rookery-keys"}}, "base", ("keys",)),
+    "grpc": ({"grpc": {"enabled": True}}, "base", ("grpc",)),
+    "autoscaling": ({"autoscaling": {"enabled": True}}, "base", ("autoscaling",)),
+    "keda": ({"keda": {"enabled": True}}, "base", ("keda",)),
+    "all": (
+        {
+            "models": {"volume": {"enabled": True}},
+            "keys": {"secret": "rookery-keys"},
+            "grpc": {"enabled": True},
+            "autoscaling": {"enabled": True},
+        },
+        "overlays/volume",
+        ("keys", "grpc", "autoscaling"),
+    ),
+}
+BUILT_IN = {"apps/v1", "v1", "policy/v1", "networking.k8s.io/v1", "autoscaling/v2"}
+VERSIONS = ["1.29", "1.33", kubernetes_validate.latest_version()]
+cases = pytest.mark.parametrize("case", SAME)
+
+
+def validate(manifests: list[Manifest], version: str) -> set[str]:
+    """Check manifests strictly against the schemas of a version; return the kinds checked."""
+    checked = set()
+    for manifest in manifests:
+        if manifest["apiVersion"] in BUILT_IN:
+            kubernetes_validate.validate(manifest, version, strict=True)
+            checked.add(manifest["kind"])
+    return checked
+
+
+@cases
+@pytest.mark.parametrize("version", VERSIONS)
+def test_manifests_are_valid(case: str, version: str, combined: Render, chart: Render) -> None:
+    values, overlay, components = SAME[case]
+    expected = {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"}
+    assert validate(combined(overlay, *components), version) >= expected
+    assert validate(chart(values), version) >= expected
+
+
+def test_the_validation_refuses_what_is_wrong() -> None:
+    manifests = kustomize(DEPLOY / "kubernetes" / "base")
+    deployment = by_kind(manifests)["Deployment"]
+    deployment["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerport"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        validate(manifests, VERSIONS[-1])
+
+
+@cases
+def test_helm_and_kustomize_say_the_same(case: str, combined: Render, chart: Render) -> None:
+    values, overlay, components = SAME[case]
+    ours = by_kind(combined(overlay, *components))
+    theirs = by_kind(chart(values))
+    if case == "bucket":
+        inline_config(ours)
+    assert ours.keys() == theirs.keys()
+    for kind, manifest in ours.items():
+        assert comparable(manifest) == comparable(theirs[kind]), kind
+
+
+def inline_config(manifests: dict[str, Manifest]) -> None:
+    """Put the entries of kustomize's ConfigMap into the variables, as the chart does."""
+    data = manifests.pop("ConfigMap")["data"]
+    container = manifests["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    container["env"] += [{"name": name, "value": value} for name, value in data.items()]
+    container["envFrom"] = [s for s in container["envFrom"] if "secretRef" in s]
+    container["envFrom"][0]["secretRef"].pop("optional")
+
+
+def comparable(manifest: Manifest) -> Any:
+    """Return a manifest without what only one of both tools writes, in one order."""
+    ignored = {
+        "app.kubernetes.io/version",
+        "app.kubernetes.io/managed-by",
+        "helm.sh/chart",
+        "helm.sh/resource-policy",
+    }
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.get("type") == "ClusterIP":  # the default
+                value = {k: v for k, v in value.items() if k != "type"}
+            pairs = {k: plain(v) for k, v in value.items() if k not in ignored}
+            return {k: v for k, v in pairs.items() if k != "annotations" or v}
+        if isinstance(value, list):
+            entries = [plain(entry) for entry in value]
+            named = all(isinstance(entry, dict) and "name" in entry for entry in entries)
+            return sorted(entries, key=lambda entry: entry["name"]) if named else entries
+        return value
+
+    return plain(manifest)
+
+
+@cases
+def test_the_selectors_find_the_pods(case: str, combined: Render, chart: Render) -> None:
+    values, overlay, components = SAME[case]
+    for manifests in (combined(overlay, *components), chart(values, name="other")):
+        kinds = by_kind(manifests)
+        pod = kinds["Deployment"]["spec"]["template"]
+        labels = pod["metadata"]["labels"]
+        selectors = [
+            kinds["Deployment"]["spec"]["selector"]["matchLabels"],
+            kinds["Service"]["spec"]["selector"],
+            kinds["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+            kinds["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+        ]
+        spread = pod["spec"]["topologySpreadConstraints"]
+        selectors += [constraint["labelSelector"]["matchLabels"] for constraint in spread]
+        for selector in selectors:
+            assert selector
+            assert selector.items() <= labels.items()
+        names = {manifest["metadata"]["name"] for manifest in kinds.values()}
+        if "HorizontalPodAutoscaler" in kinds:
+            target = kinds["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
+            assert target == kinds["Deployment"]["metadata"]["name"]
+        assert names
+
+
+@cases
+def test_the_pod_is_confined(case: str, chart: Render) -> None:
+    pod = by_kind(chart(SAME[case][0]))["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert not pod["automountServiceAccountToken"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["limits"].keys() == {"memory"}
+
+
+@cases
+def test_each_variable_is_a_setting(case: str, chart: Render, combined: Render) -> None:
+    values, overlay, components = SAME[case]
+    for manifests in (combined(overlay, *components), chart(values)):
+        kinds = by_kind(manifests)
+        container = kinds["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+        names = {variable["name"] for variable in container["env"]}
+        names |= set(kinds.get("ConfigMap", {}).get("data", {}))
+        assert {name for name in names if name.startswith("INFERENCE_")} <= SETTINGS
+
+
+def test_a_stop_has_time_for_its_phases(chart: Render) -> None:
+    values = {"drainSeconds": 100, "shutdownSeconds": 200}
+    pod = by_kind(chart(values))["Deployment"]["spec"]["template"]["spec"]
+    variables = {v["name"]: v["value"] for v in pod["containers"][0]["env"]}
+    assert variables["INFERENCE_DRAIN_SECONDS"] == "100"
+    assert variables["INFERENCE_SHUTDOWN_SECONDS"] == "200"
+    assert pod["terminationGracePeriodSeconds"] > 300
+
+
+def test_settings_are_strings_and_can_replace_those_of_the_chart(chart: Render) -> None:
+    settings = {"INFERENCE_WORKERS": 2, "INFERENCE_MAX_CONNECTION_SECONDS": 60}
+    pod = by_kind(chart({"settings": settings}))["Deployment"]["spec"]["template"]["spec"]
+    pairs = [(v["name"], v["value"]) for v in pod["containers"][0]["env"]]
+    assert ("INFERENCE_WORKERS", "2") in pairs
+    assert ("INFERENCE_MAX_CONNECTION_SECONDS", "60") in pairs
+    assert len({name for name, _ in pairs}) == len(pairs)
+
+
+def test_a_long_value_stays_a_whole_number(chart: Render) -> None:
+    settings = {"INFERENCE_MAX_BODY_BYTES": 67108864}
+    pod = by_kind(chart({"settings": settings}))["Deployment"]["spec"]["template"]["spec"]
+    pairs = {v["name"]: v["value"] for v in pod["containers"][0]["env"]}
+    assert pairs["INFERENCE_MAX_BODY_BYTES"] == "67108864"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"autoscaling": {"enabled": True}, "keda": {"enabled": True}}, "exclude each other"),
+        (
+            {"models": {"volume": {"enabled": True}, "bucket": {"modelsUrl": "s3://b/m"}}},
+            "exclude each other",
+        ),
+        ({"replica": 3}, "replica"),
+        ({"models": {"bucket": {"modelsUrl": "/models"}}}, "modelsUrl"),
+        ({"settings": {"PATH": "/bin"}}, "PATH"),
+    ],
+)
+def test_wrong_values_are_refused(values: dict[str, Any], reason: str, chart: Render) -> None:
+    with pytest.raises(helm_python.HelmError, match=reason):
+        chart(values)
+
+
+def test_helm_finds_nothing_to_say() -> None:
+    found = helm_python.lint(str(CHART))
+    assert not found["errors"]
+    assert [m["error"] for m in found["messages"]] == ["icon is recommended"]
+
+
+def test_the_schema_names_every_value() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+
+    def check(values: dict[str, Any], schema: dict[str, Any], path: str) -> None:
+        if schema.get("additionalProperties", True) is False:
+            assert values.keys() <= schema["properties"].keys(), path
+            for name, value in values.items():
+                if isinstance(value, dict):
+                    check(value, schema["properties"][name], f"{path}.{name}")
+
+    check(values, schema, "values")
+
+
+def test_the_versions_are_those_of_the_service() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    project = (DEPLOY.parent / "inference" / "pyproject.toml").read_text()
+    assert f'version = "{chart["appVersion"]}"' in project
+    base = yaml.safe_load((DEPLOY / "kubernetes" / "base" / "kustomization.yaml").read_text())
+    assert base["images"][0]["newTag"] == chart["appVersion"] == chart["version"]

@@ -1,0 +1,1 @@
+"""How much one replica carries, and what many replicas cost: `make growth`."""
