@@ -25,7 +25,7 @@ class Swagger:
     def open(self) -> None:
         """Go there, or load it anew."""
         self.page.goto(f"{self.url}/docs")
-        self.page.locator(".opblock").first.wait_for()
+        self.page.locator(".opblock").first.wait_for(timeout=60_000)
 
     def paths(self) -> list[str]:
         """List the paths of all entries."""
