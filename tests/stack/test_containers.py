@@ -153,7 +153,11 @@ def test_jupyter_lets_nobody_in_without_the_token_from_its_log(token: str) -> No
         right = {"Authorization": f"token {token}"}
         assert person.get("/lab", headers=right).status_code == httpx.codes.OK
         work = person.get("/api/contents", headers=right).json()["content"]
-        assert {file["name"] for file in work} == {"penguins.ipynb", "mixed_columns.ipynb"}
+        assert {file["name"] for file in work} == {
+            "penguins.ipynb",
+            "mixed_columns.ipynb",
+            "monitoring.ipynb",
+        }
         start = person.get("/", headers=right)
         assert start.headers["location"].rstrip("?") == "/lab/tree/penguins.ipynb"
 

@@ -25,7 +25,7 @@ def test_every_service_rotates_its_log_and_takes_bases_pinned_by_digest() -> Non
     assert services == 3
     others = 2  # Prometheus and Grafana, which are not built here
     assert compose.count("    logging: *logging\n") == services + others
-    assert compose.count("      args: *bases\n") == services
+    assert compose.count(": *bases\n") == services
     for image in IMAGES.iterdir():
         bases = [line for line in (image / "Dockerfile").read_text().splitlines()
                  if line.startswith("FROM ")]  # fmt: skip
