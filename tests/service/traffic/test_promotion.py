@@ -85,6 +85,7 @@ def test_a_shadow_that_disagrees_is_rolled_back_with_the_gate(
     assert "version 1 is pinned: max_disagreement permits 0.001, measured 1" in service.log
 
 
+@pytest.mark.slow
 def test_a_slow_shadow_is_rolled_back(serve: Callable[..., Service]) -> None:
     service = serve(slow_penguins(3000))
     roll_out(service, {"after_rows": 200, "max_p99_ratio": 5})
