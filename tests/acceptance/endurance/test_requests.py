@@ -75,7 +75,13 @@ def routes(service: Service) -> list[Route]:
         Route(
             method.upper(),
             path,
-            re.compile(re.sub(r"\{\w+\}", "[^/]+", path.rstrip("/")) + "/*"),
+            # Under /v1, a colon ends the name.
+            re.compile(
+                re.sub(
+                    r"\{\w+\}", "[^/:]+" if path.startswith("/v1/") else "[^/]+", path.rstrip("/")
+                )
+                + "/*"
+            ),
             frozenset(statuses(operation)),
         )
         for path, operations in paths.items()
@@ -141,13 +147,16 @@ class Client:
     @staticmethod
     def _judge_refusal(path: str, answer: Answer) -> None:
         counted = answer.json()
-        spelt_by_protocol = path == "/v2" or path.startswith("/v2/")
+        spelt_by_protocol = path.startswith(("/v1/", "/v2/")) or path == "/v2"
         # Of what is no HTTP not even the path is known.
         if answer.status in OF_THE_CONNECTION and answer.headers.get("connection") == "close":
             spelt_by_protocol = "error" in counted
         if spelt_by_protocol:
             assert answer.headers["content-type"] == "application/json"
             assert counted["error"]
+        elif path.startswith("/invocations") and "error_code" in counted:  # as MLflow answers
+            assert answer.headers["content-type"] == "application/json"
+            assert counted["message"]
         else:
             assert answer.headers["content-type"] == "application/problem+json"
             assert counted["status"] == answer.status

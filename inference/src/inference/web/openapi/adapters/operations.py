@@ -22,6 +22,7 @@ _VERSIONS = "/versions/{version}"
 _ERRORS = {
     "400": "Invalid request; the message names what to change",
     "404": "The model or version does not exist",
+    "409": "The model is not available, or none is selected",
     "413": "Too many bytes, rows or values",
     "415": "Unsupported compression or media type",
     "500": "The model failed",
