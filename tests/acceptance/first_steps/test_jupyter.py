@@ -77,7 +77,7 @@ def check(lab: Lab, port: int) -> None:
     assert start.headers["location"].rstrip("?") == "/lab/tree/penguins.ipynb"
     assert client.get("/lab/tree/penguins.ipynb").status_code == httpx.codes.OK
     shown = {entry["name"] for entry in client.get("/api/contents").json()["content"]}
-    assert shown == {"penguins.ipynb", "mixed_columns.ipynb"}
+    assert shown == {"penguins.ipynb", "mixed_columns.ipynb", "monitoring.ipynb"}
     assert client.get("/lab/api/news").json() == {"news": []}
     assert client.get("/lab/api/update").json() == {"notification": None}
     assert "not recognized" not in log.read_text()
@@ -137,4 +137,4 @@ def test_make_down_ends_the_load_generator_too() -> None:
         text=True,
         check=True,
     )
-    assert planned.stdout == "docker compose --profile load down\n"
+    assert planned.stdout == "docker compose --profile load --profile monitor down\n"

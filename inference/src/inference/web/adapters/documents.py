@@ -99,7 +99,8 @@ def _add_models(router: APIRouter, repository: Repository) -> None:
         "/v1/models/{model_name}/versions/{version}",
         summary="State of a version",
         response_model=StateOfModel,
-        responses=_ERRORS,
+        responses=_ERRORS
+        | {400: _ERRORS[404] | {"description": "The version is no number above 0"}},
     )
     async def show_v1_version(model_name: str, version: _Number) -> StateOfModel | Response:
         """Return 200 if the version is ready."""
