@@ -7,6 +7,7 @@ scalers multiply by the reciprocal of the scale instead of dividing.
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from scipy import sparse  # type: ignore[import-untyped]
@@ -68,6 +69,7 @@ def _watched(part: Any, found: set[int]) -> Iterator[None]:
     """Note whether a part's methods are called with sparse rows."""
 
     def watch(call: Any) -> Any:
+        @wraps(call)  # scikit-learn decides by the name of a method what it returns
         def watched(rows: Any, *arguments: Any, **options: Any) -> Any:
             if sparse.issparse(rows):
                 found.add(id(part))

@@ -12,7 +12,9 @@ from scipy import sparse  # type: ignore[import-untyped]
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import StackingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, RobustScaler, StandardScaler
 from xgboost import XGBClassifier
@@ -96,3 +98,15 @@ def test_finds_parts_by_what_they_are_given() -> None:
     assert find_sparse(model, lambda: model.predict(SPARSE)) == {id(scaler), id(booster)}
     assert find_sparse(model, lambda: model.predict(DENSE)) == frozenset()
     assert "predict" not in vars(booster)
+
+
+def test_a_watched_method_keeps_its_name() -> None:
+    """A threshold asks the model by name for probabilities, and takes their second column."""
+    rows = np.array([[0.0, 1.0], [1.0, 0.0]] * 10)
+    inner = XGBClassifier(n_estimators=2).fit(rows, [0, 1] * 10)
+    model = FixedThresholdClassifier(FrozenEstimator(inner), threshold=0.4).fit(rows, [0, 1] * 10)
+    shapes: list[tuple[int, ...]] = []
+
+    find_sparse(model, lambda: shapes.append(model.predict(rows).shape))
+
+    assert shapes == [(20,)]
