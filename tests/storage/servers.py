@@ -6,6 +6,7 @@ import base64
 import hmac
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from email.utils import formatdate
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -21,7 +22,7 @@ TOOLS = ROOT / ".tools" / "storage"
 _START_SECONDS = 30
 
 
-class Server:
+class Server(ABC):
     """One server on a free port of this machine.
 
     Args:
@@ -45,16 +46,18 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts it."""
 
     @property
+    @abstractmethod
     def environment(self) -> dict[str, str]:
         """The variables that a client needs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_bucket(self, name: str) -> None:
-        raise NotImplementedError
+        """Make a bucket of a name."""
 
     def __enter__(self) -> Self:
         with (self.folder / "server.log").open("wb") as log:

@@ -228,6 +228,7 @@ class ObjectStore:
             raise ObjectChangedError(f"{path} has changed while it was read") from error
         except exceptions.InvalidPathError as error:
             raise BadPathError(f"{what}: {_reason(error)}") from error
+        # NotImplementedError: what a kind of store cannot do, such as a conditional put by HTTP.
         except (exceptions.BaseError, OSError, ValueError, NotImplementedError) as error:
             raise StorageError(f"{what}: {_reason(error)}") from error
 

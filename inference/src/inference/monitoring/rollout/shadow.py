@@ -157,7 +157,7 @@ class ShadowRunner:
                 end += 1
             self._run_piece(job, job.batch[begin:end])
             begin = end
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_PAUSE_SECONDS)  # in which the event loop gets the interpreter's lock
 
     def _run_piece(self, job: Job, piece: ServedBatch) -> None:
         if self._shares_runs(job) or len(piece) == 1:
