@@ -10,16 +10,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from support.storage.servers import Server
+
 
 class Door:
-    """Forwards connections to the store while it is open, and resets them while it is shut."""
+    """Forwards connections to the store while it is open, and closes them while it is shut.
 
-    def __init__(self, host: str, target: tuple[str, int]) -> None:
-        self._target = target
+    Args:
+        server: The store.
+
+    Attributes:
+        port: Where it listens, on the store's address.
+        environment: The variables of a client that comes through it.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._target = server.host, server.port
         self._open = True
         self._connections: set[socket.socket] = set()
-        self._listener = socket.create_server((host, 0))
+        self._listener = socket.create_server((server.host, 0))
         self.port = self._listener.getsockname()[1]
+        endpoint = f"http://{server.host}:{self.port}"
+        self.environment = server.environment | {"AWS_ENDPOINT_URL": endpoint}
         threading.Thread(target=self._accept, daemon=True).start()
 
     @contextlib.contextmanager

@@ -7,8 +7,6 @@ engine, and CLUSTER_HOST: an address of this machine that pods reach. `make test
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
 import threading
 from contextlib import ExitStack
@@ -22,19 +20,19 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from cluster.bucket import Door
-from cluster.laboratory import IMAGE, NAMESPACE, address_of_service, kubectl, pods, run, wait_until
+from cluster.laboratory import IMAGE, NAMESPACE, address_of_service, kubectl, pods, run
 from cluster.load import Load
 from exporter import publish
 from support.project import ROOT
+from support.storage.servers import Moto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
 REPLICAS = 3
-MOTO = ROOT / ".tools" / "storage" / "bin" / "moto_server"
 ROW = {"a": 5.1, "b": 3.5, "c": 1.4, "d": 0.2}
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+SECRETS = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 
 
 @dataclass
@@ -44,7 +42,6 @@ class Cluster:
     Attributes:
         door: Between the pods and the store.
         address: The cluster address of the service.
-        pinned: The number of changes to the operator's state.
     """
 
     door: Door
@@ -74,36 +71,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Generator[Door]:
     host = os.environ.get("CLUSTER_HOST")
     if not host:
         pytest.skip("CLUSTER_HOST names no address of this machine that pods reach")
-    with socket.create_server((host, 0)) as free:
-        port = free.getsockname()[1]
-    with (tmp_path_factory.mktemp("store") / "log").open("wb") as log:
-        command = [str(MOTO), "-H", host, "-p", str(port)]
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        url = f"http://{host}:{port}"
-        wait_until("the store answers", lambda: _answers(f"{url}/moto-api/"), 60)
-        httpx.put(f"{url}/rookery", timeout=60).raise_for_status()
-        door = Door(host, (host, port))
+    with Moto(tmp_path_factory.mktemp("store"), host) as server:
+        server.make_bucket("rookery")
+        door = Door(server)
         yield door
         door.close()
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=10).status_code < 500
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture(scope="session")
 def publish_version(store: Door) -> Callable[..., int]:
     """Give a function that publishes the next version of a model into the bucket."""
     # Past the door, as a notebook elsewhere would.
-    for name, value in _variables(store).items():
-        os.environ[name] = value
+    os.environ.update(store.environment)
     rows, labels = load_iris(return_X_y=True, as_frame=True)
     rows.columns = list(ROW)
     turn = threading.Lock()
@@ -118,15 +97,6 @@ def publish_version(store: Door) -> Callable[..., int]:
             return publication.version
 
     return fit_and_publish
-
-
-def _variables(store: Door) -> dict[str, str]:
-    endpoint = f"http://{os.environ['CLUSTER_HOST']}:{store.port}"
-    return CREDENTIALS | {
-        "AWS_ENDPOINT": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_REGION": "us-east-1",
-    }
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +114,11 @@ def cluster(
         kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", seconds=180)
         run("kubectl", "create", "namespace", NAMESPACE)
         stack.callback(kubectl, "delete", "namespace", NAMESPACE, seconds=180)
-        credentials = [f"--from-literal={name}={value}" for name, value in CREDENTIALS.items()]
+        credentials = [
+            f"--from-literal={name}={value}"
+            for name, value in store.environment.items()
+            if name in SECRETS
+        ]
         kubectl("create", "secret", "generic", "rookery-bucket", *credentials)
         folder = _overlay(tmp_path_factory.mktemp("overlay"), store)
         kubectl("apply", "--kustomize", str(folder))
@@ -160,7 +134,8 @@ def _show_logs() -> None:
 
 def _overlay(folder: Path, store: Door) -> Path:
     """Write an overlay for this cluster: its image, its store, and without what it lacks."""
-    literals = [f"{name}={value}" for name, value in _variables(store).items()]
+    variables = store.environment.items()
+    literals = [f"{name}={value}" for name, value in variables if name not in SECRETS]
     name, tag = IMAGE.split(":")
     deployment = {
         "apiVersion": "apps/v1",

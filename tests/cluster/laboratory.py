@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
-import time
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from support.service.process import eventually
 
 NAMESPACE = "rookery-test"
 IMAGE = "rookery-inference:cluster-test"
@@ -27,18 +23,6 @@ def run(*command: str, stdin: str | None = None, seconds: float = 120) -> str:
 def kubectl(*arguments: str, stdin: str | None = None, seconds: float = 120) -> str:
     """Run kubectl in the test's namespace."""
     return run("kubectl", "--namespace", NAMESPACE, *arguments, stdin=stdin, seconds=seconds)
-
-
-def wait_until(what: str, answer: Callable[[], Any], seconds: float) -> Any:
-    """Ask until the answer is true, within a time."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while True:
-        value = answer()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        pause.wait(0.1)
 
 
 def pods() -> dict[str, str]:
@@ -61,7 +45,9 @@ def wait_for_pods(number: int, seconds: float = 120) -> dict[str, str]:
         names = kubectl("get", "pods", "--output=name").split()
         return ready if len(ready) == number == len(names) else None
 
-    found: dict[str, str] = wait_until(f"{number} pods are ready", answer, seconds)
+    found: dict[str, str] = eventually(
+        answer, within=seconds, what=f"{number} pods are ready", every=0.1
+    )
     return found
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster.laboratory import kubectl, pods, run, wait_for_pods, wait_until
+from cluster.laboratory import kubectl, pods, run, wait_for_pods
+from support.service.process import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -45,12 +46,19 @@ def test_a_publication_answers_in_every_replica(
     version = publish_version("published")
     began = time.monotonic()
 
-    wait_until("all answer", lambda: cluster.versions("published") == {version}, 60)
+    eventually(
+        lambda: cluster.versions("published") == {version}, within=60, what="all answer", every=0.1
+    )
     report(capsys, f"live in three replicas {time.monotonic() - began:.1f} s after publish()")
 
     with cluster.load("published") as load:
         newer = publish_version("published")
-        wait_until("all follow", lambda: cluster.versions("published") == {newer}, 60)
+        eventually(
+            lambda: cluster.versions("published") == {newer},
+            within=60,
+            what="all follow",
+            every=0.1,
+        )
     assert not load.failures
     assert set(load.answered) == {version, newer}
 
@@ -61,7 +69,12 @@ def test_a_pin_holds_everywhere_once_it_is_answered(
     names = [f"pinned-{number}" for number in range(10)]
     for name in names:
         assert [publish_version(name), publish_version(name)] == [1, 2]
-    wait_until("all are there", lambda: all(cluster.versions(n) == {2} for n in names), 120)
+    eventually(
+        lambda: all(cluster.versions(n) == {2} for n in names),
+        within=120,
+        what="all are there",
+        every=0.1,
+    )
     stale: list[str] = []
     addresses = list(pods().values())
 
@@ -88,7 +101,12 @@ def test_two_writers_lose_no_update(cluster: Cluster, publish_version: Publish) 
     for name in names:
         publish_version(name)
         publish_version(name)
-    wait_until("all are there", lambda: all(cluster.versions(n) == {2} for n in names), 120)
+    eventually(
+        lambda: all(cluster.versions(n) == {2} for n in names),
+        within=120,
+        what="all are there",
+        every=0.1,
+    )
     addresses = list(pods().values())
 
     def write(writer: int) -> None:
@@ -134,7 +152,12 @@ def test_a_drained_pod_loses_no_request(cluster: Cluster) -> None:
     with cluster.load("iris") as load:
         path = f"/api/v1/namespaces/rookery-test/pods/{name}/eviction"
         kubectl("create", "--raw", path, "--filename=-", stdin=eviction)
-        wait_until("it is gone", lambda: name not in kubectl("get", "pods", "--output=name"), 120)
+        eventually(
+            lambda: name not in kubectl("get", "pods", "--output=name"),
+            within=120,
+            what="it is gone",
+            every=0.1,
+        )
         wait_for_pods(3)
     assert not load.failures
 
@@ -171,7 +194,9 @@ def test_the_store_may_be_away(
                 assert refused.status_code == 503, refused.text
                 assert _state_age(cluster, pod) > AWAY_SECONDS / 2
         version = publish_version("iris")
-        wait_until("all follow", lambda: cluster.versions("iris") == {version}, 90)
+        eventually(
+            lambda: cluster.versions("iris") == {version}, within=90, what="all follow", every=0.1
+        )
     report(capsys, f"{load.requests} requests, the store away for {AWAY_SECONDS:g} s of them")
     assert not load.failures
 
@@ -210,7 +235,9 @@ def test_a_replica_that_is_cut_off_serves_what_it_knows(
     cluster: Cluster, publish_version: Publish, partition: Partition
 ) -> None:
     first, second = publish_version("parted"), publish_version("parted")
-    wait_until("all are there", lambda: cluster.versions("parted") == {second}, 90)
+    eventually(
+        lambda: cluster.versions("parted") == {second}, within=90, what="all are there", every=0.1
+    )
     cut_off, *others = pods().values()
     with cluster.load("parted") as load:
         partition.cut(cut_off, cluster.door.port)
@@ -218,7 +245,14 @@ def test_a_replica_that_is_cut_off_serves_what_it_knows(
         assert answer.status_code == 200, answer.text
         assert [cluster.version(pod, "parted") for pod in others] == [first, first]
         assert cluster.version(cut_off, "parted") == second
-        wait_until("its age grows", lambda: _state_age(cluster, cut_off) > 5, 30)
+        eventually(
+            lambda: _state_age(cluster, cut_off) > 5, within=30, what="its age grows", every=0.1
+        )
         partition.heal()
-        wait_until("it follows", lambda: cluster.version(cut_off, "parted") == first, 60)
+        eventually(
+            lambda: cluster.version(cut_off, "parted") == first,
+            within=60,
+            what="it follows",
+            every=0.1,
+        )
     assert not load.failures

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.project import ROOT
+from support.service.process import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from pathlib import Path
 
 STACK = "rookery-swarm-test"
@@ -48,14 +47,6 @@ def tasks() -> list[str]:
     """Return the ids of the healthy containers of the service."""
     label = f"label=com.docker.swarm.service.name={SERVICE}"
     return docker("ps", "--quiet", "--filter", label, "--filter", "health=healthy").split()
-
-
-def wait_until(what: str, answer: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not answer():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        pause.wait(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +82,12 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         docker("stack", "rm", STACK, check=False)
         docker("swarm", "leave", "--force", check=False)
         for volume in ("models", "state"):
-            wait_until("the tasks are gone", lambda v=volume: _removed(f"{STACK}_{v}"))
+            eventually(
+                lambda v=volume: _removed(f"{STACK}_{v}"),
+                within=90,
+                what="the tasks are gone",
+                every=0.1,
+            )
         docker("rmi", IMAGE, check=False)
 
 
@@ -101,7 +97,7 @@ def _removed(volume: str) -> bool:
 
 
 def test_both_tasks_answer_callers_with_a_key(key: str) -> None:
-    wait_until("two tasks are healthy", lambda: len(tasks()) == 2)
+    eventually(lambda: len(tasks()) == 2, within=90, what="two tasks are healthy", every=0.1)
     for task in tasks():
         assert docker("exec", task, "python", "-c", ASK, key).strip() == "200"
         assert docker("exec", task, "python", "-c", ASK, "wrong").strip() == "401"
@@ -109,7 +105,7 @@ def test_both_tasks_answer_callers_with_a_key(key: str) -> None:
 
 def test_an_update_keeps_two_tasks_healthy(key: str) -> None:
     assert key
-    wait_until("two tasks are healthy", lambda: len(tasks()) == 2)
+    eventually(lambda: len(tasks()) == 2, within=90, what="two tasks are healthy", every=0.1)
     before = set(tasks())
     fewest = len(before)
     docker("service", "update", "--detach", "--force", SERVICE)
@@ -120,5 +116,5 @@ def test_an_update_keeps_two_tasks_healthy(key: str) -> None:
         fewest = min(fewest, len(now))
         return len(now) == 2 and not before & set(now)
 
-    wait_until("both tasks are new", is_updated, 150)
+    eventually(is_updated, within=150, what="both tasks are new", every=0.1)
     assert fewest == 2

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.servers import SERVERS, Server
 from support.service.process import Service
+from support.storage.servers import SERVERS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

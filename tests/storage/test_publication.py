@@ -21,8 +21,8 @@ from support.service.process import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from storage.servers import Server
     from support.service.process import Service
+    from support.storage.servers import Server
 
 
 def fitted(seed: int = 0) -> tuple[LogisticRegression, Any]:

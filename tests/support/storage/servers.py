@@ -27,6 +27,7 @@ class Server(ABC):
 
     Args:
         folder: What it may write to.
+        host: The address of this machine to listen on.
 
     Attributes:
         port: Its port, the same after a restart.
@@ -34,16 +35,17 @@ class Server(ABC):
 
     scheme: ClassVar[str]
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
+        self.host = host
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((host, 0))
             self.port: int = probe.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     @abstractmethod
@@ -89,7 +91,7 @@ class Moto(Server):
 
     @property
     def command(self) -> list[str]:
-        return [str(TOOLS / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
+        return [str(TOOLS / "bin" / "moto_server"), "-H", self.host, "-p", str(self.port)]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -102,7 +104,7 @@ class Moto(Server):
         }
 
     def make_bucket(self, name: str) -> None:
-        put = httpx.put(f"{self.address}/{name}", trust_env=False)
+        put = httpx.put(f"{self.address}/{name}", trust_env=False, timeout=60)
         assert put.status_code == 200, put.text
 
 
@@ -118,7 +120,7 @@ class Azurite(Server):
 
     @property
     def command(self) -> list[str]:
-        options = ["--blobHost", "127.0.0.1", "--blobPort", str(self.port)]
+        options = ["--blobHost", self.host, "--blobPort", str(self.port)]
         program = TOOLS / "node_modules" / ".bin" / "azurite-blob"
         return [str(program), "--inMemoryPersistence", "--skipApiVersionCheck", *options]
 
