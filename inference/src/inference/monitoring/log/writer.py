@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_PENDING_BYTES = 64 * 1024**2
-_FLUSH_SECONDS = 0.25  # with the 50 ms of the hand-off, a process that is killed loses no more
+_FLUSH_SECONDS = 0.25  # a process that is killed loses this, and what the hand-off has collected
 _LOOK_SECONDS = 0.25  # between two looks at a compaction
 _TIDY_SECONDS = 3600.0
 _CLOSE_SECONDS = 5.0
