@@ -169,7 +169,7 @@ load: tools ## Find the highest load that the service at LOAD_URL can take; writ
 		--largest-users $(LOAD_USERS) --step-seconds $(LOAD_SECONDS) --bound-p95-ms $(LOAD_P95_MS)
 
 growth: sync $(STORE_SERVERS)/bin/moto_server ## Measure what replicas carry; writes docs/reference/growth.md
-	PYTHONPATH=tests:tools $(UV) run --no-sync python -m growth --store $(STORE_SERVERS)/bin/moto_server
+	PYTHONPATH=tests:tools $(UV) run --no-sync python -m growth
 
 # Fails if a request was lost, a worker was replaced late, or memory has grown.
 soak: sync ## Run mixed load with injected faults for half an hour; writes reports/soak.md

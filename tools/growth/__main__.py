@@ -23,7 +23,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="growth", description=__doc__)
     parser.add_argument("--models", type=int, nargs="+", default=[1, 100, 1000])
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 10, 100])
-    parser.add_argument("--store", nargs="+", required=True, help="the command of an S3 server")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="growth-") as folder:
         root = Path(folder)
@@ -36,7 +35,7 @@ def main() -> None:
         for number in arguments.replicas:
             place = root / f"replicas-{number}"
             place.mkdir()
-            followed.append(replicas.measure(artifact, number, place, arguments.store))
+            followed.append(replicas.measure(artifact, number, place))
             seconds = [whole for whole, _ in followed[-1].seconds]
             print(f"{number} replicas: {median(seconds):.1f} s", flush=True)  # noqa: T201 - progress
     benchmarks = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 import httpx
 
 from support.service.process import eventually
+from support.storage.servers import Moto
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from pathlib import Path
 
 _MODEL = "followed"
@@ -38,30 +38,23 @@ class Followed:
     megabytes: float
 
 
-def measure(artifact: bytes, replicas: int, root: Path, server: list[str]) -> Followed:
+def measure(artifact: bytes, replicas: int, root: Path) -> Followed:
     """Let so many `inference sync` processes follow one bucket.
 
     Args:
         artifact: The ONNX file.
         replicas: How many.
         root: Where their folders go.
-        server: The command of an S3 server; host and port are appended.
     """
     folders = [root / f"replica-{number:03}" for number in range(replicas)]
     for folder in folders:
         folder.mkdir(parents=True)
-    with _store(server, root) as endpoint, contextlib.ExitStack() as stack:
-        variables = {
-            "AWS_ENDPOINT": endpoint,
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": "us-east-1",
-        }
-        processes = [_follow(stack, folder, root, variables) for folder in folders]
-        _upload(endpoint, artifact, 1)
+    with Moto(root) as store, contextlib.ExitStack() as stack:
+        store.make_bucket("rookery")
+        processes = [_follow(stack, folder, root, store.environment) for folder in folders]
+        _upload(store.address, artifact, 1)
         eventually(lambda: all(_has(folder, 1) for folder in folders), within=300, every=0.2)
-        seconds = [_publish(endpoint, artifact, 2 + n, folders) for n in range(_PUBLICATIONS)]
+        seconds = [_publish(store.address, artifact, 2 + n, folders) for n in range(_PUBLICATIONS)]
         memory = sum(_resident(process.pid) for process in processes) / replicas
     return Followed(replicas, seconds, memory)
 
@@ -83,7 +76,7 @@ def _publish(
 
 def _upload(endpoint: str, artifact: bytes, version: int) -> None:
     url = f"{endpoint}/rookery/models/{_MODEL}/{version}/model.onnx"
-    httpx.put(url, content=artifact).raise_for_status()
+    httpx.put(url, content=artifact, timeout=60).raise_for_status()
 
 
 def _has(folder: Path, version: int) -> bool:
@@ -110,25 +103,3 @@ def _follow(
 def _resident(pid: int) -> float:
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:  # noqa: PTH123 - of the kernel
         return next(int(line.split()[1]) for line in file if line.startswith("Pss:")) / 1024
-
-
-@contextlib.contextmanager
-def _store(command: list[str], root: Path) -> Generator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    endpoint = f"http://127.0.0.1:{port}"
-    with (root / "store.log").open("wb") as log:
-        listening = [*command, "-H", "127.0.0.1", "-p", str(port)]
-        server = subprocess.Popen(listening, stdout=log, stderr=log)
-        try:
-            eventually(lambda: _makes_bucket(endpoint), within=60, every=0.2)
-            yield endpoint
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-def _makes_bucket(endpoint: str) -> bool:
-    with contextlib.suppress(httpx.HTTPError):
-        return httpx.put(f"{endpoint}/rookery").status_code == 200
-    return False
