@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,7 +57,10 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         pytest.fail("the engine is part of a swarm: run `docker swarm leave` first")
     folder: Path = tmp_path_factory.mktemp("swarm")
     made = subprocess.run(
-        ["inference", "key", "shop", "--json"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "inference.cli", "key", "shop", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     (folder / "keys.txt").write_text(json.loads(made.stdout)["entry"] + "\n")
     docker(

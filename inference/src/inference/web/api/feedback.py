@@ -81,7 +81,7 @@ def feedback_router(feedback: Feedback) -> APIRouter:
     Args:
         feedback: Takes the truths.
     """
-    router = APIRouter(tags=["predict"])
+    router = APIRouter(tags=["models"])
 
     @router.post(
         "/feedback",
