@@ -60,6 +60,7 @@ _BODIES = [
             _SEVERAL,
             {"inputs": [_NUMBERS] * 2},
         ),
+        *({"instances": [_PENGUIN]}, {"dataframe_records": [_PENGUIN]}, {"row": _PENGUIN}),
         *({"version": 1}, {"version": "latest"}, {"ready": True}, {"parameters": {"a": 1}}, {}),
     )
 ]
@@ -104,6 +105,12 @@ _headers = st.one_of(
     ),
 )  # fmt: skip
 
+
+def _mostly(usual: st.SearchStrategy[str], rare: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Draw from ``rare`` once in twenty times; ``one_of`` would draw from both equally often."""
+    return st.sampled_from([usual] * 19 + [rare]).flatmap(lambda chosen: chosen)
+
+
 _junk = st.one_of(
     st.sampled_from(
         [
@@ -121,10 +128,9 @@ _junk = st.one_of(
     ),
     st.text("abz09._-%~;:@$", min_size=1, max_size=12),
 )
-_names = st.one_of(*[st.sampled_from(MODELS)] * 19, _junk)
-_versions = st.one_of(
-    *[st.just("1")] * 14,
-    st.just("2"),
+_names = _mostly(st.sampled_from(MODELS), _junk)
+_versions = _mostly(
+    st.sampled_from(["1"] * 14 + ["2"]),
     st.sampled_from(["0", "-1", "01", "1.0", "9" * 18, "9" * 30, "%31", "latest", "\xb2", "1%0A"]),
 )
 _query_words = st.sampled_from(

@@ -94,7 +94,7 @@ def _add_changes(
     @router.delete(
         "/models/{name}/traffic",
         summary="End the split and the shadow of a model",
-        responses=pick_problems(404, 503),
+        responses=pick_problems(404, 415, 503),
     )
     async def end_traffic(name: str) -> TrafficView:
         """Let the pinned version answer all requests, or else the highest ready one."""
