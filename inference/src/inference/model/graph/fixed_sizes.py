@@ -2,7 +2,8 @@
 
 Only of such a graph the measured cost says what a run costs: in any other, one number may ask for a
 tensor of any size, or for a loop without end. Operators are allowed one by one: what is not listed
-here, a subgraph, and a function that the file brings along may do anything.
+here, a subgraph, and a function that the file brings along may do anything. The one subgraph that is
+followed is that of a Scan over constants: skl2onnx writes distances as such.
 
 Four things are known of a value, each less than the one before:
 
@@ -97,12 +98,45 @@ def has_fixed_sizes(model: Any) -> bool:
     known |= dict.fromkeys((value.name for value in graph.input), Known.DATA)
     known |= dict.fromkeys((tensor.name for tensor in graph.initializer), Known.CONSTANT)
     known |= {sparse.values.name: Known.CONSTANT for sparse in graph.sparse_initializer}
-    for node in graph.node:
-        made = _follow(node, known)
+    return _follow_all(graph.node, known)
+
+
+def _follow_all(nodes: Any, known: dict[bytes, Known]) -> bool:
+    """Add the outputs of the nodes to what is known; false where one may have any size."""
+    for node in nodes:
+        is_scan = node.op_type == b"Scan" and node.domain in (b"", b"ai.onnx")
+        made = _follow_scan(node, known) if is_scan else _follow(node, known)
         if made is None:
             return False
         known |= dict.fromkeys(node.output, made)
     return True
+
+
+def _follow_scan(node: Any, known: dict[bytes, Known]) -> Known | None:
+    """Follow a Scan that takes as many steps as constants have rows, and keeps its state.
+
+    A state that a step could change might grow with each.
+    """
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    if not {b"body", b"num_scan_inputs"} <= attributes.keys():
+        return None
+    body = attributes[b"body"].g
+    states = len(node.input) - attributes[b"num_scan_inputs"].i
+    # Before operator set 9, the first input had another meaning, and none in the body.
+    if not 0 <= states < len(node.input) == len(body.input) or states > len(body.output):
+        return None
+    inputs = [known.get(name, Known.TEXT) for name in node.input]
+    if Known.TEXT in inputs or max(inputs[states:]) != Known.CONSTANT:
+        return None
+    inside = known | dict.fromkeys((value.name for value in body.input), Known.DATA)
+    inside |= dict.fromkeys((tensor.name for tensor in body.initializer), Known.CONSTANT)
+    if body.sparse_initializer or not _follow_all(body.node, inside):
+        return None
+    copied = {n.output[0]: n.input[0] for n in body.node if n.op_type == b"Identity"}
+    for before, after in zip(body.input[:states], body.output, strict=False):
+        if copied.get(after.name, after.name) != before.name:
+            return None
+    return Known.DATA
 
 
 def _follow(node: Any, known: dict[bytes, Known]) -> Known | None:

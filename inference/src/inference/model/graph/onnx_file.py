@@ -37,6 +37,7 @@ _FIELDS: Fields = {
     "SparseTensor": {"values": (1, "Tensor", False), "indices": (2, "Tensor", False)},
     "Attribute": {
         "name": (1, "bytes", False),
+        "i": (3, "int64", False),
         "t": (5, "Tensor", False),
         "g": (6, "Graph", False),
         "tensors": (10, "Tensor", True),
@@ -56,6 +57,7 @@ _FIELDS: Fields = {
         "node": (1, "Node", True),
         "initializer": (5, "Tensor", True),
         "input": (11, "Value", True),
+        "output": (12, "Value", True),
         "sparse_initializer": (15, "SparseTensor", True),
     },
     "TrainingInfo": {"initialization": (1, "Graph", False), "algorithm": (2, "Graph", False)},

@@ -114,3 +114,55 @@ def test_an_initializer_that_is_an_input_too_is_a_constant() -> None:
         [tensor("shape", [-1, 1], INT64)],
     )
     assert has_fixed_sizes(parse(model(onnx_graph)))
+
+
+def scan(
+    *nodes: bytes,
+    inputs: tuple[str, str] = ("X", "table"),
+    state: str = "s",
+    scanned: int | None = 1,
+) -> bytes:
+    """Make a Scan over ``table`` whose state is ``X``."""
+    body = graph(
+        [*nodes, node("Identity", ["z"], ["y"])],
+        [value("s", FLOAT, "n", 1), value("e", FLOAT)],
+        [value(state, FLOAT, "n", 1), value("y", FLOAT, "m")],
+    )
+    numbers = {} if scanned is None else {"num_scan_inputs": scanned}
+    return node("Scan", [*inputs], ["state", "Y"], body=("graph", body), **numbers)
+
+
+DIFFERENCE = node("Sub", ["e", "s"], ["z"])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "fixed"),
+    [
+        ([scan(DIFFERENCE)], True),
+        ([scan(DIFFERENCE, node("Identity", ["s"], ["t"]), state="t")], True),
+        # A state that changes may grow, one that is renamed through another may hide it.
+        ([scan(DIFFERENCE, node("Add", ["s", "s"], ["t"]), state="t")], False),
+        ([scan(DIFFERENCE, node("Concat", ["s", "s"], ["t"], axis=0), state="t")], False),
+        ([scan(DIFFERENCE, node("Identity", ["e"], ["t"]), state="t")], False),
+        ([scan(DIFFERENCE, state="z")], False),
+        # As many steps as a request has rows.
+        ([scan(DIFFERENCE, inputs=("X", "X"))], False),
+        ([scan(DIFFERENCE, inputs=("table", "X"))], False),
+        # A number from the request is a size in the body.
+        ([scan(node("Cast", ["s"], ["n"], to=INT64), node("Reshape", ["n", "shape"], ["flat"]),
+               node("ConstantOfShape", ["flat"], ["z"]))], False),
+        # No step is counted, or no state is left.
+        ([scan(DIFFERENCE, scanned=None)], False),
+        ([scan(DIFFERENCE, scanned=0)], False),
+        ([scan(DIFFERENCE, scanned=-1)], False),
+        ([scan(DIFFERENCE, scanned=3)], False),
+        ([scan(DIFFERENCE, scanned=2)], False),
+        ([node("Scan", ["X", "table"], ["state", "Y"], num_scan_inputs=1)], False),
+        # What no Scan may hold either.
+        ([scan(node("Loop", ["first", "", "s"], ["z"]))], False),
+    ],
+)  # fmt: skip
+def test_a_scan_over_constants_that_keeps_its_state_is_fixed(
+    nodes: list[bytes], *, fixed: bool
+) -> None:
+    assert is_fixed(*nodes) is fixed
