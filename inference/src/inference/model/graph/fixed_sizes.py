@@ -2,8 +2,8 @@
 
 Only of such a graph the measured cost says what a run costs: in any other, one number may ask for a
 tensor of any size, or for a loop without end. Operators are allowed one by one: what is not listed
-here, a subgraph, and a function that the file brings along may do anything. The one subgraph that is
-followed is that of a Scan over constants: skl2onnx writes distances as such.
+here, a subgraph, and a function that the file brings along may do anything. The one subgraph that
+is followed is that of a Scan over constants: skl2onnx writes distances as such.
 
 Four things are known of a value, each less than the one before:
 
