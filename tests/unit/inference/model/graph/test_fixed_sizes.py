@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -128,7 +128,7 @@ def scan(
         [value("s", FLOAT, "n", 1), value("e", FLOAT)],
         [value(state, FLOAT, "n", 1), value("y", FLOAT, "m")],
     )
-    numbers = {} if scanned is None else {"num_scan_inputs": scanned}
+    numbers: dict[str, Any] = {} if scanned is None else {"num_scan_inputs": scanned}
     return node("Scan", [*inputs], ["state", "Y"], body=("graph", body), **numbers)
 
 
