@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +59,9 @@ def column(results: Results, name: str, field: str) -> list[float]:
 
 
 def ratios(results: Results, over: str, under: str, field: str) -> Sequence[float]:
-    """Divide two measurements round by round, so that both have met the same conditions."""
+    """Divide two measurements round by round, so that both have met the same conditions.
+
+    A round in which the second was 0, as on a machine that is full of other work, gives infinity.
+    """
     pairs = zip(column(results, over, field), column(results, under, field), strict=True)
-    return [upper / lower for upper, lower in pairs]
+    return [upper / lower if lower else math.inf for upper, lower in pairs]

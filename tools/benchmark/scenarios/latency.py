@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import shutil
 import threading
 import time
@@ -124,7 +126,12 @@ def _republish(server: Server, models: Path, request: Request, measure: Measure)
 def _publish_until(
     stop: threading.Event, server: Server, models: Path, request: Request, lived: list[float]
 ) -> None:
-    """Publish new content again and again, each time once the last has become live."""
+    """Publish new content again and again, each time once the last has become live.
+
+    It shares the server's processors, so it asks in the cheapest way.
+    """
+    client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_LIVE_SECONDS)
+    headers = {"Content-Type": "application/json"}
     newest = max(int(folder.name) for folder in (models / LOGISTIC).glob("[0-9]*"))
     model = onnx.load(models / LOGISTIC / str(newest) / "model.onnx")
     while not stop.is_set():
@@ -135,8 +142,12 @@ def _publish_until(
             placement.write(model.SerializeToString())
             version = placement.place(LOGISTIC)
         deadline = begin + _LIVE_SECONDS
-        while (answer := server.ask(request)) is None or answer.json()["version"] != version:
+        answered = 0
+        while answered != version:
             if time.perf_counter() > deadline:
                 raise RuntimeError(f"version {version} did not become live")
             _PAUSE.wait(0.02)
+            client.request("POST", request.path, request.body, headers)
+            answered = json.loads(client.getresponse().read())["version"]
         lived.append(time.perf_counter() - begin)
+    client.close()
