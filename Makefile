@@ -23,7 +23,7 @@ export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
 .PHONY: help tools sync serve lab up down test test-all test-rest test-lean test-stack test-deploy test-cluster \
 	test-clients test-storage test-browser endure soak check hooks format \
-	bench growth load pictures stubs audit sbom clean
+	bench growth load alerts pictures stubs audit sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,9 +95,16 @@ $(STORE_SERVERS)/bin/moto_server: | tools
 	$(UV) venv --quiet --python 3.11 --clear $(STORE_SERVERS)
 	$(UV) pip install --quiet --python $(STORE_SERVERS)/bin/python "$(MOTO)"
 
+# Models of the resources of KEDA and the Prometheus operator; their pytest plugin would disturb ours.
+OPERATORS := .tools/operators
+$(OPERATORS)/bin/python: | tools
+	$(UV) venv --quiet --python 3.11 --clear $(OPERATORS)
+	$(UV) pip install --quiet --python $@ \
+		cloudcoil-models-keda==2.16.1.0 cloudcoil-models-prometheus-operator==0.80.1.0
+
 # Where KServe's definitions are, if anywhere; tests that need them fail in CI otherwise.
 test-deploy: export KSERVE_DEFINITIONS ?= $(wildcard ../shared/kserve-crd)
-test-deploy: sync ## Validate the manifests in deploy/ (needs kubectl 1.27 or newer)
+test-deploy: sync $(OPERATORS)/bin/python ## Validate the manifests in deploy/ (needs kubectl 1.27 or newer)
 	$(RUN) --group deploy pytest tests/deploy
 
 # The laboratory script, if present, starts a Kubernetes on this machine; without it, set CLUSTER_HOST.
@@ -195,6 +202,12 @@ format: sync ## Format the code and apply automatic fixes
 
 pictures: sync ## Update the screenshots in docs/pictures
 	$(RUN) --group browser pytest tests/browser/pictures.py -o python_functions="take_*"
+
+# Prometheus reads a file of rules, its operator the same inside a resource.
+alerts: RULE := deploy/kubernetes/components/monitoring/prometheusrule.yaml
+alerts: ## Copy deploy/monitoring/rules/rookery.yml into the manifest for the Prometheus operator
+	sed -i '/^spec:/q' $(RULE)
+	sed 's/^./  &/' deploy/monitoring/rules/rookery.yml >> $(RULE)
 
 # The generated messages use their own descriptor pool. Otherwise a process could not also load another
 # package's messages with the same names, for example those of tritonclient.

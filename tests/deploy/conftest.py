@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from deploy.manifests import CHART, DEPLOY, Manifest, kustomize
+from support.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -46,3 +49,28 @@ def chart() -> Generator[Callable[..., list[Manifest]]]:
             return [document for text in texts for document in yaml.safe_load_all(text) if document]
 
         yield render
+
+
+@pytest.fixture(scope="session")
+def fault_of() -> Generator[Callable[[Manifest], str]]:
+    """Give a function that says what an operator's definition refuses in a custom resource."""
+    python = ROOT / ".tools" / "operators" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("`make test-deploy` makes the environment with the operators' definitions")
+    program = ROOT / "tests" / "deploy" / "operators.py"
+    command = [str(python), "-I", str(program)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        lines, answers = process.stdin, process.stdout
+
+        def fault(manifest: Manifest) -> str:
+            lines.write(json.dumps(manifest) + "\n")
+            lines.flush()
+            found: str = json.loads(answers.readline())
+            return found
+
+        yield fault
+        lines.close()

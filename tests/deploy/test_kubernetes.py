@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Render = Callable[..., list[Manifest]]
 
+MONITORED = {part: {"enabled": True} for part in ("serviceMonitor", "rules", "dashboard")}
 # Values of the chart, and the overlay with the components that are the same.
 SAME = {
     "nothing": ({}, "base", ()),
@@ -38,6 +39,16 @@ SAME = {
     "grpc": ({"grpc": {"enabled": True}}, "base", ("grpc",)),
     "autoscaling": ({"autoscaling": {"enabled": True}}, "base", ("autoscaling",)),
     "keda": ({"keda": {"enabled": True}}, "base", ("keda",)),
+    "monitoring": ({"monitoring": MONITORED}, "base", ("monitoring", "dashboard")),
+    "monitoring with keys": (
+        {
+            "keys": {"secret": "rookery-keys"},
+            "monitoring": MONITORED
+            | {"serviceMonitor": {"enabled": True, "secret": "rookery-metrics"}},
+        },
+        "base",
+        ("monitoring", "dashboard", "keys"),
+    ),
     "all": (
         {
             "models": {"volume": {"enabled": True}},
@@ -69,8 +80,21 @@ def validate(manifests: list[Manifest], version: str) -> set[str]:
 def test_manifests_are_valid(case: str, version: str, combined: Render, chart: Render) -> None:
     values, overlay, components = SAME[case]
     expected = {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"}
+    if "dashboard" in components:
+        expected |= {"ConfigMap"}
     assert validate(combined(overlay, *components), version) >= expected
     assert validate(chart(values), version) >= expected
+
+
+@pytest.mark.parametrize("case", ["keda", "monitoring", "monitoring with keys"])
+def test_custom_resources_fit_the_definitions(
+    case: str, combined: Render, chart: Render, fault_of: Callable[[Manifest], str]
+) -> None:
+    values, overlay, components = SAME[case]
+    for manifests in (combined(overlay, *components), chart(values)):
+        custom = [m for m in manifests if m["apiVersion"] not in BUILT_IN]
+        assert custom
+        assert [fault_of(manifest) for manifest in custom] == [""] * len(custom)
 
 
 def test_the_validation_refuses_what_is_wrong() -> None:
@@ -145,6 +169,9 @@ def test_the_selectors_find_the_pods(case: str, combined: Render, chart: Render)
             assert selector
             assert selector.items() <= labels.items()
         names = {manifest["metadata"]["name"] for manifest in kinds.values()}
+        if "ServiceMonitor" in kinds:
+            selector = kinds["ServiceMonitor"]["spec"]["selector"]["matchLabels"]
+            assert selector.items() <= kinds["Service"]["metadata"]["labels"].items()
         if "HorizontalPodAutoscaler" in kinds:
             target = kinds["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
             assert target == kinds["Deployment"]["metadata"]["name"]
@@ -210,6 +237,10 @@ def test_a_long_value_stays_a_whole_number(chart: Render) -> None:
             "exclude each other",
         ),
         ({"replica": 3}, "replica"),
+        (
+            {"keys": {"secret": "k"}, "monitoring": {"serviceMonitor": {"enabled": True}}},
+            "set monitoring.serviceMonitor.secret",
+        ),
         ({"models": {"bucket": {"modelsUrl": "/models"}}}, "modelsUrl"),
         ({"settings": {"PATH": "/bin"}}, "PATH"),
     ],
