@@ -63,6 +63,7 @@ class HandOff:
         on_drop: Called on the event loop for each request that is dropped.
         rate_of: Returns how many requests of one row and a version to take in a second, where the
             consumers are satisfied with a sample; by default, all are taken.
+        max_values: How many values may wait, :data:`MAX_VALUES` by default.
 
     Attributes:
         consumers: The same.
@@ -73,8 +74,11 @@ class HandOff:
         consumers: Sequence[Consumer],
         on_drop: Callable[[], None] = lambda: None,
         rate_of: Callable[[Servable], float] | None = None,
+        *,
+        max_values: int | None = None,
     ) -> None:
         self.consumers = consumers
+        self._max_values = MAX_VALUES if max_values is None else max_values
         self._on_drop = on_drop
         self._rate_of = rate_of
         self._taps: list[weakref.ref[Tap]] = []
@@ -98,7 +102,7 @@ class HandOff:
         self._taps.append(weakref.ref(tap))
         return tap
 
-    def append(self, servable: Servable, timing: Timing, stands_for: float = 1.0) -> None:
+    def append(self, servable: Servable, timing: Timing, stands_for: float = 1.0) -> bool:
         """Hand on a request that was answered with 200; only on the event loop.
 
         Args:
@@ -106,15 +110,18 @@ class HandOff:
             timing: The request's clock, with its rows and results in ``served``; without them,
                 nothing is handed on.
             stands_for: For how many requests it stands.
+
+        Returns:
+            Whether it is handed on; also if it has nothing to hand on.
         """
         served = timing.served
         if served is None:
-            return
+            return True
         waiting = self._waiting
         added = self._added + served[4] + _REQUEST_VALUES
-        if added - self._taken > MAX_VALUES and waiting:
+        if added - self._taken > self._max_values and waiting:
             self._on_drop()
-            return
+            return False
         self._added = added
         if self._needs_ids:
             waiting.append((servable, timing, REQUEST_ID.get(), KEY_ID.get(), stands_for))
@@ -122,6 +129,7 @@ class HandOff:
             waiting.append((servable, timing, None, None, stands_for))
         if not self._is_awake:
             self._wake_up()
+        return True
 
     def flush(self, seconds: float = _CLOSE_SECONDS) -> None:
         """Hand on all that waits, and return when every consumer has taken it, or after a time."""

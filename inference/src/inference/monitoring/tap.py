@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inference.telemetry.timing import Timing
 
     # Takes a request that stands for so many.
-    Take = Callable[[Servable, Timing, float], None]
+    Take = Callable[[Servable, Timing, float], object]
 
 _BURST, _BURST_SHARE = 1_000, 0.125  # after a pause so many are taken, then this share
 _SLACK = 1.5  # a rate that is barely too high is not worth a sample

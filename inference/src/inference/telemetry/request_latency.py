@@ -16,13 +16,13 @@ from inference.telemetry.latency_histogram import BOUNDS, SUM
 from inference.telemetry.statistics import RunCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from inference.model.servable import Servable
     from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
 
-    HandOn = Callable[[Servable, Timing], None]
+    HandOn = Callable[[Servable, Timing], object]
 
 
 class Tap(Protocol):
@@ -51,7 +51,7 @@ class RequestLatency:
         self._answers = answers
         self._values = requests.values
         self.tap: Callable[[Servable], Tap] | None = None
-        self._watched: tuple[frozenset[str], HandOn | None] = frozenset(), None
+        self._watched: Mapping[str, HandOn] = {}
         # By the servable's id, since a look-up in a WeakKeyDictionary is slow.
         self._known: dict[int, _ServableCounts] = {}
 
@@ -83,20 +83,19 @@ class RequestLatency:
             counts.tap = None if self.tap is None else self.tap(servable)
             forget = weakref.finalize(servable, self._known.pop, id(servable), None)
             forget.atexit = False
-            counts.watch(*self._watched)
+            counts.watch(self._watched)
         return counts
 
-    def watch(self, models: frozenset[str], hand_on: HandOn) -> None:
+    def watch(self, models: Mapping[str, HandOn]) -> None:
         """Hand on the requests of some models, too; those of all others cost nothing.
 
         Args:
-            models: Their names.
-            hand_on: Called with the servable and the clock of each request answered with 200.
+            models: By name what is called with the servable and the clock of each request answered
+                with 200.
         """
-        if models != self._watched[0]:
-            self._watched = models, hand_on
-            for counts in self._known.values():
-                counts.watch(models, hand_on)
+        self._watched = models
+        for counts in self._known.values():
+            counts.watch(models)
 
     def _find(self, route: str, servable: Servable | None, status: int) -> int:
         name, version = (servable.name, str(servable.version)) if servable else ("", "")
@@ -123,7 +122,7 @@ class _ServableCounts:
             self.parts = RunCounts(runs, servable), AnswerCounts(answers, servable)
         self._servable = None if servable is None else weakref.ref(servable)
 
-    def watch(self, models: frozenset[str], hand_on: HandOn | None) -> None:
+    def watch(self, models: Mapping[str, HandOn]) -> None:
         """Hand on the requests if they are of one of these models."""
         servable = None if self._servable is None else self._servable()
         if self.parts is None or servable is None:
@@ -131,10 +130,11 @@ class _ServableCounts:
         runs, answers = self.parts
         if isinstance(answers, _HandedOn):
             answers = answers.answers
-        if servable.name in models and hand_on is not None:
-            self.parts = runs, _HandedOn(answers, weakref.ref(servable), hand_on)
-        else:
+        hand_on = models.get(servable.name)
+        if hand_on is None:
             self.parts = runs, answers
+        else:
+            self.parts = runs, _HandedOn(answers, weakref.ref(servable), hand_on)
 
 
 class _HandedOn:

@@ -1,4 +1,4 @@
-"""Takes served requests: what a shadow is to run, and how long the versions of a split take."""
+"""Take served requests: for shadows to be run, and how long the versions of a split take."""
 
 from __future__ import annotations
 
@@ -14,65 +14,67 @@ if TYPE_CHECKING:
     from inference.monitoring.rollout.shadow import ShadowRunner
     from inference.monitoring.served import ServedBatch
     from inference.repository.snapshot import Model, Snapshot
-    from inference.repository.traffic.choice import Shadow, Traffic
     from inference.telemetry.rollout_counts import RolloutCounts
 
-_STEP = (5**0.5 - 1) / 2  # of the share that a shadow gets, as in a split
 
-
-class TrafficObserver:
-    """A consumer of the hand-off.
+class SplitObserver:
+    """Counts the requests of splits; a consumer of the hand-off.
 
     Args:
         snapshot: Returns the models as they were last; called in the consumer's thread.
-        runner: Runs shadows.
-        counts: Where requests of a split are counted.
+        counts: Where requests are counted.
     """
 
     needs_ids = False
 
-    def __init__(
-        self, snapshot: Callable[[], Snapshot], runner: ShadowRunner, counts: RolloutCounts
-    ) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], counts: RolloutCounts) -> None:
         self._snapshot = snapshot
-        self._runner = runner
         self._counts = counts
-        self._place = 0.0
 
     def consume(self, batch: ServedBatch) -> None:
-        """Take requests."""
-        snapshot = self._snapshot()
-        if not snapshot.state.traffic:
-            return
+        """Count requests."""
+        models = self._snapshot().models
         for servable, group in batch.by_servable().items():
-            model = snapshot.models.get(servable.name)
-            if model is None or model.traffic is None:
+            model = models.get(servable.name)
+            traffic = None if model is None else model.traffic
+            if traffic is None or servable.version not in traffic.split:
                 continue
-            traffic = model.traffic
-            if servable.version in traffic.split:
-                self._count(servable, group, traffic)
-            if traffic.shadow is not None and _is_answering(model, servable):
-                self._hand_on(model, servable, group, traffic.shadow)
+            key = Key(servable.name, str(servable.version), traffic.id, "split")
+            self._counts.add(key, rows=sum(group.rows))
+            self._counts.observe(key, [served.seconds for served in group])
 
-    def _count(self, servable: Servable, batch: ServedBatch, traffic: Traffic) -> None:
-        key = Key(servable.name, str(servable.version), traffic.id, "split")
-        self._counts.add(key, rows=sum(batch.rows))
-        self._counts.observe(key, [served.seconds for served in batch])
 
-    def _hand_on(self, model: Model, servable: Servable, batch: ServedBatch, by: Shadow) -> None:
-        version = model.versions.get(by.version)
-        traffic = model.traffic
-        if version is None or version.servable is None or traffic is None:
-            return  # it is loaded later, or is gone
-        if by.percent < 100:
-            batch = batch.choose([n for n in range(len(batch)) if self._is_chosen(by.percent)])
-        rows = sum(batch.rows)
-        if rows:
-            self._runner.submit(Job(servable, version.servable, traffic.id, batch, rows))
+class ShadowObserver:
+    """Runs shadows; a consumer of the hand-off.
 
-    def _is_chosen(self, percent: float) -> bool:
-        self._place = (self._place + _STEP) % 1.0
-        return self._place < percent / 100
+    Args:
+        snapshot: Returns the models as they were last; called in the consumer's thread.
+        runner: Runs them.
+    """
+
+    needs_ids = False
+
+    def __init__(self, snapshot: Callable[[], Snapshot], runner: ShadowRunner) -> None:
+        self._snapshot = snapshot
+        self._runner = runner
+
+    def consume(self, batch: ServedBatch) -> None:
+        """Run the shadow of each request; takes as long as that takes."""
+        models = self._snapshot().models
+        for servable, group in batch.by_servable().items():
+            job = _job(models.get(servable.name), servable, group)
+            if job is not None:
+                self._runner.run(job)
+
+
+def _job(model: Model | None, servable: Servable, batch: ServedBatch) -> Job | None:
+    """Return what is to be run; ``None`` if there is no shadow, or if it is not loaded now."""
+    if model is None or model.traffic is None or model.traffic.shadow is None:
+        return None
+    version = model.versions.get(model.traffic.shadow.version)
+    if version is None or version.servable is None or not _is_answering(model, servable):
+        return None
+    return Job(servable, version.servable, model.traffic.id, batch)
 
 
 def _is_answering(model: Model, servable: Servable) -> bool:

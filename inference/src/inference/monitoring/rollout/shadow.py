@@ -1,9 +1,9 @@
 """Runs a shadow on the rows that another version has answered.
 
-The rows come from the hand-off, so every answer has gone out before. A thread of the lowest
-priority runs them in pieces: requests of single rows share a run, which takes little of the
-interpreter's lock. What it cannot keep up with is dropped and counted. So a shadow that is slow,
-hangs or fails does not delay any answer.
+The rows come from the hand-off, so every answer has gone out before. Its thread runs them in
+pieces: requests of single rows share a run, which takes little of the interpreter's lock. It rests
+in between, the longer the busier the event loop is. What it cannot keep up with is dropped on the
+event loop. So a shadow that is slow, hangs or fails does not delay any answer.
 
 For the latency, some requests are run alone, by the shadow and by the version that has answered,
 one after the other in the same thread: their times differ by the models only.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,7 +24,7 @@ from inference.model.session import Stop
 from inference.monitoring.columns import Column, ServedTable
 from inference.monitoring.rollout.comparison import answer_outputs, compare
 from inference.monitoring.rollout.row_map import RowMap
-from inference.runtime.threads import lower_priority
+from inference.runtime.pace import Pace
 from inference.telemetry.rollout_counts import Key
 
 if TYPE_CHECKING:
@@ -37,12 +36,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MAX_ROWS = 4096  # that wait
-_PIECE = 32  # requests that share a run
+_PIECE = 128  # requests that share a run
 _PIECE_ROWS = 256
 _TIMED = 16  # of as many requests, one is run alone
-_PAUSE_SECONDS = 0.0005  # between two runs, for the event loop
-_CLOSE_SECONDS = 2.0
+_TIMINGS_PER_SECOND, _MOST_TIMINGS = 50.0, 128  # at most; so many more after a pause
 # What fails because of the model or the rows, and not because of this module.
 _FAILURES = (RookeryError, ValueError, TypeError, KeyError, IndexError)
 
@@ -55,14 +52,12 @@ class Job(NamedTuple):
         shadow: What is to be run.
         traffic: The id of the traffic.
         batch: The requests.
-        rows: How many rows they have.
     """
 
     servable: Servable
     shadow: Servable
     traffic: str
     batch: ServedBatch
-    rows: int
 
     @property
     def key(self) -> Key:
@@ -71,7 +66,7 @@ class Job(NamedTuple):
 
 
 class ShadowRunner:
-    """Runs shadows in a thread of its own.
+    """Runs shadows; use it from one thread, except for :meth:`end_long_run` and :meth:`close`.
 
     Args:
         counts: What is found.
@@ -81,30 +76,26 @@ class ShadowRunner:
     def __init__(self, counts: RolloutCounts, run_seconds: float) -> None:
         self._counts = counts
         self._run_seconds = run_seconds
-        self._jobs: deque[Job] = deque()
-        self._rows = 0
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._is_closed = self._is_busy = False
+        self._closed = threading.Event()
+        self._pace = Pace(self._closed)
         self._running: tuple[float, Stop] | None = None
         self._turn = 0
+        self._timings, self._then = float(_MOST_TIMINGS), 0.0
         self._logged: set[Key] = set()
 
-    def submit(self, job: Job) -> None:
-        """Run requests soon, or drop them; does not wait."""
-        with self._changed:
-            if self._is_closed:
-                return
-            is_full = self._rows + job.rows > MAX_ROWS and self._rows
-            if not is_full:
-                self._jobs.append(job)
-                self._rows += job.rows
-                self._changed.notify_all()
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._work, name="shadow", daemon=True)
-                    self._thread.start()
-        if is_full:
-            self._counts.add(job.key, dropped=job.rows)
+    def run(self, job: Job) -> None:
+        """Run the requests of a job, several at a time; what is left at the end is dropped."""
+        rows = job.batch.rows
+        begin = 0
+        self._pace.begin()
+        while begin < len(rows) and not self._closed.is_set():
+            end, total = begin + 1, rows[begin]
+            while end < len(rows) and end - begin < _PIECE and total + rows[end] <= _PIECE_ROWS:
+                total += rows[end]
+                end += 1
+            self._run_piece(job, job.batch[begin:end])
+            begin = end
+            self._pace.rest()
 
     def end_long_run(self) -> None:
         """End a run that takes too long; call it from time to time."""
@@ -112,66 +103,28 @@ class ShadowRunner:
         if running is not None and time.monotonic() - running[0] > self._run_seconds:
             running[1].end(self._run_seconds)
 
-    def wait_idle(self, seconds: float) -> bool:
-        """Wait until nothing is left to run; return whether that is so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not (self._jobs or self._is_busy), seconds)
-
     def close(self) -> None:
-        """End the thread; what waits is dropped."""
-        with self._changed:
-            self._is_closed = True
-            self._jobs.clear()
-            self._changed.notify_all()
-        if self._running is not None:
-            self._running[1].end(0)
-        if self._thread is not None:
-            self._thread.join(_CLOSE_SECONDS)
-
-    def _work(self) -> None:
-        lower_priority()
-        while True:
-            with self._changed:
-                self._is_busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._jobs or self._is_closed)
-                if self._is_closed:
-                    return
-                job = self._jobs.popleft()
-                self._is_busy = True
-            self._shadow(job)
-            with self._changed:
-                self._rows -= job.rows
-            del job  # a servable that it holds would live until the next one
-
-    def _shadow(self, job: Job) -> None:
-        """Run the requests of a job, several at a time."""
-        requests = list(job.batch.rows)
-        begin = 0
-        while begin < len(requests) and not self._is_closed:
-            end, rows = begin + 1, requests[begin]
-            while end < len(requests) and end - begin < _PIECE:
-                if rows + requests[end] > _PIECE_ROWS:
-                    break
-                rows += requests[end]
-                end += 1
-            self._run_piece(job, job.batch[begin:end])
-            begin = end
-            time.sleep(_PAUSE_SECONDS)  # in which the event loop gets the interpreter's lock
+        """End what is run, and run nothing more."""
+        self._closed.set()
+        running = self._running
+        if running is not None:
+            running[1].end(0)
 
     def _run_piece(self, job: Job, piece: ServedBatch) -> None:
-        if self._shares_runs(job) or len(piece) == 1:
+        """Run requests together; if that fails, each half of them, down to single ones."""
+        half = len(piece) // 2
+        if not half or self._shares_runs(job):
             try:
                 self._compare(job, piece)
                 self._time(job, piece)
             except _FAILURES as error:
-                if len(piece) == 1:
+                if not half:
                     self._fail(job, piece.rows[0], error)
                     return
             else:
                 return
-        for place in range(len(piece)):
-            self._run_piece(job, piece[place : place + 1])
+        self._run_piece(job, piece[:half])
+        self._run_piece(job, piece[half:])
 
     @staticmethod
     def _shares_runs(job: Job) -> bool:
@@ -212,6 +165,8 @@ class ShadowRunner:
         if self._turn < _TIMED:
             return
         self._turn %= _TIMED
+        if not self._may_time():
+            return
         one = piece[len(piece) - 1 :]
         if job.servable.columns is None:
             feeds = mapped = one[0].feeds or {}
@@ -225,6 +180,15 @@ class ShadowRunner:
             begin = time.perf_counter()
             self._run(servable, given)
             self._counts.observe(key, [time.perf_counter() - begin])
+
+    def _may_time(self) -> bool:
+        now = time.monotonic()
+        earned = _TIMINGS_PER_SECOND * (now - self._then)
+        self._timings, self._then = min(self._timings + earned, _MOST_TIMINGS), now
+        if self._timings < 1:
+            return False
+        self._timings -= 1
+        return True
 
     def _run(self, servable: Servable, feeds: Mapping[str, Any]) -> list[Any]:
         stop = Stop()
