@@ -71,9 +71,10 @@ class Bench:
         fast_path: bool = True,
         keep_alive: float = 60,
         limits: ConnectionLimits | None = None,
+        states: Any = None,
     ) -> None:
         self.routes = Routes()
-        app = FastRoutes(nothing, [self.routes], max_body_bytes=1000)
+        app = FastRoutes(nothing, [self.routes], max_body_bytes=1000, states=states)
         # A test needs less than a second, which an int cannot say.
         seconds: Any = keep_alive
         config = uvicorn.Config(

@@ -43,6 +43,7 @@ from inference.web.fast.routes import FastRoutes
 from inference.web.middleware import RequestMiddleware
 from inference.web.pages.event_stream import EventStreams
 from inference.web.probes import PING, Probes
+from inference.web.state_numbers import StateNumbers, make_state_numbers
 from inference.web.trailing_slash import TrailingSlash
 from inference.web.trusted_proxies import Proxies
 
@@ -97,6 +98,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     traffic: RecentTraffic
     monitoring: Monitoring
     rollouts: Rollouts
+    states: StateNumbers | None
     pages: Callable[[], Pages]
 
 
@@ -146,6 +148,7 @@ def create_app(
         monitoring=start_monitoring(settings, recorder, section),
         pages=cache(lambda: _make_pages(parts)),
         rollouts=Rollouts(settings, repository, state_file, recorder),
+        states=make_state_numbers(settings, repository, state_file),
     )
     return _build_routes(parts)
 
@@ -163,14 +166,10 @@ def _build_routes(parts: _Parts) -> FastRoutes:
     """Put the fast routes, the probes and the middleware in front of the application."""
     settings, recorder = parts.settings, parts.recorder
     predictors = Predictors(settings, parts.dispatcher)
-    predict = PredictRoutes(parts.repository, predictors, recorder.latency)
-    infer = InferRoutes(parts.repository, parts.inferrer, recorder.latency)
-    adapters = adapter_routes(
-        parts.repository,
-        predictors,
-        recorder.latency,
-        predict_route=settings.predict_route,
-    )
+    repository, latency = parts.repository, recorder.latency
+    predict = PredictRoutes(repository, predictors, latency)
+    infer = InferRoutes(repository, parts.inferrer, latency)
+    adapters = adapter_routes(repository, predictors, latency, predict_route=settings.predict_route)
     further = _explanation_routes(parts, predictors)
     # A route that a platform has chosen goes before a route of the service.
     fast: list[Routes] = [predict, infer, *adapters]
@@ -182,15 +181,16 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         return _build_application(parts, lambda path: any(f.takes(path) for f in families))
 
     async def all_loaded() -> None:
-        await parts.repository.wait_until(lambda snapshot: snapshot.complete)
+        await repository.wait_until(lambda snapshot: snapshot.complete)
 
     deferred = DeferredApplication(build, lambda: _running(parts), all_loaded)
     middleware = RequestMiddleware(
-        Probes(deferred, parts.repository, parts.readiness),
+        Probes(deferred, repository, parts.readiness),
         parts.authorizer,
         max_body_bytes=min(settings.max_control_bytes, settings.max_body_bytes),
         request_log=parts.request_log,
         tracer=parts.tracing.tracer,
+        states=parts.states,
         explain=lambda *refused: parts.pages().explain_refusal(*refused),
     )
     return FastRoutes(
@@ -207,6 +207,7 @@ def _build_routes(parts: _Parts) -> FastRoutes:
         prefix=settings.root_path,
         max_inflation=settings.max_inflation,
         tracer=parts.tracing.tracer,
+        states=parts.states,
     )
 
 

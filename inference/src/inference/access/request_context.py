@@ -37,10 +37,13 @@ class RequestContext:
     Attributes:
         request_id: The ``X-Request-ID`` of the caller if it is printable, else a unique one.
         chosen: The version that a split has chosen; missing before.
+        state: The header with the number of the operator's choices; missing without a bucket, and
+            while the request waits for a number.
     """
 
-    __slots__ = ("chosen", "headers", "method", "path", "request_id")
+    __slots__ = ("chosen", "headers", "method", "path", "request_id", "state")
     chosen: Servable
+    state: tuple[bytes, bytes]
 
     def __init__(
         self, method: str, path: str, headers: Headers, made_id: bytes | None = None

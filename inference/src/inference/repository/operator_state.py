@@ -53,6 +53,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
         unloaded: Models that are not to be served although they are there.
         traffic: How the requests of a model are split, and what shadows them, by model.
         decisions: How the last rollout of a model has ended by itself, by model.
+        number: The document of the log in a bucket that it was read from; 0 without a bucket.
     """
 
     selection: Selection | None = None
@@ -60,6 +61,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     unloaded: list[str] = []
     traffic: dict[str, Traffic] = {}
     decisions: dict[str, Decision] = {}
+    number: int = 0
 
 
 _NAMES = {
@@ -180,7 +182,7 @@ class StateFile:
                 before = self._read()
                 after = change(before)
                 if after != before:
-                    self._write(after)
+                    self._write(msgspec.structs.replace(after, number=0))  # no longer the log's
                     if self._changes is not None:
                         self._changes[0] += 1
                 return before, after
@@ -194,13 +196,13 @@ class StateFile:
         return WatchedFile(self._path, self._decode, missing=missing).read_if_changed() or missing
 
     def _report(self, before: State, after: State) -> None:
-        for choice in State.__struct_fields__:
+        for choice, name in _NAMES.items():
             was, now = getattr(before, choice), getattr(after, choice)
             if was != now:
                 self._events.chosen(choice)
                 values = msgspec.to_builtins({"before": was, "after": now})
                 extra = fields("choice", choice=choice, **values)
-                said = (_NAMES[choice], _describe(was), _describe(now))
+                said = (name, _describe(was), _describe(now))
                 logger.info("%s changed from %s to %s", *said, extra=extra)
 
     @contextlib.contextmanager
@@ -214,13 +216,10 @@ class StateFile:
             yield
 
     def _write(self, state: State) -> None:
-        self._write_document(state)
-
-    def _write_document(self, document: State | dict[str, object]) -> None:
         temporary = self._folder / f".state-{os.getpid()}.tmp"
         try:
             with temporary.open("wb") as file:
-                file.write(msgspec.json.encode(document))
+                file.write(msgspec.json.encode(state))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._path)

@@ -17,7 +17,7 @@ from inference.repository.snapshot import Model, Snapshot, Version
 from inference.repository.traffic.split import make_split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from inference.repository.folder.scan import Candidate, Ignored, Key
     from inference.repository.operator_state import State
@@ -28,10 +28,12 @@ class Registry:
 
     Attributes:
         snapshot: All models as they are now.
+        on_other_choices: Called when the snapshot follows other choices of the operator.
     """
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
+        self.on_other_choices: Callable[[], None] = lambda: None
         self._entries: dict[str, dict[int, Entry]] = {}
         self._models: dict[str, Model] = {}  # the snapshot's; a dict is copied faster than a view
         self._views: dict[str, dict[int, Version]] = {}
@@ -101,6 +103,8 @@ class Registry:
             shown = before.models if models is None else MappingProxyType(models)
             self.snapshot = Snapshot(shown, state, ignored, complete, caught_up)
             self._notify(changed)
+            if state is not before.state:
+                self.on_other_choices()
 
     def _remake(self, changed: dict[str, set[int]], state: State) -> dict[str, Model] | None:
         models: dict[str, Model] | None = None

@@ -36,17 +36,6 @@ _LONGEST_PAUSE_SECONDS = 0.2  # between two attempts of writers that collide
 _MARGIN_SECONDS = 0.5
 
 
-class _Numbered(msgspec.Struct):
-    """What a state file has beside the state.
-
-    Attributes:
-        number: The document of the log that it was read from.
-    """
-
-    number: int = 0
-
-
-_decode_numbered = msgspec.json.Decoder(_Numbered).decode
 _decode_state = msgspec.json.Decoder(State).decode
 
 
@@ -88,55 +77,54 @@ class ReplicatedState(StateFile):
     async def _commit(self, change: Callable[[State], State]) -> tuple[State, State]:
         log = self._make_log()
         while True:
-            number, before = await self._read_newest(log)
+            before = await self._read_newest(log)
             after = change(before)
             if after == before:
                 return before, after
+            after = msgspec.structs.replace(after, number=before.number + 1)
             document = msgspec.to_builtins(after) | {"change": uuid.uuid4().hex}
-            if await log.append(number + 1, msgspec.json.encode(document)):
-                self._keep(number + 1, after)
+            if await log.append(after.number, msgspec.json.encode(document)):
+                self._keep(after)
                 return before, after
             await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
 
-    async def follow(self) -> int:
-        """Look for newer states once, and keep the newest.
-
-        Returns:
-            Its number.
+    async def follow(self) -> State:
+        """Look for newer states once, keep the newest, and return it.
 
         Raises:
             StorageError: The store does not answer, or refuses.
             OSError: The state folder cannot be written.
         """
         before = self._read()
-        number, state = await self._read_newest(self._make_log())
+        state = await self._read_newest(self._make_log())
         self._report(before, state)
-        return number
+        return state
 
-    async def _read_newest(self, log: StateLog) -> tuple[int, State]:
-        known = self._known_number()
-        number, content = await log.read_latest(known)
+    async def _read_newest(self, log: StateLog) -> State:
+        known = self._read()
+        number, content = await log.read_latest(known.number)
         if content is None:
-            return number, self._read()
+            return known
         try:
             state = self._with_selection(_decode_state(content))
         except msgspec.MsgspecError as error:
             raise StorageError(f"document {number} of the state is wrong: {error}") from None
-        self._keep(number, state)
-        return number, state
+        state = msgspec.structs.replace(state, number=number)
+        self._keep(state)
+        return state
 
-    def _keep(self, number: int, state: State) -> None:
+    def _keep(self, state: State) -> None:
         """Write a state into the file, unless the file has a newer one."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            if number > self._known_number():
-                self._write_document(msgspec.to_builtins(state) | {"number": number})
+            if state.number > self._known_number():
+                self._write(state)
                 if self._changes is not None:
                     self._changes[0] += 1
 
     def _known_number(self) -> int:
         try:
-            return _decode_numbered(self._path.read_bytes()).number
+            return _decode_state(self._path.read_bytes()).number
         except (OSError, msgspec.MsgspecError, UnicodeError):
             return 0
 

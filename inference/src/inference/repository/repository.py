@@ -97,6 +97,10 @@ class Repository:
             self._scheduler.follow(state)
         return self._registry.snapshot
 
+    def on_other_choices(self, notify: Callable[[], None]) -> None:
+        """Have a function called whenever the snapshot follows other choices of the operator."""
+        self._registry.on_other_choices = notify
+
     async def ensure(self, name: str, version: int) -> Servable:
         """Load a version that lies on disk or in the object store; wait until it answers.
 

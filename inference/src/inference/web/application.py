@@ -29,6 +29,7 @@ from inference.web.api.traffic import traffic_router
 from inference.web.errors.by_path import encode_error
 from inference.web.methods import Methods
 from inference.web.openapi.document import OpenApiDocument, operation_id
+from inference.web.openapi.headers.headers import FurtherHeaders
 from inference.web.v2.router import oip_router
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     add_docs_pages(app, parts.proxies)
-    OpenApiDocument(app, repository, keyed=parts.is_keyed, proxies=parts.proxies).install()
+    numbered = settings.state_url is not None
+    headers = FurtherHeaders(keyed=parts.is_keyed, numbered=numbered)
+    OpenApiDocument(app, repository, headers=headers, proxies=parts.proxies).install()
     parts.pages.install(app)
     source = partial(describe_source, settings.models_url, parts.recorder.sync)
     app.include_router(models_router(repository, parts.state_file, source))

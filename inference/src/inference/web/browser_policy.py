@@ -37,13 +37,17 @@ _OWN_SITES = frozenset({b"same-origin", b"none"})  # "none": the person typed th
 # No public domain name has no dot, so no page of the internet has such a host.
 _NAME_WITHOUT_DOT = re.compile(r"[a-z0-9_-]+")
 _MOST_KNOWN_HOSTS = 64
-_OF_PAGES = frozenset({b"origin", b"sec-fetch-site", b"access-control-request-method"})
+# What pages send, and the header whose requests have to wait, see inference.web.state_numbers.
+_NOT_EXEMPT = frozenset(
+    {b"origin", b"sec-fetch-site", b"access-control-request-method", b"rookery-state-min"}
+)
 _LONGEST_SHOWN = 200
 # What a page may read beside the headers that CORS always permits.
 _EXPOSED = (
     "ETag",
     "Inference-Header-Content-Length",
     "Retry-After",
+    "Rookery-State",
     "Server-Timing",
     "TraceResponse",
     "WWW-Authenticate",
@@ -77,12 +81,14 @@ class BrowserPolicy:
     def is_exempt(self, headers: Headers, by_name: dict[bytes, bytes] | None = None) -> bool:
         """Whether no rule applies to a request: its host is allowed, and no page sent it.
 
+        A request that demands a number of the operator's choices is not exempt, either.
+
         Args:
             headers: Names in lower case.
             by_name: The headers as a dictionary, if it exists already.
         """
         found = dict(headers) if by_name is None else by_name
-        if not _OF_PAGES.isdisjoint(found):
+        if not _NOT_EXEMPT.isdisjoint(found):
             return False
         if len(found) == len(headers) and found.get(b"host") in self._known_hosts:
             return True

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inference.access.request_context import RequestContext
-from inference.access.scopes import required_scope
+from inference.access.scopes import RequiredScope, required_scope
 from inference.errors import EncodingError, RookeryError
 from inference.logs import TRACE
 from inference.web.errors.by_path import encode_error
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inference.telemetry.tracing.tracer import Tracer
     from inference.web.message.headers import Headers
     from inference.web.probes import Probes
+    from inference.web.state_numbers import StateNumbers
 
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -46,6 +47,7 @@ class RequestMiddleware:
         max_body_bytes: The largest body that these routes accept.
         request_log: Logs every answered request; ``None`` logs none.
         tracer: Traces requests, unless ``None``; stands in front of the log.
+        states: The number of the operator's choices; ``None`` if they are not in a bucket.
         explain: Returns the page for a denied request of a browser; ``None`` for other clients.
     """
 
@@ -57,6 +59,7 @@ class RequestMiddleware:
         max_body_bytes: int,
         request_log: AnsweredRequests | None,
         tracer: Tracer | None = None,
+        states: StateNumbers | None = None,
         explain: Callable[[Scope, RookeryError], Response | None] = lambda *_: None,
     ) -> None:
         self._app = app
@@ -64,6 +67,7 @@ class RequestMiddleware:
         self._max_body_bytes = max_body_bytes
         self._request_log = tracer or request_log
         self._tracer = tracer
+        self._states = states
         self._explain = explain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,6 +84,8 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 identity = (b"x-request-id", context.request_id)
                 message["headers"] = [*message["headers"], identity, _NO_SNIFF]
+                if self._states is not None:
+                    message["headers"] += self._state_of(context, self._states)
                 if trace is not None:
                     message["headers"].append(trace.response)
                     trace.template = getattr(scope.get("route"), "path", None)
@@ -119,6 +125,9 @@ class RequestMiddleware:
         method, headers = context.method, context.headers
         required = required_scope(method, context.path.rstrip("/") or "/")
         caller = context.authorize(self._authorizer, required)
+        if self._states is not None and required is not RequiredScope.NONE:
+            await self._states.wait(headers)
+            context.state = self._states.header()
         if method not in _WITHOUT_BODY:
             # Without a route, the answer is 404 or 405, whatever the coding.
             if await self._app.has_route(scope) and content_coding(headers) is not None:
@@ -126,6 +135,17 @@ class RequestMiddleware:
             receive = await self._receive_whole(headers, receive)
         context.charge(self._authorizer, caller, required)
         return receive
+
+    @staticmethod
+    def _state_of(context: RequestContext, states: StateNumbers) -> Headers:
+        """Return the header with the number of the state that an answer was made with."""
+        state = getattr(context, "state", None)
+        if state is None:
+            return []
+        required = required_scope(context.method, context.path.rstrip("/") or "/")
+        # A change is part of a later state than that before it. Anything else may have been made
+        # from an earlier one than the present.
+        return [states.header() if required is RequiredScope.ADMIN else state]
 
     async def _receive_whole(self, headers: Headers, receive: Receive) -> Receive:
         limit = self._max_body_bytes

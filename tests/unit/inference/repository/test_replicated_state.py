@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from inference.errors import StateError
-from inference.repository.operator_state import Selection, State
+from inference.repository.operator_state import Selection, State, StateFile
 from inference.repository.replicated_state import ReplicatedState
 from inference.storage.state_log import StateLog
 from support.storage.object_stores import FaultyStore
@@ -43,7 +43,7 @@ def replicas(tmp_path: Path) -> Replicas:
 
 
 def follow(state: ReplicatedState) -> int:
-    return asyncio.run(state.follow())
+    return asyncio.run(state.follow()).number
 
 
 def test_a_change_reaches_the_others_when_they_look(replicas: Replicas) -> None:
@@ -55,7 +55,7 @@ def test_a_change_reaches_the_others_when_they_look(replicas: Replicas) -> None:
     assert two.current().pins == {"a": 3}
     two.update(lambda state: msgspec.structs.replace(state, selection=Selection("a")))
     assert follow(one) == 2
-    assert one.current() == State(Selection("a"), {"a": 3})
+    assert one.current() == State(Selection("a"), {"a": 3}, number=2)
 
 
 def test_a_writer_that_is_behind_changes_the_newest_state(replicas: Replicas) -> None:
@@ -120,6 +120,41 @@ def test_a_document_that_is_no_state_is_an_error_and_the_known_one_stays(
     with pytest.raises(StateError, match="document 2"):
         one.update(pin("a", 2))
     assert one.current().pins == {"a": 1}
+
+
+def test_the_state_has_the_number_of_its_document(replicas: Replicas) -> None:
+    one, two = replicas.make("one"), replicas.make("two")
+    assert one.current().number == 0
+    assert [one.update(pin("a", version)).number for version in (1, 2, 2, 3)] == [1, 2, 2, 3]
+    follow(two)
+    assert two.current() == one.current()
+
+
+def test_a_document_without_a_number_has_that_of_its_path(replicas: Replicas) -> None:
+    asyncio.run(replicas.store.create("state/1.json", b'{"pins": {"a": 5}}'))
+    one = replicas.make("one")
+    follow(one)
+    assert one.current() == State(pins={"a": 5}, number=1)
+
+
+def test_a_state_that_is_changed_without_a_bucket_is_not_the_one_of_the_log(
+    replicas: Replicas,
+) -> None:
+    replicas.make("one").update(pin("a", 1))
+    StateFile(replicas.folder / "one").update(pin("a", 2))
+    again = replicas.make("one")
+    assert again.current() == State(pins={"a": 2})
+    follow(again)
+    assert again.current() == State(pins={"a": 1}, number=1)
+
+
+def test_a_damaged_state_file_is_replaced_from_the_log(replicas: Replicas) -> None:
+    one = replicas.make("one")
+    one.update(pin("a", 1))
+    (replicas.folder / "one" / "state.json").write_bytes(b'{"pins": [], "number": 1}')
+    again = replicas.make("one")
+    follow(again)
+    assert again.current() == State(pins={"a": 1}, number=1)
 
 
 def test_a_change_is_answered_after_the_others_have_had_time(replicas: Replicas) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from inference.telemetry.tracing.tracer import Tracer
     from inference.web.message.exchange import Response, Routes
     from inference.web.message.headers import Headers
+    from inference.web.state_numbers import StateNumbers
 
 
 _USUAL_INFLATION = 8  # how many times larger numbers in JSON become
@@ -53,11 +54,13 @@ class FastRoutes:
         prefix: What a proxy may leave in front of each path, such as ``/ml``.
         max_inflation: How many times larger a body may become when it is decompressed.
         tracer: Traces requests, unless ``None``.
+        states: The number of the operator's choices; ``None`` if they are not in a bucket.
 
     Attributes:
         max_body_bytes: The same.
         prefix: The same, as bytes.
         authorizer: The same.
+        states: The same.
         browsers: The same.
         request_log: Notes every answered request: the tracer, the log, or ``None``.
         new_exchange: Makes an exchange, with the arguments of
@@ -82,6 +85,7 @@ class FastRoutes:
         prefix: str = "",
         max_inflation: int = MAX_RATIO,
         tracer: Tracer | None = None,
+        states: StateNumbers | None = None,
     ) -> None:
         self._app = app
         self._families = families
@@ -91,6 +95,7 @@ class FastRoutes:
         self._decompress = partial(decompress, max_bytes=max_body_bytes, max_ratio=max_inflation)
         self._bodies = bodies or Bodies(4 * max_body_bytes)
         self.authorizer = authorizer
+        self.states = states
         self.browsers = browsers or BrowserPolicy()
         self._entrance = self.browsers.guard(self._serve)
         self.request_log = tracer or request_log
@@ -119,9 +124,9 @@ class FastRoutes:
             return
         if self.request_log is not None:
             exchange.log(self.request_log, response)
-        await send(
-            {"type": "http.response.start", "status": response.status, "headers": response.headers}
-        )
+        state = getattr(exchange, "state", None)
+        sent = response.headers if state is None else [*response.headers, state]
+        await send({"type": "http.response.start", "status": response.status, "headers": sent})
         await send({"type": "http.response.body", "body": response.body})
 
     def family(self, path: str) -> Routes | None:
@@ -180,6 +185,9 @@ class FastRoutes:
             try:
                 caller = exchange.authorize(self.authorizer, RequiredScope.PREDICT)
                 _check_method(exchange.method)
+                if self.states is not None:
+                    await self.states.wait(headers)
+                    exchange.state = self.states.header()
                 coding = content_coding(headers)
                 body = await read_body(headers, receive, max_bytes=self.max_body_bytes, hold=hold)
                 exchange.charge(self.authorizer, caller, RequiredScope.PREDICT)

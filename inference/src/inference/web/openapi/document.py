@@ -25,6 +25,7 @@ from inference.web.openapi.drop_downs import name_schemas, offer_name
 from inference.web.openapi.error_responses import INVALID, PROBLEM, UNFIT, merge_alike
 from inference.web.openapi.examples import ONE
 from inference.web.openapi.explanations import operations as explanations
+from inference.web.openapi.headers.headers import FurtherHeaders
 from inference.web.openapi.identifiers import SELECTED, Identifier, identify
 from inference.web.openapi.inference import add_inference
 from inference.web.openapi.introduction import introduce
@@ -35,7 +36,6 @@ from inference.web.openapi.model_schema import (
     describe_predict,
     describe_training,
 )
-from inference.web.openapi.security import add_key, add_keys
 from inference.web.openapi.servers import Servers
 from inference.web.trusted_proxies import Proxies
 
@@ -82,7 +82,8 @@ class OpenApiDocument:
     Args:
         app: The app with all routes except the fast ones.
         repository: Where the live models are.
-        keyed: Whether keys are required. A request without a key gets a document without models.
+        headers: What requests and answers have in their headers. If keys are required, a request
+            without one gets a document without models.
         proxies: The trusted proxies.
     """
 
@@ -91,12 +92,12 @@ class OpenApiDocument:
         app: FastAPI,
         repository: Repository,
         *,
-        keyed: bool = False,
+        headers: FurtherHeaders | None = None,
         proxies: Proxies | None = None,
     ) -> None:
         self._app = app
         self._servers = Servers(proxies or Proxies())
-        self._keyed = keyed
+        self._headers = headers or FurtherHeaders()
         self._own: Schema = {}
         self._pieces: Pieces[_Piece | None] = Pieces(self._describe)
         nothing = Subject(Snapshot())
@@ -110,7 +111,7 @@ class OpenApiDocument:
 
         @self._app.get(str(self._app.openapi_url), include_in_schema=False)
         async def openapi(request: Request) -> DocumentResponse:
-            is_known = not self._keyed or KEY_ID.get() is not None
+            is_known = not self._headers.keyed or KEY_ID.get() is not None
             document = await (self._document if is_known else self._public).get()
             return DocumentResponse(await self._servers.locate(document, request.scope))
 
@@ -152,8 +153,7 @@ class OpenApiDocument:
         paths |= explanations.describe_any(paths)
         add_inference(document, snapshot)
         add_adapters(document, snapshot, examples)
-        if self._keyed:
-            add_keys(document)
+        self._headers.add(document)
         for item in paths.values():
             for operation in item.values():
                 merge_alike(operation)
@@ -186,8 +186,7 @@ class OpenApiDocument:
         operations = {f"/models/{model.name}/predict": predict}
         operations |= explanations.describe(active, identifier, predict, schemas)
         for path, operation in operations.items():
-            if self._keyed:
-                add_key(operation, "post", path)
+            self._headers.add_to(operation, "post", path)
             merge_alike(operation)
         encode = msgspec.json.encode
         examples = predict["requestBody"]["content"]["application/json"].get("examples", {})

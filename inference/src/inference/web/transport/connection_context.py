@@ -50,6 +50,8 @@ class ConnectionContext:
         self.kept_end = encode_end(self.kept_headers)
         self.default_headers: Headers | None = None
         self.default_head = b""
+        if routes.states is not None:
+            routes.states.on_change(self._forget_default)
 
     def admit(self, host: str | None, connections: int) -> RookeryError | None:
         """Count a new connection, and return an error if it is above a limit.
@@ -67,12 +69,23 @@ class ConnectionContext:
             return RateError(f"over {most} connections from one address ({setting})", 1)
         return None
 
+    def current_head(self, headers: Headers) -> bytes:
+        """Return the encoded headers that every response begins with, as they are now."""
+        is_known = self.default_headers is headers
+        return self.default_head if is_known else self.encode_default(headers)
+
     def encode_default(self, headers: Headers) -> bytes:
         """Encode the headers that every response begins with, and cache the result.
 
         uvicorn makes a new list when the date changes. Compare :attr:`default_headers` by identity
-        before you call this, and use :attr:`default_head` if it is the same list.
+        before you call this, and use :attr:`default_head` if it is the same list. It has the number
+        of the operator's choices, too, and is encoded anew when they change.
         """
         self.default_headers = headers
         self.default_head = b"".join(b"%s: %s\r\n" % pair for pair in headers)
+        if self.routes.states is not None:
+            self.default_head += self.routes.states.line()
         return self.default_head
+
+    def _forget_default(self) -> None:
+        self.default_headers = None

@@ -2,10 +2,8 @@
 
 Between the parser and an ASGI application are a scope, a task and two awaited messages, which
 together cost more than a small model. The fast path answers from the parser's callback, and without
-the parser if the request's head is cached or simple. Other requests go to the application:
-other routes, large bodies, pipelined requests, a client that reads too slowly.
-
-``INFERENCE_DIRECT=false`` turns it off; the same tests pass with and without it.
+the parser if the head is cached or simple. Other requests go to the application: other routes,
+large bodies, pipelined requests, slow readers. ``INFERENCE_DIRECT=false`` turns it off.
 """
 
 from __future__ import annotations
@@ -236,10 +234,12 @@ class FastPath:
         self, family: Routes, exchange: Exchange, pending: PendingAnswer
     ) -> None:
         connection = self._connection
+        # Before the model is looked up: an answer must not name a later state than its own.
+        default = self._context.current_head(connection.server_state.default_headers)
         try:
             response = await family.answer(exchange)
             if not connection.transport.is_closing():
-                self._write(exchange, response, keep_alive=pending.keep_alive)
+                self._write(exchange, response, default, keep_alive=pending.keep_alive)
         except BaseException:
             connection.transport.close()  # no answer can be sent any more
             raise
@@ -247,13 +247,14 @@ class FastPath:
             pending.response_complete = True
         connection.on_response_complete()
 
-    def _write(self, exchange: Exchange, response: Response, *, keep_alive: bool) -> None:
+    def _write(
+        self, exchange: Exchange, response: Response, default: bytes = b"", *, keep_alive: bool
+    ) -> None:
         connection, context = self._connection, self._context
-        headers = connection.server_state.default_headers
-        if context.default_headers is headers:
-            default = context.default_head
-        else:
-            default = context.encode_default(headers)
+        if not default:
+            headers = connection.server_state.default_headers
+            known = context.default_headers is headers
+            default = context.default_head if known else context.encode_default(headers)
         end = context.kept_end if keep_alive else b"connection: close\r\n\r\n"
         connection.transport.write(
             b"".join((STATUS_LINE[response.status], default, response.head, end, response.body))

@@ -35,20 +35,22 @@ _DENIALS = {
 }
 
 
-def add_keys(document: Schema) -> None:
-    """Describe keys and the scope that each route requires."""
+def add_schemes(document: Schema) -> None:
+    """Describe how a key is sent."""
     document["components"]["securitySchemes"] = _SCHEMES
     document["security"] = [{name: []} for name in _SCHEMES]
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            add_key(operation, method, path)
+
+
+def scope_of(method: str, path: str) -> RequiredScope:
+    """Return the scope that an operation requires."""
+    if path.endswith(_FAST):
+        return RequiredScope.PREDICT
+    return required_scope(method.upper(), path)
 
 
 def add_key(operation: Schema, method: str, path: str) -> None:
     """Describe the scope that an operation requires, and the responses to denied requests."""
-    required = (
-        RequiredScope.PREDICT if path.endswith(_FAST) else required_scope(method.upper(), path)
-    )
+    required = scope_of(method, path)
     if required is RequiredScope.NONE:
         operation["security"] = []
         return

@@ -1,0 +1,1 @@
+"""What any route may have in its headers, in the OpenAPI document: keys, numbers of states."""
