@@ -236,6 +236,7 @@ def _build_application(parts: _Parts, is_fast: Callable[[str], bool]) -> Applica
             proxies=parts.proxies,
             pages=parts.pages(),
             monitoring=parts.monitoring,
+            traffic=parts.traffic,
             is_keyed=parts.authorizer is not None,
             is_fast=is_fast,
         )

@@ -30,6 +30,7 @@ ROUTES = [
     ("GET", "/models/m", None, ANY),
     ("GET", "/models/m/versions/1", None, ANY),
     ("GET", "/models/m/drift", None, ANY),
+    ("GET", "/models/m/live", None, ANY),
     ("GET", "/v2", None, ANY),
     ("GET", "/v2/models", None, ANY),
     ("GET", "/v2/models/stats", None, ANY),

@@ -1,7 +1,7 @@
-"""The traffic of the last minutes by model, from the counters of all workers.
+"""The traffic of the last minutes by model and version, from the counters of all workers.
 
-Every few seconds one sample of the counters is taken; the figures are the difference between the
-latest and the oldest that is kept.
+Every few seconds one sample of the counters is taken. What is kept of it is what was added since
+the one before, so that versions without requests cost nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -30,10 +31,12 @@ _SAMPLES = 37  # three minutes
 _LEFT_OUT = frozenset({"explain", "whatif", "v1-explain"})
 
 _Counts = np.ndarray[tuple[int], np.dtype[np.float64]]
+_Version = tuple[str, str]
+_Key = TypeVar("_Key")
 
 
 class Figures(NamedTuple):
-    """The traffic of one model.
+    """The traffic of one model, or of one of its versions.
 
     Attributes:
         rate: Answered requests a second, whatever the answer.
@@ -54,13 +57,16 @@ class RecentTraffic:
 
     Attributes:
         figures: By model; models without requests are left out.
-        encoded: The same as JSON, replaced when it changes.
+        by_version: By model and version, as text; the same.
+        encoded: Those of models as JSON, replaced when they change.
     """
 
     def __init__(self, requests: Counters) -> None:
         self._requests = requests
-        self._samples: deque[tuple[float, dict[str, _Counts]]] = deque(maxlen=_SAMPLES)
+        self._totals: dict[_Version, _Counts] = {}
+        self._samples: deque[tuple[float, dict[_Version, _Counts]]] = deque(maxlen=_SAMPLES)
         self.figures: dict[str, Figures] = {}
+        self.by_version: dict[_Version, Figures] = {}
         self.encoded = b"{}"
 
     def sample(self, now: float) -> None:
@@ -69,19 +75,27 @@ class RecentTraffic:
         Args:
             now: The time in seconds; only differences count.
         """
-        totals: dict[str, _Counts] = {}
-        for (route, model, *_), series in self._requests.items():
+        totals: dict[_Version, _Counts] = {}
+        for (route, model, version, _), series in self._requests.items():
             if model and route not in _LEFT_OUT:
-                counts = np.array(series[:BUCKETS])
-                totals[model] = totals[model] + counts if model in totals else counts
-        self._samples.append((now, totals))
-        begin, before = self._samples[0]
-        figures = {}
-        for model, counts in totals.items():
-            recent = counts - before.get(model, np.zeros(BUCKETS))
-            if recent.sum() > 0 and now > begin:
-                rate = float(recent.sum()) / (now - begin)
-                figures[model] = Figures(round(rate, 3), _estimate_p99_ms(recent))
+                _add(totals, (model, version), np.array(series[:BUCKETS]))
+        self._samples.append((now, _subtract(totals, self._totals)))
+        self._totals = totals
+        self._figure(now - self._samples[0][0])
+
+    def _figure(self, seconds: float) -> None:
+        """Make the figures of all samples but the first, which is where the time begins."""
+        if seconds <= 0:
+            return
+        versions: dict[_Version, _Counts] = {}
+        for _, added in islice(self._samples, 1, None):
+            for version, counts in added.items():
+                _add(versions, version, counts)
+        models: dict[str, _Counts] = {}
+        for (model, _), counts in versions.items():
+            _add(models, model, counts)
+        self.by_version = {v: _figures(counts, seconds) for v, counts in versions.items()}
+        figures = {model: _figures(counts, seconds) for model, counts in models.items()}
         if figures != self.figures:
             self.figures, self.encoded = figures, msgspec.json.encode(figures)
 
@@ -100,6 +114,22 @@ class RecentTraffic:
         while True:
             await run_aside(self.sample, time.monotonic())
             await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def _add(sums: dict[_Key, _Counts], key: _Key, counts: _Counts) -> None:
+    sums[key] = sums[key] + counts if key in sums else counts
+
+
+def _subtract(
+    totals: dict[_Version, _Counts], before: dict[_Version, _Counts]
+) -> dict[_Version, _Counts]:
+    """Return what was added, of the versions to which anything was."""
+    steps = {v: counts - before[v] if v in before else counts for v, counts in totals.items()}
+    return {version: step for version, step in steps.items() if step.sum() > 0}
+
+
+def _figures(counts: _Counts, seconds: float) -> Figures:
+    return Figures(round(float(counts.sum()) / seconds, 3), _estimate_p99_ms(counts))
 
 
 def _estimate_p99_ms(counts: _Counts) -> float:

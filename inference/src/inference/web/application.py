@@ -22,6 +22,7 @@ from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.drift import drift_router
 from inference.web.api.feedback import feedback_router
 from inference.web.api.health import health_router
+from inference.web.api.live import live_router
 from inference.web.api.metrics import metrics_router
 from inference.web.api.model_source import describe_source
 from inference.web.api.models import models_router
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from inference.serving.readiness import Readiness
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
+    from inference.telemetry.traffic import RecentTraffic
     from inference.web.pages.router import Pages
     from inference.web.trusted_proxies import Proxies
 
@@ -61,6 +63,7 @@ class RouteParts:
         proxies: The trusted proxies.
         pages: What people see.
         monitoring: What watches the service.
+        traffic: The requests of the last minutes.
         is_keyed: Whether keys are required.
         is_fast: Whether a path is a fast route, which the application does not have.
     """
@@ -73,6 +76,7 @@ class RouteParts:
     proxies: Proxies
     pages: Pages
     monitoring: Monitoring
+    traffic: RecentTraffic
     is_keyed: bool
     is_fast: Callable[[str], bool]
 
@@ -101,6 +105,7 @@ def _make_fastapi(parts: RouteParts) -> FastAPI:
     source = partial(describe_source, settings.models_url, parts.recorder.sync)
     app.include_router(models_router(repository, parts.state_file, source))
     app.include_router(drift_router(repository, parts.monitoring))
+    app.include_router(live_router(repository, parts.monitoring, parts.traffic))
     app.include_router(feedback_router(parts.monitoring.feedback))
     app.include_router(traffic_router(repository, parts.state_file, parts.recorder))
     app.include_router(health_router())

@@ -43,6 +43,24 @@ def test_rate_counts_requests_of_all_versions_between_the_samples(requests: Requ
     requests.add(0.001, times=5, version="2")
     traffic.sample(110.0)
     assert traffic.figures["m"].rate == 2.0
+    assert {v: figures.rate for v, figures in traffic.by_version.items()} == {
+        ("m", "1"): 1.5,
+        ("m", "2"): 0.5,
+    }
+
+
+def test_p99_of_a_version_is_that_of_its_own_requests(requests: Requests) -> None:
+    traffic = RecentTraffic(requests.counters)
+    traffic.sample(0.0)
+    requests.add(0.0005, times=100)
+    requests.add(0.5, times=100, version="2")
+    traffic.sample(5.0)
+    fast, slow = (traffic.by_version["m", version].p99_ms for version in ("1", "2"))
+    assert fast is not None
+    assert slow is not None
+    assert fast <= 1
+    assert 300 <= slow <= 1000
+    assert traffic.figures["m"].p99_ms == pytest.approx(slow, rel=0.05)
 
 
 def test_requests_leave_the_figures_after_three_minutes(requests: Requests) -> None:
@@ -55,6 +73,7 @@ def test_requests_leave_the_figures_after_three_minutes(requests: Requests) -> N
     traffic.sample(185.0)
     traffic.sample(190.0)
     assert traffic.figures == {}
+    assert traffic.by_version == {}
     assert traffic.encoded == b"{}"
 
 

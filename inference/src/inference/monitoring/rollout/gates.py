@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inference.telemetry.rollout_counts import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from inference.repository.snapshot import Model
     from inference.repository.traffic.choice import Gates, Traffic
@@ -26,6 +26,8 @@ class Measures(NamedTuple):
         p99_ratio: See :class:`Gates`; ``None`` before both versions were measured.
         error_rate: See :class:`Gates`.
         dropped: Rows that a shadow did not get.
+        difference: Mean over the rows of a shadow of the largest difference of a number: of the
+            probabilities, by class, or of the values; ``None`` before a row was compared.
     """
 
     rows: float
@@ -35,6 +37,7 @@ class Measures(NamedTuple):
     p99_ratio: float | None
     error_rate: float
     dropped: float
+    difference: float | None = None
 
 
 class Verdict(NamedTuple):
@@ -55,14 +58,12 @@ class Verdict(NamedTuple):
 
 def measure(model: Model, traffic: Traffic, tallies: Mapping[Key, Tally]) -> Measures:
     """Compare the new version of a traffic with all that answer beside it."""
-    kind = "shadow" if traffic.shadow is not None else "split"
     new, old = Tally(), Tally()
-    for key, tally in tallies.items():
-        if key.model == model.name and key.traffic == traffic.id and key.kind == kind:
-            if key.version == str(traffic.new_version):
-                new += tally
-            else:
-                old += tally
+    for version, tally in _compared(model, traffic, tallies):
+        if version == traffic.new_version:
+            new += tally
+        else:
+            old += tally
     answered = new.rows if traffic.shadow is not None else new.requests
     total = answered + new.failed
     slow, usual = new.p99_seconds, old.p99_seconds
@@ -74,7 +75,26 @@ def measure(model: Model, traffic: Traffic, tallies: Mapping[Key, Tally]) -> Mea
         p99_ratio=None if slow is None or usual is None else slow / usual,
         error_rate=new.failed / total if total else 0.0,
         dropped=new.dropped,
+        difference=new.difference / new.rows if traffic.shadow is not None and new.rows else None,
     )
+
+
+def measure_p99_seconds(
+    model: Model, traffic: Traffic, tallies: Mapping[Key, Tally]
+) -> dict[int, float]:
+    """Return the p99 of each version whose requests, or runs beside a shadow, were timed."""
+    found = ((v, tally.p99_seconds) for v, tally in _compared(model, traffic, tallies))
+    return {version: seconds for version, seconds in sorted(found) if seconds is not None}
+
+
+def _compared(
+    model: Model, traffic: Traffic, tallies: Mapping[Key, Tally]
+) -> Iterator[tuple[int, Tally]]:
+    """Yield what was counted of each version since a traffic began."""
+    kind = "shadow" if traffic.shadow is not None else "split"
+    for key, tally in tallies.items():
+        if key.model == model.name and key.traffic == traffic.id and key.kind == kind:
+            yield int(key.version), tally
 
 
 def judge(gates: Gates, found: Measures) -> Verdict | None:

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter
 
 from inference.errors import ConflictError
-from inference.monitoring.rollout.gates import measure
+from inference.monitoring.rollout.gates import measure, measure_p99_seconds
 from inference.repository.traffic.choice import Gates, Shadow, Traffic
 from inference.repository.traffic.fit import check_shadow, check_split
 from inference.runtime.documents import run_aside
@@ -179,6 +179,8 @@ def _view(model: Model, decision: Decision | None, tallies: Mapping[Key, Tally])
     if model.traffic is not None and (model.traffic.shadow or model.traffic.promote):
         found = measure(model, model.traffic, tallies)
         values: dict[str, Any] = {name: _finite(value) for name, value in found._asdict().items()}
+        seconds = measure_p99_seconds(model, model.traffic, tallies)
+        values["p99_seconds"] = {str(version): value for version, value in seconds.items()}
         measured = MeasuresView(new_version=model.traffic.new_version, **values)
     return TrafficView(
         model=model.name,

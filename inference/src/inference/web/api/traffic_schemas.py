@@ -180,6 +180,15 @@ class MeasuresView(BaseModel):
     p99_ratio: float | None = Field(description="As in `max_p99_ratio`.")
     error_rate: float = Field(description="As in `max_error_rate`.")
     dropped: float = Field(description="Rows that a shadow could not keep up with.")
+    difference: float | None = Field(
+        description="Mean over the rows of a shadow of the largest difference of a probability, or "
+        "of the value."
+    )
+    p99_seconds: dict[str, float] = Field(
+        description="By version: of runs of single requests by the shadow and by the version that "
+        "answered, or of the requests of a split; within 10 %.",
+        examples=[{"3": 0.00121, "4": 0.00133}],
+    )
 
 
 class DecisionView(BaseModel):

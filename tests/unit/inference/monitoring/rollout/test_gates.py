@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from inference.model.servable import Servable
-from inference.monitoring.rollout.gates import Measures, Verdict, judge, measure
+from inference.monitoring.rollout.gates import (
+    Measures,
+    Verdict,
+    judge,
+    measure,
+    measure_p99_seconds,
+)
 from inference.repository.snapshot import Model
 from inference.repository.traffic.choice import Gates, Shadow, Traffic
 from inference.telemetry.counters import Counters
@@ -78,6 +84,7 @@ def model_of(traffic: Traffic, data: bytes | None = None) -> Model:
 def test_only_what_belongs_to_this_traffic_counts() -> None:
     counts = RolloutCounts(Counters("rollouts", STRIDE))
     counts.add(Key("m", "2", "now", "shadow"), rows=90, failed=10, different=9, dropped=3)
+    counts.add(Key("m", "2", "now", "shadow"), difference=4.5)
     for other in (("m", "2", "before", "shadow"), ("n", "2", "now", "shadow")):
         counts.add(Key(*other), rows=1000, failed=1000, different=1000)
     counts.add(Key("m", "2", "now", "split"), rows=1000)
@@ -88,6 +95,9 @@ def test_only_what_belongs_to_this_traffic_counts() -> None:
     assert (measured.rows, measured.failed, measured.dropped) == (100, 10, 3)
     assert (measured.error_rate, measured.disagreement) == (0.1, 0.1)
     assert measured.p99_ratio == pytest.approx(2.0, rel=0.11)
+    assert measured.difference == pytest.approx(4.5 / 90)
+    by_version = measure_p99_seconds(model_of(traffic), traffic, counts.add_up())
+    assert by_version == pytest.approx({1: 0.001, 2: 0.002}, rel=0.11)
 
 
 def test_requests_of_a_split_are_compared_with_those_of_all_other_versions() -> None:
@@ -119,3 +129,5 @@ def test_before_anything_was_measured_there_is_no_ratio_and_no_error() -> None:
     traffic = Traffic("t", shadow=Shadow(2))
     measured = measure(model_of(traffic), traffic, {})
     assert (measured.rows, measured.p99_ratio, measured.error_rate) == (0, None, 0)
+    assert measured.difference is None
+    assert measure_p99_seconds(model_of(traffic), traffic, {}) == {}

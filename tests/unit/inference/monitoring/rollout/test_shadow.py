@@ -102,6 +102,29 @@ def test_a_shadow_that_is_the_same_never_differs(
     assert tally(counts).difference < 1e-3
 
 
+class Noting(Slow):
+    """A servable that notes its runs of one row."""
+
+    def __init__(self, real: Servable, runs: list[int]) -> None:
+        super().__init__(real)
+        self._runs = runs
+
+    def run(self, outputs: Any, feeds: Any, stop: Any = None) -> list[Any]:  # noqa: ARG002
+        if len(feeds["X"]) == 1:
+            self._runs.append(self._real.version)
+        return self._real.run(outputs, feeds)
+
+
+def test_each_version_is_timed_first_as_often_as_the_other(runner: ShadowRunner) -> None:
+    runs: list[int] = []
+    old, new = Noting(OLD, runs), Noting(NEW, runs)
+    for _ in range(8):
+        runner.run(Job(old, new, "t", batch_of(OLD, ROWS[:20])))  # type: ignore[arg-type]
+    pairs = [tuple(runs[at : at + 4]) for at in range(0, len(runs), 4)]
+    assert len(pairs) >= 8
+    assert abs(pairs.count((1, 1, 2, 2)) - pairs.count((2, 2, 1, 1))) <= 1
+
+
 def test_some_requests_are_timed_with_both_versions(
     runner: ShadowRunner, counts: RolloutCounts
 ) -> None:

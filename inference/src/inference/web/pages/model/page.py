@@ -40,7 +40,7 @@ class ModelPage:
         if model.active is not None:
             keyed = self._frame.keyed
             panels.insert(1, ("card", make_card(self._texts, model.active)))
-            panels.append(("live", make_live(self._texts, model.active)))
+            panels.append(("live", make_live(self._texts, model, model.active)))
             panels.append(("use", make_usage(self._texts, model.name, model.active, keyed=keyed)))
         content = [
             self._head(model, is_selected=is_selected),

@@ -28,7 +28,7 @@ def make_versions(texts: Texts, model: Model) -> Html:
     rows = [_row(texts, model, version, names) for version in listed]
     table = element("table", element("thead", element("tr", head)), element("tbody", rows))
     parts = [
-        _describe_traffic(texts, model),
+        describe_traffic(texts, model),
         _explain(texts, model),
         element(
             "div",
@@ -43,8 +43,8 @@ def make_versions(texts: Texts, model: Model) -> Html:
     return element("div", parts, class_="block")
 
 
-def _describe_traffic(texts: Texts, model: Model) -> Html | None:
-    """Say how requests are split, and what shadows them."""
+def describe_traffic(texts: Texts, model: Model) -> Html | None:
+    """Say how requests are split, and what shadows them; ``None`` if neither is."""
     if model.traffic is None:
         return None
     said = []

@@ -1,17 +1,14 @@
-// What the active version serves now: fetched every few seconds while the panel is shown.
+// What the model serves now: fetched every few seconds while the panel is shown.
 //
 // Each section of the panel has a function here, by its id.
-import { h, put, s } from "./dom.js";
-import { ask, number, percent, text } from "./service.js";
+import { showDrift } from "./drift.js";
+import { ask, text } from "./service.js";
+import { showTraffic } from "./traffic.js";
+import { showTruth } from "./truth.js";
 
 const EVERY_MS = 5000;
-const MOST = 50; // features; those that have shifted most come first
-const WIDTH = 240;
-const HEIGHT = 64;
-const NEAR = 0.1; // the usual reading of the PSI
-const SHIFTED = 0.2;
 
-const SECTIONS = { "live-drift": showDrift };
+const SECTIONS = { "live-traffic": showTraffic, "live-truth": showTruth, "live-drift": showDrift };
 
 let timer = null;
 
@@ -28,112 +25,34 @@ export function start(panel) {
   tick();
 }
 
-const load = (panel) =>
-  Promise.all(
-    Object.entries(SECTIONS).map(([id, show]) => {
-      const section = panel.querySelector(`#${id}`);
-      return section === null ? null : show(section);
-    }),
-  );
+function load(panel) {
+  const get = documents(panel.dataset.model);
+  const sections = Object.entries(SECTIONS).map(([id, show]) => [panel.querySelector(`#${id}`), show]);
+  return Promise.all(sections.map(([section, show]) => section && fill(section, show, get)));
+}
 
-// ---------------------------------------------------------------- training against served
-
-async function showDrift(section) {
-  const state = section.querySelector("#drift-state");
-  if (state === null) return; // a file without a contract
-  const { model, version } = section.dataset;
-  const path = `/models/${encodeURIComponent(model)}/drift?version=${version}`;
-  let report;
+async function fill(section, show, get) {
+  const state = section.querySelector(".state");
   try {
-    const answer = await ask(path, { headers: { Accept: "application/json" } });
-    report = await answer.json();
-    if (!answer.ok) throw new Error(report.detail ?? `${answer.status}`);
+    await show(section, get);
   } catch (error) {
     state.textContent = error instanceof TypeError ? text("unreachable") : error.message;
-    return;
   }
-  put(state, describe(report), report.rows ? legend() : null);
-  const answers = report.answers.targets;
-  put(section.querySelector("#drift-answers"), ...(report.rows ? answers.map(figure) : []));
-  const features = report.rows ? sort(report.features) : [];
-  put(section.querySelector("#drift-features"), ...features.slice(0, MOST).map(figure), rest(features));
+  if (state !== null) state.hidden = state.textContent === "";
 }
 
-const sort = (features) => [...features].sort((one, other) => (other.psi ?? -1) - (one.psi ?? -1));
-
-const rest = (features) =>
-  features.length > MOST ? h("p", { class: "hint" }, text("more", { count: features.length - MOST })) : null;
-
-function describe({ rows, examined, since }) {
-  if (!rows) return text("nothing_served");
-  const from = new Date(since).toLocaleString(document.documentElement.lang);
-  const values = { rows: number(rows, 12), examined: number(examined, 12), since: from };
-  return text(examined < rows ? "window_sampled" : "window", values);
-}
-
-const legend = () =>
-  h(
-    "span",
-    { class: "legend" },
-    h("span", { class: "training" }, text("training")),
-    h("span", { class: "served" }, text("served")),
-  );
-
-function figure(one) {
-  const name = one.name || text("answer");
-  const facts = [
-    one.missing ? text("missing", { share: percent(one.missing) }) : null,
-    one.unseen ? text("unseen", { share: percent(one.unseen) }) : null,
-    one.out_of_range ? text("out_of_range", { share: percent(one.out_of_range) }) : null,
-  ].filter((fact) => fact !== null);
-  return h(
-    "figure",
-    {},
-    h("figcaption", {}, h("span", { class: "name" }, name), badge(one.psi)),
-    draw(one, name),
-    facts.length ? h("p", { class: "hint" }, facts.join(" · ")) : null,
-  );
-}
-
-function badge(psi) {
-  if (psi === null) return h("span", { class: "psi" }, text("no_psi"));
-  const kind = psi > SHIFTED ? "shifted" : psi > NEAR ? "near" : "alike";
-  const words = text(psi > SHIFTED ? "shifted" : psi > NEAR ? "near" : "alike");
-  const label = psi.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 3 });
-  return h("span", { class: `psi ${kind}` }, `PSI ${label} · ${words}`);
-}
-
-// Two bars for each bin: its share in training, and as served.
-function draw({ bins }, name) {
-  const most = Math.max(...bins.flatMap(({ training, served }) => [training ?? 0, served ?? 0]), 1e-9);
-  const step = WIDTH / bins.length;
-  const bar = (share, kind, left) => {
-    const height = ((share ?? 0) / most) * HEIGHT;
-    return s("rect", {
-      class: kind,
-      x: left.toFixed(2),
-      y: (HEIGHT - height).toFixed(2),
-      width: (step * 0.42).toFixed(2),
-      height: height.toFixed(2),
-    });
+// Get documents about a model, each once however many sections show it.
+function documents(model) {
+  const known = new Map();
+  const load = async (name) => {
+    const path = `/models/${encodeURIComponent(model)}/${name}`;
+    const answer = await ask(path, { headers: { Accept: "application/json" } });
+    const document = await answer.json();
+    if (!answer.ok) throw new Error(document.detail ?? `${answer.status}`);
+    return document;
   };
-  const groups = bins.map((bin, place) =>
-    s(
-      "g",
-      {},
-      s("title", {}, explain(bin)),
-      bar(bin.training, "training", place * step + step * 0.06),
-      bar(bin.served, "served", place * step + step * 0.52),
-    ),
-  );
-  const label = `${name}: ${bins.map(explain).join("; ")}`;
-  return s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, groups);
-}
-
-function explain(bin) {
-  const { from = null, to = null, value = null } = bin;
-  const ends = [from, to].map((end) => (end === null ? "…" : number(end))).join(" – ");
-  const range = value ?? (bin.others ? text("others") : ends);
-  const training = bin.training === null ? "-" : percent(bin.training);
-  return text("bin", { range, training, served: bin.served === null ? "-" : percent(bin.served) });
+  return (name) => {
+    if (!known.has(name)) known.set(name, load(name));
+    return known.get(name);
+  };
 }

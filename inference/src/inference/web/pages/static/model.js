@@ -63,7 +63,8 @@ function neighbor(tabs, key) {
 
 function act({ target }) {
   if (target.id === "select") select(target);
-  else if (target.dataset.pin) versions.act(target, target.closest("[role=tabpanel]"));
+  else if (target.dataset.pin) versions.pin(target, target.closest("[role=tabpanel]"));
+  else if (target.id === "end-traffic") versions.endTraffic(target, target.closest("[role=tabpanel]"));
   else if (target.dataset.copy) usage.copy(target);
 }
 

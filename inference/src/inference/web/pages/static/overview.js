@@ -1,5 +1,5 @@
 // The page of all models: the figures of the traffic, and the field to find a model.
-import { number, text } from "./service.js";
+import { duration, number, text } from "./service.js";
 
 const CARDS = "#models > [data-model]";
 
@@ -31,8 +31,6 @@ function showFigures(card) {
   put(card, "rate", rate === 0 ? "0" : number(rate, 2));
   put(card, "p99", p99 === null ? "-" : duration(p99));
 }
-
-const duration = (ms) => (ms < 1000 ? `${number(ms, 2)} ms` : `${number(ms / 1000, 2)} s`);
 
 function put(card, name, value) {
   const figure = card.querySelector(`[data-figure=${name}]`);

@@ -55,3 +55,5 @@ export function percent(value) {
     maximumFractionDigits: 1,
   }).format(value);
 }
+
+export const duration = (ms) => (ms < 1000 ? `${number(ms, 2)}\u00a0ms` : `${number(ms / 1000, 2)}\u00a0s`);

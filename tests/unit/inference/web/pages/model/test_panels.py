@@ -13,7 +13,9 @@ import pytest
 
 from inference.model.servable import Servable
 from inference.repository.snapshot import Model, Version
+from inference.repository.traffic.choice import Shadow, Traffic
 from inference.web.pages.model.card import make_card
+from inference.web.pages.model.live import make_live
 from inference.web.pages.model.usage import make_usage
 from inference.web.pages.model.versions import make_versions
 from inference.web.pages.overview import describe_task, headline
@@ -65,6 +67,7 @@ def test_texts_of_the_file_stay_texts(text: str) -> None:
         make_card(TEXTS, servable),
         make_versions(TEXTS, model),
         make_usage(TEXTS, "m", servable, keyed=True),
+        make_live(TEXTS, model, servable),
     ):
         parsed = Parsed(html)
         assert {"script", "img", "title"}.isdisjoint(tag for tag, _ in parsed.elements)
@@ -107,6 +110,18 @@ def test_versions_offer_only_what_makes_sense(servable: Servable) -> None:
         ("1", "Really roll back to version 1?"),
     ]
     assert [pin for pin, _ in offers(3)] == ["latest", "2", "1"]
+
+
+@pytest.mark.parametrize("traffic", [None, Traffic("t", shadow=Shadow(2))])
+def test_live_panel_offers_to_end_a_traffic_only_if_there_is_one(
+    servable: Servable, traffic: Traffic | None
+) -> None:
+    model = Model("m", {1: Version(1, "ready", servable=servable)}, servable, traffic=traffic)
+    parsed = Parsed(make_live(TEXTS, model, servable))
+    assert "Version 1 answers all requests." in parsed.text
+    assert ("Version 2 is their shadow" in parsed.text) is (traffic is not None)
+    buttons = [attributes for tag, attributes in parsed.elements if tag == "button"]
+    assert [one["id"] for one in buttons] == ["end-traffic"] * (traffic is not None)
 
 
 def code_of(servable: Servable, title: str, *, keyed: bool) -> str:

@@ -1,0 +1,43 @@
+// A button that asks once, in its own place, before it does something.
+import { announce, text } from "./service.js";
+
+const ASK_MS = 6000;
+
+// Ask with the first click and call the function with the next. place says what went wrong.
+export async function confirm(button, place, act) {
+  if (button.dataset.asks === undefined) {
+    prompt(button);
+    return;
+  }
+  settle(button);
+  button.disabled = true;
+  place.hidden = true;
+  try {
+    await act();
+  } catch (error) {
+    place.textContent = error.status === undefined ? text("unreachable") : error.message;
+    place.hidden = false;
+  }
+  button.disabled = false; // the page follows with its next event
+}
+
+// Put the question in the button's place; without an answer it goes back.
+function prompt(button) {
+  button.dataset.asks = button.textContent;
+  button.dataset.label = button.getAttribute("aria-label") ?? "";
+  button.textContent = button.dataset.question;
+  button.setAttribute("aria-label", button.dataset.question);
+  button.classList.add("asks");
+  announce(button.dataset.question);
+  const timer = setTimeout(() => settle(button), ASK_MS);
+  button.addEventListener("blur", () => (clearTimeout(timer), settle(button)), { once: true });
+}
+
+function settle(button) {
+  if (button.dataset.asks === undefined) return;
+  button.textContent = button.dataset.asks;
+  if (button.dataset.label) button.setAttribute("aria-label", button.dataset.label);
+  else button.removeAttribute("aria-label");
+  button.classList.remove("asks");
+  delete button.dataset.asks;
+}
