@@ -139,19 +139,19 @@ def test_button_asks_once_and_ends_the_traffic(page: Page, service: Service) -> 
     assert page.locator("#tab-live").get_attribute("aria-selected") == "true"
 
 
-def test_end_of_a_rollout_is_told_with_its_gate(page: Page, service: Service) -> None:
+def test_end_of_a_rollout_is_shown_with_its_gate(page: Page, service: Service) -> None:
     set_traffic(service, "ended", shadow=2, promote={"after_rows": 20, "max_p99_ratio": 0.001})
     eventually(
         lambda: ask(service, "ended", 10) and service.model("ended")["traffic"] is None, within=60
     )
     ModelPage(page, service, "ended").open("live")
-    told = page.locator("#traffic-decision p")
-    told.wait_for()
-    assert told.inner_text().startswith("Version 2 was rolled back to version 1 after ")
-    assert "permitted is 0.001" in told.inner_text()
+    report = page.locator("#traffic-decision p")
+    report.wait_for()
+    assert report.inner_text().startswith("Version 2 was rolled back to version 1 after ")
+    assert "permitted is 0.001" in report.inner_text()
 
 
-def test_key_without_the_scope_is_told_so(page: Page, service: Service) -> None:
+def test_key_without_the_scope_gets_the_reason(page: Page, service: Service) -> None:
     folder = service.models.parent / "keyed"
     folder.mkdir()
     (folder / "keys").write_text(f"{ADMIN_LINE}\n{READER_LINE}")

@@ -1,4 +1,4 @@
-"""The route that shows how the versions of a model do: their traffic, and the truth of their answers."""
+"""The route that shows how the versions of a model do: their traffic and their truth."""
 
 from __future__ import annotations
 
@@ -113,14 +113,10 @@ def _describe(
         numbers.add(model.active.version)
     if model.traffic is not None:
         numbers |= set(model.traffic.versions)
+    name = model.name
     return [
-        _describe_version(
-            model,
-            number,
-            scores.get((model.name, number), {}),
-            recent.get((model.name, str(number))),
-        )
-        for number in sorted(numbers, reverse=True)[:_SHOWN]
+        _describe_version(model, n, scores.get((name, n), {}), recent.get((name, str(n))))
+        for n in sorted(numbers, reverse=True)[:_SHOWN]
     ]
 
 
