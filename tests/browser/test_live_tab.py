@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -184,12 +184,12 @@ def test_live_panel_is_accessible_and_fits_a_phone(
     service: Service,
     assert_accessible: Callable[[], None],
     name: str,
-    scheme: str,
+    scheme: Literal["dark", "light"],
 ) -> None:
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.set_viewport_size({"width": 360, "height": 900})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     ModelPage(page, service, name).open("live")
     page.locator("#traffic-versions tbody tr").first.wait_for()
     page.locator("#truth-state").wait_for()
