@@ -1,7 +1,8 @@
 """A log of immutable documents in a bucket: ``state/N.json``, each created only if it is absent.
 
 A writer that creates N+1 has read N, so that no change is lost. Documents are never changed. They
-must not be deleted: a replica that is behind would take its own for the newest.
+must not be deleted: a replica that is behind would take its own for the newest. So the numbers of
+the documents have no gaps, and the newest of N is found with about 2 log2(N) requests.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FOLDER = "state"
 _PATH = re.compile(rf"{FOLDER}/([1-9][0-9]{{0,17}})\.json")
 _MOST_BYTES = 16 * 1024 * 1024
-_NEAR = 16  # documents that are read one after the other; behind more of them, a listing is faster
+_NEAR = 16  # documents that are read one after the other; behind more of them, a search is faster
 
 
 class StateLog:
@@ -43,14 +44,14 @@ class StateLog:
         Raises:
             StorageError: The store does not answer, or refuses.
         """
-        number = known or await self._find_highest()
+        number = known or await self._find_newest()
         content = await self._read(number) if number > known else None
         for _ in range(_NEAR):
             newer = await self._read(number + 1)
             if newer is None:
                 return number, content
             number, content = number + 1, newer
-        number = max(number, await self._find_highest())
+        number = await self._search_newest(number)
         return number, await self._read(number)
 
     async def append(self, number: int, content: bytes) -> bool:
@@ -70,9 +71,37 @@ class StateLog:
             return await self._read(number) == content
         return True
 
-    async def _find_highest(self) -> int:
+    async def _find_newest(self) -> int:
+        """Return the number of the newest document; 0 if there is none."""
+        if await self._exists(1):
+            return await self._search_newest(1)
+        # Empty, unless documents were deleted: a rule of the bucket begins at the oldest.
+        return await self._list_newest()
+
+    async def _search_newest(self, number: int) -> int:
+        """Return the number of the newest document; ``number`` is that of one that exists."""
+        step = 1
+        while await self._exists(number + step):
+            number, step = number + step, 2 * step
+        missing = number + step
+        while missing - number > 1:
+            middle = (number + missing) // 2
+            if await self._exists(middle):
+                number = middle
+            else:
+                missing = middle
+        return number
+
+    async def _list_newest(self) -> int:
         found = (_PATH.fullmatch(one.path) for one in await self._store.list_objects(f"{FOLDER}/"))
         return max((int(match[1]) for match in found if match), default=0)
+
+    async def _exists(self, number: int) -> bool:
+        try:
+            await self._store.head(f"{FOLDER}/{number}.json")
+        except ObjectMissingError:
+            return False
+        return True
 
     async def _read(self, number: int) -> bytes | None:
         if not number:
