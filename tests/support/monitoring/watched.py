@@ -10,7 +10,7 @@ from inference.telemetry.timing import Timing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.monitoring.served import Served
+    from inference.monitoring.served import Handed, Served, ServedBatch
 
 _SECONDS = 20
 
@@ -20,6 +20,7 @@ class Recording:
 
     Attributes:
         batches: The batches taken.
+        handed: What they were made of.
         may_take: Set while it may take batches.
         has_taken: Released for every batch.
     """
@@ -27,12 +28,14 @@ class Recording:
     def __init__(self, *, needs_ids: bool = False) -> None:
         self.needs_ids = needs_ids
         self.batches: list[list[Served]] = []
+        self.handed: list[Handed] = []
         self.may_take = threading.Event()
         self.may_take.set()
         self.has_taken = threading.Semaphore(0)
 
-    def consume(self, batch: Sequence[Served]) -> None:
+    def consume(self, batch: ServedBatch) -> None:
         assert self.may_take.wait(_SECONDS)
+        self.handed += batch._handed
         self.batches.append(list(batch))
         self.has_taken.release()
 

@@ -5,6 +5,7 @@ All requests of a batch are converted together, since a conversion costs more pe
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,11 +15,12 @@ from inference.model.answers.tensors import answer_tensors
 from inference.model.feature_rules import rule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from inference.model.contract import Feature
     from inference.model.servable import Servable
-    from inference.monitoring.served import Served
+    from inference.monitoring.served import ServedBatch
+    from inference.telemetry.timing import Answered
 
 Array = np.ndarray[Any, Any]
 
@@ -46,17 +48,21 @@ class ServedTable:
         batch: The requests. Those are left out whose arrays do not have one row for each row asked.
 
     Attributes:
-        served: The requests that are in the table, in order.
+        batch: The requests that are in the table, in order.
         counts: The rows of each.
         rows: All rows.
     """
 
-    def __init__(self, servable: Servable, batch: Iterable[Served]) -> None:
+    def __init__(self, servable: Servable, batch: ServedBatch) -> None:
         self._servable = servable
-        self.served = [served for served in batch if _is_tabular(served)]
-        self.counts = [served.rows for served in self.served]
+        if not _are_tabular(batch):
+            batch = batch.choose([n for n in range(len(batch)) if _is_tabular(batch, n)])
+        self.batch = batch
+        self.counts = batch.rows
         self.rows = sum(self.counts)
+        self._answered = batch.answered
         self._inputs: dict[str, Array] | None = None
+        self._places: dict[tuple[str, str], int] = {}
 
     @property
     def inputs(self) -> dict[str, Array]:
@@ -97,6 +103,8 @@ class ServedTable:
         if not known or len({values.shape[1:] for values in known}) > 1:
             return None
         first = known[0]
+        if len(parts) == 1:
+            return Column(first, np.zeros(len(first), dtype=bool))
         arrays = [
             np.zeros((rows, *first.shape[1:]), first.dtype) if values is None else values
             for values, rows in parts
@@ -111,43 +119,59 @@ class ServedTable:
         """
         contract = self._servable.contract
         if contract is None:
-            names = self.served[0].outputs if self.served else ()
+            names = self._answered[0][2] if self._answered else ()
         else:
             names = [tensor.name for tensor in answer_tensors(contract)]
         found = ((name, self.output(name)) for name in names)
         return {name: column for name, column in found if column is not None}
 
     def _place(self, feature: Feature) -> int:
-        alike = (f.name for f in self._servable.features or () if f.input == feature.input)
-        return list(alike).index(feature.name)
+        """Return which column of its input a feature is."""
+        if not self._places:
+            widths: dict[str, int] = {}
+            for known in self._servable.features or ():
+                place = widths.get(known.input, 0)
+                widths[known.input] = place + 1
+                self._places[known.input, known.name] = place
+        return self._places[feature.input, feature.name]
+
+    @cached_property
+    def _groups(self) -> list[tuple[tuple[Sequence[str], bool], list[Sequence[Any]]]]:
+        """The results of neighbors with the same outputs."""
+        groups = groupby(self._answered, key=_layout)
+        return [(layout, [one[3] for one in group]) for layout, group in groups]
 
     def _stack_inputs(self) -> dict[str, Array]:
         columns = self._servable.columns
         if columns is None:
             raise ValueError(f"model '{self._servable.name}' takes tensors, not rows")
         parts: list[Any] = []
-        for is_row, group in groupby(self.served, key=lambda served: served.row is not None):
+        for is_row, group in groupby(self._answered, key=_is_row):
             if is_row:
-                parts.append(columns.to_feeds([served.row or () for served in group]))
+                parts.append(columns.to_feeds([one[0] or () for one in group]))
             else:
-                parts += [served.feeds for served in group]
+                parts += [one[1] for one in group]
         if not parts:
             return {}
+        if len(parts) == 1:
+            return dict(parts[0])
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _parts(self, name: str) -> Iterator[tuple[Array | None, int]]:
         """Return the values of an output in pieces, and the rows of each piece."""
-        for (outputs, is_row), group in groupby(self.served, key=_layout):
+        begin = 0
+        for (outputs, is_row), results in self._groups:
+            rows = self.counts[begin : begin + len(results)]
+            begin += len(results)
             at = outputs.index(name) if name in outputs else None
             if at is None:
-                yield None, sum(served.rows for served in group)
+                yield None, sum(rows)
             elif is_row:
-                values = [_result(served, at) for served in group]
+                values = [result[at] for result in results]
                 text = isinstance(np.ravel(values[0])[0], str)
                 yield _flatten(np.array(values, object if text else None), len(values)), len(values)
             else:
-                for served in group:
-                    yield _flatten(_result(served, at), served.rows), served.rows
+                yield from _join([result[at] for result in results], rows)
 
 
 def _flatten(result: Any, rows: int) -> Array | None:
@@ -158,19 +182,49 @@ def _flatten(result: Any, rows: int) -> Array | None:
     return values[:, 0] if values.shape[1] == 1 else values
 
 
-def _layout(served: Served) -> tuple[Sequence[str], bool]:
-    return served.outputs, served.row is not None
+def _join(results: list[Any], rows: list[int]) -> Iterator[tuple[Array | None, int]]:
+    """Return the values of one output of several requests, together where they are alike."""
+    first = results[0]
+    if isinstance(first, np.ndarray) and all(
+        isinstance(result, np.ndarray)
+        and result.shape[:1] == (count,)
+        and result.shape[1:] == first.shape[1:]
+        for result, count in zip(results, rows, strict=True)
+    ):
+        total = sum(rows)
+        yield _flatten(np.concatenate(results), total), total
+        return
+    for result, count in zip(results, rows, strict=True):
+        yield _flatten(result, count), count
 
 
-def _result(served: Served, at: int) -> Any:
-    return None if served.results is None else served.results[at]
+def _layout(answered: Answered) -> tuple[Sequence[str], bool]:
+    return answered[2], answered[0] is not None
 
 
-def _is_tabular(served: Served) -> bool:
-    """Whether each array has one row for each row asked."""
-    if served.feeds is None:
-        return served.row is not None
-    return all(array.ndim and len(array) == served.rows for array in served.feeds.values())
+def _is_row(answered: Answered) -> bool:
+    return answered[0] is not None
+
+
+def _are_tabular(batch: ServedBatch) -> bool:
+    """Whether that holds for each request; quick if it does."""
+    try:
+        for (row, feeds, _, _, _), count in zip(batch.answered, batch.rows, strict=True):
+            if row is None:
+                for array in feeds.values():  # type: ignore[union-attr] # caught below
+                    if len(array) != count:
+                        return False
+    except (TypeError, AttributeError):
+        return False
+    return True
+
+
+def _is_tabular(batch: ServedBatch, place: int) -> bool:
+    """Whether each array of a request has one row for each row asked."""
+    row, feeds, _, _, _ = batch.answered[place]
+    if row is not None or feeds is None:
+        return row is not None
+    return all(array.ndim and len(array) == batch.rows[place] for array in feeds.values())
 
 
 def _to_integers(array: Array) -> Array:

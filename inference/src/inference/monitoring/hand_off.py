@@ -1,9 +1,10 @@
 """Hands served requests from the event loop to their consumers, in bulk and off the loop.
 
-The event loop appends one tuple for each request, which takes a fraction of a microsecond. A thread
-of a lower priority takes what has been collected some 250 ms after the first of it, and gives it to
-every consumer in pieces, so that the loop never waits long for the interpreter's lock. While
-nothing is served, the thread waits without a timer.
+The event loop appends one tuple for each request, which takes a fraction of a microsecond. Some
+time after the first of them, a thread of a lower priority takes what has been collected, and gives
+it to every consumer in pieces, so that the loop never waits long for the interpreter's lock. What
+comes in meanwhile is left for the next time: a batch of a few requests costs as much as one of a
+hundred. While nothing is served, the thread waits without a timer.
 
 What waits has a limit. Requests above it are dropped and counted; they are answered all the same.
 """
@@ -32,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 MAX_VALUES = 2 * 1024 * 1024  # that wait: of rows and answers, of 8 bytes or more
 _REQUEST_VALUES = 64  # what a request takes beside its values
-_WAIT_SECONDS = 0.25  # how long a request may wait, for others to be handed on with it
-_PIECE = 1024  # requests that are handed on in one go
+WAIT_SECONDS = 0.25  # how long a request may wait, for others to be handed on with it
+_PIECE = 256  # requests that are handed on in one go
 _CLOSE_SECONDS = 5.0  # for what is being handed on; a consumer that hangs must not hold a stop up
 _PAUSE_SECONDS = 0.0005  # in which the event loop gets the interpreter's lock
 
@@ -64,6 +65,8 @@ class HandOff:
         rate_of: Returns how many requests of one row and a version to take in a second, where the
             consumers are satisfied with a sample; by default, all are taken.
         max_values: How many values may wait, :data:`MAX_VALUES` by default.
+        wait_seconds: How long a request may wait, :data:`WAIT_SECONDS` by default; less if much
+            waits.
 
     Attributes:
         consumers: The same.
@@ -76,9 +79,12 @@ class HandOff:
         rate_of: Callable[[Servable], float] | None = None,
         *,
         max_values: int | None = None,
+        wait_seconds: float | None = None,
     ) -> None:
         self.consumers = consumers
         self._max_values = MAX_VALUES if max_values is None else max_values
+        self._many_values = self._max_values // 2
+        self._wait_seconds = WAIT_SECONDS if wait_seconds is None else wait_seconds
         self._on_drop = on_drop
         self._rate_of = rate_of
         self._taps: list[weakref.ref[Tap]] = []
@@ -88,7 +94,7 @@ class HandOff:
         self._waiting: list[Handed] = []
         self._added = self._taken = 0  # values; each is written by one thread
         self._is_awake = False
-        self._wake = threading.Event()
+        self._wake, self._hurry = threading.Event(), threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._flushing = threading.Lock()
@@ -97,7 +103,7 @@ class HandOff:
     def tap(self, servable: Servable) -> Tap:
         """Make what takes the requests of a version; keep it as long as the version."""
         rate = None if self._rate_of is None else self._rate_of(servable)
-        tap = Tap(self.append, rate, time.monotonic())
+        tap = Tap(self.append, rate, time.perf_counter())
         self._taps = [known for known in self._taps if known() is not None]
         self._taps.append(weakref.ref(tap))
         return tap
@@ -119,7 +125,7 @@ class HandOff:
             return True
         waiting = self._waiting
         added = self._added + served[4] + _REQUEST_VALUES
-        if added - self._taken > self._max_values and waiting:
+        if added - self._taken > self._many_values and self._is_full(added):
             self._on_drop()
             return False
         self._added = added
@@ -141,6 +147,7 @@ class HandOff:
         """Hand on all that waits, and end the thread."""
         self._ended.set()
         self._wake.set()
+        self._hurry.set()
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
             if self._thread.is_alive():
@@ -154,41 +161,50 @@ class HandOff:
             self._thread = threading.Thread(target=self._run, name="monitoring", daemon=True)
             self._thread.start()
 
+    def _is_full(self, added: int) -> bool:
+        self._hurry.set()
+        return added - self._taken > self._max_values and bool(self._waiting)
+
+    def _tell_taps(self, tell: Callable[[Tap, float], None]) -> None:
+        now = time.perf_counter()
+        for known in self._taps:
+            tap = known()
+            if tap is not None:
+                tell(tap, now)
+
     def _run(self) -> None:
         lower_priority()
-        has_ended = False
-        while not has_ended:
+        while not self._ended.is_set():
             self._wake.wait()
             self._wake.clear()
-            has_ended = self._ended.wait(_WAIT_SECONDS)
+            self._tell_taps(Tap.begin)
+            self._hurry.wait(self._wait_seconds)
+            self._hurry.clear()
             # A request that is appended from here on either is handed on now, or wakes again.
             self._is_awake = False
-            now = time.monotonic()
-            for known in self._taps:
-                tap = known()
-                if tap is not None:
-                    tap.adapt(now)
-            tap = None
-            while self._hand_on():
+            left = len(self._waiting)
+            self._tell_taps(Tap.adapt)
+            while left > 0 and (handed := self._hand_on()):
+                left -= handed
                 self._ended.wait(_PAUSE_SECONDS)
 
-    def _hand_on(self, seconds: float = -1) -> bool:
-        """Hand on a piece; return whether there was one, or ``False`` after a time."""
+    def _hand_on(self, seconds: float = -1) -> int:
+        """Hand on a piece; return how many requests it had, 0 after a time."""
         if not self._flushing.acquire(timeout=seconds):
-            return False
+            return 0
         try:
             handed = self._waiting[:_PIECE]
             if not handed:
-                return False
+                return 0
             batch = ServedBatch(handed)
             for consumer in self.consumers:
                 self._give(consumer, batch)
             del self._waiting[: len(handed)]
-            values = sum(each[1].served[4] for each in handed if each[1].served)
+            values = sum(answered[4] for answered in batch.answered)
             self._taken += values + _REQUEST_VALUES * len(handed)
         finally:
             self._flushing.release()
-        return True
+        return len(handed)
 
     def _give(self, consumer: Consumer, batch: ServedBatch) -> None:
         try:

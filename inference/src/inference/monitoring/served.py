@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
     from inference.model.contract import Scalar
     from inference.model.servable import Servable
-    from inference.telemetry.timing import Timing
+    from inference.telemetry.timing import Answered, Timing
 
 # What the event loop hands on: the servable, the clock that also carries rows and results, the
 # request's id and the key's id, both None unless a consumer needs them, and for how many requests
 # it stands.
 Handed = tuple["Servable", "Timing", bytes | None, str | None, float]
+_NOTHING: Answered = (None, None, (), (), 0)
 
 
 class Served(NamedTuple):
@@ -66,11 +68,40 @@ class ServedBatch(Sequence[Served]):
         handed: What the event loop has handed on; each clock has ``served``.
     """
 
-    __slots__ = ("_handed", "_offset")
-
     def __init__(self, handed: Sequence[Handed]) -> None:
         self._handed = handed
         self._offset = time() - perf_counter()
+
+    @cached_property
+    def answered(self) -> list[Answered]:
+        """The rows and results of each request."""
+        return [handed[1].served or _NOTHING for handed in self._handed]
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """The rows of each request."""
+        return [handed[1].rows for handed in self._handed]
+
+    @property
+    def request_ids(self) -> list[bytes]:
+        """The id of each request; see :class:`Served`."""
+        return [handed[2] or b"" for handed in self._handed]
+
+    @property
+    def key_ids(self) -> list[str | None]:
+        """The id of each caller's key."""
+        return [handed[3] for handed in self._handed]
+
+    @property
+    def times(self) -> list[float]:
+        """When each answer was ready, in seconds since the epoch."""
+        offset = self._offset
+        return [handed[1].done + offset for handed in self._handed]
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each request took."""
+        return [timing.done - timing.started for _, timing, _, _, _ in self._handed]
 
     def __len__(self) -> int:
         return len(self._handed)
@@ -93,6 +124,8 @@ class ServedBatch(Sequence[Served]):
 
     def by_servable(self) -> dict[Servable, ServedBatch]:
         """Divide the batch by what answered."""
+        if len({handed[0] for handed in self._handed}) == 1:
+            return {self._handed[0][0]: self}
         groups: dict[Servable, list[Handed]] = {}
         for handed in self._handed:
             group = groups.get(handed[0])
@@ -101,11 +134,6 @@ class ServedBatch(Sequence[Served]):
             else:
                 group.append(handed)
         return {servable: ServedBatch(group) for servable, group in groups.items()}
-
-    @property
-    def rows(self) -> list[int]:
-        """The rows of each request."""
-        return [handed[1].rows for handed in self._handed]
 
     def choose(self, indices: Sequence[int]) -> Self:
         """Return a batch of some of the requests."""
@@ -124,7 +152,7 @@ class ServedBatch(Sequence[Served]):
 
     def _make(self, handed: Handed) -> Served:
         servable, timing, request_id, key_id, stands_for = handed
-        row, feeds, outputs, results, _ = timing.served or (None, None, (), None, 0)
+        row, feeds, outputs, results, _ = timing.served or _NOTHING
         return Served(
             servable,
             request_id or b"",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
 
+# Drift may be a second old, and few large batches take less time than many small ones.
+_DRIFT_SECONDS = 1.0
+
 
 class Monitoring(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What watches the service.
@@ -93,6 +96,7 @@ def start_monitoring(settings: Settings, recorder: Recorder, section: Section) -
         consumers if counter is None else [*consumers, counter],
         recorder.count_unwatched,
         None if counter is None or consumers else counter.rate,
+        wait_seconds=None if consumers else _DRIFT_SECONDS,
     )
     if hand_off.consumers:
         recorder.latency.tap = hand_off.tap

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # Takes a request that stands for so many.
     Take = Callable[[Servable, Timing, float], object]
 
-_BURST, _BURST_SHARE = 1_000, 0.125  # after a pause so many are taken, then this share
+_BURST = 1_000  # after so many that were taken, the share is chosen anew
 _SLACK = 1.5  # a rate that is barely too high is not worth a sample
 
 
@@ -31,7 +31,7 @@ class Tap:
     Args:
         take: Called with each request that is taken.
         rate: How many requests of one row to take in a second, about; ``None`` for all.
-        now: The time in seconds.
+        now: The time in seconds of :func:`time.perf_counter`, as in the requests' clocks.
     """
 
     __slots__ = (
@@ -42,6 +42,7 @@ class Tap:
         "_scale",
         "_seen",
         "_take",
+        "_taken",
         "_then",
         "_weight",
     )
@@ -54,6 +55,7 @@ class Tap:
         self._left = 0  # requests until the next is taken
         self._drawn = 0  # the sum of all gaps
         self._seen = 0
+        self._taken = 0  # since the share was chosen
         self._then = now
 
     def append(self, servable: Servable, timing: Timing) -> None:
@@ -69,20 +71,25 @@ class Tap:
         self._left = gap
         self._drawn += gap
         self._take(servable, timing, self._weight)
-        if not scale and self._drawn - self._seen >= _BURST:
-            self._sample(_BURST_SHARE)  # until the rate is known
+        self._taken += 1
+        if self._taken >= _BURST:
+            self.adapt(timing.done)
+
+    def begin(self, now: float) -> None:
+        """Note that requests come again after a pause, which is no part of their rate."""
+        self._then = max(self._then, now)
 
     def adapt(self, now: float) -> None:
         """Choose the share that is taken, by the rate since the last call.
 
         Args:
-            now: The time in seconds.
+            now: The time in seconds of :func:`time.perf_counter`.
         """
         seen = self._drawn - self._left
         arrived, seconds = seen - self._seen, now - self._then
         if self._rate is None or seconds <= 0:
             return
-        self._seen, self._then = seen, now
+        self._seen, self._then, self._taken = seen, now, 0
         share = self._rate * seconds / arrived if arrived > 0 else 1.0
         if share * _SLACK >= 1.0:
             self._scale, self._weight, self._left = 0.0, 1.0, 0

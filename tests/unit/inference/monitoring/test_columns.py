@@ -13,6 +13,7 @@ from inference.model.plan import Plan
 from inference.model.servable import Servable
 from inference.monitoring.columns import ServedTable
 from inference.monitoring.hand_off import HandOff
+from inference.monitoring.served import ServedBatch
 from inference.serving.dispatcher import Dispatcher
 from inference.serving.inferrer import Inferrer
 from inference.serving.predictor import Predictor
@@ -72,7 +73,7 @@ def serve(
     asyncio.run(ask_all())
     hand_off.close()
     assert len(consumer.taken) == len(bodies)
-    return ServedTable(servable, consumer.taken)
+    return ServedTable(servable, ServedBatch(consumer.handed))
 
 
 def record(row: list[float]) -> dict[str, float]:
@@ -184,12 +185,12 @@ def test_a_request_whose_arrays_are_not_its_rows_is_left_out() -> None:
         feeds = {"X": np.zeros((length, 4), np.float32)}
         hand_off.append(servable, answered(None, feeds=feeds, outputs=(), results=(), rows=rows))
     hand_off.close()
-    table = ServedTable(servable, consumer.taken)
+    table = ServedTable(servable, ServedBatch(consumer.handed))
     assert (table.rows, table.counts) == (2, [2])
     assert table.answers() == {}
 
 
 def test_a_batch_of_nothing_has_no_rows() -> None:
     servable = Servable.load("m", 1, penguins(), plan=PLANS[0])
-    table = ServedTable(servable, [])
+    table = ServedTable(servable, ServedBatch([]))
     assert (table.rows, table.inputs, table.answers()) == (0, {}, {})

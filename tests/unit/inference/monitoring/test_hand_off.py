@@ -18,9 +18,7 @@ from support.fake_servable import FakeServable
 from support.monitoring.watched import Recording, answered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from inference.monitoring.served import Served
+    from inference.monitoring.served import ServedBatch
 
 _SECONDS = 20
 
@@ -54,7 +52,7 @@ def test_a_request_is_handed_on_without_a_flush() -> None:
 
 
 def test_the_loop_wakes_the_thread_once_for_many_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WAIT_SECONDS", 30.0)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 30.0)
     hand_off = HandOff([Recording()])
     wakes = 0
     wake_up = hand_off._wake_up
@@ -121,11 +119,13 @@ def test_what_waits_has_a_limit_and_the_rest_is_counted(
     monkeypatch: pytest.MonkeyPatch, most: int, kept: int
 ) -> None:
     monkeypatch.setattr(module, "MAX_VALUES", most)  # a request counts 64, and its values
-    monkeypatch.setattr(module, "_WAIT_SECONDS", 30.0)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 30.0)
     dropped: list[None] = []
     consumer = Recording()
     hand_off = HandOff([consumer], lambda: dropped.append(None))
+    consumer.may_take.clear()
     append(hand_off, answered(values=2), answered(values=1), answered(values=3))
+    consumer.may_take.set()
     hand_off.flush()
     assert (len(consumer.taken), len(dropped)) == (kept, 3 - kept)
     append(hand_off, answered(values=2))  # there is room again
@@ -145,7 +145,7 @@ def test_a_consumer_that_fails_is_logged_once_and_others_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Failing(Recording):
-        def consume(self, batch: Sequence[Served]) -> None:
+        def consume(self, batch: ServedBatch) -> None:
             super().consume(batch)
             raise ValueError("secret value")
 
@@ -189,7 +189,7 @@ def test_a_servable_is_freed_with_its_last_request() -> None:
 class Forgetting:
     needs_ids = False
 
-    def consume(self, batch: Sequence[Served]) -> None:
+    def consume(self, batch: ServedBatch) -> None:
         assert len(batch) == 1
 
 

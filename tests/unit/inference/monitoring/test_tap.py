@@ -20,6 +20,7 @@ class Taken:
     def __init__(self, rate: float | None = 1000.0) -> None:
         self.rows: list[Any] = []
         self.weights: list[float] = []
+        self._then = 0.0
         self.tap = Tap(self._take, rate, 0.0)
 
     def _take(self, servable: Any, timing: Timing, weight: float) -> None:
@@ -29,8 +30,12 @@ class Taken:
         self.weights.append(weight)
 
     def serve(self, rows: range, at: float) -> None:
-        for row in rows:
-            self.tap.append(SERVABLE, answered((row,)))
+        """Answer rows one after the other, from the last time until this one."""
+        for place, row in enumerate(rows, 1):
+            timing = answered((row,))
+            timing.done = self._then + (at - self._then) * place / len(rows)
+            self.tap.append(SERVABLE, timing)
+        self._then = at
         self.tap.adapt(at)
 
 
@@ -56,6 +61,25 @@ def test_a_high_rate_is_sampled_and_the_sample_stands_for_all() -> None:
     assert taken.weights[:1000] == [1.0] * 1000  # the first are all taken
     assert len(taken.weights) == pytest.approx(1000 + 99 * 100, rel=0.05)
     assert sum(taken.weights) == pytest.approx(100_000, rel=0.05)
+
+
+def test_the_rate_of_a_burst_after_a_pause_is_known_when_the_burst_is_taken() -> None:
+    taken = Taken()
+    taken.tap.begin(600.0)
+    taken._then = 600.0
+    taken.serve(range(20_000), 601.0)  # twenty times as many
+    assert taken.weights[:1000] == [1.0] * 1000
+    assert len(taken.weights) == pytest.approx(1000 + 19_000 / 20, rel=0.15)
+    assert sum(taken.weights) == pytest.approx(20_000, rel=0.15)
+
+
+def test_a_rate_that_rises_is_known_before_the_next_look() -> None:
+    taken = Taken()
+    taken.serve(range(4000), 1.0)
+    before = len(taken.rows)
+    taken.serve(range(100_000), 2.0)
+    assert len(taken.rows) - before < 4000, "a quarter of them would be 25,000"
+    assert sum(taken.weights) == pytest.approx(104_000, rel=0.15)
 
 
 def test_each_row_has_the_same_chance_even_where_callers_alternate() -> None:

@@ -15,13 +15,15 @@ import numpy as np
 
 from inference.monitoring.columns import ServedTable
 from inference.monitoring.drift.layout import MAX_FEATURES, Layout
+from inference.monitoring.served import ServedBatch
+from inference.telemetry.timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from inference.model.servable import Servable
     from inference.monitoring.drift.window import Key, Windows
-    from inference.monitoring.served import Served, ServedBatch
+    from inference.monitoring.served import Handed, Served
 
 # Of one version in one worker. While rows are counted, the event loop waits for the interpreter's
 # lock for half a millisecond at a time: more values would be seen in its 99th percentile.
@@ -123,11 +125,11 @@ class _Version:
             return
         self._allowed -= wanted
         if wanted == total:
-            chosen: Sequence[Served] | ServedBatch = requests
+            chosen = requests
         elif len(rows) == total:
             chosen = requests.choose(counter.choose(total, wanted).tolist())
         else:
-            chosen = _pick(requests, rows, counter.choose(total, wanted))
+            chosen = _pick(requests, counter.choose(total, wanted))
         table = ServedTable(servable, chosen)
         if table.rows:
             of = (weight * total + self._skipped) * table.rows / wanted
@@ -135,27 +137,30 @@ class _Version:
             self._skipped = 0.0
 
 
-def _pick(requests: ServedBatch, rows: list[int], chosen: np.ndarray[Any, Any]) -> list[Served]:
+def _pick(requests: ServedBatch, chosen: np.ndarray[Any, Any]) -> ServedBatch:
     """Return the requests with the chosen rows only, which are numbered over all requests."""
-    ends = np.cumsum(rows)
+    ends = np.cumsum(requests.rows)
     owners = np.searchsorted(ends, chosen, side="right")
-    picked: list[Served] = []
+    picked: list[Handed] = []
     for owner in np.unique(owners).tolist():
         served = requests[owner]
-        own = chosen[owners == owner] - (ends[owner] - rows[owner])
-        picked.append(_take(served, own))
-    return picked
+        picked.append(_take(served, chosen[owners == owner] - (ends[owner] - served.rows)))
+    return ServedBatch(picked)
 
 
-def _take(served: Served, rows: np.ndarray[Any, Any]) -> Served:
+def _take(served: Served, rows: np.ndarray[Any, Any]) -> Handed:
     """Return a request with some of its rows."""
-    if served.feeds is None or any(len(array) != served.rows for array in served.feeds.values()):
-        return served
-    results = [
-        result[rows]
-        if isinstance(result, np.ndarray) and result.shape[:1] == (served.rows,)
-        else None
-        for result in served.results or ()
-    ]
-    feeds = {name: array[rows] for name, array in served.feeds.items()}
-    return served._replace(rows=len(rows), feeds=feeds, results=results)
+    timing = Timing()
+    timing.rows = served.rows
+    timing.served = served.row, served.feeds, served.outputs, served.results or (), 0
+    feeds = served.feeds
+    if feeds is not None and all(len(array) == served.rows for array in feeds.values()):
+        timing.rows = len(rows)
+        results = [
+            result[rows]
+            if isinstance(result, np.ndarray) and result.shape[:1] == (served.rows,)
+            else None
+            for result in served.results or ()
+        ]
+        timing.answer({name: array[rows] for name, array in feeds.items()}, served.outputs, results)
+    return served.servable, timing, None, None, served.stands_for

@@ -135,7 +135,7 @@ class ShadowRunner:
         if job.servable.columns is None:
             return self._compare_tensors(job, piece)
         table = ServedTable(job.servable, piece)
-        if not table.served:
+        if not table.rows:
             raise ValueError("the arrays do not have one row for each row asked")
         feeds = RowMap(job.servable, job.shadow).to_feeds(table)
         results = self._run(job.shadow, feeds)

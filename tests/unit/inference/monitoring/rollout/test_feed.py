@@ -30,7 +30,7 @@ def test_the_share_is_exact_also_of_every_second_or_tenth_request(
 
 
 def test_rows_without_room_are_dropped_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.monitoring.hand_off._WAIT_SECONDS", 30.0)
+    monkeypatch.setattr("inference.monitoring.hand_off.WAIT_SECONDS", 30.0)
     consumer = Recording()
     hand_off = HandOff([consumer], max_values=2 * 70)
     feed = ShadowFeed(hand_off.append, 100)

@@ -13,7 +13,7 @@ from inference.monitoring.log.rows.truth_kind import TruthKind
 from inference.monitoring.log.rows.values import encode_values
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from inference.model.servable import Servable
     from inference.monitoring.columns import ServedTable
@@ -72,16 +72,14 @@ class RowEncoder:
         return encode_rows(self.schema, self._requests(table), columns)
 
     def _requests(self, table: ServedTable) -> Requests:
-        served = table.served
-        keys: Sequence[str | None] = ()
-        if self.schema.has_keys:
-            keys = [one.key_id for one in served]
+        batch, schema = table.batch, self.schema
+        keys = batch.key_ids if schema.has_keys else ()
         return Requests(
-            ids=[one.request_id for one in served],
-            keys=() if not any(keys) else keys,
-            times=[one.time for one in served],
-            seconds=[one.seconds for one in served] if self.schema.has_latency else (),
-            counts=() if table.rows == len(served) else table.counts,
+            ids=batch.request_ids,
+            keys=keys if any(keys) else (),
+            times=batch.times,
+            seconds=batch.seconds if schema.has_latency else (),
+            counts=() if table.rows == len(batch) else table.counts,
         )
 
 
