@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, nargs="+", default=[1, 100, 1000])
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 10, 100])
     arguments = parser.parse_args()
+    load, *_ = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="growth-") as folder:
         root = Path(folder)
         artifact = _small_model(root / "published")
@@ -39,7 +41,7 @@ def main() -> None:
             seconds = [whole for whole, _ in followed[-1].seconds]
             print(f"{number} replicas: {median(seconds):.1f} s", flush=True)  # noqa: T201 - progress
     benchmarks = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()
-    _PAGE.write_text(render(crowds, followed, benchmarks))
+    _PAGE.write_text(render(crowds, followed, benchmarks, load=load))
 
 
 def _small_model(folder: Path) -> bytes:

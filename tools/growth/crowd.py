@@ -1,4 +1,4 @@
-"""One service with many small models: memory, time to load, and what it costs when idle."""
+"""One service with many small models: memory, times, size of documents, and the cost when idle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from support.service.process import Service, descendants, eventually
 
@@ -18,6 +18,16 @@ _IDLE_SECONDS = 20.0
 _LOAD_SECONDS = 1800.0
 
 
+_DOCUMENTS = ("/models", "/metrics", "/openapi.json")
+
+
+class Document(NamedTuple):
+    """One answer of the service; ``seconds`` are those of the first request for it."""
+
+    megabytes: float
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Crowd:
     """What was measured with so many models.
@@ -27,14 +37,20 @@ class Crowd:
         artifact_bytes: Size of each.
         load_seconds: From the start until all answer, the files examined before.
         megabytes: Proportional share of memory of all processes of the service.
+        worker_megabytes: That of its one worker.
+        live_seconds: From a new version's file until it answers, its examination included.
         idle_share: Share of a core that an idle service uses.
+        documents: Those that list all models, by path.
     """
 
     models: int
     artifact_bytes: int
     load_seconds: float
     megabytes: float
+    worker_megabytes: float
+    live_seconds: float
     idle_share: float
+    documents: dict[str, Document]
 
 
 def measure(artifact: bytes, models: int, root: Path) -> Crowd:
@@ -61,11 +77,37 @@ def measure(artifact: bytes, models: int, root: Path) -> Crowd:
             seconds = time.monotonic() - began
             assert service.process is not None
             processes = [service.process.pid, *descendants(service.process.pid)]
-            memory, idle = _memory(processes), _idle(service, processes)
+            (worker,) = service.worker_pids
+            memory = _memory(processes), _memory([worker])
+            documents = {path: _ask(service, path) for path in _DOCUMENTS}
+            live = _replace(service, artifact)
+            idle = _idle(service, processes)
             service.stop(within=60)
     finally:
         shutil.rmtree(root)
-    return Crowd(models, len(artifact), seconds, memory, idle)
+    return Crowd(models, len(artifact), seconds, *memory, live, idle, documents)
+
+
+def _ask(service: Service, path: str) -> Document:
+    began = time.monotonic()
+    answer = service.client.get(path, timeout=_LOAD_SECONDS).raise_for_status()
+    return Document(len(answer.content) / 1e6, time.monotonic() - began)
+
+
+def _replace(service: Service, artifact: bytes) -> float:
+    """Return how long it takes until a new version of the first model answers."""
+    temporary = service.models / ".new"
+    temporary.mkdir()
+    (temporary / "model.onnx").write_bytes(artifact)
+    temporary.rename(service.models / "model-00000" / "2")
+    began = time.monotonic()
+
+    def active() -> bool:
+        model = service.client.get("/models/model-00000", timeout=60).json()
+        return bool(model["active_version"] == 2)
+
+    eventually(active, within=_LOAD_SECONDS, every=0.05)
+    return time.monotonic() - began
 
 
 def _ready(service: Service) -> int:
