@@ -1,8 +1,8 @@
 """Grafana's own types take the dashboard, and know everything that is in it.
 
-A field that Grafana does not know is not an error there: it has no effect. Therefore the dashboard
-is read into the types that Grafana generates from its schemas, and written again: what is misspelled
-is not there any more.
+A field that Grafana does not know is no error there: it has no effect. Therefore the dashboard is
+read into the types that Grafana generates from its schemas, and written again: a misspelled field
+is lost.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FILE = DEPLOY / "monitoring" / "grafana" / "dashboards" / "rookery.json"
-# What the schemas leave open: the editor's copy of a query, the mark of the built-in annotation, and
-# the texts of an annotation, which belong to Prometheus' source of data.
+# What the schemas leave open: the editor's copy of a query, the mark of the built-in annotation,
+# and what Prometheus' source of data makes of an annotation.
 OPEN = {"builtIn", "definition", "step", "tagKeys", "textFormat", "titleFormat", "useValueForTime"}
 
 register_default_plugins()
@@ -80,19 +80,3 @@ def test_a_misspelled_field_is_found(
     spoil(next(panel for panel in dashboard["panels"] if panel["type"] == "stat"))
     (found,) = set(differences(dashboard, written(dashboard))) - before
     assert found.startswith("/panels/")
-
-
-def test_panels_have_ids_of_their_own_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
-    panels = dashboard["panels"]
-    assert len({panel["id"] for panel in panels}) == len(panels)
-    taken: set[tuple[int, int]] = set()
-    for panel in panels:
-        place = panel["gridPos"]
-        assert place["x"] + place["w"] <= 24, panel["title"]
-        cells = {
-            (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
-        }
-        assert not cells & taken, panel["title"]
-        taken |= cells
