@@ -7,10 +7,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from inference.model.servable import Servable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.long
 
 # Forked after the imports and before anything runs, so that all begin within milliseconds.
 SCRIPT = """

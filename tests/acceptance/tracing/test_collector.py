@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from support.monitoring.otlp_receiver import OtlpReceiver
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 GOOD = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 BODY = json.dumps(GOOD).encode()
 PATH = "/models/m/predict"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from support.monitoring.otlp_receiver import OtlpReceiver
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 ROWS = np.array([[39.1, 18.7, 181.0, 3750.0]], dtype=np.float32)
 PARENT = "b7ad6b7169203331"
 NAME = "inference.GRPCInferenceService/"

@@ -26,7 +26,10 @@ GOOD = dict(zip(MEASUREMENTS, ROW, strict=True))
 PARENT = "b7ad6b7169203331"
 SERVER, ERROR = 2, 2
 
-pytestmark = pytest.mark.parametrize("direct", [True, False], ids=["direct", "asgi"])
+pytestmark = [
+    pytest.mark.parametrize("direct", [True, False], ids=["direct", "asgi"]),
+    pytest.mark.long,
+]
 
 
 def traceparent(number: int, flags: str = "01") -> dict[str, str]:

@@ -15,6 +15,8 @@ from support.service.process import Service, children, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:

@@ -243,9 +243,13 @@ def test_page_of_a_pinned_model_is_the_same_from_every_worker(
         service.put(f"m/{number}/model.onnx", penguins(seed=number))
     service.start()
     service.client.put("/models/m/active", json={"version": 1}).raise_for_status()
-    tags = set()
-    for _ in range(20):  # each on a connection of its own, so that both workers are asked
-        page = see(service, "/models/m/", connection="close")
-        assert "Version 1, pinned" in page.text
-        tags.add(page.headers["etag"])
-    assert len(tags) == 1
+
+    def tags() -> set[str]:
+        found = set()
+        for _ in range(20):  # each on a connection of its own, so that both workers are asked
+            page = see(service, "/models/m/", connection="close")
+            assert "Version 1, pinned" in page.text
+            found.add(page.headers["etag"])
+        return found
+
+    eventually(lambda: len(tags()) == 1, what="both workers know all that the page shows")

@@ -13,6 +13,8 @@ from support.service.process import Service
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 ROWS = {"instances": [[39.1, 18.7, 181.0, 3750.0]]}
 ENDPOINT = "/v1/endpoints/1/deployedModels/2"
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 HEAVY = [50.0, 16.3, 230.0, 6200.0]
 
 

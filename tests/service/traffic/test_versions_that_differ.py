@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 
 def changed(place: int, **change: Any) -> bytes:
     """Make a classifier of columns of every kind, of which one feature differs."""

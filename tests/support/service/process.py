@@ -23,7 +23,7 @@ _PAUSE = threading.Event()  # never set: waits without the process-wide sleep th
 
 
 def eventually(
-    holds: Callable[[], Any], *, within: float = 15, what: str = "", every: float = 0.02
+    holds: Callable[[], Any], *, within: float = 40, what: str = "", every: float = 0.02
 ) -> Any:
     """Ask until the answer is true, and give it; fail when it is not within so many seconds.
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+pytestmark = pytest.mark.long
+
 
 def _publish(uri: str, folder: Path, *given: Any, **options: Any) -> Any:
     return publish_mlflow(uri, "penguins", *given, models_dir=folder, progress=False, **options)

@@ -32,6 +32,7 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, Stand
 from exporter import publish
 from exporter.conversion import ties
 from exporter.conversion.parity import choose_tolerance, run
+from exporter.conversion.probes import generate
 from exporter.conversion.search import find_conversion
 from exporter.conversion.ties import compare_with_ties
 from exporter.data.answers.answers import Answers
@@ -44,9 +45,17 @@ if TYPE_CHECKING:
 
     from exporter.conversion.parity import Comparison
 
+pytestmark = pytest.mark.long
+
 IRIS = load_iris(return_X_y=True)
 CHANCE = np.random.default_rng(0)
 COUNTS = CHANCE.integers(0, 6, (300, 4))
+
+
+@pytest.fixture(autouse=True)
+def _enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine make as many rows as an idle one."""
+    monkeypatch.setattr(generate, "_SECONDS", 20.0)
 
 
 def _publish(model: Any, data: Any, folder: Path) -> tuple[Any, Any]:
@@ -81,7 +90,8 @@ def test_determined_neighbors_are_exactly_the_originals(
 ) -> None:
     """Also rows of the training data, at distance 0, and far from the origin.
 
-    With more columns scikit-learn uses no tree, and rounds itself far from the origin.
+    With more columns scikit-learn uses no tree, and rounds itself: far from the origin, and where
+    the distance is 0, by which it divides.
     """
     data = CHANCE.normal(size=(400, width)) + (2000 if width <= 15 else 0)
     held_out = np.vstack([data[:50], data[:300] + CHANCE.normal(size=(300, width)) / 10])
@@ -95,7 +105,8 @@ def test_determined_neighbors_are_exactly_the_originals(
         _, session = _publish(model, data, tmp_path)
         got = session.run(None, {"X": held_out})
         expected = model.predict(held_out)
-        assert np.allclose(np.asarray(got[0]).reshape(expected.shape), expected, rtol=1e-6, atol=0)
+        given, bound = np.asarray(got[0]).reshape(expected.shape), 1e-6 if width <= 15 else 1e-5
+        assert np.allclose(given, expected, rtol=bound, atol=0)
 
 
 def test_integers_tie_all_the_time_and_are_published(tmp_path: Path) -> None:

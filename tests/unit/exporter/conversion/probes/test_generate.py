@@ -20,6 +20,7 @@ from xgboost import XGBClassifier
 
 from exporter.conversion import search
 from exporter.conversion.parity import Comparison
+from exporter.conversion.probes import edges
 from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.probes.values import around, integers, numbers, texts
@@ -32,6 +33,12 @@ from exporter.data.table import Column
 from exporter.errors import ParityError
 
 IRIS, SPECIES = load_iris(return_X_y=True)
+
+
+@pytest.fixture(autouse=True)
+def _enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine make as many rows as an idle one."""
+    monkeypatch.setattr(edges, "_SECONDS", 20.0)
 
 
 def rows_of(model: Any, x: Any) -> tuple[FittedEstimator, Rows]:
