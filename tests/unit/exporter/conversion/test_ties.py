@@ -91,7 +91,7 @@ def test_determined_neighbors_are_exactly_the_originals(
     """Also rows of the training data, at distance 0, and far from the origin.
 
     With more columns scikit-learn uses no tree, and rounds itself: far from the origin, and where
-    the distance is 0, by which it divides.
+    the distance is 0, by which both divide.
     """
     data = CHANCE.normal(size=(400, width)) + (2000 if width <= 15 else 0)
     held_out = np.vstack([data[:50], data[:300] + CHANCE.normal(size=(300, width)) / 10])
@@ -105,8 +105,8 @@ def test_determined_neighbors_are_exactly_the_originals(
         _, session = _publish(model, data, tmp_path)
         got = session.run(None, {"X": held_out})
         expected = model.predict(held_out)
-        given, bound = np.asarray(got[0]).reshape(expected.shape), 1e-6 if width <= 15 else 1e-5
-        assert np.allclose(given, expected, rtol=bound, atol=0)
+        given, least = np.asarray(got[0]).reshape(expected.shape), 0 if width <= 15 else 1e-6
+        assert np.allclose(given, expected, rtol=1e-6, atol=least)
 
 
 def test_integers_tie_all_the_time_and_are_published(tmp_path: Path) -> None:
