@@ -92,9 +92,8 @@ def compose(
 
 
 def _find_final(original: FittedEstimator) -> Final | None:
-    """Return the classifier of two classes whose answer is the file's."""
-    classes = original.classes
-    if original.task != "classification" or classes is None or len(classes) != 2:
+    """Return the classifier whose answer is the file's."""
+    if original.task != "classification" or original.classes is None:
         return None
     return Final(last_step(original.model), original.labels[0].codes)
 

@@ -26,6 +26,19 @@ def library_of(estimator: Any) -> str | None:
     return None
 
 
+def count_columns(model: Any) -> int | None:
+    """Return how many columns a model was fitted on; ``None`` if it does not know.
+
+    CatBoost's own number is 0 once a model was loaded from a file.
+    """
+    if library_of(model) == "catboost":
+        return len(model.feature_names_)
+    width = getattr(model, "n_features_in_", None)
+    if width == 0 and hasattr(model, "estimators_"):  # which has that of its first estimator
+        return count_columns(model.estimators_[0])
+    return int(width) if width else None
+
+
 def as_estimator(model: Any) -> Any:
     """Give a raw booster scikit-learn's interface; return any other model as it is."""
     library = library_of(model)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from exporter.data.answers.answers import Answers
 from exporter.data.answers.kinds import find_classes, find_task, last_step
-from exporter.data.boosters import as_estimator, library_of
+from exporter.data.boosters import as_estimator, count_columns, library_of
 from exporter.data.forests import find_forest
 from exporter.data.forms import PlainForm, copy_rows
 from exporter.data.logged_model import LoggedModel
@@ -73,8 +73,7 @@ class FittedEstimator:
         )
         names = _feature_names(model)
         self.feature_names: list[str] | None = None if names is None else [str(n) for n in names]
-        width = getattr(model, "n_features_in_", None)
-        self.width: int | None = None if width is None else int(width)
+        self.width = count_columns(model)
         if self.width is None and self.feature_names is not None:
             self.width = len(self.feature_names)
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import catboost as cb
+import joblib
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost as xgb
 from sklearn.datasets import load_iris
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from exporter.data.boosters import as_estimator, library_of
+from exporter import publish
+from exporter.data.boosters import as_estimator, count_columns, library_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 FRAME = pd.DataFrame(IRIS, columns=["a", "b", "c", "d"])
@@ -117,3 +124,34 @@ def test_exporter_imports_no_boosting_library() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert {"xgboost.XGBRanker", "catboost.CatBoost", "xgboost.Booster"} <= set(run.stdout.split())
+
+
+def _vote(model: Any) -> Any:
+    inner = [("c", model), ("l", LogisticRegression(max_iter=5000))]
+    return VotingClassifier(inner, voting="soft")
+
+
+def _stack(model: Any) -> Any:
+    inner = [("c", model), ("l", LogisticRegression(max_iter=5000))]
+    return StackingClassifier(inner, passthrough=True, cv=2)
+
+
+@pytest.mark.parametrize("rows", [IRIS, FRAME], ids=["array", "frame"])
+@pytest.mark.parametrize("wrap", [lambda m: m, make_pipeline, _vote, _stack])
+def test_catboost_is_published_after_it_was_stored(wrap: Any, rows: Any, tmp_path: Path) -> None:
+    """Its number of columns is 0 then."""
+    options = {"verbose": 0, "iterations": 2, "allow_writing_files": False}
+    fitted = wrap(cb.CatBoostClassifier(**options)).fit(rows, SPECIES)
+    joblib.dump(fitted, tmp_path / "m")
+    model = joblib.load(tmp_path / "m")
+    published = publish(model, "m", rows, models_dir=tmp_path / "models", progress=False)
+    assert len(published.contract.features) == 4
+
+
+def test_counts_the_columns_that_a_model_was_fitted_on(tmp_path: Path) -> None:
+    options = {"verbose": 0, "iterations": 2, "allow_writing_files": False}
+    model = cb.CatBoostClassifier(**options).fit(IRIS, SPECIES)
+    joblib.dump(model, tmp_path / "m")
+    models = [model, joblib.load(tmp_path / "m"), _vote(model).fit(IRIS, SPECIES)]
+    assert [count_columns(each) for each in models] == [4, 4, 4]
+    assert count_columns(LogisticRegression()) is None

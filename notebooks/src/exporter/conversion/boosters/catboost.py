@@ -14,9 +14,15 @@ from catboost import CatBoostClassifier, CatBoostRanker, CatBoostRegressor
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
 from exporter.conversion.trees.ensemble import Weights, add_groups
-from exporter.conversion.trees.link import answer_two, is_final, logistic, softmax_answer
+from exporter.conversion.trees.link import (
+    answer_largest,
+    answer_two,
+    is_final,
+    logistic,
+    softmax_answer,
+)
 from exporter.conversion.trees.sources import read_source
-from exporter.conversion.trees.structure import Trees, with_leaves
+from exporter.conversion.trees.structure import Shares, Trees, with_leaves
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -34,6 +40,11 @@ _OWN_ANSWERS = frozenset({"RMSEWithUncertainty"})
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a classifier."""
     found = _read(model)
+    if found.loss == "MultiClass" and found.scale == 1:
+        source, trees, values = _read_leaves(graph, found, columns)
+        answer = answer_largest(graph, model, source, trees, Shares.of_table(values))
+        if answer is not None:
+            return answer
     scores = _add_scores(graph, found, columns)
     if found.loss == "MultiClass":
         return softmax_answer(graph, scores)
@@ -207,11 +218,7 @@ def _to_trees(nodes: list[_Node], sizes: Array, numbers: dict[int, dict[str, Any
 
 def _add_scores(graph: Graph, found: _Dump, columns: Sequence[Column]) -> str:
     """Write the raw scores, double of shape ``[rows, outputs]``."""
-    source, trees = read_source(graph, columns, found.trees)
-    source, trees = graph.cast(source, np.float64), trees.with_thresholds(np.float64)
-    ends = [found.bias] if found.scale == 1 and found.bias.any() else []
-    values = np.vstack([found.values, *ends])  # the bias is added as the leaf of a last tree
-    trees = with_leaves(trees, len(ends))
+    source, trees, values = _read_leaves(graph, found, columns)
     targets = np.zeros(len(values), dtype=int)
     sums = [
         add_groups(graph, source, trees, Weights(targets, values[:, output], 1))
@@ -222,3 +229,12 @@ def _add_scores(graph: Graph, found: _Dump, columns: Sequence[Column]) -> str:
         return total
     total = graph.op("Mul", total, graph.exact(found.scale, np.float64))
     return graph.op("Add", total, graph.exact(found.bias.reshape(1, -1), np.float64))
+
+
+def _read_leaves(graph: Graph, found: _Dump, columns: Sequence[Column]) -> tuple[str, Trees, Array]:
+    """Return the input, the trees in double, and what their leaves hold, ``[leaves, outputs]``."""
+    source, trees = read_source(graph, columns, found.trees)
+    source, trees = graph.cast(source, np.float64), trees.with_thresholds(np.float64)
+    ends = [found.bias] if found.scale == 1 and found.bias.any() else []
+    values = np.vstack([found.values, *ends])  # the bias is added as the leaf of a last tree
+    return source, with_leaves(trees, len(ends)), values

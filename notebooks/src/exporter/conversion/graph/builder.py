@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.payload import Payload, encode
+from exporter.conversion.graph.renaming import rename_node
+from exporter.conversion.graph.types import ELEMENTS, KnownTypes
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class Graph:
         self.payloads: dict[str, bytes] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._taken = {column.name for column in self.inputs}
+        self._types = KnownTypes({column.name: self._type_of(column) for column in self.inputs})
 
     def unique(self, stem: str) -> str:
         """Make a name that nothing else has."""
@@ -116,15 +119,16 @@ class Graph:
         names = [i if isinstance(i, str) else self.constant(i) for i in inputs]
         outputs = [self.unique(kind.lower()) for _ in range(count)]
         self.nodes.append(helper.make_node(kind, names, outputs, domain=domain, **attributes))
+        self._types.follow(kind, names, outputs[0])
         return outputs
 
-    def large_op(
-        self, kind: str, given: str, payload: Payload, *, domain: str, **attributes: Any
-    ) -> str:
-        """Add a node with large attributes, which are kept aside; see :meth:`op`."""
+    def large_ops(
+        self, kind: str, given: str, payload: Payload, *, count: int, domain: str, **attributes: Any
+    ) -> list[str]:
+        """Add a node with large attributes, which are kept aside; see :meth:`ops`."""
         name = self.unique(kind.lower())
         self.payloads[name] = encode(payload)
-        return self.op(kind, given, domain=domain, name=name, **attributes)
+        return self.ops(kind, given, count=count, domain=domain, name=name, **attributes)
 
     def constant(self, value: Any) -> str:
         """Add a constant: floats become reals of this graph, integers int64, texts strings."""
@@ -139,22 +143,31 @@ class Graph:
         key = (str(array.dtype), array.shape, packed)
         if key not in self._constants:
             self._constants[key] = name = self.unique("constant")
-            self.initializers.append(numpy_helper.from_array(array, name))
+            self._add_constant(array, name)
         return self._constants[key]
 
     def exact(self, value: Any, dtype: Any) -> str:
         """Add a constant of a type of its own, whatever a real number is."""
         array = np.asarray(value).astype(dtype)
-        self.initializers.append(numpy_helper.from_array(array, name := self.unique("constant")))
+        self._add_constant(array, name := self.unique("constant"))
         return name
 
+    def _add_constant(self, array: Any, name: str) -> None:
+        self.initializers.append(constant := numpy_helper.from_array(array, name))
+        self._types[name] = constant.data_type
+
     def cast(self, name: str, dtype: Any) -> str:
-        """Cast to a NumPy type, whatever a real number is."""
-        return self.op("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        """Cast to a NumPy type, whatever a real number is; what is known to have it stays."""
+        wanted = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        if self._types.get(name) == wanted:  # onnxruntime keeps such a Cast if it is an output
+            return name
+        made = self.op("Cast", name, to=wanted)
+        self._types[made] = wanted
+        return made
 
     def to_real(self, name: str) -> str:
         """Turn numbers or booleans into reals."""
-        return self.op("Cast", name, to=self.real_type)
+        return self.cast(name, self.dtype)
 
     def matrix(self, columns: Sequence[Column]) -> str:
         """Put columns side by side as reals.
@@ -225,7 +238,7 @@ class Graph:
             self.initializers.append(copy)
         for node in model.graph.node:
             copy = type(node).FromString(node.SerializeToString())
-            _rename(copy, rename)
+            rename_node(copy, rename)
             self.nodes.append(copy)
         return [self._unify(rename(output.name), output) for output in model.graph.output]
 
@@ -241,17 +254,17 @@ class Graph:
 
     def build(self, outputs: Sequence[Output]) -> Any:
         """Make the model."""
-        public = []
+        public: list[Any] = []
+        called: dict[str, str] = {}
         for stem, inner, kind, shape in outputs:
             name = stem if stem not in self._taken else self.unique(stem)
-            self._call(inner, name)
+            self._call(inner, name, called)
             public.append(helper.make_tensor_value_info(name, kind, shape))
-        types = {"real": self.real_type, **_TYPES}
         graph = helper.make_graph(
             self.nodes,
             "model",
             [
-                helper.make_tensor_value_info(c.name, types[c.element], [None, c.width])
+                helper.make_tensor_value_info(c.name, self._type_of(c), [None, c.width])
                 for c in self.inputs
             ],
             public,
@@ -264,11 +277,15 @@ class Graph:
         model.ir_version = _IR_VERSION
         return model
 
-    def _call(self, inner: str, public: str) -> None:
-        makers = [node for node in self.nodes if inner in node.output]
-        if not makers:
-            self.nodes.append(helper.make_node("Identity", [inner], [public]))
+    def _type_of(self, column: Column) -> int:
+        return self.real_type if column.element == "real" else ELEMENTS[column.element]
+
+    def _call(self, inner: str, public: str, called: dict[str, str]) -> None:
+        """Rename a tensor; copy it if it is an input, or an output already."""
+        if inner in called or not any(inner in node.output for node in self.nodes):
+            self.nodes.append(helper.make_node("Identity", [called.get(inner, inner)], [public]))
             return
+        called[inner] = public
         for node in self.nodes:
             node.input[:] = [public if name == inner else name for name in node.input]
             node.output[:] = [public if name == inner else name for name in node.output]
@@ -278,22 +295,3 @@ class Graph:
         if kind in (TensorProto.FLOAT, TensorProto.DOUBLE) and kind != self.real_type:
             return self.to_real(name)
         return self.op("Cast", name, to=TensorProto.INT64) if kind == TensorProto.INT32 else name
-
-
-_TYPES = {"int64": TensorProto.INT64, "bool": TensorProto.BOOL, "string": TensorProto.STRING}
-
-
-def _rename(node: Any, rename: Any) -> None:
-    node.input[:] = [rename(name) for name in node.input]
-    node.output[:] = [rename(name) for name in node.output]
-    node.name = ""
-    for attribute in node.attribute:
-        for graph in [attribute.g, *attribute.graphs]:
-            _rename_graph(graph, rename)
-
-
-def _rename_graph(graph: Any, rename: Any) -> None:
-    for entry in [*graph.input, *graph.output, *graph.initializer]:
-        entry.name = rename(entry.name)
-    for node in graph.node:
-        _rename(node, rename)

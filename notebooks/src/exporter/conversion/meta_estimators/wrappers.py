@@ -25,6 +25,7 @@ from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.registry import predict, predicts, within
 from exporter.conversion.graph.scores import above, binary_score, largest, split_labels, two_sided
+from exporter.data.boosters import count_columns
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -257,5 +258,5 @@ def _constant(graph: Graph, columns: Sequence[Column], values: Sequence[float]) 
 def _stacked_width(model: Any) -> int:
     final = model.final_estimator_
     if not model.passthrough:
-        return int(getattr(final, "n_features_in_", 1))
-    return int(final.n_features_in_) - int(model.n_features_in_)
+        return count_columns(final) or 1
+    return (count_columns(final) or 0) - (count_columns(model) or 0)

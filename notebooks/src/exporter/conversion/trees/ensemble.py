@@ -9,6 +9,8 @@ import numpy as np
 from exporter.conversion.trees.structure import split_trees
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exporter.conversion.graph.builder import Graph
     from exporter.conversion.graph.payload import Payload
     from exporter.conversion.trees.structure import Array, Shares, Trees
@@ -118,6 +120,46 @@ def add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
     Returns:
         Name of a float32 tensor ``[rows, classes]``.
     """
+    payload = _list_doubles(trees, shares, "target")
+    doubles = graph.cast(source, np.float64)
+    count = shares.shape[1]
+    (sums,) = graph.large_ops(
+        "TreeEnsembleRegressor", doubles, payload, count=1, domain=_DOMAIN, n_targets=count
+    )
+    return sums
+
+
+def classify(
+    graph: Graph, source: str, trees: Trees, scores: Shares, codes: Sequence[str | int]
+) -> tuple[str, str]:
+    """Add the leaves' scores of three or more classes in double, and choose the largest sum.
+
+    Args:
+        graph: Where to write.
+        source: The input, of the type of the trees' thresholds.
+        trees: The trees.
+        scores: The scores of each leaf.
+        codes: What the file holds for each class.
+
+    Returns:
+        Name of the labels, ``[rows]``: the first class with the largest sum. And of their softmax
+        in float32, ``[rows, classes]``.
+    """
+    texts = isinstance(codes[0], str)
+    label, shares = graph.large_ops(
+        "TreeEnsembleClassifier",
+        graph.cast(source, np.float64),
+        _list_doubles(trees, scores, "class"),
+        count=2,
+        domain=_DOMAIN,
+        post_transform="SOFTMAX",
+        **{"classlabels_strings" if texts else "classlabels_int64s": list(codes)},
+    )
+    return label, shares
+
+
+def _list_doubles(trees: Trees, shares: Shares, kind: str) -> Payload:
+    """List the nodes of an older operator, and the values of its targets or classes."""
     owners, places = trees.tree_numbers.astype(np.int32), trees.node_numbers.astype(np.int32)
     nodes = np.flatnonzero(trees.leaves)[shares.leaves]
     payload: Payload = {
@@ -128,18 +170,14 @@ def add_shares(graph: Graph, source: str, trees: Trees, shares: Shares) -> str:
         "nodes_values_as_tensor": trees.thresholds.astype(np.float64),
         "nodes_truenodeids": np.maximum(trees.left, 0),
         "nodes_falsenodeids": np.maximum(trees.right, 0),
-        "target_treeids": owners[nodes],
-        "target_nodeids": places[nodes],
-        "target_ids": shares.columns,
-        "target_weights_as_tensor": shares.values,
+        f"{kind}_treeids": owners[nodes],
+        f"{kind}_nodeids": places[nodes],
+        f"{kind}_ids": shares.columns,
+        f"{kind}_weights_as_tensor": shares.values,
     }
     if trees.missing_left.any():
         payload["nodes_missing_value_tracks_true"] = trees.missing_left.astype(np.int8)
-    doubles = graph.cast(source, np.float64)
-    count = shares.shape[1]
-    return graph.large_op(
-        "TreeEnsembleRegressor", doubles, payload, domain=_DOMAIN, n_targets=count
-    )
+    return payload
 
 
 def add_in_order(graph: Graph, leaves: str, values: Array) -> str:
@@ -211,11 +249,13 @@ def _ensemble(
     if trees.missing_left.any():
         tracks = list_inner(trees.missing_left[inner].astype(np.int8))
         payload["nodes_missing_value_tracks_true"] = tracks
-    return graph.large_op(
+    (made,) = graph.large_ops(
         "TreeEnsemble",
         source,
         payload,
+        count=1,
         domain=_DOMAIN,
         n_targets=weights.outputs,
         aggregate_function=aggregate,
     )
+    return made

@@ -63,7 +63,7 @@ def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer
         shares_of_all = graph.op("Div", sums, graph.exact(len(low), np.float64))
         return split_shares(graph, shares_of_all, counts)
     shares = leaf_shares(low)
-    if shares.are_votes and is_final(graph, model):
+    if shares.are_votes and is_final(graph, model) and len(model.classes_) == 2:
         # Of two classes, the second gets the votes, and the first gets them against it.
         against = Weights(np.zeros(len(shares.columns), dtype=int), 2.0 * shares.columns - 1, 1)
         return answer_votes(graph, average(graph, source, trees, against))

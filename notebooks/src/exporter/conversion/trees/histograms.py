@@ -9,9 +9,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.registry import predicts
-from exporter.conversion.trees.boosting import add_stages
+from exporter.conversion.trees.boosting import Stages
 from exporter.conversion.trees.categories import CategorySplits, flag_splits, read_inputs
-from exporter.conversion.trees.link import answer_scores
 from exporter.conversion.trees.sources import trace
 from exporter.conversion.trees.structure import Trees
 
@@ -28,19 +27,19 @@ _BITS = 256
 @predicts(HistGradientBoostingClassifier)
 def predict_class(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a classifier."""
-    return answer_scores(graph, model, _add_leaves(graph, model, columns))
+    return _read_stages(graph, model, columns).classify(graph, model)
 
 
 @predicts(HistGradientBoostingRegressor)
 def predict_value(graph: Graph, model: Any, columns: Sequence[Column]) -> Answer:
     """Write a regressor, whose link may be logarithmic."""
-    raw = _add_leaves(graph, model, columns)
+    raw = _read_stages(graph, model, columns).add(graph)
     if type(model._loss.link).__name__ == "LogLink":  # noqa: SLF001 - as its own predict does
         raw = graph.op("Exp", raw)
     return Answer(value=graph.to_real(raw))
 
 
-def _add_leaves(graph: Graph, model: Any, given: Sequence[Column]) -> str:
+def _read_stages(graph: Graph, model: Any, given: Sequence[Column]) -> Stages:
     stages = model._predictors  # noqa: SLF001 - the trees are not public
     predictors = [each for stage in stages for each in stage]
     inputs = read_inputs(graph, given, np.float64)
@@ -70,7 +69,7 @@ def _add_leaves(graph: Graph, model: Any, given: Sequence[Column]) -> str:
         missing_left=nodes["missing_go_to_left"].astype(bool),
     )
     start = np.ravel(model._baseline_prediction)  # noqa: SLF001 - likewise
-    return add_stages(graph, source, trees, nodes["value"][leaf], start)
+    return Stages(source, trees, nodes["value"][leaf], start)
 
 
 def _original_columns(model: Any) -> Array:

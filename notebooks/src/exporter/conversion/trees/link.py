@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporter.conversion.graph.answer import Answer
+from exporter.conversion.trees.ensemble import classify
+from exporter.conversion.trees.structure import split_trees
 
 if TYPE_CHECKING:
     from exporter.conversion.graph.builder import Graph
+    from exporter.conversion.trees.structure import Shares, Trees
 
 # Far above the smallest float32, and far below any sum of leaves' values that is not 0.
 _TINY = 1e-37
+_SEVERAL = 3
 
 
 def answer_scores(
@@ -27,7 +31,7 @@ def answer_scores(
         scale: Factor of the score in the logistic function, for two classes.
         tie_wins: Whether a score of 0 means the second of two classes.
     """
-    if is_final(graph, model):
+    if is_final(graph, model) and len(model.classes_) == 2:
         return answer_two(graph, raw, scale=scale, least=-_TINY if tie_wins else 0.0)
     if len(model.classes_) > 2:
         index = graph.op("ArgMax", raw, axis=1, keepdims=0)
@@ -55,8 +59,33 @@ def softmax_answer(graph: Graph, scores: str) -> Answer:
 
 
 def is_final(graph: Graph, model: Any) -> bool:
-    """Return whether the label and probabilities of a classifier of two classes are the file's."""
+    """Return whether the label and probabilities of a classifier are the file's."""
     return graph.final is not None and graph.final.estimator is model
+
+
+def answer_largest(
+    graph: Graph, model: Any, source: str, trees: Trees, scores: Shares
+) -> Answer | None:
+    """Return the answer of the file's classifier of three or more classes, by one operator.
+
+    Args:
+        graph: Where to write.
+        model: The classifier. Its label is the first class with the largest score.
+        source: The input, of the type of the trees' thresholds.
+        trees: The trees.
+        scores: What their leaves add to the score of each class.
+
+    Returns:
+        The answer; ``None`` if the classifier is not the file's, or the trees are too many for one
+        operator, or other operators of the file need a newer operator set.
+    """
+    final = graph.final
+    if final is None or final.estimator is not model or scores.shape[1] < _SEVERAL:
+        return None
+    if graph.one_opset or len(list(split_trees(trees))) > 1:
+        return None
+    label, shares = classify(graph, source, trees, scores, final.codes)
+    return Answer(probabilities=shares, label=label)
 
 
 def answer_two(graph: Graph, scores: str, *, scale: float = 1.0, least: float = 0.0) -> Answer:

@@ -100,6 +100,17 @@ class Shares:
     values: Array
     shape: tuple[int, int]
 
+    @classmethod
+    def of_targets(cls, targets: Array, values: Array, classes: int) -> Shares:
+        """Return the values of leaves that have one each."""
+        return cls(np.arange(len(values)), targets, values, (len(values), classes))
+
+    @classmethod
+    def of_table(cls, table: Array) -> Shares:
+        """Return all values, zeros included, of ``[leaves, classes]``."""
+        leaves, columns = np.indices(table.shape).reshape(2, -1)
+        return cls(leaves, columns, table.ravel(), (len(table), table.shape[1]))
+
     @property
     def are_votes(self) -> bool:
         """Whether each leaf has a single class."""
