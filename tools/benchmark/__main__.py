@@ -21,7 +21,15 @@ from benchmark.figures import interleave
 from benchmark.machine import describe_machine, describe_versions, read_ticks
 from benchmark.page import read_remarks, render_page, render_verdicts
 from benchmark.picture import draw
-from benchmark.scenarios import explanations, footprint, latency, single, throughput, trees
+from benchmark.scenarios import (
+    explanations,
+    footprint,
+    latency,
+    monitoring,
+    single,
+    throughput,
+    trees,
+)
 from benchmark.stage import Stage
 from support.project import ROOT
 
@@ -45,6 +53,7 @@ SCENARIOS: dict[str, Scenario] = {
     "beside": latency.beside,
     "republishing": latency.republishing,
     "explanations": explanations.explanations,
+    "monitoring": monitoring.monitoring,
     "workers": throughput.workers,
     "start": footprint.start,
     "image": footprint.image,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmark.criteria import judge
-from benchmark.figures import column, spread
+from benchmark.figures import column, ratios, spread
 from benchmark.requirements import CRITERIA
 
 if TYPE_CHECKING:
@@ -53,10 +53,13 @@ _SCENARIOS = {
     "batching": "k-nearest-neighbors, one row, 64 connections",
     "beside": "Logistic regression beside a costly model under full load",
     "republishing": "Logistic regression, republished continuously",
+    "monitoring": "One row of logistic regression, watched",
     "workers": "Workers on all cores, 64 connections; the generator uses some of them, too",
     "start": "Start with five models, on all cores",
     "image": "Images",
 }
+# Of some scenarios the figures are shown in proportion to one of them, too.
+_BASES = {"monitoring": "off"}
 _COLUMNS = {
     "rate": "answers/s",
     "p50_ms": "p50 ms",
@@ -136,6 +139,28 @@ def _tables(results: Results) -> Iterator[str]:
         for name in names:
             cells = [_cell(results, name, field) for field in fields]
             yield f"| {name.partition('/')[2]} | {' | '.join(cells)} |"
+        if scenario in _BASES:
+            yield from _ratio_table(results, names, fields, _BASES[scenario])
+
+
+def _ratio_table(results: Results, names: list[str], fields: list[str], base: str) -> Iterator[str]:
+    """Give the ratios to a figure of the same scenario and number of connections."""
+    yield f"\n| in proportion to `{base}` | {' | '.join(_unitless(field) for field in fields)} |"
+    yield "|---" * (len(fields) + 1) + "|"
+    for name in names:
+        place, _, kind = name.rpartition("/")
+        if kind != base:
+            cells = [
+                _format(spread(ratios(results, name, f"{place}/{base}", field)))
+                if all(figures[field] for figures in results[f"{place}/{base}"])
+                else ""
+                for field in fields
+            ]
+            yield f"| {name.partition('/')[2]} | {' | '.join(cells)} |"
+
+
+def _unitless(field: str) -> str:
+    return _COLUMNS[field].removesuffix(" ms").removesuffix(" MB")
 
 
 def _cell(results: Results, name: str, field: str) -> str:

@@ -117,6 +117,19 @@ def _explanations() -> Iterator[Criterion]:
         yield Criterion(group, _SAID[model], "at most", most, "ms", values)
 
 
+def _monitoring() -> Iterator[Criterion]:
+    group = "Throughput relative to that without anything that watches"
+    for kind, bound in (("drift", 0.97), ("log", 0.97), ("split", 0.97), ("shadow-10", 0.9)):
+        for connections in (16, 1):
+            name = f"monitoring/{connections}"
+            values = ratio_of(f"{name}/{kind}", f"{name}/off")
+            what = f"{_SAID[kind]}, {_count(connections)}"
+            yield Criterion(group, what, "at least", bound, "", values)
+    group = "p99 relative to that without anything that watches, 1 connection"
+    values = ratio_of("monitoring/1/drift", "monitoring/1/off", "p99_ms")
+    yield Criterion(group, _SAID["drift"], "at most", 1.1, "", values)
+
+
 def _size() -> Iterator[Criterion]:
     group = "Two workers on two cores: throughput relative to one worker"
     for model in (LOGISTIC, FOREST):
@@ -155,7 +168,11 @@ _SAID = {
     "mlserver": "MLServer",
     "forest-1000-rows": "beside 1,000 rows to the forest",
     "neighbors": "beside one row to k-nearest-neighbors by scan",
+    "drift": "drift, which is on by default",
+    "log": "prediction log",
+    "split": "split between two versions",
+    "shadow-10": "shadow of 10 %",
     "warm": "the files examined before",
     "cold": "the files never examined",
 }
-CRITERIA = (*_peers(), *_echo(), *_runs(), *_latency(), *_explanations(), *_size())
+CRITERIA = (*_peers(), *_echo(), *_runs(), *_latency(), *_explanations(), *_monitoring(), *_size())

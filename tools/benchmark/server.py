@@ -104,6 +104,16 @@ class Server:
         stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
 
+    def megabytes(self, field: str) -> float:
+        """Read a field of the process's status, such as ``VmRSS``."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith(f"{field}:"))
+        return int(line.split()[1]) * 1024 / 1e6
+
+    def put(self, path: str, document: object) -> None:
+        """Change something; raises unless it is answered 200."""
+        self._client.put(path, json=document).raise_for_status()
+
     def answered(self, model: str) -> float:
         """Count what our service has answered for a model."""
         text = self._client.get("/metrics").text

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from benchmark.machine import describe_machine
+from soak import watch
 from soak.expected import Expected
 from soak.faults import EXAMINATION_SECONDS, Faults
 from soak.load import PACE, Load
@@ -54,6 +55,8 @@ def main() -> int:
             workers=WORKERS,
             admission_timeout_seconds=EXAMINATION_SECONDS,
             max_connections=512,
+            prediction_log=Path(folder) / watch.LOG_FOLDER,
+            prediction_log_file_seconds=20,
         )
         with service:
             run = Soak(service, seconds).run()
@@ -90,6 +93,7 @@ class Soak:
         self._service.start(within=120)
         self._site.everywhere("/models", lambda document: len(document["models"]) == 5)
         assert self._service.client.post("/select-model/?model=steady").status_code == 200
+        watch.begin(self._service)
         idle = {pid: descriptors(pid) for pid in self._site.workers()}
         begun = time.monotonic()
         with Monitor(self._site, max(0.5, self._seconds / _READINGS)) as monitor:
@@ -99,6 +103,7 @@ class Soak:
         with Load(self._site.url, self._tally, self._questions):
             self._do("restart", self._faults.restart, monitor.begun)
             _PAUSE.wait(_AFTERWARDS_SECONDS)
+            unwatched = watch.find_troubles(self._service)
         took = time.monotonic() - begun
         return Run(
             took,
@@ -108,7 +113,7 @@ class Soak:
             self._faults.recoveries,
             monitor.readings,
             describe_machine() | {"workers": str(WORKERS)},
-            [*left, *self._logged()],
+            [*left, *unwatched, *self._logged()],
         )
 
     def _inject(self, begun: float) -> None:

@@ -61,6 +61,8 @@ class Faults:
         """Place the models, before the service starts."""
         self._put("steady/1/model.onnx", "steady", 1, 1)
         self._put("threaded/1/model.onnx", "threaded", 1, 2)
+        self._put("threaded/2/model.onnx", "threaded", 2, 5)
+        self._service.put("threaded/3/model.onnx", penguins(6))  # the shadow, which never answers
         self._put("side/1/model.onnx", "side", 1, 3)
         self._put("flat.onnx", "flat", 1, 4)
         self._version, self._flat = 1, 4

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from soak.watch import Truths
 from support.service.raw_http import Raw
 
 if TYPE_CHECKING:
@@ -17,8 +18,15 @@ if TYPE_CHECKING:
 
 KEEPERS, FRESH = 8, 3
 _KEEPER_SECONDS, _FRESH_SECONDS, _VIEW_SECONDS, _CHOICE_SECONDS = 0.04, 0.1, 0.4, 0.25
+_TRUTH_SECONDS = 0.25
 _RETRY_SECONDS = 0.05
-PACE = KEEPERS / _KEEPER_SECONDS + FRESH / _FRESH_SECONDS + 1 / _VIEW_SECONDS + 1 / _CHOICE_SECONDS
+PACE = (
+    KEEPERS / _KEEPER_SECONDS
+    + FRESH / _FRESH_SECONDS
+    + 1 / _VIEW_SECONDS
+    + 1 / _CHOICE_SECONDS
+    + 1 / _TRUTH_SECONDS
+)
 
 
 class Client(threading.Thread):
@@ -70,7 +78,8 @@ class Client(threading.Thread):
         first, self._first = self._first, False
         port = raw.socket.getsockname()[1]
         try:
-            answer = raw.ask(question.data)
+            data = question.data
+            answer = raw.ask(data if isinstance(data, bytes) else data())
         except (OSError, AssertionError) as error:
             self._tally.fail(question.kind, error, port=port, begun=begun, first=first)
             self._drop()
@@ -115,6 +124,7 @@ class Load:
             *(client(5 * n, _FRESH_SECONDS, keep=False) for n in range(FRESH)),
             Client(url, tally, views, _VIEW_SECONDS, keep=True),
             Client(url, tally, questions.choices(), _CHOICE_SECONDS, keep=False),
+            Client(url, tally, Truths(questions, tally).questions(), _TRUTH_SECONDS, keep=False),
         ]
 
     def __enter__(self) -> Self:

@@ -27,12 +27,12 @@ class Question(NamedTuple):
 
     Attributes:
         kind: As the report names it.
-        data: As it goes over the connection.
+        data: As it goes over the connection, or what makes it when it is asked.
         judge: Says what is wrong with an answer; nothing when it is right.
     """
 
     kind: str
-    data: bytes
+    data: bytes | Callable[[], bytes]
     judge: Callable[[Answer], str]
 
 
@@ -73,6 +73,10 @@ class Questions:
             self._predict("row", "moving", "other", BLOCKS["other"][0]),
             self._predict("thousand rows", "steady", "thousand", BLOCKS["thousand"]),
         ]
+
+    def record(self, name: str) -> Question:
+        """Ask a model for one record."""
+        return self._predict("record", name, "one", _records(BLOCKS["one"])[0])
 
     def views(self) -> list[Question]:
         """Look at what there is, as dashboards do."""

@@ -71,6 +71,11 @@ class Tally:
         with self._lock:
             self._deaths.append(death)
 
+    def has_killed_since(self, at: float) -> bool:
+        """Whether a worker was killed since then, on the monotonic clock."""
+        with self._lock:
+            return any(death.at >= at for death in self._deaths)
+
     def fail(self, kind: str, error: Exception, *, port: int, begun: float, first: bool) -> None:
         """Judge a request without an answer.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,8 +12,12 @@ import pytest
 from soak.expected import Expected, probabilities
 from soak.monitor import Reading
 from soak.picture import draw
+from soak.question import Questions
 from soak.report import MIB, Fault, Run, growth_mib, judge, render
 from soak.tally import Death, Tally
+from soak.watch import Truths
+from support.models.artifacts import SPECIES
+from support.service.raw_http import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +119,33 @@ def test_an_answer_of_other_weights_is_wrong() -> None:
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     draw(run(), tmp_path / "soak.png")
     assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("killed_before", "accepted", "is_lost"),
+    [(None, 1, False), (None, 0, True), (0.5, 0, False), (-60.0, 0, True)],
+    ids=["logged", "lost", "its worker was killed", "a worker was killed long before"],
+)
+def test_a_truth_whose_answer_is_not_in_the_log_is_a_loss(
+    killed_before: float | None, accepted: int, is_lost: bool
+) -> None:
+    expected, tally = Expected(), Tally()
+    expected.allow("steady", 1, 1)
+    ask, tell = Truths(Questions(expected), tally).questions()
+    shares = dict(zip(SPECIES, probabilities(1, "one")[0].tolist(), strict=True))
+    label = max(shares, key=lambda name: shares[name])
+    answer = {"model": "steady", "version": 1, "label": label, "probabilities": shares}
+    assert ask.judge(answered(answer, "id-7")) == ""
+    if killed_before is not None:
+        tally.kill(Death(time.monotonic() + killed_before, frozenset()))
+    assert callable(tell.data)
+    assert b'"request_id": "id-7"' in tell.data()
+    wrong = tell.judge(answered({"accepted": accepted, "unknown": []}, "id-8"))
+    assert bool(wrong) == is_lost
+    assert not wrong or "id-7" in wrong
+
+
+def answered(document: Any, request_id: str) -> Answer:
+    headers = http.client.HTTPMessage()
+    headers["X-Request-ID"] = request_id
+    return Answer(200, headers, json.dumps(document).encode())

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.names import LOGISTIC, PENGUINS
@@ -17,6 +16,7 @@ from support.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from benchmark.figures import Figures
     from benchmark.stage import Measure, Stage
@@ -66,20 +66,12 @@ def _start(stage: Stage, folder: Path) -> Figures:
         for request in others:
             for _ in range(20):
                 server.ask(request)
-        status = dict(
-            line.split(":", 1)
-            for line in Path(f"/proc/{server.pid}/status").read_text().splitlines()
-        )
-    return {
-        "first_seconds": first_seconds,
-        "all_seconds": all_seconds,
-        "resident_megabytes": _from_kilobytes(status["VmRSS"]),
-        "peak_megabytes": _from_kilobytes(status["VmHWM"]),
-    }
-
-
-def _from_kilobytes(value: str) -> float:
-    return int(value.split(maxsplit=1)[0]) * 1024 / 1e6
+        return {
+            "first_seconds": first_seconds,
+            "all_seconds": all_seconds,
+            "resident_megabytes": server.megabytes("VmRSS"),
+            "peak_megabytes": server.megabytes("VmHWM"),
+        }
 
 
 def _base() -> str:

@@ -1,0 +1,75 @@
+"""What watches the service follows from its settings."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inference.app import reserve_memory
+from inference.errors import SettingError
+from inference.monitoring.setup import check_prediction_log, start_monitoring
+from inference.runtime.shared_memory import Section
+from inference.settings import Settings
+from inference.telemetry.recorder import Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.monitoring.setup import Monitoring
+
+
+def make(**settings: Any) -> tuple[Recorder, Monitoring]:
+    section = Section(reserve_memory(), 0)
+    recorder = Recorder(section)
+    return recorder, start_monitoring(Settings(**settings), recorder, section)
+
+
+def test_without_the_extra_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "arro3" else find(name)
+    )
+    with pytest.raises(SettingError) as caught:
+        check_prediction_log(Settings(prediction_log=tmp_path))
+    message = str(caught.value)
+    for part in ("INFERENCE_PREDICTION_LOG", "inference[log]", "INFERENCE_EXTRAS=log", "unset it"):
+        assert part in message
+    check_prediction_log(Settings())  # the extra is not needed while the log is off
+
+
+def test_with_the_extra_nothing_is_said(tmp_path: Path) -> None:
+    pytest.importorskip("arro3")
+    check_prediction_log(Settings(prediction_log=tmp_path))
+
+
+def test_if_nothing_watches_no_request_is_handed_on() -> None:
+    recorder, monitoring = make(drift=False)
+    assert recorder.latency.tap is None
+    assert (monitoring.drift, monitoring.prediction_log, monitoring.truths) == (None, None, None)
+    assert monitoring.hand_off.consumers == []
+
+
+def test_if_only_drift_watches_requests_wait_longer_and_are_sampled() -> None:
+    recorder, monitoring = make()
+    assert recorder.latency.tap is not None
+    assert monitoring.drift is not None
+    assert monitoring.hand_off._wait_seconds == 1.0
+    assert monitoring.hand_off._rate_of is not None
+    monitoring.close()
+
+
+def test_a_log_takes_every_request_within_a_quarter_of_a_second(tmp_path: Path) -> None:
+    recorder, monitoring = make(prediction_log=tmp_path)
+    assert recorder.latency.tap is not None
+    assert monitoring.prediction_log is not None
+    assert monitoring.hand_off._wait_seconds == 0.25
+    assert monitoring.hand_off._rate_of is None
+    assert [type(each).__name__ for each in monitoring.hand_off.consumers] == [
+        "PredictionLog",
+        "DriftCounter",
+    ]
+    monitoring.close()
