@@ -40,6 +40,11 @@ def check_url(url: str) -> str:
         raise ValueError(f"'{url}' is not a URL: {error}; {_RIGHT}") from None
     if parts.scheme not in SCHEMES:
         raise ValueError(f"'{shown_url(url)}' is not the URL of a store: {_RIGHT}")
+    if parts.query or parts.fragment:
+        raise ValueError(
+            f"'{shown_url(url)}' has a query or a fragment. A presigned URL is valid for one "
+            f"object and one method: give credentials instead, and {_RIGHT}"
+        )
     if parts.scheme == "file":
         if parts.netloc or not parts.path.startswith("/"):
             raise ValueError(f"'{url}' has no absolute path: use file:///PATH")

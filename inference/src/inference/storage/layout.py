@@ -16,7 +16,7 @@ Key = tuple[str, int]  # a model's name and version
 FILE_NAME = "model.onnx"
 _VERSIONED = re.compile(rf"([^/]+)/([1-9][0-9]{{0,17}})/{re.escape(FILE_NAME)}")
 _FLAT = re.compile(r"([^/]+)\.onnx")
-_MOST_IGNORED = 20  # that are named
+MOST_NAMED = 20  # that are named
 
 
 class RemoteVersion(NamedTuple):
@@ -41,11 +41,13 @@ class Listing:
         versions: By model and version.
         unseen: Models that could not be listed; they may well be there.
         ignored: Paths of ONNX files that are no versions, at most 20.
+        missing: Paths that an index lists, and that are not there.
     """
 
     versions: dict[str, dict[int, RemoteVersion]] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
     ignored: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 def version_path(name: str, version: int) -> str:
@@ -73,7 +75,7 @@ def parse_listing(objects: Iterable[StoredObject], is_name: Callable[[str], bool
             listing.ignored.append(stored.path)
     for found in flat:
         listing.versions.setdefault(found.name, {1: found})
-    listing.ignored = sorted(listing.ignored)[:_MOST_IGNORED]
+    listing.ignored = sorted(listing.ignored)[:MOST_NAMED]
     return listing
 
 

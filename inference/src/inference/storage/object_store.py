@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
+from base64 import b64encode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore import exceptions, store
 
 from inference.errors import SettingError, StorageError
 from inference.settings.storage import check_url, local_path, shown_url
+from inference.storage.reason import reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -39,9 +41,6 @@ _ALLOW_HTTP = ("AWS_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "ALLOW
 _NO_ETAG = "none:"  # begins what stands for the ETag where a store has none
 _CHUNK_BYTES = 1024 * 1024
 _LIST_CHUNK = 1000
-_SHOWN = 300  # characters of a reason
-_ANSWER = re.compile(r"<Code>([^<]+)</Code>.*?<Message>([^<]+)</Message>", re.DOTALL)
-_QUERY = re.compile(r"\?[^\s\"')>]+")  # may hold a signature
 
 
 class ObjectMissingError(StorageError):
@@ -221,16 +220,16 @@ class ObjectStore:
         try:
             yield
         except FileNotFoundError as error:
-            raise ObjectMissingError(f"{what}: {_reason(error)}") from error
+            raise ObjectMissingError(f"{what}: {reason(error)}") from error
         except exceptions.AlreadyExistsError as error:
             raise ObjectExistsError(f"{path} exists already in {self.url}") from error
         except exceptions.PreconditionError as error:
             raise ObjectChangedError(f"{path} has changed while it was read") from error
         except exceptions.InvalidPathError as error:
-            raise BadPathError(f"{what}: {_reason(error)}") from error
+            raise BadPathError(f"{what}: {reason(error)}") from error
         # NotImplementedError: what a kind of store cannot do, such as a conditional put by HTTP.
         except (exceptions.BaseError, OSError, ValueError, NotImplementedError) as error:
-            raise StorageError(f"{what}: {_reason(error)}") from error
+            raise StorageError(f"{what}: {reason(error)}") from error
 
 
 def open_store(url: str) -> ObjectStore:
@@ -249,9 +248,21 @@ def open_store(url: str) -> ObjectStore:
     make: Any = store.HTTPStore.from_url if url.startswith("http") else store.from_url
     # The variables of the options are read only where no options are passed.
     client = _CLIENT | {"allow_http": url.startswith("http://") or _allows_http()}
+    if url.startswith("http"):
+        client |= _authorization(url)
     return ObjectStore(
         lambda: make(url, client_options=client, retry_config=_RETRIES), shown_url(url)
     )
+
+
+def _authorization(url: str) -> dict[str, Any]:
+    """Return the option that sends user and password of a URL, which a store leaves out."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    value = b64encode(pair.encode()).decode()
+    return {"default_headers": {"Authorization": f"Basic {value}"}}
 
 
 def _allows_http() -> bool:
@@ -263,13 +274,3 @@ def _describe(meta: Mapping[str, Any]) -> StoredObject:
     etag = (meta["e_tag"] or "").strip('"')
     etag = etag or f"{_NO_ETAG}{meta['size']}-{meta['last_modified'].timestamp():.6f}"
     return StoredObject(str(meta["path"]), int(meta["size"]), etag)
-
-
-def _reason(error: Exception) -> str:
-    """Return the first line of an error; the rest is Rust's own description of it."""
-    text = str(error).split("\n\nDebug source", 1)[0]
-    answered = _ANSWER.search(text)  # of S3, and of what speaks its protocol
-    if answered:
-        text = f"{answered[1]}: {answered[2]}"
-    text = _QUERY.sub("?...", " ".join(text.split()))
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from inference.errors import StorageError
-from inference.storage.layout import Listing, parse_listing
+from inference.storage.layout import MOST_NAMED, Listing, parse_listing
 from inference.storage.object_store import BadPathError, ObjectMissingError, open_store
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inference.storage.object_store import ObjectStore, StoredObject
 
 INDEX_NAME = "index.json"
+_INDEX = '["NAME/VERSION/model.onnx", ...]'
 _MOST_INDEX_BYTES = 16 * 1024 * 1024
 _AT_ONCE = 8  # requests for single objects
 
@@ -107,16 +108,24 @@ class WebSource:
                     return None
 
         found = await asyncio.gather(*map(find, paths))
-        return parse_listing(filter(None, found), self._is_name)
+        listing = parse_listing(filter(None, found), self._is_name)
+        missing = [path for path, one in zip(paths, found, strict=True) if one is None]
+        listing.missing = missing[:MOST_NAMED]
+        return listing
 
     async def _read_index(self) -> list[str]:
-        content = await self.store.read(INDEX_NAME, _MOST_INDEX_BYTES)
+        try:
+            content = await self.store.read(INDEX_NAME, _MOST_INDEX_BYTES)
+        except ObjectMissingError as error:
+            raise StorageError(
+                f"there is no {INDEX_NAME} under {self.store.url}. A web server cannot be listed: "
+                f"put a file there with the paths of its models, {_INDEX}, or name one .onnx file"
+            ) from error
         try:
             return msgspec.json.decode(content, type=list[str])
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise StorageError(
-                f"{INDEX_NAME} in {self.store.url} is wrong: it must be "
-                f'["NAME/VERSION/model.onnx", ...]: {error}'
+                f"{INDEX_NAME} in {self.store.url} is wrong: it must be {_INDEX}: {error}"
             ) from None
 
 

@@ -271,6 +271,8 @@ class Synchronizer:
     def _tell_ignored(self, listing: Listing) -> None:
         for path in listing.ignored:
             self._tell(f"{path} is no model: use NAME/VERSION/model.onnx or NAME.onnx")
+        for path in listing.missing:
+            self._tell(f"{path} is listed, but not there: upload models before the index")
         for name in listing.unseen:
             self._tell(f"{name} cannot be listed: a path in it has an empty part, '.' or '..'")
 

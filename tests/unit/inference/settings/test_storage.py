@@ -21,6 +21,8 @@ def test_urls_of_stores_are_taken(url: str) -> None:
     [
         ("models", "not the URL"), ("ftp://h/x", "not the URL"), ("s3:///models", "no bucket"),
         ("file://host/x", "absolute"), ("file:models", "absolute"), ("https://[", "not a URL"),
+        ("https://h/x.onnx?sig=hidden", "presigned"),
+        ("s3://b/x#y", "fragment"),
     ],
 )  # fmt: skip
 def test_other_texts_are_refused_with_what_would_be_right(url: str, reason: str) -> None:
