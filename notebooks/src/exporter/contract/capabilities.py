@@ -215,6 +215,8 @@ def _succeeds(call: Callable[[Any], Any], rows: Any) -> bool:
 
 def _is_whole(column: Column) -> bool:
     values = column.present
+    if column.is_boolean:
+        return False
     if column.kind == "integer":
         return True
     if column.kind != "number" or len(values) == 0:

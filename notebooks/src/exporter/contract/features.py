@@ -37,7 +37,7 @@ def describe(
     unit, description = notes
     kind = _kind(column, capabilities)
     numbers = column.kind in ("number", "integer") and len(column.present) > 0
-    counted = numbers and kind != "category"
+    counted = numbers and kind in ("number", "integer")
     categories = _categories(column, capabilities) if kind == "category" else None
     recurs = kind != "category" or capabilities.closed or _recurs(column)
     return Feature(
@@ -62,10 +62,10 @@ def describe(
 def _kind(
     column: Column, capabilities: Capabilities
 ) -> Literal["number", "integer", "category", "boolean"]:
+    if column.is_boolean:
+        return "boolean"
     if column.kind == "text" or (column.kind in ("number", "integer") and capabilities.closed):
         return "category"
-    if column.kind == "boolean":
-        return "boolean"
     return "integer" if column.kind == "integer" else "number"
 
 

@@ -16,6 +16,8 @@ text     object, of ``str``          ``None``
 unread   as it was given             never
 =======  ==========================  =========
 
+Booleans of which some are missing are a column of numbers, 0 and 1, that *is boolean*.
+
 A column is *unread* where its values have no form in JSON or ONNX: dates, lists, no value at all. A
 model that does not read the column can be published all the same.
 """
@@ -54,6 +56,13 @@ class Column:
     values: Array
     dtype: Any = None
     problem: str = ""
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether callers send true and false."""
+        if self.kind == "number":  # numbers among objects have no type of pandas here
+            return bool(self.dtype == object or pd.api.types.is_bool_dtype(self.dtype))
+        return self.kind == "boolean"
 
     @property
     def missing(self) -> Array:
@@ -96,6 +105,8 @@ class Column:
         """Return the values as a caller would write them in JSON."""
         scalars: list[Scalar] = self.values.tolist()
         if self.kind == "number":
+            if self.is_boolean:
+                return [None if v != v else bool(v) for v in scalars]  # noqa: PLR0124 - as below
             return [None if v != v else v for v in scalars]  # noqa: PLR0124 - NaN alone differs
         return scalars
 
@@ -243,10 +254,24 @@ def _to_series(column: Column, value: Scalar, like: pd.Series[Any]) -> pd.Series
             known = known.append(pd.Index([value]))
         filled = pd.Categorical([value] * len(like), categories=known, ordered=like.cat.ordered)
         return pd.Series(filled, index=like.index)
+    if column.is_boolean and column.kind == "number":
+        return to_booleans(column.values, like)
     if column.kind != "text":
         return pd.Series(column.values, index=like.index)
     missing = _missing_like(like) if value is None else value
     return pd.Series([missing] * len(like), index=like.index, dtype=like.dtype)
+
+
+def to_booleans(values: Array, like: pd.Series[Any]) -> pd.Series[Any]:
+    """Turn 0, 1 and NaN into booleans of which some are missing.
+
+    Args:
+        values: One for each row.
+        like: The column that they are for.
+    """
+    missing = _missing_like(like)
+    held = [missing if v != v else bool(v) for v in values.tolist()]  # noqa: PLR0124 - NaN
+    return pd.Series(held, index=like.index, dtype=like.dtype)
 
 
 def _missing_like(series: pd.Series[Any]) -> Any:

@@ -1,12 +1,24 @@
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+import pytest
+from lightgbm import LGBMClassifier
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from exporter import publish
 from exporter.contract.capabilities import Capabilities
 from exporter.contract.distributions import summarize
 from exporter.contract.features import describe
 from exporter.data.table import Column
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OPEN, CLOSED = Capabilities(), Capabilities(closed=True)
 
@@ -101,3 +113,30 @@ def test_does_not_count_texts_that_do_not_recur() -> None:
     feature = describe(_texts(*map(str, range(100))), OPEN, "c", "1", (None,) * 2)
     assert feature.counts is None
     assert feature.missing == 0
+
+
+FLAGS = [True, None, False, True] * 30
+AMOUNTS = np.arange(120.0) % 17
+
+
+@pytest.mark.parametrize("flags", ["boolean", "None", "NaN"])
+def test_booleans_may_be_missing(flags: str, tmp_path: Path) -> None:
+    """Callers send true, false and null; a step that tells the spellings apart gets that of X."""
+    missing = np.nan if flags == "NaN" else None
+    held = pd.Series([missing if each is None else each for each in FLAGS], dtype=object)
+    x = pd.DataFrame({"a": AMOUNTS, "b": held.astype("boolean") if flags == "boolean" else held})
+    y = (AMOUNTS > 8) ^ (x["b"].isna() | (x["b"] == True)).to_numpy(dtype=bool)  # noqa: E712
+    steps: list[Any] = [LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1)]
+    if flags != "boolean":
+        encoder = make_column_transformer((OneHotEncoder(), ["b"]), remainder="passthrough")
+        steps = [encoder, LogisticRegression()]
+    model = make_pipeline(*steps).fit(x, y)
+    contract = publish(model, "m", x, models_dir=tmp_path, progress=False).contract
+    feature = contract.features[1]
+    assert (feature.kind, feature.nullable, feature.missing) == ("boolean", True, 30)
+    assert feature.counts == [30, 60]
+    assert (feature.minimum, feature.histogram) == (None, None)
+    sent = [sample.row[1] for sample in contract.samples]
+    assert {True, False, None} == set(sent)
+    assert all(each is None or isinstance(each, bool) for each in sent)
+    assert isinstance(feature.example, bool)

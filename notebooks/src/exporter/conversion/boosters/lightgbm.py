@@ -285,8 +285,8 @@ def _category_names(found: dict[str, Any], used: list[int]) -> dict[int, Array]:
     if len(columns) != len(given):
         raise ConversionError(
             "LightGBM does not say which of its columns have which categories, because one of "
-            "them has a single category, or numbers for categories: drop that column, make it a "
-            "category in pandas, or encode categories before fit()"
+            "them has a single category, numbers for categories, or categories in an order: pass "
+            "ordered ones as numbers or without an order, and drop a constant column, before fit()"
         )
     named = zip(columns, given, strict=True)
     return {

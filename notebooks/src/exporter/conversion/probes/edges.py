@@ -67,7 +67,11 @@ def find_jumps(
     Returns:
         Pairs of rows, one below and one above; ``None`` if none was found in time.
     """
-    columns = [i for i, column in enumerate(table.columns) if column.kind == "number"]
+    columns = [
+        i
+        for i, column in enumerate(table.columns)
+        if column.kind == "number" and not column.is_boolean
+    ]
     measured = original.has_probabilities or original.has_scores or not original.labels
     if not columns or not measured:
         return None

@@ -129,13 +129,15 @@ def _replaced(rows: Table, moved: dict[int, Array]) -> Iterator[Table]:
 
 def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> Array:
     column = table.columns[index]
+    if column.is_boolean:
+        return values.booleans(column)
     if column.kind == "number":
         return values.numbers(column, splits, rng)
     if column.kind == "integer":
         return values.integers(column, splits, rng)
     if column.kind == "unread":
         return np.array([])
-    return values.booleans(column) if column.kind == "boolean" else values.texts(column, rng)
+    return values.texts(column, rng)
 
 
 def _alike(blocks: list[Table]) -> Iterator[list[Table]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exporter.data.table import Column, Table, with_columns
+from exporter.data.table import Column, Table, to_booleans, with_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,9 @@ def replace_columns(table: Table, values: Mapping[int, Array]) -> Table:
         if frame and native.dtypes.iloc[index] == np.float64:
             made[index] = given = given.astype(np.float64)  # noqa: PLW2901 - as there
         elif frame:
-            series = made[index] = _series(given, table.native.iloc[:, index])
+            like = table.native.iloc[:, index]
+            maker = to_booleans if column.is_boolean and column.kind == "number" else _series
+            series = made[index] = maker(given, like)
             if column.kind == "number":
                 given = series.to_numpy(dtype=np.float64, na_value=np.nan)  # noqa: PLW2901
         elif native.ndim == 1:

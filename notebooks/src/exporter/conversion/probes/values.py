@@ -53,7 +53,8 @@ def integers(column: Column, thresholds: Array, rng: np.random.Generator) -> Arr
 
 def booleans(column: Column) -> Array:
     """Return both values."""
-    return np.array([False, True]) if len(column.values) else np.zeros(0, dtype=bool)
+    both = np.array([False, True]).astype(column.values.dtype)
+    return both if len(column.values) else both[:0]
 
 
 def texts(column: Column, rng: np.random.Generator) -> Array:
