@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from support.project import ROOT
 from support.service.process import Service
@@ -140,6 +141,21 @@ def test_monitoring_sees_the_shift_and_promotes_a_better_version(tmp_path: Path)
     assert "live accuracy of version 1: 0." in said
     assert "active version: 2" in said
     assert (described["active_version"], described["pinned_version"]) == (2, 2)
+
+
+def test_monitoring_without_a_log_sees_the_shift_and_says_what_to_set(tmp_path: Path) -> None:
+    """As in the containers, where the folder of the log is there and empty."""
+    (tmp_path / "log").mkdir()
+    with Service(tmp_path) as service:
+        service.start()
+        url = str(service.client.base_url)
+        with pytest.raises(CellExecutionError, match="set INFERENCE_PREDICTION_LOG") as error:
+            execute("monitoring", url, service.models, log=tmp_path / "log")
+        drift = service.client.get("/models/penguins-watched/drift").json()
+
+    assert "drift().draw()" not in str(error.value), "it stops after the drift"
+    shifted = {one["name"] for one in drift["features"] if one["psi"] > 0.2}
+    assert shifted == {"bill_length_mm", "body_mass_g"}
 
 
 @each_notebook

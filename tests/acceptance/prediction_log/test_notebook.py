@@ -47,6 +47,7 @@ def test_the_log_has_rows_answers_and_truths(service: Service, split: Any) -> No
     answers = pd.concat([model.predict(asked[:40]), model.predict(asked[40:])])
     eventually(lambda: len(list(folder.rglob("*.parquet"))) >= 1)
 
+    assert model.is_logged
     log = eventually(lambda: len(found := model.log(folder=folder)) == 60 and [found])[0]
     assert log["truth"].isna().all()
     assert np.allclose(log[MEASUREMENTS], asked)

@@ -86,3 +86,9 @@ def _texts(warnings: list[Any], rows: int) -> list[str | None]:
             feature = f"{warning['feature']}: " if warning.get("feature") else ""
             found[warning["row"]].append(f"{feature}{warning.get('reason')}")
     return ["; ".join(found[row]) or None for row in range(rows)]
+
+
+def shift_warning(warning: dict[str, Any], rows: int) -> dict[str, Any]:
+    """Add to the row that a warning of a part names."""
+    row = warning.get("row")
+    return warning | {"row": row + rows} if isinstance(row, int) else warning

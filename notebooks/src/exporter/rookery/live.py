@@ -36,6 +36,7 @@ class Live(pd.DataFrame):  # type: ignore[misc]
             ax: Where to draw; ``None`` for a new figure.
         """
         import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing needs it
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
 
         if ax is None:
             _, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
@@ -44,8 +45,10 @@ class Live(pd.DataFrame):  # type: ignore[misc]
             ax.plot(part["time"], part[chosen], marker="o", label=f"version {version}")
         if len(self):
             ax.legend()
-        ax.set(title=f"live {chosen.replace('_', ' ')}", ylabel=chosen.replace("_", " "))
-        ax.tick_params(axis="x", rotation=30)
+        words = chosen.replace("_", " ")
+        ax.set(title=f"live {words}", ylabel=words, xlabel="time of the answers, UTC")
+        locator = AutoDateLocator()
+        ax.xaxis.set(major_locator=locator, major_formatter=ConciseDateFormatter(locator))
         return ax
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from exporter.display.progress import Progress
 from exporter.errors import DataError, ServiceError
 from exporter.rookery import tables
-from exporter.rookery.answers import to_frame, to_kind
+from exporter.rookery.answers import shift_warning, to_frame, to_kind
 from exporter.rookery.comparison import Comparison, compare
 from exporter.rookery.drift import Drift, to_drift
 from exporter.rookery.explanation import Explanation, WhatIf
@@ -47,6 +47,11 @@ class ServedModel:
         """What the service knows of the model, ``GET /models/NAME``."""
         found: dict[str, Any] = self._connection.get(self._path)
         return found
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether the service logs its predictions, which :meth:`log` and :meth:`live` need."""
+        return bool(self._connection.get(f"{self._path}/live")["logged"])
 
     def predict(self, data: Any, version: int | None = None) -> Any:
         """Predict rows.
@@ -284,7 +289,7 @@ class ServedModel:
                     size = max(1, size // 2)
                     continue
                 predictions += part["predictions"]
-                warnings += [_shift(warning, begin) for warning in part.get("warnings", [])]
+                warnings += [shift_warning(warning, begin) for warning in part.get("warnings", [])]
             steps.done(f"{len(rows):,} rows")
         return predictions, warnings
 
@@ -293,8 +298,3 @@ class ServedModel:
 
     def _repr_html_(self) -> str:
         return tables.model_card(self.description, self.versions(), self._connection.url)
-
-
-def _shift(warning: dict[str, Any], rows: int) -> dict[str, Any]:
-    row = warning.get("row")
-    return warning | {"row": row + rows} if isinstance(row, int) else warning
