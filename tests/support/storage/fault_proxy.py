@@ -85,6 +85,10 @@ class Exchange:
             now = struct.pack("ii", 1, 0)
             self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass, unless the proxy ends or is healed."""
+        self._handler.server.healed.wait(seconds)
+
     def hold(self) -> None:
         """Say nothing more until the proxy ends or is healed."""
         self._handler.server.healed.wait(_SECONDS)
@@ -113,6 +117,17 @@ def cuts(after: int) -> Fault:
 def trickles(bytes_per_second: float) -> Fault:
     """Send the body slowly, but whole."""
     return lambda exchange: exchange.send(exchange.ask(), pace=bytes_per_second)
+
+
+def delays(seconds: float) -> Fault:
+    """Send the answer whole, but later."""
+
+    def fault(exchange: Exchange) -> None:
+        answer = exchange.ask()
+        exchange.wait(seconds)
+        exchange.send(answer)
+
+    return fault
 
 
 def flips(at: int) -> Fault:

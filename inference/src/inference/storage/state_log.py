@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FOLDER = "state"
 _PATH = re.compile(rf"{FOLDER}/([1-9][0-9]{{0,17}})\.json")
+_LARGEST = 10**18 - 1
 _MOST_BYTES = 16 * 1024 * 1024
 _NEAR = 16  # documents that are read one after the other; behind more of them, a search is faster
 
@@ -97,6 +98,8 @@ class StateLog:
         return max((int(match[1]) for match in found if match), default=0)
 
     async def _exists(self, number: int) -> bool:
+        if number > _LARGEST:
+            return False
         try:
             await self._store.head(f"{FOLDER}/{number}.json")
         except ObjectMissingError:
