@@ -54,7 +54,7 @@ class LabelDecoder:
         """Return the label of each value of a vector."""
         labels: list[Any] = codes.tolist()
         by_code = self._by_code
-        return labels if by_code is None else [by_code.get(code, code) for code in labels]
+        return labels if by_code is None else list(map(by_code.get, labels, labels))
 
     def count(self, codes: Any) -> dict[Any, int]:
         """Return how often each label occurs in an array of any shape."""

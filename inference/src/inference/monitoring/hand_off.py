@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 import weakref
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from inference.logs import KEY_ID, REQUEST_ID, fields
@@ -37,6 +38,9 @@ WAIT_SECONDS = 0.25  # how long a request may wait, for others to be handed on w
 _PIECE = 256  # requests that are handed on in one go
 _CLOSE_SECONDS = 5.0  # for what is being handed on; a consumer that hangs must not hold a stop up
 _PAUSE_SECONDS = 0.0005  # in which the event loop gets the interpreter's lock
+
+
+_VALUES = itemgetter(4)  # of what was answered
 
 
 class Consumer(Protocol):
@@ -200,7 +204,7 @@ class HandOff:
             for consumer in self.consumers:
                 self._give(consumer, batch)
             del self._waiting[: len(handed)]
-            values = sum(answered[4] for answered in batch.answered)
+            values = sum(map(_VALUES, batch.answered))
             self._taken += values + _REQUEST_VALUES * len(handed)
         finally:
             self._flushing.release()

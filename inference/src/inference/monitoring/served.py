@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from operator import attrgetter, itemgetter, sub
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 # request's id and the key's id, both None unless a consumer needs them, and for how many requests
 # it stands.
 Handed = tuple["Servable", "Timing", bytes | None, str | None, float]
+# What is read of every request is read without a line of Python for each.
+_TIMING = itemgetter(1)
+_ROWS, _DONE, _STARTED = attrgetter("rows"), attrgetter("done"), attrgetter("started")
+_SERVED = attrgetter("served")
 _NOTHING: Answered = (None, None, (), (), 0)
 
 
@@ -73,35 +78,39 @@ class ServedBatch(Sequence[Served]):
         self._offset = time() - perf_counter()
 
     @cached_property
+    def _timings(self) -> list[Timing]:
+        return list(map(_TIMING, self._handed))
+
+    @cached_property
     def answered(self) -> list[Answered]:
         """The rows and results of each request."""
-        return [handed[1].served or _NOTHING for handed in self._handed]
+        return [served or _NOTHING for served in map(_SERVED, self._timings)]
 
     @cached_property
     def rows(self) -> list[int]:
         """The rows of each request."""
-        return [handed[1].rows for handed in self._handed]
+        return list(map(_ROWS, self._timings))
 
     @property
     def request_ids(self) -> list[bytes]:
         """The id of each request; see :class:`Served`."""
-        return [handed[2] or b"" for handed in self._handed]
+        return [identifier or b"" for identifier in map(itemgetter(2), self._handed)]
 
     @property
     def key_ids(self) -> list[str | None]:
         """The id of each caller's key."""
-        return [handed[3] for handed in self._handed]
+        return list(map(itemgetter(3), self._handed))
 
     @property
     def times(self) -> list[float]:
         """When each answer was ready, in seconds since the epoch."""
         offset = self._offset
-        return [handed[1].done + offset for handed in self._handed]
+        return [done + offset for done in map(_DONE, self._timings)]
 
     @property
     def seconds(self) -> list[float]:
         """How long each request took."""
-        return [timing.done - timing.started for _, timing, _, _, _ in self._handed]
+        return list(map(sub, map(_DONE, self._timings), map(_STARTED, self._timings)))
 
     def __len__(self) -> int:
         return len(self._handed)
@@ -124,7 +133,7 @@ class ServedBatch(Sequence[Served]):
 
     def by_servable(self) -> dict[Servable, ServedBatch]:
         """Divide the batch by what answered."""
-        if len({handed[0] for handed in self._handed}) == 1:
+        if len(set(map(itemgetter(0), self._handed))) == 1:
             return {self._handed[0][0]: self}
         groups: dict[Servable, list[Handed]] = {}
         for handed in self._handed:
@@ -142,7 +151,7 @@ class ServedBatch(Sequence[Served]):
 
     def by_weight(self) -> dict[float, ServedBatch]:
         """Divide the batch by how many requests each of them stands for."""
-        weights = {handed[4] for handed in self._handed}
+        weights = set(map(itemgetter(4), self._handed))
         if len(weights) == 1:
             return {weights.pop(): self}
         return {

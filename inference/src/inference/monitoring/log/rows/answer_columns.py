@@ -57,6 +57,8 @@ class AnswerColumn(NamedTuple):
         labels = self.decoder.decode_all(values)
         if self.column.kind != "text":
             return labels
+        if set(map(type, labels)) == {str}:
+            return labels
         return [label if isinstance(label, str) else label_key(label) for label in labels]
 
 
