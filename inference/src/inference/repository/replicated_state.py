@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COMMIT_SECONDS = 20.0
-_LONGEST_PAUSE_SECONDS = 0.2  # between two attempts of writers that collide
+_LONGEST_PAUSE_SECONDS = 0.05  # between two attempts of writers that collide
 # A replica may need this long, beyond its interval, to read a document and to apply it.
 _MARGIN_SECONDS = 0.5
 
@@ -55,6 +55,7 @@ class ReplicatedState(StateFile):
         super().__init__(*given, **options)
         self._make_log = log
         self._wait_seconds = follow_seconds + _MARGIN_SECONDS
+        self._collisions = 0  # of the change that is being made; used in its thread only
 
     async def _change(self, change: Callable[[State], State]) -> State:
         """Commit a change, and wait until every replica has had time to follow."""
@@ -67,25 +68,31 @@ class ReplicatedState(StateFile):
         return self.current()
 
     def _replace(self, change: Callable[[State], State]) -> tuple[State, State]:
+        self._collisions = 0
         try:
             return asyncio.run(asyncio.wait_for(self._commit(change), _COMMIT_SECONDS))
         except (StorageError, OSError) as error:  # a timeout is an OSError, too
             reason = str(error) or f"the store did not answer within {_COMMIT_SECONDS:g} s"
+            if self._collisions:
+                reason += f"; other replicas were first {self._collisions} times"
             logger.error("%s", reason, extra=fields("state-unwritable"))  # noqa: TRY400 - says all
             raise StateError(f"the change may not have been made: {reason}") from error
 
     async def _commit(self, change: Callable[[State], State]) -> tuple[State, State]:
-        log = self._make_log()
+        log, before = self._make_log(), self._read()
         while True:
-            before = await self._read_newest(log)
+            # Kept in the end only: a writer that writes a file before each attempt is always late.
+            before = await self._read_newest(log, before)
             after = change(before)
             if after == before:
+                self._keep(before)
                 return before, after
             after = msgspec.structs.replace(after, number=before.number + 1)
             document = msgspec.to_builtins(after) | {"change": uuid.uuid4().hex}
             if await log.append(after.number, msgspec.json.encode(document)):
                 self._keep(after)
                 return before, after
+            self._collisions += 1
             await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
 
     async def follow(self) -> State:
@@ -96,12 +103,12 @@ class ReplicatedState(StateFile):
             OSError: The state folder cannot be written.
         """
         before = self._read()
-        state = await self._read_newest(self._make_log())
+        state = await self._read_newest(self._make_log(), before)
+        self._keep(state)
         self._report(before, state)
         return state
 
-    async def _read_newest(self, log: StateLog) -> State:
-        known = self._read()
+    async def _read_newest(self, log: StateLog, known: State) -> State:
         number, content = await log.read_latest(known.number)
         if content is None:
             return known
@@ -109,12 +116,12 @@ class ReplicatedState(StateFile):
             state = self._with_selection(_decode_state(content))
         except msgspec.MsgspecError as error:
             raise StorageError(f"document {number} of the state is wrong: {error}") from None
-        state = msgspec.structs.replace(state, number=number)
-        self._keep(state)
-        return state
+        return msgspec.structs.replace(state, number=number)
 
     def _keep(self, state: State) -> None:
-        """Write a state into the file, unless the file has a newer one."""
+        """Write a state into the file, unless the file has it or a newer one."""
+        if state.number <= self._known_number():
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             if state.number > self._known_number():

@@ -10,13 +10,14 @@ import msgspec
 import pytest
 
 from inference.errors import StateError
+from inference.repository import replicated_state
 from inference.repository.operator_state import Selection, State, StateFile
 from inference.repository.replicated_state import ReplicatedState
 from inference.storage.state_log import StateLog
 from support.storage.object_stores import FaultyStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -120,6 +121,27 @@ def test_a_document_that_is_no_state_is_an_error_and_the_known_one_stays(
     with pytest.raises(StateError, match="document 2"):
         one.update(pin("a", 2))
     assert one.current().pins == {"a": 1}
+
+
+class BusyStore(FaultyStore):
+    """Another writer is always first."""
+
+    async def create(
+        self, path: str, content: bytes, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        await super().create(path, b'{"pins": {"other": 1}}')
+        await super().create(path, content, metadata)
+
+
+def test_a_change_that_always_comes_late_says_so_and_writes_no_file_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicated_state, "_COMMIT_SECONDS", 0.3)
+    store = BusyStore()
+    one = ReplicatedState(tmp_path, log=lambda: StateLog(store), follow_seconds=0.1)
+    with pytest.raises(StateError, match=r"within 0\.3 s; other replicas were first [1-9]"):
+        one.update(pin("a", 1))
+    assert not (tmp_path / "state.json").exists()
 
 
 def test_the_state_has_the_number_of_its_document(replicas: Replicas) -> None:
