@@ -74,7 +74,7 @@ def web_server(root: Path) -> Iterator[WebServer]:
     root.chmod(0o755)
     files = root / "files"
     files.mkdir()
-    _certify(root)
+    certify(root)
     (root / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as b:
         port, tls_port = one.getsockname()[1], b.getsockname()[1]
@@ -91,14 +91,14 @@ def web_server(root: Path) -> Iterator[WebServer]:
         process.communicate(timeout=20)
 
 
-def _certify(root: Path) -> None:
-    """Make an authority, and a certificate of it for this machine."""
-    (root / "names").write_text("subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n")
+def certify(root: Path, name: str = "localhost") -> None:
+    """Make an authority in a folder, and a certificate of it for a name."""
+    (root / "names").write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\n")
     key = "-newkey rsa:2048 -nodes"
     signed = "-CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile names"
     for command in (
         f"req -x509 {key} -keyout authority.key -out authority.pem -days 2 -subj /CN=Authority",
-        f"req {key} -keyout server.key -out server.csr -subj /CN=localhost",
+        f"req {key} -keyout server.key -out server.csr -subj /CN={name}",
         f"x509 -req -in server.csr {signed} -out server.pem",
     ):
         subprocess.run(["openssl", *command.split()], cwd=root, check=True, capture_output=True)
