@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,19 @@ def check(manifest: Manifest, definitions: dict[tuple[str, str], Any]) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_manifest_fits_the_definition(name: str, definitions: dict[Any, Any]) -> None:
     check(load(name), definitions)
+
+
+def test_the_port_for_grpc_of_the_page_fits_the_definition(definitions: dict[Any, Any]) -> None:
+    page = (DEPLOY.parent / "docs" / "how-to" / "kserve.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    manifest = load("one-model.yaml")
+    model = yaml.safe_load(example)["spec"]["predictor"]["model"]
+    manifest["spec"]["predictor"]["model"] |= model
+    check(manifest, definitions)
+    (port,) = model["ports"]
+    (container,) = load("runtime.yaml")["spec"]["containers"]
+    variables = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert str(port["containerPort"]) == variables["INFERENCE_GRPC_PORT"]
 
 
 @pytest.mark.parametrize("name", FILES)
