@@ -17,4 +17,6 @@ WIDE = "wide"
 # the exporter chooses an operator which makes it so cheap that there is nothing to batch.
 SCAN = "neighbors-by-scan"
 # By the library that has made them.
-TREES = ("forest", "hist-gradient-boosting", "xgboost", "lightgbm", "catboost")
+_LIBRARIES = ("forest", "hist-gradient-boosting", "xgboost", "lightgbm", "catboost")
+OF_THREE_CLASSES = "-3-classes"
+TREES = (*_LIBRARIES, *(f"{name}{OF_THREE_CLASSES}" for name in _LIBRARIES))

@@ -17,7 +17,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from benchmark import environments
-from benchmark.names import TREES
+from benchmark.names import OF_THREE_CLASSES, TREES
 from benchmark.server import PEERS
 from exporter import publish
 
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 WAYS = ("published", "converter", "library")
 _ROWS, _COLUMNS, _TREES, _SEED = 2000, 20, 200, 20
+_CLASSES = 3
 _SECONDS = 0.2
 
 
 @contextlib.contextmanager
 def trees(stage: Stage) -> Iterator[dict[str, Measure]]:
-    """200 trees of each library, one row and 1,000: as published, as converted, in the library."""
+    """200 trees of each library, one row and 1,000: as published, as converted, in the library.
+
+    Of two classes, and of three.
+    """
     folder = stage.new_folder("trees")
     _train(folder)
     packages = {"PYTHONPATH": str(environments.onnxmltools())}
@@ -55,26 +59,35 @@ def _train(folder: Path) -> None:
         _ROWS, _COLUMNS, n_informative=10, random_state=_SEED
     )
     np.save(folder / "rows.npy", X)
-    y = np.array(["no", "yes"])[codes]
-    for name, model in _models().items():
+    _fit(folder, X, codes, "")
+    total = X.sum(axis=1)
+    thirds = np.digitize(total, np.quantile(total, [1 / _CLASSES, 2 / _CLASSES]))
+    _fit(folder, X, thirds, OF_THREE_CLASSES)
+
+
+def _fit(folder: Path, X: Any, codes: Any, ending: str) -> None:  # noqa: N803
+    y = np.array(["no", "yes", "maybe"])[codes]
+    for name, model in _models(int(codes.max()) + 1).items():
         target = codes if name == "xgboost" else y  # XGBoost takes no text
         model.fit(X, target)
-        joblib.dump(model, folder / f"{name}.joblib")
-        publish(model, name, X, target, models_dir=folder / "models", progress=False)
+        joblib.dump(model, folder / f"{name}{ending}.joblib")
+        publish(model, f"{name}{ending}", X, target, models_dir=folder / "models", progress=False)
 
 
-def _models() -> dict[str, Any]:
+def _models(classes: int) -> dict[str, Any]:
+    """Return models of 200 trees; of several classes, three libraries fit one for each class."""
     from catboost import CatBoostClassifier  # noqa: PLC0415 - only this scenario needs them
     from lightgbm import LGBMClassifier  # noqa: PLC0415
     from xgboost import XGBClassifier  # noqa: PLC0415
 
+    rounds = _TREES if classes < _CLASSES else _TREES // classes
     return {
         "forest": RandomForestClassifier(_TREES, random_state=_SEED, n_jobs=1),
         "hist-gradient-boosting": HistGradientBoostingClassifier(
-            max_iter=_TREES, early_stopping=False, random_state=_SEED
+            max_iter=rounds, early_stopping=False, random_state=_SEED
         ),
-        "xgboost": XGBClassifier(n_estimators=_TREES, n_jobs=1, random_state=_SEED),
-        "lightgbm": LGBMClassifier(n_estimators=_TREES, n_jobs=1, verbose=-1),
+        "xgboost": XGBClassifier(n_estimators=rounds, n_jobs=1, random_state=_SEED),
+        "lightgbm": LGBMClassifier(n_estimators=rounds, n_jobs=1, verbose=-1),
         "catboost": CatBoostClassifier(
             iterations=_TREES, thread_count=1, verbose=False, allow_writing_files=False
         ),

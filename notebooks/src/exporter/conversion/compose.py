@@ -101,7 +101,7 @@ def _find_final(original: FittedEstimator) -> Final | None:
 def _write(graph: Graph, original: FittedEstimator, inputs: Sequence[Column]) -> list[Output]:
     """Write the model, and return its outputs."""
     model, real = original.model, graph.real_type
-    graph.given_sparse = original.given_sparse
+    graph.given = original.given
     if original.task == "transformation":
         columns = transform(graph, model, inputs)
         width = sum(column.width for column in columns)

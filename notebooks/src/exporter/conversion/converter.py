@@ -17,7 +17,7 @@ from exporter.conversion.inputs import choose_layout
 from exporter.conversion.outputs import OutputNames
 from exporter.conversion.precision import needs_doubles
 from exporter.data.estimator import reads_column
-from exporter.data.sparse_rows import find_sparse
+from exporter.data.sparse_rows import find_given
 from exporter.errors import ConversionError, DataError
 from inference.errors import ArtifactError, InferenceError
 from inference.model.plan import granted_cpus
@@ -91,7 +91,7 @@ def convert(
         DataError: The model reads a column whose values cannot be sent.
     """
     columns = _columns(layout)
-    original.given_sparse = find_sparse(original.model, lambda: original.answer(probe.native))
+    original.given = find_given(original.model, lambda: original.answer(probe.native))
     try:
         model, payloads = compose(original, columns, layout.precision, narrow=narrow)
     except ConversionError as error:

@@ -21,6 +21,7 @@ from exporter.data.boosters import as_estimator, count_columns, library_of
 from exporter.data.forests import find_forest
 from exporter.data.forms import PlainForm, copy_rows
 from exporter.data.logged_model import LoggedModel
+from exporter.data.sparse_rows import GivenRows
 from exporter.errors import DataError, ModelError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class FittedEstimator:
         has_scores: Whether it gives a decision function of outliers, or distances to clusters.
         feature_names: The columns it was fitted on, when it knows them.
         width: How many columns it was fitted on, when it knows.
-        given_sparse: Parts of it, see :func:`exporter.data.sparse_rows.find_sparse`.
+        given: The rows of its parts, see :func:`exporter.data.sparse_rows.find_given`.
 
     Raises:
         ModelError: It is not fitted, or answers nothing about rows it was not fitted on.
@@ -62,7 +63,7 @@ class FittedEstimator:
         model = as_estimator(model)
         self.model = model
         self.form: Form = form or PlainForm()
-        self.given_sparse: frozenset[int] = frozenset()
+        self.given = GivenRows()
         self.task = find_task(model)
         _require_fitted(model)
         self.labels: list[Classes] = find_classes(model, self.task)

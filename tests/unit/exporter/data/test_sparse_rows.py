@@ -20,7 +20,7 @@ from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, RobustScaler, Sta
 from xgboost import XGBClassifier
 
 from exporter import publish
-from exporter.data.sparse_rows import find_sparse
+from exporter.data.sparse_rows import find_given
 from exporter.errors import DataError
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def test_refuses_stored_zeros_of_xgboost(tmp_path: Path) -> None:
 def test_finds_parts_by_what_they_are_given() -> None:
     model = make_pipeline(MaxAbsScaler(), _xgb()).fit(SPARSE, TARGET)
     scaler, booster = (step for _, step in model.steps)
-    assert find_sparse(model, lambda: model.predict(SPARSE)) == {id(scaler), id(booster)}
-    assert find_sparse(model, lambda: model.predict(DENSE)) == frozenset()
+    assert find_given(model, lambda: model.predict(SPARSE)).sparse == {id(scaler), id(booster)}
+    assert find_given(model, lambda: model.predict(DENSE)).sparse == frozenset()
     assert "predict" not in vars(booster)
 
 
@@ -107,6 +107,6 @@ def test_a_watched_method_keeps_its_name() -> None:
     model = FixedThresholdClassifier(FrozenEstimator(inner), threshold=0.4).fit(rows, [0, 1] * 10)
     shapes: list[tuple[int, ...]] = []
 
-    find_sparse(model, lambda: shapes.append(model.predict(rows).shape))
+    find_given(model, lambda: shapes.append(model.predict(rows).shape))
 
     assert shapes == [(20,)]

@@ -111,7 +111,7 @@ def _add_margins(graph: Graph, model: Any, found: Dump, columns: Sequence[Column
         return graph.op("Add", product, graph.exact(bias.reshape(1, -1), np.float32))
     if model.missing is not None and model.missing == model.missing:
         source = _hide(graph, source, model.missing)
-    if id(model) in graph.given_sparse:  # it takes what is not stored for missing
+    if id(model) in graph.given.sparse:  # it takes what is not stored for missing
         source = _hide(graph, source, 0.0)
     outputs = len(found.start)
     trees, values, targets = join_trees(found, outputs)

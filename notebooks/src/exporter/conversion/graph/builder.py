@@ -14,6 +14,7 @@ from exporter.conversion.graph.column import Column
 from exporter.conversion.graph.payload import Payload, encode
 from exporter.conversion.graph.renaming import rename_node
 from exporter.conversion.graph.types import ELEMENTS, KnownTypes
+from exporter.data.sparse_rows import GivenRows
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Graph:
 
     Attributes:
         choices: Neighbors chosen inside the graph, each with the estimator that chose them.
-        given_sparse: The estimators that get sparse rows, by their ``id()``.
+        given: The forms in which estimators get their rows.
         origins: What the values of a tensor were computed from, where trees may ask that instead.
         payloads: Large attributes by the names of their nodes, which the model to be lacks; see
             :func:`exporter.conversion.graph.payload.serialize`.
@@ -83,7 +84,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.choices: list[tuple[Any, str]] = []
-        self.given_sparse: frozenset[int] = frozenset()
+        self.given = GivenRows()
         self.origins: dict[str, Origin] = {}
         self.payloads: dict[str, bytes] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}

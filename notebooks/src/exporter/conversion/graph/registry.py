@@ -54,7 +54,7 @@ def transform(graph: Graph, estimator: Any, columns: Sequence[Column]) -> list[C
     """
     found = _TRANSFORMERS.get(_kind(estimator), fallback.transform)(graph, estimator, columns)
     origin = None
-    if id(estimator) not in graph.given_sparse:
+    if id(estimator) not in graph.given.sparse:
         origin = find_origin(estimator, columns, graph.origins)
     if origin is not None and len(found) == 1:
         graph.origins[found[0].name] = origin

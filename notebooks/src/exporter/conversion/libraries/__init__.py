@@ -1,5 +1,6 @@
 """Estimators of other libraries than scikit-learn and the boosting ones, one module each.
 
+And transformers of the caller's own.
 A library is imported only if an estimator of it is here, which means that it is imported already.
 """
 
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+
+from exporter.data.sparse_rows import is_own
 
 LIBRARIES = ("category_encoders", "imblearn")
 ESTIMATORS = (
@@ -39,7 +42,10 @@ ESTIMATORS = (
 
 
 def register(estimator: Any) -> None:
-    """Register the writers of the library that an estimator comes from."""
+    """Register the writers of the library that an estimator comes from, or of the caller's own."""
+    if is_own(estimator):
+        importlib.import_module(f"{__name__}.own").register(type(estimator))
+        return
     for kind in type(estimator).__mro__:
         root = kind.__module__.partition(".")[0]
         if root in LIBRARIES:

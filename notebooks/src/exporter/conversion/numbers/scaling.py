@@ -49,7 +49,7 @@ def transform_scaler(graph: Graph, scaler: Any, columns: Sequence[Column]) -> li
     if graph.real == "float32" and center is not None and scale is not None:
         offset, factor = center.tolist(), (1 / scale).tolist()  # one step instead of two
         values = graph.op("Scaler", values, domain="ai.onnx.ml", offset=offset, scale=factor)
-    elif scale is not None and id(scaler) in graph.given_sparse:
+    elif scale is not None and id(scaler) in graph.given.sparse:
         values = graph.op("Mul", values, 1 / scale)
     else:
         values = values if center is None else graph.op("Sub", values, center)

@@ -67,11 +67,7 @@ def find_jumps(
     Returns:
         Pairs of rows, one below and one above; ``None`` if none was found in time.
     """
-    columns = [
-        i
-        for i, column in enumerate(table.columns)
-        if column.kind == "number" and not column.is_boolean
-    ]
+    columns = _movable(table)
     measured = original.has_probabilities or original.has_scores or not original.labels
     if not columns or not measured:
         return None
@@ -104,6 +100,12 @@ def find_jumps(
         return None
     kept = np.flatnonzero(jumps)
     return stack([predict(low)[0].take(kept), predict(high)[0].take(kept)])
+
+
+def _movable(table: Table) -> list[int]:
+    """List the columns whose values have others between them."""
+    named = enumerate(table.columns)
+    return [i for i, column in named if column.kind == "number" and not column.is_boolean]
 
 
 def _distance(one: Answers, other: Answers) -> Array:
