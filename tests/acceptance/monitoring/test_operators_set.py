@@ -90,15 +90,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
         ) as service,
         socket.socket() as free,
     ):
-        service.put("penguins/1/model.onnx", penguins())
-        service.put("threaded/1/model.onnx", penguins(seed=1))
-        service.put("known/1/model.onnx", _with_figures())
-        for number in (1, 2):
-            service.put(f"watched/{number}/model.onnx", watched_model(7 * number))
-        service.put("sums/1/model.onnx", regressor())
-        service.start()
-        service.client.put("/models/watched/active", json={"version": 1}).raise_for_status()
-        service.client.put("/models/watched/traffic", json={"shadow": 2}).raise_for_status()
+        _start(service)
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
         free.close()
@@ -132,6 +124,19 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
         finally:
             process.terminate()
             process.wait(20)
+
+
+def _start(service: Service) -> None:
+    """Start with models of each kind, one of which has a shadow."""
+    service.put("penguins/1/model.onnx", penguins())
+    service.put("threaded/1/model.onnx", penguins(seed=1))
+    service.put("known/1/model.onnx", _with_figures())
+    for number in (1, 2):
+        service.put(f"watched/{number}/model.onnx", watched_model(7 * number))
+    service.put("sums/1/model.onnx", regressor())
+    service.start()
+    service.client.put("/models/watched/active", json={"version": 1}).raise_for_status()
+    service.client.put("/models/watched/traffic", json={"shadow": 2}).raise_for_status()
 
 
 def _with_figures() -> bytes:
