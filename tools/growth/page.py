@@ -101,8 +101,8 @@ def _limits(first: Crowd, last: Crowd) -> dict[str, object]:
 
     times = _MANY / last.models
     documents = [
-        f"| `GET {path}` | {size:.1f} MB in {seconds:.1f} s | ≈ {size * times:.0f} MB in "
-        f"{seconds * times:.0f} s | {_ADVICE[path]} |"
+        f"| `GET {path}` | {size:.1f} MB in {_time(seconds)} | ≈ {size * times:.0f} MB in "
+        f"{_time(seconds * times)} | {_ADVICE[path]} |"
         for path, (size, seconds) in last.documents.items()
     ]
     return {
@@ -117,6 +117,12 @@ def _limits(first: Crowd, last: Crowd) -> dict[str, object]:
         "pages": _MANY // 1000,
         "documents": "\n".join(documents),
     }
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def _slope(first: Crowd, last: Crowd, name: str) -> float:
