@@ -12,7 +12,6 @@ import pytest
 from support.storage.replicas import Replica, pins_by_model, read_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 CHANGES, MODELS = 1000, 20
@@ -52,7 +51,7 @@ class Writer:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_thousand_changes_of_two_replicas_are_all_kept_and_followed(
-    tmp_path: Path, url: str, record_property: Callable[[str, object], None]
+    tmp_path: Path, url: str
 ) -> None:
     models = [f"m{number}" for number in range(MODELS)]
     with contextlib.ExitStack() as stack:
@@ -70,5 +69,4 @@ def test_a_thousand_changes_of_two_replicas_are_all_kept_and_followed(
     assert len(log) == CHANGES
     assert pins_by_model(log) == {each.model: each.pinned for each in writers}
     late = sum(each.late for each in writers)
-    record_property("late", late)
-    assert late <= MOST_LATE
+    assert late <= MOST_LATE, f"{late} answers came from the choices before"
