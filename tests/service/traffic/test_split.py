@@ -106,11 +106,13 @@ def test_the_traffic_is_shown_and_its_versions_stay_loaded(
         "sticky": "x-user",
         "promote": None,
     }
-    measured = {
+    measured: dict[str, Any] = {
         "new_version": 1,
         **dict.fromkeys(("rows", "failed", "different", "disagreement", "dropped"), 0),
         "p99_ratio": None,
         "error_rate": 0,
+        "difference": None,
+        "p99_seconds": {},
     }
     document = {"model": "m", "active_version": 2, "traffic": expected}
     assert answer == document | {"measured": measured, "decision": None}

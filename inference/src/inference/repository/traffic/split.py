@@ -132,22 +132,24 @@ class Split:
         Raises:
             NotReadyError: The version is being loaded, since the split has just begun.
         """
-        try:
-            return request.chosen
-        except AttributeError:
-            servable = request.chosen = self._at(self._place_of(request))
-            return servable
+        chosen: Servable | None = getattr(request, "chosen", None)  # quicker than an exception
+        if chosen is None:
+            chosen = request.chosen = self._at(self._place_of(request))
+        return chosen
 
     def _place_of(self, request: Request) -> float:
         if self._sticky is not None:
             for name, value in request.headers:
                 if name == self._sticky and value:
                     return sticky_place(self._name, value)
-        self._place = (self._place + _STEP) % 1.0
-        return self._place
+        place = self._place + _STEP
+        self._place = place = place - 1.0 if place >= 1.0 else place
+        return place
 
     def _at(self, place: float) -> Servable:
-        index = min(bisect_right(self._bounds, place), len(self._bounds) - 1)
+        index = bisect_right(self._bounds, place)
+        if index == len(self._bounds):  # by rounding
+            index -= 1
         servable = self._servables[index]
         if servable is not None:
             return servable
