@@ -41,7 +41,7 @@ The peers:
 
 Of the trees, `published` is the file that `publish()` writes, `converter` is what skl2onnx,
 onnxmltools or CatBoost's export write, and `library` is `predict_proba` of the library, all on one
-core.
+core. Names that end in `3-classes` are of models of three classes, the others of two.
 """
 _SCENARIOS = {
     "single": "One row",

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from sklearn.impute import SimpleImputer
 
 from exporter.conversion.converter import convert, list_layouts
 from exporter.conversion.parity import Comparison, explain, largest, run
+from exporter.conversion.precision import needs_doubles
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.ties import compare_with_ties
 from exporter.data.dataset import Rows
@@ -182,9 +184,25 @@ def _explain_difference(original: FittedEstimator, failure: _Failure, reasons: l
     return (
         f"the ONNX file answers differently from the original: {found} "
         f"(in {failure.precision}, the best of all tried).{tried} "
-        f"{_explain_gaps(original, failure.rows.table) or advice}. "
+        f"{_explain_rows(original, failure.rows.table) or advice}. "
         "The worst rows:\n"
         + explain(comparison, original, failure.rows.answers, failure.given, failure.rows.table)
+    )
+
+
+def _explain_rows(original: FittedEstimator, table: Table) -> str:
+    return _explain_gaps(original, table) or _explain_single(original, table)
+
+
+def _explain_single(original: FittedEstimator, table: Table) -> str:
+    """Say that the steps in front of trees compute in single precision, because X is."""
+    native = table.native
+    types = list(native.dtypes) if isinstance(native, pd.DataFrame) else [native.dtype]
+    if np.float32 not in types or not needs_doubles(original.model):
+        return ""
+    return (
+        "X is float32, in which the model's steps compute and round. Pass X.astype('float64') to "
+        "fit() and publish()"
     )
 
 

@@ -1,4 +1,4 @@
-"""The message of a difference names the strings that it comes from."""
+"""The message of a difference names the strings or the precision that it comes from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_wine
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from exporter import publish
 from exporter.errors import ParityError
@@ -44,3 +46,14 @@ def test_names_a_column_of_strings_with_two_kinds_of_gaps(
     model = make_pipeline(columns, LogisticRegression()).fit(frame, NUMBERS > 0)
     with pytest.raises(ParityError, match=reason):
         publish(model, "m", frame, models_dir=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_says_that_single_precision_rounds(kind: str, tmp_path: Path) -> None:
+    """A scaler of float32 rounds to it, and the forest behind splits where it has rounded."""
+    x, y = load_wine(return_X_y=True, as_frame=kind == "frame")
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0))
+    single = x.astype("float32")
+    with pytest.raises(ParityError, match=r"X is float32.*Pass X.astype\('float64'\)"):
+        publish(model.fit(single, y), "m", single, models_dir=tmp_path, progress=False)
+    publish(model.fit(x, y), "m", x, models_dir=tmp_path, progress=False)
