@@ -42,7 +42,6 @@ def test_without_the_extra_the_message_says_what_to_install(
 
 
 def test_with_the_extra_nothing_is_said(tmp_path: Path) -> None:
-    pytest.importorskip("arro3")
     check_prediction_log(Settings(prediction_log=tmp_path))
 
 
