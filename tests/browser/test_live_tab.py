@@ -32,7 +32,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             service.put(f"sums/{number}/model.onnx", regressor())
             service.put(f"split/{number}/model.onnx", penguins(seed=number))
             service.put(f"ended/{number}/model.onnx", penguins(seed=number))
-        service.put("quiet/1/model.onnx", penguins())
+        service.put("quiet/20261127/model.onnx", penguins())
         service.start(within=60)
         yield service
 
@@ -64,10 +64,12 @@ def shadow(service: Service, name: str) -> None:
 
 def test_quiet_model_says_that_nothing_has_come(page: Page, service: Service) -> None:
     ModelPage(page, service, "quiet").open("live")
-    page.get_by_text("Version 1 answers all requests.").wait_for()
+    page.get_by_text("Version 20261127 answers all requests.").wait_for()
     page.get_by_text("The prediction log is on. No truth has come yet.").wait_for()
     page.get_by_text("Nothing has been served yet.").wait_for()
-    assert page.locator("#traffic-versions tbody tr").all_inner_texts() == ["1\t100.0%\t0\t-"]
+    assert page.locator("#traffic-versions tbody tr").all_inner_texts() == [
+        "20261127\t100.0%\t0\t-"
+    ]
     assert page.locator("#end-traffic").count() == 0
 
 

@@ -14,7 +14,7 @@ export async function showTraffic(section, get) {
   const shares = traffic?.shares ?? { [active_version]: 100 };
   const shown = versions.filter((one) => one.version in shares || one.requests_per_second > 0);
   const rows = shown.map((one) => [
-    number(one.version, 18),
+    String(one.version),
     percent((shares[one.version] ?? 0) / 100),
     one.requests_per_second ? number(one.requests_per_second, 2) : "0",
     one.p99_seconds === null ? "-" : duration(1000 * one.p99_seconds),

@@ -13,7 +13,7 @@ export async function showTruth(section, get) {
   const metrics = METRICS.filter(([key]) => lines.some(([, , scores]) => scores[key] != null));
   const heads = [text("version"), text("data"), text("rows"), ...metrics.map(([, name]) => name())];
   const rows = lines.map(([version, data, scores]) => [
-    number(version, 18),
+    String(version),
     data,
     number(scores.rows, 15),
     ...metrics.map(([key, , write]) => (scores[key] == null ? "-" : write(scores[key]))),
