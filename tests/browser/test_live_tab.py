@@ -100,6 +100,7 @@ def test_values_of_a_shadow_have_a_difference_and_no_labels(page: Page, service:
 
 
 def test_truth_stands_beside_the_held_out_figures(page: Page, service: Service) -> None:
+    shadow(service, "shadowed")
     ids = ask(service, "shadowed", 4)
     label = service.client.post("/models/shadowed/predict", json=ROW).json()["label"]
     wrong = next(name for name in SPECIES if name != label)
