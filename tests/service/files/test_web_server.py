@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
@@ -108,7 +110,7 @@ def test_a_wrong_index_is_named_and_removes_nothing(
     assert service.model("penguins")["active_version"] == 1
     assert ("../x.onnx" if "../" in index else "index.json") in service.log
     place(web, "penguins/2/model.onnx")
-    service.wait_for("penguins", active_version=2)
+    service.wait_for("penguins", active_version=2, within=60)  # failures lengthen the interval
 
 
 def test_a_path_that_the_index_lists_too_early_is_logged_and_served_later(
