@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Of one version in one worker. While rows are counted, the event loop waits for the interpreter's
 # lock for half a millisecond at a time: more values would be seen in its 99th percentile.
-VALUES_PER_SECOND = 2_500
+VALUES_PER_SECOND = 1_500
 _LEAST_ROWS_PER_SECOND = 100
 _SAMPLE_ROWS = 64  # smaller samples would have weights that differ too much
 _BURST_ROWS = 1_000  # all of which are counted after a pause
