@@ -66,7 +66,11 @@ class Server(ABC):
             self._process = subprocess.Popen(
                 self.command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
-        eventually(self._answers, within=_START_SECONDS, what=f"{self.command[0]} answers")
+        try:
+            eventually(self._answers, within=_START_SECONDS, what=f"{self.command[0]} answers")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
