@@ -283,7 +283,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: (_classifier(objective=_own_objective).fit(CANCER, MALIGNANT), CANCER),
         "an objective of your own, .* use a built-in one",
     ),
-    "a single category": (_single_category, "a single category, .* drop that column"),
+    "a single category": (_single_category, "a single category, .* drop a constant column"),
 }
 
 
