@@ -81,6 +81,14 @@ def _check_models_url(url: str | None) -> str | None:
     return check_url(url)
 
 
+def _check_state_url(url: str | None) -> str | None:
+    if url is not None and url.startswith("http"):
+        raise ValueError(
+            "a web server cannot be written to: use a bucket, such as s3://BUCKET/PATH"
+        )
+    return _check_models_url(url)
+
+
 class Storage(Declared):
     """Models in a bucket."""
 
@@ -105,7 +113,7 @@ class Storage(Declared):
     ] = 10
     state_url: Annotated[
         str | None,
-        Check(_check_models_url),
+        Check(_check_state_url),
         Field(
             description="A bucket in which all replicas of the service keep one selection, pins, "
             "traffic and unloaded models, such as `s3://BUCKET/PATH`. INFERENCE_STATE_DIR then has "

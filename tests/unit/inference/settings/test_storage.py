@@ -33,6 +33,12 @@ def test_other_texts_are_refused_with_what_would_be_right(url: str, reason: str)
         Settings(models_url=url)
 
 
+def test_a_web_server_holds_no_state() -> None:
+    with pytest.raises(InvalidSettingsError, match="s3://BUCKET/PATH"):
+        Settings(state_url="https://h/x")
+    assert Settings(state_url="s3://b/x").state_url == "s3://b/x"
+
+
 def test_no_secret_of_a_url_is_shown() -> None:
     shown = shown_url("https://user:secret@host/models?sig=hidden#x")
     assert shown == "https://host/models"
