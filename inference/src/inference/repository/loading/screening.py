@@ -62,8 +62,9 @@ class Screening:
                 screened = [(key, entry, entry.candidate) for key, entry in entries]
                 self._reading = {key: candidate for key, _, candidate in screened}
                 files = [(each.path, each.fingerprint) for _, _, each in screened]
-                faults = [""] * len(files)  # if the file system does not answer
-                with contextlib.suppress(TimeoutError):
+                # If the file system does not answer, or no thread can be started, the load decides.
+                faults = [""] * len(files)
+                with contextlib.suppress(TimeoutError, RuntimeError):
                     async with asyncio.timeout(_SECONDS):
                         faults = await self._in_folder(find_faults, files)
                 findings = [(*each, fault) for each, fault in zip(screened, faults, strict=True)]
