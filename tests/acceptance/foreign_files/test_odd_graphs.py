@@ -28,6 +28,8 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 X = np.array([[0, 1], [1, 0], [1, 1], [0, 0], [2, 1], [1, 2]], np.float32)
 Y = np.array([[0, 2], [1, 3], [1, 2], [0, 3], [1, 2], [0, 4]])
 REFUSED = {

@@ -19,6 +19,8 @@ from inference.serving.predictions import AnswerBuilder
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from mapie.classification import SplitConformalClassifier

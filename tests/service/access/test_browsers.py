@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+pytestmark = pytest.mark.long
+
 RECORD = dict(zip(MEASUREMENTS, [39.1, 18.7, 181.0, 3750.0], strict=True))
 EVIL = "https://evil.example"
 APP = "https://app.example.com"

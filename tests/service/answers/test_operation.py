@@ -15,6 +15,8 @@ from support.answers import kinds as models
 from support.answers.asking import RECORDS, assert_nearly, predict
 from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 KINDS = list(models.kinds())
 # In the training range, so that answers carry no warnings.
 TENSOR: dict[str, Any] = {"name": "X", "shape": [2, 4], "datatype": "FP32", "data": models.ROWS}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 ROUTES = [
     (HOT, GOOD),
     ("/predict/", GOOD),

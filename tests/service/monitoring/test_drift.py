@@ -27,6 +27,8 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 ROWS = 600
 _LABELS = ("model", "version", "feature", "kind")
 

@@ -4,11 +4,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from support.models.oip_models import tensor
 
 if TYPE_CHECKING:
     from support.service.process import Service
+
+pytestmark = pytest.mark.long
 
 PHASES = {"queue", "compute_input", "compute_infer", "compute_output"}
 

@@ -26,6 +26,8 @@ from support.service.process import Service
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 GOOD = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 PLANS = json.dumps({"threaded": {"mode": "thread", "threads": 64}})
 

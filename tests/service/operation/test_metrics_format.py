@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 GOOD = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 
 

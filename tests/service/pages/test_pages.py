@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+pytestmark = pytest.mark.long
+
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 KEY, LINE = make_key("person", ["predict", "admin"])
 

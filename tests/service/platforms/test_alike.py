@@ -16,6 +16,8 @@ from support.models.artifacts import MEASUREMENTS
 if TYPE_CHECKING:
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 MODELS = [
     *models.kinds(), "booleans", "foreign", "integers", "mixed", "penguins", "regressor",
     "two-values",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 RECORD = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
 RECORDS = [dict(zip(MEASUREMENTS, row, strict=True)) for row in models.ROWS]
 

@@ -22,6 +22,8 @@ from support.service.raw_http import Raw, request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 MAX_BODY = 1_000_000
 TIMES = amount("REFUSAL_TIMES", 20)
 KEY, ENTRY = make_key("all", ["predict", "admin"])

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+pytestmark = pytest.mark.long
+
 MIXED = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": "male"}
 GOOD = dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))
 TO_MIXED = "/models/mixed/predict"

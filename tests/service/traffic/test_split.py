@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from support.service.process import Service
 
+pytestmark = pytest.mark.long
+
 ROW = [39.1, 18.7, 181.0, 3750.0]
 TENSOR = {"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": ROW}]}
 ROUTES = [

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def run(tmp_path: Path, penguins: pd.DataFrame, logistic: Pipeline) -> Callable[..., int]:

@@ -33,6 +33,8 @@ from exporter.conversion.graph.origins import Origin, Traced
 from exporter.data.estimator import FittedEstimator
 from support.models.asked_trees import around, ask
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 X = np.round(RNG.lognormal(size=(300, 3)), 3)
 VALUE = X[:, 0] - X[:, 1]

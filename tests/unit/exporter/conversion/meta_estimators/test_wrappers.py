@@ -34,6 +34,8 @@ from support.conversion.converted_models import (
     scaled,
 )
 
+pytestmark = pytest.mark.long
+
 PIPES = [("svm", scaled(LinearSVC())), ("log", scaled(log()))]
 TWO = [("log", log()), ("bayes", GaussianNB())]
 AROUND_PIPELINES = [

@@ -12,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 from exporter.errors import ConversionError
 from support.conversion.converted_models import check, fit, log
 
+pytestmark = pytest.mark.long
+
 TEXTS = [
     "CAFÉ Naïve  the dog",
     "the dog sat\t\ton a cat's mat",

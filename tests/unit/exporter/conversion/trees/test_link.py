@@ -34,6 +34,8 @@ from support.models.asked_trees import around, ask
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 CANCER, MALIGNANT = load_breast_cancer(return_X_y=True)
 CANCER = CANCER[:, :6]
 EVEN = np.float32(1.5 * 2**-24)  # XGBoost's largest score of the first class
