@@ -120,7 +120,7 @@ test-clients: sync ## Generate Python and TypeScript clients and test them (need
 test-storage: sync $(STORE_SERVERS)/bin/moto_server ## Test models in buckets against moto (S3) and Azurite (Azure); needs nodejs and npm
 	@test -x $(STORE_SERVERS)/node_modules/.bin/azurite-blob || \
 		npm install --silent --no-audit --no-fund --prefix $(STORE_SERVERS) $(AZURITE)
-	$(UV) run --no-sync pytest tests/storage
+	$(UV) run --no-sync pytest --numprocesses 4 --dist worksteal tests/storage
 
 test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
 	$(RUN) --group browser pytest tests/browser
