@@ -13,17 +13,7 @@ from exporter.delivery.bucket import BucketDestination
 from exporter.errors import PlacementError
 from support.models.artifacts import penguins
 from support.service.process import eventually
-from support.storage.fault_proxy import (
-    Fault,
-    FaultProxy,
-    answers,
-    cuts,
-    flips,
-    hangs,
-    loses,
-    refuses,
-    trickles,
-)
+from support.storage.fault_proxy import FaultProxy, hangs, trickles, usual_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,21 +23,9 @@ if TYPE_CHECKING:
 
 FILES = {version: penguins(version) for version in range(1, 9)}
 ROW = [39.1, 18.7, 181.0, 3750.0]
-PAGE = b"<!DOCTYPE html><title>Please log in</title>"
 # What asks for all objects, of S3 and of Azure.
 LISTING = r"list-type=2|comp=list"
-FAULTS: dict[str, Fault] = {
-    "500": answers(500, b"<Error><Code>InternalError</Code><Message>sorry</Message></Error>"),
-    "503": answers(503),
-    "another page": answers(200, PAGE),
-    "nothing": answers(200),
-    "cut at its start": cuts(0),
-    "cut in the middle": cuts(1000),
-    "cut at its end": cuts(-1),
-    "a wrong byte": flips(500),
-    "lost": loses,
-    "refused": refuses,
-}
+FAULTS = usual_faults(middle=1000, wrong=500)
 
 
 @pytest.fixture

@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.service.process import eventually
-from support.storage.fault_proxy import (
-    Fault,
-    FaultProxy,
-    answers,
-    cuts,
-    delays,
-    flips,
-    hangs,
-    loses,
-    refuses,
-)
+from support.storage.fault_proxy import FaultProxy, delays, hangs, usual_faults
 from support.storage.replicas import Replica, pins_by_model, read_log
 
 if TYPE_CHECKING:
@@ -29,20 +19,7 @@ if TYPE_CHECKING:
 
     from support.storage.servers import Server
 
-PAGE = b"<!DOCTYPE html><title>Please log in</title>"
-FAULTS: dict[str, Fault] = {
-    "500": answers(500, b"<Error><Code>InternalError</Code><Message>sorry</Message></Error>"),
-    "503": answers(503),
-    "another page": answers(200, PAGE),
-    "nothing": answers(200),
-    "cut at its start": cuts(0),
-    "cut in the middle": cuts(9),
-    "cut at its end": cuts(-1),
-    "a wrong byte": flips(0),
-    "lost": loses,
-    "refused": refuses,
-    "hangs": hangs,
-}
+FAULTS = usual_faults(middle=9, wrong=0) | {"hangs": hangs}
 # Faults of a body: they change nothing about a request that has none, such as that for a change.
 OF_BODIES = ("cut at its start", "cut in the middle", "cut at its end", "a wrong byte")
 

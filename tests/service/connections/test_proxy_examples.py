@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import pytest
 from support.models.artifacts import penguins
 from support.project import ROOT
 from support.service.fast_requests import GOOD, HOT, TENSOR, V2
+from support.service.nginx import free_port, listens, run_nginx
 from support.service.process import Service, eventually
 from support.storage.web_server import certify
 
@@ -29,21 +29,6 @@ PAGE = (ROOT / "docs" / "how-to" / "behind-a-proxy.md").read_text()
 TLS_NGINX, PATH_NGINX = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
 (TLS_CADDY,) = re.findall(r"```caddy\n(.*?)```", PAGE, re.DOTALL)
 NAME = "models.example.com"
-AROUND = """\
-daemon off;
-pid {root}/pid;
-error_log {root}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {root}/body;
-    proxy_temp_path {root}/proxy;
-    fastcgi_temp_path {root}/fastcgi;
-    uwsgi_temp_path {root}/uwsgi;
-    scgi_temp_path {root}/scgi;
-    {example}
-}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +47,7 @@ def run(tmp_path: Path, service: Service) -> Iterator[Callable[[str], int]]:
     tmp_path.chmod(0o755)
     certify(tmp_path, NAME)
     upstream = service.client.base_url.netloc.decode()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_port()
 
     def adapt(example: str) -> str:
         example = example.replace("127.0.0.1:8000", upstream)
@@ -73,41 +57,31 @@ def run(tmp_path: Path, service: Service) -> Iterator[Callable[[str], int]]:
     with contextlib.ExitStack() as stack:
 
         def start(example: str) -> int:
-            if "reverse_proxy" in example:
-                file = tmp_path / "Caddyfile"
-                named = adapt(example).replace(NAME, f"{NAME}:{port}", 1)
-                file.write_text(
-                    f"{{\n admin off\n auto_https off\n default_bind 127.0.0.1\n}}\n{named}"
-                )
-                command = ["caddy", "run", "--config", str(file), "--adapter", "caddyfile"]
-            else:
-                file = tmp_path / "nginx.conf"
+            if "reverse_proxy" not in example:
                 listening = re.sub(r"listen (\d+)", f"listen 127.0.0.1:{port}", adapt(example))
-                file.write_text(AROUND.format(root=tmp_path, example=listening))
-                options = ["-g", "master_process off;"]
-                command = ["nginx", "-p", str(tmp_path), "-c", str(file), *options]
-            program = shutil.which(command[0])
+                stack.enter_context(run_nginx(tmp_path, listening, port))
+                return port
+            program = shutil.which("caddy")
             if program is None:
-                pytest.skip(f"{command[0]} is not installed")
+                pytest.skip("caddy is not installed")
+            file = tmp_path / "Caddyfile"
+            named = adapt(example).replace(NAME, f"{NAME}:{port}", 1)
+            file.write_text(
+                f"{{\n admin off\n auto_https off\n default_bind 127.0.0.1\n}}\n{named}"
+            )
             home = {name: str(tmp_path) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
             process = subprocess.Popen(
-                [program, *command[1:]],
+                [program, "run", "--config", str(file), "--adapter", "caddyfile"],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=home,
             )
             stack.callback(process.wait, 20)
             stack.callback(process.terminate)
-            eventually(lambda: listens(port), what=f"{command[0]} listens")
+            eventually(lambda: listens(port), what="caddy listens")
             return port
 
         yield start
-
-
-def listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
-        return True
-    return False
 
 
 @contextlib.contextmanager

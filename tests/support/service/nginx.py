@@ -1,4 +1,4 @@
-"""nginx in front of a service; as installed it speaks HTTP/1.0 and opens a connection a request."""
+"""nginx: as installed, it speaks HTTP/1.0 to a service, and opens a connection a request."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ worker_rlimit_nofile 4096;
 events {{ worker_connections 2048; }}
 http {{
     access_log off;
-    client_max_body_size 0;
     client_body_temp_path {root}/body;
     proxy_temp_path {root}/proxy;
     fastcgi_temp_path {root}/fastcgi;
     uwsgi_temp_path {root}/uwsgi;
     scgi_temp_path {root}/scgi;
-    upstream service {{
-        server {server};
-        {keeping}
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        location {location} {{
-            proxy_pass http://service{path};
-            {further}
-        }}
+    {http}
+}}
+"""
+_PROXY = """\
+client_max_body_size 0;
+upstream service {{
+    server {server};
+    {keeping}
+}}
+server {{
+    listen 127.0.0.1:{port};
+    location {location} {{
+        proxy_pass http://service{path};
+        {further}
     }}
 }}
 """
@@ -67,37 +70,55 @@ def nginx(
         keep: How many idle connections to the service are kept.
         further: Directives of the location.
     """
+    port = free_port()
+    http = _PROXY.format(
+        port=port,
+        server=upstream.removeprefix("http://").rstrip("/"),
+        keeping=f"keepalive {keep};" if keep else "",
+        location=location,
+        path=path,
+        further=(KEPT if keep else "") + further,
+    )
+    with run_nginx(root, http, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def run_nginx(root: Path, http: str, port: int) -> Iterator[None]:
+    """Run nginx in a folder until it listens; skips the test where it is not installed.
+
+    Args:
+        root: The folder.
+        http: The directives of its block ``http``.
+        port: Where it listens then.
+    """
     program = shutil.which("nginx")
     if program is None:
         pytest.skip("nginx is not installed")
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o755)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     file = root / "nginx.conf"
-    file.write_text(
-        _CONFIGURATION.format(
-            root=root,
-            port=port,
-            server=upstream.removeprefix("http://").rstrip("/"),
-            keeping=f"keepalive {keep};" if keep else "",
-            location=location,
-            path=path,
-            further=(KEPT if keep else "") + further,
-        )
-    )
+    file.write_text(_CONFIGURATION.format(root=root, http=http))
     # As one process, so that it needs no other user's rights on the folder.
     arguments = [program, "-p", str(root), "-c", str(file), "-g", "master_process off;"]
     process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        eventually(lambda: _answers(port), what="nginx listens")
-        yield f"http://127.0.0.1:{port}"
+        eventually(lambda: listens(port), what="nginx listens")
+        yield
     finally:
         process.terminate()
         process.communicate(timeout=20)
 
 
-def _answers(port: int) -> bool:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing uses."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Tell whether something listens at a port of 127.0.0.1."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
         return True
     return False

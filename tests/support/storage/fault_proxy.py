@@ -159,6 +159,29 @@ def hangs(exchange: Exchange) -> None:
     exchange.hold()
 
 
+def usual_faults(*, middle: int, wrong: int) -> dict[str, Fault]:
+    """Return what may happen to any request, by name.
+
+    Args:
+        middle: The byte of a body at which it is cut in its middle.
+        wrong: The byte that is another one.
+    """
+    page = b"<!DOCTYPE html><title>Please log in</title>"
+    error = b"<Error><Code>InternalError</Code><Message>sorry</Message></Error>"
+    return {
+        "500": answers(500, error),
+        "503": answers(503),
+        "another page": answers(200, page),
+        "nothing": answers(200),
+        "cut at its start": cuts(0),
+        "cut in the middle": cuts(middle),
+        "cut at its end": cuts(-1),
+        "a wrong byte": flips(wrong),
+        "lost": loses,
+        "refused": refuses,
+    }
+
+
 @dataclass
 class _Rule:
     method: str

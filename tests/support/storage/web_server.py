@@ -4,45 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from support.service.process import eventually
+from support.service.nginx import free_port, run_nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_CONFIGURATION = """\
-daemon off;
-pid {root}/pid;
-error_log {root}/error.log;
-events {{ worker_connections 256; }}
-http {{
+_SERVER = """\
+server {{
     access_log {root}/access.log;
-    client_body_temp_path {root}/body;
-    proxy_temp_path {root}/proxy;
-    fastcgi_temp_path {root}/fastcgi;
-    uwsgi_temp_path {root}/uwsgi;
-    scgi_temp_path {root}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        listen 127.0.0.1:{tls_port} ssl;
-        ssl_certificate {root}/server.pem;
-        ssl_certificate_key {root}/server.key;
-        root {files};
-        location /private/ {{
-            alias {files}/models/;
-            auth_basic models;
-            auth_basic_user_file {root}/users;
-        }}
-        location /moved/ {{ rewrite ^/moved/(.*)$ /models/$1 redirect; }}
-        location /without-etag/ {{ alias {files}/models/; etag off; }}
-        location /forbidden/ {{ return 403; }}
+    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{tls_port} ssl;
+    ssl_certificate {root}/server.pem;
+    ssl_certificate_key {root}/server.key;
+    root {files};
+    location /private/ {{
+        alias {files}/models/;
+        auth_basic models;
+        auth_basic_user_file {root}/users;
     }}
+    location /moved/ {{ rewrite ^/moved/(.*)$ /models/$1 redirect; }}
+    location /without-etag/ {{ alias {files}/models/; etag off; }}
+    location /forbidden/ {{ return 403; }}
 }}
 """
 USER, PASSWORD = "reader", "sécret 4711 %"
@@ -67,28 +55,18 @@ class WebServer(NamedTuple):
 @contextlib.contextmanager
 def web_server(root: Path) -> Iterator[WebServer]:
     """Run nginx in a folder; skips the test where nginx or openssl is not installed."""
-    for program in ("nginx", "openssl"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
     root.mkdir(parents=True)
-    root.chmod(0o755)
     files = root / "files"
     files.mkdir()
     certify(root)
     (root / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as b:
-        port, tls_port = one.getsockname()[1], b.getsockname()[1]
-    file = root / "nginx.conf"
-    file.write_text(_CONFIGURATION.format(root=root, files=files, port=port, tls_port=tls_port))
-    arguments = ["nginx", "-p", str(root), "-c", str(file), "-g", "master_process off;"]
-    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        eventually(lambda: _listens(tls_port), what="nginx listens")
+    port, tls_port = free_port(), free_port()
+    http = _SERVER.format(root=root, files=files, port=port, tls_port=tls_port)
+    with run_nginx(root, http, tls_port):
         https = f"https://localhost:{tls_port}"
         yield WebServer(files, f"http://127.0.0.1:{port}", https, root / "authority.pem")
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 def certify(root: Path, name: str = "localhost") -> None:
@@ -102,9 +80,3 @@ def certify(root: Path, name: str = "localhost") -> None:
         f"x509 -req -in server.csr {signed} -out server.pem",
     ):
         subprocess.run(["openssl", *command.split()], cwd=root, check=True, capture_output=True)
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
-        return True
-    return False

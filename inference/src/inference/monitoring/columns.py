@@ -57,8 +57,9 @@ class ServedTable:
     def __init__(self, servable: Servable, batch: ServedBatch) -> None:
         self._servable = servable
         self._is_alike = _are_alike(batch.answered)
-        if not self._is_alike and not _are_tabular(batch):
-            batch = batch.choose([n for n in range(len(batch)) if _is_tabular(batch, n)])
+        if not self._is_alike:
+            places = [n for n in range(len(batch)) if _is_tabular(batch, n)]
+            batch = batch if len(places) == len(batch) else batch.choose(places)
         self.batch = batch
         self.counts = batch.rows
         self.rows = sum(self.counts)
@@ -228,19 +229,6 @@ def _are_alike(answered: list[Answered]) -> bool:
         return False
     rows, _, outputs, _, _ = zip(*answered, strict=True)
     return None not in rows and len(set(map(id, outputs))) == 1
-
-
-def _are_tabular(batch: ServedBatch) -> bool:
-    """Whether that holds for each request; quick if it does."""
-    try:
-        for (row, feeds, _, _, _), count in zip(batch.answered, batch.rows, strict=True):
-            if row is None:
-                for array in feeds.values():  # type: ignore[union-attr] # caught below
-                    if len(array) != count:
-                        return False
-    except (TypeError, AttributeError):
-        return False
-    return True
 
 
 def _is_tabular(batch: ServedBatch, place: int) -> bool:

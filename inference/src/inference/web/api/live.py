@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from inference.runtime.documents import run_aside
-from inference.web.api.schemas import Problem
+from inference.web.api.models import pick_problems
 
 if TYPE_CHECKING:
     from inference.monitoring.feedback.scores import Scores
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from inference.repository.snapshot import Model
     from inference.telemetry.traffic import Figures, RecentTraffic
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "The model does not exist"}
-}
 _MS = 1000
 _SHOWN = 20  # versions
 
@@ -83,7 +80,7 @@ def live_router(
     @router.get(
         "/models/{name}/live",
         summary="Show how the versions of a model do",
-        responses=_PROBLEMS,
+        responses=pick_problems(404),
     )
     async def get_live(name: str) -> LiveView:
         """Return the traffic of each version, and how its answers agree with the truth.
