@@ -123,7 +123,8 @@ test-storage: sync $(STORE_SERVERS)/bin/moto_server ## Test models in buckets ag
 	$(UV) run --no-sync pytest --numprocesses 4 --dist worksteal tests/storage
 
 test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
-	$(RUN) --group browser pytest tests/browser
+	$(RUN) --group browser pytest --numprocesses 2 --dist loadfile -m "not slow" tests/browser
+	$(RUN) --group browser pytest -m slow tests/browser
 
 COVER := --cov --cov-branch --cov-report=
 # What `make test` runs a sample of.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -84,11 +85,13 @@ def axe_source() -> str:
     assert shutil.which("npm"), "npm is not there: Debian's packages nodejs and npm have it"
     home = ROOT / ".tools" / "browser"
     home.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(Path(__file__).parent / name, home)
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(command, cwd=home, check=True, capture_output=True, timeout=300)
-    return (home / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    with (home / "lock").open("w") as lock:  # processes that test beside each other share it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(Path(__file__).parent / name, home)
+        subprocess.run(command, cwd=home, check=True, capture_output=True, timeout=300)
+        return (home / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 ROW = [39.1, 18.7, 181.0, 3750.0]
 ADMIN, ADMIN_LINE = make_key("admin", ["predict", "admin"])
@@ -71,6 +71,31 @@ def test_quiet_model_says_that_nothing_has_come(page: Page, service: Service) ->
         "20261127\t100.0%\t0\t-"
     ]
     assert page.locator("#end-traffic").count() == 0
+
+
+def test_panel_replaced_while_it_loads_is_still_followed(page: Page, service: Service) -> None:
+    service.put("replaced/1/model.onnx", penguins())
+    eventually(lambda: service.model("replaced"), within=60)
+    held: list[Route] = []
+    failed: list[Route] = []
+
+    def hold_the_first_and_fail_the_second(route: Route) -> None:
+        if not held:
+            held.append(route)
+        elif not failed:
+            failed.append(route)
+            route.fulfill(status=404, json={"detail": "This worker does not have it yet."})
+        else:
+            route.fallback()
+
+    page.route("**/models/replaced/drift?*", hold_the_first_and_fail_the_second)
+    model_page = ModelPage(page, service, "replaced").open("live")
+    model_page.until(lambda: held, what="the first panel loads")
+    service.put("replaced/2/model.onnx", penguins(seed=2))
+    page.get_by_text("Version 2 answers all requests.").wait_for(timeout=60_000)
+    page.get_by_text("This worker does not have it yet.").wait_for()
+    held[0].fulfill(status=404, json={"detail": "Of the panel before."})
+    page.get_by_text("Nothing has been served yet.").wait_for()
 
 
 def test_shadow_shows_what_it_found_and_the_progress_of_its_promotion(

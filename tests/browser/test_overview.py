@@ -266,6 +266,7 @@ def test_page_works_under_a_path_of_nginx(
         assert all(request.url.startswith(f"{proxy}/ml/") for request in requests)
 
 
+@pytest.mark.slow
 def test_first_view_is_fast_and_nothing_complains(
     full: Service, page: Page, requests: list[Request]
 ) -> None:

@@ -11,18 +11,21 @@ const EVERY_MS = 5000;
 const SECTIONS = { "live-traffic": showTraffic, "live-truth": showTruth, "live-drift": showDrift };
 
 let timer = null;
+let followed = null; // the panel that is filled
 
 // Fill the panel while it is shown; of another panel, nothing is left running.
 export function start(panel) {
   clearTimeout(timer);
-  if (panel === null || !panel.isConnected) return;
-  const tick = async () => {
-    if (!panel.isConnected) return;
-    if (!panel.hidden && document.visibilityState === "visible") await load(panel);
-    clearTimeout(timer);
-    timer = setTimeout(tick, EVERY_MS);
-  };
-  tick();
+  followed = panel;
+  tick(panel);
+}
+
+// A panel that was replaced while it loaded must not stop the timer of its successor.
+async function tick(panel) {
+  if (!panel.hidden && document.visibilityState === "visible") await load(panel);
+  if (panel !== followed || !panel.isConnected) return;
+  clearTimeout(timer);
+  timer = setTimeout(tick, EVERY_MS, panel);
 }
 
 function load(panel) {

@@ -29,7 +29,6 @@ export function start(main) {
     next.click();
   });
   main.addEventListener("click", act);
-  startTrial(main.querySelector("#panel-try"));
   usage.start(main.querySelector("#panel-use"));
 }
 
@@ -38,13 +37,13 @@ export function complete(main, fresh) {
   for (const panel of fresh.filter((part) => part.matches("[role=tabpanel]"))) {
     const tab = main.querySelector(`#tab-${panel.id.slice("panel-".length)}`);
     show(tab, tab.ariaSelected === "true");
-    if (panel.id === "panel-try") startTrial(panel);
     if (panel.id === "panel-use") usage.start(panel);
   }
 }
 
+// A trial sends a request that counts as any other, so that it begins only when it is shown.
 function startTrial(panel) {
-  if (panel?.querySelector("#record")) trial = new Trial(panel, trial);
+  if (trial?.panel !== panel && panel.querySelector("#record")) trial = new Trial(panel, trial);
 }
 
 function show(tab, isChosen) {
@@ -53,6 +52,7 @@ function show(tab, isChosen) {
   const panel = document.getElementById(tab.getAttribute("aria-controls"));
   panel.hidden = !isChosen;
   if (isChosen && panel.id === "panel-live") live.start(panel);
+  if (isChosen && panel.id === "panel-try") startTrial(panel);
 }
 
 function neighbor(tabs, key) {
