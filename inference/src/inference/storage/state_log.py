@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from inference.errors import StateError
+from inference.storage.create_once import NotOnceError, check_creates_once
 from inference.storage.object_store import ObjectExistsError, ObjectMissingError
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class StateLog:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._creates_once = False  # or not checked yet
 
     async def read_latest(self, known: int) -> tuple[int, bytes | None]:
         """Return the newest document and its number.
@@ -62,8 +65,11 @@ class StateLog:
             False if the number is taken: read the newest document, and try again.
 
         Raises:
+            StateError: The store cannot hold a log; the document is not there.
             StorageError: The store does not answer or refuses; the document may be there.
         """
+        if not self._creates_once:
+            await self._check_store()
         path = f"{FOLDER}/{number}.json"
         try:
             await self._store.create(path, content)
@@ -71,6 +77,13 @@ class StateLog:
             # Of a repeated request, the first one may have succeeded without an answer.
             return await self._read(number) == content
         return True
+
+    async def _check_store(self) -> None:
+        try:
+            await check_creates_once(self._store)
+        except NotOnceError as error:
+            raise StateError(f"the change was not made: {error}") from error
+        self._creates_once = True
 
     async def _find_newest(self) -> int:
         """Return the number of the newest document; 0 if there is none."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from exporter.delivery.staging import Stage
 from exporter.errors import PlacementError
 from inference.errors import StorageError
+from inference.storage.create_once import NotOnceError, check_creates_once
 from inference.storage.layout import version_path
 from inference.storage.object_store import ObjectExistsError, ObjectMissingError, open_store
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# An object that exists is never created again, so that a store that ignores the condition is found.
-_PROBE = ".rookery/conditional-writes"
 _VERSION = re.compile(r"([1-9][0-9]{0,17})/")
 _MAX_TRIES = 1000
 _SIMILAR_BYTES = 64 * 1024  # by which files of the same model differ at most: times and counts
@@ -49,7 +48,7 @@ class BucketDestination:
 
     def __init__(self, url: str) -> None:
         self._store = open_store(url)
-        self._is_probed = False
+        self._creates_once = False  # or not checked yet
 
     def describe(self) -> str:
         """Return its URL."""
@@ -91,7 +90,7 @@ class BucketDestination:
     def place(self, name: str, content: bytes, admit: Admit) -> tuple[int, Report]:
         """Examine a file, and make it the next version; see :class:`.destination.Destination`."""
         report = _admit(content, admit)
-        self._probe()
+        self._check_store()
         mark = uuid.uuid4().hex
         metadata = {"sha256": hashlib.sha256(content).hexdigest(), "publication": mark}
         for _ in range(_MAX_TRIES):
@@ -133,20 +132,18 @@ class BucketDestination:
         async with self._store.reading(path) as reading:
             return reading.metadata.get("publication")
 
-    def _probe(self) -> None:
-        """Check that the store refuses to create an object that exists."""
-        if self._is_probed:
+    def _check_store(self) -> None:
+        """Check that two publishers cannot overwrite each other's version."""
+        if self._creates_once:
             return
-        for _ in range(2):
-            try:
-                self._run(self._store.create(_PROBE, b"see exporter.delivery.bucket\n"))
-            except ObjectExistsError:
-                self._is_probed = True
-                return
-        raise PlacementError(
-            f"cannot publish to {self._store.url}: the store ignores If-None-Match, so that two "
-            "publishers could overwrite each other; use a store with conditional writes"
-        )
+        try:
+            self._run(check_creates_once(self._store))
+        except NotOnceError as error:
+            raise PlacementError(
+                f"cannot publish to a bucket: {error}, or publish into a folder and upload its "
+                f"NAME/VERSION/model.onnx, one publisher at a time"
+            ) from None
+        self._creates_once = True
 
     def _run(self, request: Coroutine[Any, Any, T]) -> T:
         """Wait for a request; in a thread, because a notebook has an event loop of its own.
@@ -157,7 +154,7 @@ class BucketDestination:
         with ThreadPoolExecutor(1) as thread:
             try:
                 return thread.submit(asyncio.run, request).result()
-            except (ObjectExistsError, ObjectMissingError):
+            except (NotOnceError, ObjectExistsError, ObjectMissingError):
                 raise
             except StorageError as error:
                 raise PlacementError(f"cannot publish to {self._store.url}: {error}") from error
