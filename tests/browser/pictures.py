@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from palmerpenguins import load_penguins
 
 from browser.model_page import ModelPage
 from support.project import ROOT
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PICTURES = ROOT / "docs" / "pictures"
 LARGEST_BYTES = 300_000
 SHOWN = "penguins-logistic-regression"
+MEASUREMENTS = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
 # The list of a closed select is the system's, outside the page; this one is drawn in the page.
 DRAWN_IN_PAGE = """
 select, ::picker(select) { appearance: base-select !important; }
@@ -45,7 +47,8 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Start a service where readers will have theirs, so that the pictures show its address."""
-    running = Service(tmp_path_factory.mktemp("service"), port=8000).start()
+    folder = tmp_path_factory.mktemp("service")
+    running = Service(folder, port=8000, prediction_log=folder / "log").start()
     yield running
     running.stop()
 
@@ -173,6 +176,33 @@ def take_overview(page: Page, service: Service) -> None:
     page.goto(str(service.client.base_url))
     page.locator(f"#model-{SHOWN} [data-figure=p99]", has_text="ms").wait_for(timeout=30_000)
     _save("overview", page)
+
+
+def take_live_tab(page: Page, service: Service) -> None:
+    """The live tab: a shadow with its gates, and what is served since Adelie penguins are missing."""
+    page.set_viewport_size({"width": 1180, "height": 1560})
+    shown = f"/models/{SHOWN}"
+    forest = (service.models / "penguins-random-forest" / "1" / "model.onnx").read_bytes()
+    service.put(f"{SHOWN}/2/model.onnx", forest)
+    service.wait_for(SHOWN, active_version=2)
+    service.client.put(f"{shown}/active", json={"version": 1}).raise_for_status()
+    gates = {"after_rows": 2000, "max_disagreement": 0.05, "max_error_rate": 0.001}
+    traffic = {"shadow": 2, "promote": gates}
+    service.client.put(f"{shown}/traffic", json=traffic).raise_for_status()
+    table = load_penguins().dropna()
+    table = table[table["species"] != "Adelie"]
+    truths = []
+    for row, species in list(zip(table[list(MEASUREMENTS)].to_dict("records"), table["species"])) * 4:
+        answer = service.client.post(f"{shown}/predict", json=row).raise_for_status()
+        truths.append({"request_id": answer.headers["x-request-id"], "truth": species})
+    service.client.post("/feedback", json=truths).raise_for_status()
+    ModelPage(page, service, SHOWN).open("live")
+    page.locator("#drift-answers .psi", has_text="PSI").wait_for(timeout=30_000)
+    page.locator("#gates-table").wait_for()
+    page.locator("#truth-table tr", has_text="latest").first.wait_for()
+    page.locator("#live[data-state=on]").wait_for()
+    page.mouse.move(0, 0)
+    _save("live-tab", page)
 
 
 def _configure(home: Path, plugin: str, **settings: str) -> None:
