@@ -179,7 +179,7 @@ def take_overview(page: Page, service: Service) -> None:
 
 
 def take_live_tab(page: Page, service: Service) -> None:
-    """The live tab: a shadow with its gates, and what is served since Adelie penguins are missing."""
+    """The live tab: a shadow with its gates, the truth, and drift without Adelie penguins."""
     page.set_viewport_size({"width": 1180, "height": 1560})
     shown = f"/models/{SHOWN}"
     forest = (service.models / "penguins-random-forest" / "1" / "model.onnx").read_bytes()
@@ -190,11 +190,12 @@ def take_live_tab(page: Page, service: Service) -> None:
     traffic = {"shadow": 2, "promote": gates}
     service.client.put(f"{shown}/traffic", json=traffic).raise_for_status()
     table = load_penguins().dropna()
-    table = table[table["species"] != "Adelie"]
+    rows = table[table["species"] != "Adelie"].to_dict("records")
     truths = []
-    for row, species in list(zip(table[list(MEASUREMENTS)].to_dict("records"), table["species"])) * 4:
-        answer = service.client.post(f"{shown}/predict", json=row).raise_for_status()
-        truths.append({"request_id": answer.headers["x-request-id"], "truth": species})
+    for row in rows * 4:
+        record = {name: row[name] for name in MEASUREMENTS}
+        answer = service.client.post(f"{shown}/predict", json=record).raise_for_status()
+        truths.append({"request_id": answer.headers["x-request-id"], "truth": row["species"]})
     service.client.post("/feedback", json=truths).raise_for_status()
     ModelPage(page, service, SHOWN).open("live")
     page.locator("#drift-answers .psi", has_text="PSI").wait_for(timeout=30_000)
