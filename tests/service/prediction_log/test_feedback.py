@@ -201,6 +201,25 @@ def test_a_truth_of_another_kind_is_refused(shared: Service, name: str) -> None:
     assert said[name] in refused.text
 
 
+def test_a_huge_truth_breaks_neither_the_metrics_nor_the_scores(
+    make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    service = make_service(prediction_log=tmp_path / "log")
+    service.put("sums/1/model.onnx", regressor())
+    service.start().wait_for("sums", state="ready")
+    one, _ = predict(service, "sums", [ROW, OTHER_ROW])
+
+    refused = service.client.post(
+        "/feedback", content=b'{"request_id": "%s", "truth": 1%s}' % (one.encode(), b"0" * 400)
+    )
+    assert refused.status_code == 422
+    assert "expected a number, got 1000" in refused.text
+    send(service, [{"request_id": one, "row": row, "truth": 1.7e308} for row in (0, 1)])
+    becomes(service, "mean_absolute_error", math.inf, "sums")
+    found = service.client.get("/models/sums/live").json()["versions"][0]["windows"][0]
+    assert (found["rows"], found["mean_absolute_error"]) == (2, None)
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"7", b'"x"', b"{}", b'{"request_id": "a"}', b'{"request_id": 1, "truth": 1}',

@@ -25,16 +25,22 @@ def _read_names(value: object) -> object:
         return value
     if value.lstrip().startswith("["):
         try:
-            return tuple(json.loads(value))
+            names = tuple(json.loads(value))
         except ValueError:
-            raise ValueError('it is not a JSON list such as ["age", "a, b"]') from None
+            names = (None,)
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError('it is not a JSON list of names such as ["age", "a, b"]')
+        return names
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _keep_needed(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name in _NEEDED:
-            raise ValueError(f"'{name}' is needed to find a row again: leave it out of the list")
+            raise ValueError(
+                f"'{name}' is needed to find a row again: leave it out of the list. The column of "
+                f"a feature of this name is '{name} (feature)'"
+            )
     return names
 
 

@@ -90,16 +90,24 @@ def macro_f1(pairs: Iterable[tuple[str, str]]) -> float:
 
 
 def _score_values(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Scores | None:
-    known = [(t, a) for t, a in pairs if all(_is_finite(value) for value in a.values())]
+    known = [(t, a) for t, a in pairs if all(map(_is_finite, (*t.values(), *a.values())))]
     if not known:
         return None
     errors = [t[name] - a[name] for t, a in known for name in t]
     return Scores(
         len(known),
-        mean_absolute_error=math.fsum(map(abs, errors)) / len(errors),
-        root_mean_squared_error=math.sqrt(math.fsum(e * e for e in errors) / len(errors)),
+        mean_absolute_error=_sum(map(abs, errors)) / len(errors),
+        root_mean_squared_error=math.sqrt(_sum(e * e for e in errors) / len(errors)),
     )
 
 
 def _is_finite(value: Any) -> bool:
-    return value is not None and math.isfinite(value)
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _sum(numbers: Iterable[float]) -> float:
+    """Return the sum of numbers from 0; infinity if it is out of the range of floats."""
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return math.inf

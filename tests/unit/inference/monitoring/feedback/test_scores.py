@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any, Literal
 
@@ -94,3 +95,15 @@ def test_rows_of_another_kind_than_the_latest_are_left_out() -> None:
     found = score(rows)
     assert found is not None
     assert (found.rows, found.accuracy) == (2, 1.0)
+
+
+def test_an_error_that_is_out_of_the_range_of_numbers_is_infinite() -> None:
+    found = score([record(truth, 0.0, "value") for truth in (1.7e308, -1.7e308, 1.7e308)])
+    assert found == Scores(3, mean_absolute_error=math.inf, root_mean_squared_error=math.inf)
+
+
+@pytest.mark.parametrize("value", [None, "x", math.nan, math.inf])
+def test_a_row_whose_truth_or_answer_is_no_number_is_left_out(value: Any) -> None:
+    rows = [record(value, 1.0, "value"), record(1.0, value, "value"), record(3.0, 1.0, "value")]
+    found = score(rows)
+    assert found == Scores(1, mean_absolute_error=2.0, root_mean_squared_error=2.0)

@@ -94,10 +94,10 @@ class TruthKind(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def _check_one(self, place: int, truth: Any, what: str) -> Any:
         if not self.classes:
-            is_number = isinstance(truth, (int, float)) and not isinstance(truth, bool)
-            if not is_number or not math.isfinite(truth):
+            number = _to_number(truth)
+            if number is None:
                 raise ValueError(f"{what}expected a number, got {_shown(truth)}")
-            return float(truth)
+            return number
         for known in self.classes[place]:
             if known == truth and isinstance(known, bool) == isinstance(truth, bool):
                 return known
@@ -113,6 +113,17 @@ def _places(
     places: dict[Any, float] = {label_key(c): float(place) for place, c in enumerate(classes)}
     places |= {label: float(place) for place, label in enumerate(classes)}
     return np.array([places.get(label, math.nan) for label in column], np.float64)
+
+
+def _to_number(truth: Any) -> float | None:
+    """Return a finite number; ``None`` for anything else."""
+    if isinstance(truth, bool) or not isinstance(truth, (int, float)):
+        return None
+    try:
+        number = float(truth)
+    except OverflowError:  # an integer with more than 308 digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _shown(value: Any) -> str:
