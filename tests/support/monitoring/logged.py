@@ -9,7 +9,7 @@ from arro3.io import read_parquet
 from inference.model.servable import Servable
 from inference.monitoring.columns import ServedTable
 from inference.monitoring.log.files.journal import Journal, journal_paths
-from inference.monitoring.log.rows.encoder import RowEncoder
+from inference.monitoring.log.rows.encoder import RowEncoder, requests_of
 from inference.monitoring.log.rows.logged_rows import encode_schema, read_rows
 from inference.monitoring.served import ServedBatch
 from inference.telemetry.timing import Timing
@@ -48,7 +48,8 @@ def encode(
     servable: Servable, handed: Sequence[Handed], omitted: Collection[str] = ()
 ) -> tuple[RowEncoder, bytes]:
     encoder = RowEncoder(servable, omitted)
-    return encoder, encoder.encode(ServedTable(servable, ServedBatch(handed)))
+    table = ServedTable(servable, ServedBatch(handed))
+    return encoder, encoder.encode(table, requests_of(table))
 
 
 def write_journal(

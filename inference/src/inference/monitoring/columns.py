@@ -16,7 +16,7 @@ from inference.model.answers.tensors import answer_tensors
 from inference.model.feature_rules import rule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inference.model.contract import Feature
     from inference.model.servable import Servable
@@ -39,6 +39,46 @@ class Column(NamedTuple):
 
     values: Array
     missing: Array
+
+
+class FeatureColumns:
+    """Finds the values of features in the arrays that a graph is run with.
+
+    Args:
+        features: All features of a model.
+    """
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self._places: dict[tuple[str, str], int] = {}
+        widths: dict[str, int] = {}
+        for feature in features:
+            place = widths.get(feature.input, 0)
+            widths[feature.input] = place + 1
+            self._places[feature.input, feature.name] = place
+
+    def find(self, feature: Feature, inputs: Mapping[str, Array]) -> Column:
+        """Return the values of a feature.
+
+        Args:
+            feature: The feature.
+            inputs: An array for each input of the graph, with a row for each row.
+
+        Returns:
+            Numbers as float64, integers as int64 (as float64 where one is missing or beyond 64
+            bits), booleans as bool, categories as objects of ``str``, or as integers.
+        """
+        array = inputs[feature.input]
+        if array.ndim > 1:
+            array = array[:, self._places[feature.input, feature.name]]
+        if array.dtype == np.object_:
+            missing = array == "" if feature.nullable else np.zeros(len(array), dtype=bool)
+            return Column(array, np.asarray(missing, dtype=bool))
+        missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(len(array), dtype=bool)
+        if feature.kind == "boolean":
+            return Column(np.where(missing, 0, array).astype(bool), missing)
+        if int in rule_of(feature).types and float not in rule_of(feature).types:
+            return Column(_to_integers(array), missing)
+        return Column(array.astype(np.float64), missing)
 
 
 class ServedTable:
@@ -65,7 +105,7 @@ class ServedTable:
         self.rows = sum(self.counts)
         self._answered = batch.answered
         self._inputs: dict[str, Array] | None = None
-        self._places: dict[tuple[str, str], int] = {}
+        self._features = FeatureColumns(servable.features or ())
 
     @property
     def inputs(self) -> dict[str, Array]:
@@ -75,24 +115,8 @@ class ServedTable:
         return self._inputs
 
     def feature(self, feature: Feature) -> Column:
-        """Return the values of a feature.
-
-        Returns:
-            Numbers as float64, integers as int64 (as float64 where one is missing or beyond 64
-            bits), booleans as bool, categories as objects of ``str``, or as integers.
-        """
-        array = self.inputs[feature.input]
-        if array.ndim > 1:
-            array = array[:, self._place(feature)]
-        if array.dtype == np.object_:
-            missing = array == "" if feature.nullable else np.zeros(len(array), dtype=bool)
-            return Column(array, np.asarray(missing, dtype=bool))
-        missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(len(array), dtype=bool)
-        if feature.kind == "boolean":
-            return Column(np.where(missing, 0, array).astype(bool), missing)
-        if int in rule_of(feature).types and float not in rule_of(feature).types:
-            return Column(_to_integers(array), missing)
-        return Column(array.astype(np.float64), missing)
+        """Return the values of a feature; see :meth:`FeatureColumns.find`."""
+        return self._features.find(feature, self.inputs)
 
     def output(self, name: str) -> Column | None:
         """Return the values of an output, as the graph gives them.
@@ -127,16 +151,6 @@ class ServedTable:
             names = [tensor.name for tensor in answer_tensors(contract)]
         found = ((name, self.output(name)) for name in names)
         return {name: column for name, column in found if column is not None}
-
-    def _place(self, feature: Feature) -> int:
-        """Return which column of its input a feature is."""
-        if not self._places:
-            widths: dict[str, int] = {}
-            for known in self._servable.features or ():
-                place = widths.get(known.input, 0)
-                widths[known.input] = place + 1
-                self._places[known.input, known.name] = place
-        return self._places[feature.input, feature.name]
 
     @cached_property
     def _groups(self) -> list[tuple[tuple[Sequence[str], bool], list[Sequence[Any]]]]:

@@ -13,18 +13,20 @@ from inference.monitoring.drift.counter import DriftCounter
 from inference.monitoring.drift.report import DriftReports
 from inference.monitoring.drift.window import Limits, Windows
 from inference.monitoring.hand_off import HandOff
+from inference.monitoring.tap import TwoTaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from inference.model.servable import Servable
     from inference.monitoring.feedback.receiver import Feedback
     from inference.monitoring.feedback.recent import RecentTruths
-    from inference.monitoring.hand_off import Consumer
     from inference.monitoring.log.prediction_log import PredictionLog
     from inference.runtime.shared_memory import Section
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
+    from inference.telemetry.request_latency import MakeTap, Tap
 
 # Drift may be a second old, and few large batches take less time than many small ones.
 _DRIFT_SECONDS = 1.0
@@ -34,7 +36,7 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What watches the service.
 
     Attributes:
-        hand_off: Gives served requests to what watches them.
+        hand_off: Gives served requests to what counts drift.
         drift: Reports the drift of versions; ``None`` where it is off.
         prediction_log: Logs rows; ``None`` where it is off.
         log_root: The folder of the log; ``None`` where it is off.
@@ -87,19 +89,16 @@ def start_monitoring(settings: Settings, recorder: Recorder, section: Section) -
 
     If nothing watches, nothing is handed on. If only drift does, a sample is enough.
     """
-    consumers: list[Consumer] = []
     prediction_log = _make_prediction_log(settings, recorder)
-    if prediction_log is not None:
-        consumers.append(prediction_log)
     counter, drift = _make_drift(settings, section)
     hand_off = HandOff(
-        consumers if counter is None else [*consumers, counter],
+        [] if counter is None else [counter],
         recorder.count_unwatched,
-        None if counter is None or consumers else counter.rate,
-        wait_seconds=None if consumers else _DRIFT_SECONDS,
+        None if counter is None else counter.rate,
+        wait_seconds=_DRIFT_SECONDS,
     )
-    if hand_off.consumers:
-        recorder.latency.tap = hand_off.tap
+    to_log = None if prediction_log is None else prediction_log.tap
+    recorder.latency.tap = _join(to_log, None if counter is None else hand_off.tap)
     return Monitoring(
         hand_off=hand_off,
         drift=drift,
@@ -107,6 +106,18 @@ def start_monitoring(settings: Settings, recorder: Recorder, section: Section) -
         log_root=settings.prediction_log,
         count_feedback=recorder.count_feedback,
     )
+
+
+def _join(first: MakeTap | None, second: MakeTap | None) -> MakeTap | None:
+    """Return what makes what gives requests to both."""
+    if first is None or second is None:
+        return first or second
+
+    def make(servable: Servable) -> Tap | None:
+        one, other = first(servable), second(servable)
+        return one or other if one is None or other is None else TwoTaps(one, other)
+
+    return make
 
 
 def _make_drift(

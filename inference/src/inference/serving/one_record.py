@@ -49,7 +49,7 @@ class OneRecordFastPath:
 
     def __init__(self, servable: Servable, contract: Contract, binding: RowBinding) -> None:
         self._binding = binding
-        self._outputs = contract.outputs.label, table_output(contract) or ""
+        self._outputs = binding.names
         self._values = len(contract.features) + len(servable.class_keys or ()) + 1
         self._decode = _decoder(contract.features)
         self._start = servable.name, servable.version

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inference.telemetry.timing import Timing
 
     HandOn = Callable[[Servable, Timing], object]
+    MakeTap = Callable[[Servable], "Tap | None"]
 
 
 class Tap(Protocol):
@@ -50,7 +51,7 @@ class RequestLatency:
         self._runs = runs
         self._answers = answers
         self._values = requests.values
-        self.tap: Callable[[Servable], Tap] | None = None
+        self.tap: MakeTap | None = None
         self._watched: Mapping[str, HandOn] = {}
         # By the servable's id, since a look-up in a WeakKeyDictionary is slow.
         self._known: dict[int, _ServableCounts] = {}

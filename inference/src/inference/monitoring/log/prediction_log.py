@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import random
+import time
 import weakref
 from typing import TYPE_CHECKING
 
 from inference.monitoring.columns import ServedTable
+from inference.monitoring.hand_off import HandOff
+from inference.monitoring.log.backlog import Backlog
 from inference.monitoring.log.counts import LogCounts
-from inference.monitoring.log.rows.encoder import RowEncoder
+from inference.monitoring.log.rows.encoder import RowEncoder, requests_of
+from inference.monitoring.log.tap import LogTap, SampledTap
 from inference.monitoring.log.writer import Limits, Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.model.servable import Servable
+    from inference.monitoring.log.backlog import RowBuffer
     from inference.monitoring.served import ServedBatch
     from inference.settings import Settings
     from inference.telemetry.counters import Counters
+    from inference.telemetry.request_latency import Tap
 
 
 class PredictionLog:
-    """Logs a sample of the answered requests, whole; a consumer of the hand-off.
+    """Logs a sample of the answered requests, whole.
 
     Models that take tensors instead of rows are left out.
 
@@ -29,46 +34,96 @@ class PredictionLog:
         sample: The share of requests that are logged.
         omitted: Names of features and columns that are left out.
         writer: Writes the rows.
+        counts: Counts rows that are lost.
+        has_keys: Whether callers have keys.
     """
 
-    needs_ids = True
+    needs_ids = True  # as a consumer of the hand-off
 
-    def __init__(self, sample: float, omitted: tuple[str, ...], writer: Writer) -> None:
+    def __init__(
+        self,
+        sample: float,
+        omitted: tuple[str, ...],
+        writer: Writer,
+        counts: LogCounts,
+        *,
+        has_keys: bool = True,
+    ) -> None:
         self._sample = sample
+        self._has_keys = has_keys
         self._omitted = frozenset(omitted)
         self._writer = writer
-        self._random = random.Random()  # noqa: S311 - no secret; seeded by the system
+        self._counts = counts
+        self._hand_off = HandOff([self])
+        self._backlog = Backlog(writer.wake)
+        self._counted = 0  # of the lost rows
         self._encoders: weakref.WeakKeyDictionary[Servable, RowEncoder]
         self._encoders = weakref.WeakKeyDictionary()
+        writer.before_flush = self._take_packed
+
+    def tap(self, servable: Servable) -> Tap | None:
+        """Make what takes the requests of a version; keep it as long as the version."""
+        if servable.columns is None or not self._sample:
+            return None
+        tap = LogTap(self._backlog, self._hand_off.append, has_keys=self._has_keys)
+        return tap if self._sample == 1 else SampledTap(tap, self._sample)
 
     def consume(self, batch: ServedBatch) -> None:
-        """Take requests."""
-        if self._sample < 1:
-            chance, sample = self._random.random, self._sample
-            batch = batch.choose([at for at in range(len(batch)) if chance() < sample])
+        """Take requests that were not packed."""
         for servable, part in batch.by_servable().items():
-            if servable.columns is not None:
-                self._add(servable, ServedTable(servable, part))
+            table = ServedTable(servable, part)
+            if table.rows:
+                encoder = self._encoder(servable)
+                frame = encoder.encode(table, requests_of(table))
+                self._writer.add(encoder.schema, frame, table.rows)
 
     def start(self) -> None:
         """Finish what ended processes have left, and be ready to write."""
         self._writer.start()
 
     def flush(self) -> None:
-        """Write what was taken to the journal now."""
+        """Write what was answered to the journal now."""
+        self._hand_off.flush()
         self._writer.flush()
 
     def close(self) -> None:
-        """Write what was taken, after the last batch."""
+        """Write what was answered, after the last request."""
+        self._hand_off.close()
         self._writer.close()
 
-    def _add(self, servable: Servable, table: ServedTable) -> None:
-        if not table.rows:
-            return
+    def _take_packed(self) -> None:
+        """Encode all packed rows; in one thread at a time."""
+        offset = time.time() - time.perf_counter()
+        for buffer, packed in self._backlog.take():
+            self._encode(buffer, packed, offset)
+        lost = self._backlog.lost
+        if lost > self._counted:
+            self._counts.lost("behind", lost - self._counted)
+            self._counted = lost
+
+    def _encode(self, buffer: RowBuffer, packed: bytes, offset: float) -> None:
+        try:
+            encoder = buffer.encoder or self._begin(buffer)
+            table = buffer.form.unpack(packed)
+            frame = encoder.encode(table, table.requests(offset))
+        except Exception as error:  # noqa: BLE001 - other rows can be written
+            self._counts.lost("error", len(packed) // buffer.form.size)
+            self._writer.note_failure(error)
+        else:
+            self._writer.add(encoder.schema, frame, table.rows)
+
+    def _begin(self, buffer: RowBuffer) -> RowEncoder:
+        servable, buffer.servable = buffer.servable, None
+        if servable is None:
+            raise RuntimeError("a row could not be encoded before")
+        buffer.encoder = encoder = self._encoder(servable)
+        return encoder
+
+    def _encoder(self, servable: Servable) -> RowEncoder:
         encoder = self._encoders.get(servable)
         if encoder is None:
             encoder = self._encoders[servable] = RowEncoder(servable, self._omitted)
-        self._writer.add(encoder.schema, encoder.encode(table), table.rows)
+        return encoder
 
 
 def make_prediction_log(root: Path, settings: Settings, counters: Counters) -> PredictionLog:
@@ -84,5 +139,8 @@ def make_prediction_log(root: Path, settings: Settings, counters: Counters) -> P
         settings.prediction_log_file_seconds,
         settings.prediction_log_days,
     )
-    writer = Writer(root, limits, LogCounts(counters))
-    return PredictionLog(settings.prediction_log_sample, settings.prediction_log_omit, writer)
+    counts = LogCounts(counters)
+    writer = Writer(root, limits, counts)
+    sample, omitted = settings.prediction_log_sample, settings.prediction_log_omit
+    has_keys = settings.api_keys_file is not None
+    return PredictionLog(sample, omitted, writer, counts, has_keys=has_keys)

@@ -65,6 +65,9 @@ class Writer:
         limits: When a file ends, and what is kept.
         counts: Counts rows.
         compactions: Makes journals into Parquet files.
+
+    Attributes:
+        before_flush: Called before frames are written, to add those that can be made now.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Writer:
         self._limits = limits
         self._counts = counts
         self._compactions = compactions or Compactions(root)
+        self.before_flush: Callable[[], None] = _add_nothing
         self._lock = threading.Lock()
         self._pending: list[_Pending] = []
         self._pending_bytes = self._behind = 0
@@ -104,9 +108,14 @@ class Writer:
                 self._pending_bytes += len(frame)
         self._wake.set()
 
+    def wake(self) -> None:
+        """Flush within a fraction of a second."""
+        self._wake.set()
+
     def flush(self) -> None:
         """Write all pending frames to the journal."""
         with self._flushing:
+            self._guarded(self.before_flush)
             with self._lock:
                 pending, self._pending, self._pending_bytes = self._pending, [], 0
                 behind, self._behind = self._behind, 0
@@ -138,7 +147,7 @@ class Writer:
         try:
             step()
         except Exception as error:  # noqa: BLE001 - the thread must not end
-            self._note_failure(error)
+            self.note_failure(error)
 
     def _tend(self) -> None:
         """Do what is due: end the journal, compact, take over journals, remove old days."""
@@ -155,7 +164,7 @@ class Writer:
             remove_old_days(self._root, self._limits.days, time.time())
         failure = self._compactions.step()
         if failure is not None:
-            self._note_failure(failure)
+            self.note_failure(failure)
 
     def _pause(self) -> float:
         """Return how long nothing is due."""
@@ -184,7 +193,7 @@ class Writer:
         except OSError as error:
             self._counts.lost(_reason(error), rows)
             self._drop_journal()
-            self._note_failure(error)
+            self.note_failure(error)
             return
         for schema, _, count in pending:
             self._counts.logged(schema, count)
@@ -209,7 +218,8 @@ class Writer:
             else:
                 journal.remove()
 
-    def _note_failure(self, error: Exception) -> None:
+    def note_failure(self, error: Exception) -> None:
+        """Log that rows are lost, unless the last failure was the same."""
         reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
         if reason != self._failure:
             self._failure = reason
@@ -219,6 +229,10 @@ class Writer:
                 reason,
                 extra=fields("prediction-log", reason=reason),
             )
+
+
+def _add_nothing() -> None:
+    """Add no frames."""
 
 
 def _reason(error: OSError) -> str:

@@ -160,7 +160,7 @@ class _OneRow:
     ) -> None:
         self._begin = fast_path.begin
         self._binding = binding
-        self._outputs = fast_path.names
+        self._outputs = binding.names
         self._values = len(servable.features or ()) + sum(result.size for result in binding.results)
         contract = servable.contract
         self._label: int | None = None

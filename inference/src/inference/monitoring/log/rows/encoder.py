@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inference.model.servable import Servable
     from inference.monitoring.columns import ServedTable
+    from inference.monitoring.log.rows.packed_rows import PackedTable
 
 
 class RowEncoder:
@@ -55,8 +56,13 @@ class RowEncoder:
             truth_columns=truths,
         )
 
-    def encode(self, table: ServedTable) -> bytes:
-        """Return the frame of the rows in a table of this servable."""
+    def encode(self, table: ServedTable | PackedTable, requests: Requests) -> bytes:
+        """Return the frame of rows of this servable.
+
+        Args:
+            table: The rows.
+            requests: Their requests; what the schema leaves out is left out.
+        """
         columns: list[tuple[bytes, bytes]] = []
         for column, feature in self._features:
             values, missing = table.feature(feature)
@@ -69,18 +75,24 @@ class RowEncoder:
                 columns.append(_nothing(answer.column, table.rows))
             else:
                 columns.append(encode_values(answer.column.kind, chosen, output.missing))
-        return encode_rows(self.schema, self._requests(table), columns)
-
-    def _requests(self, table: ServedTable) -> Requests:
-        batch, schema = table.batch, self.schema
-        keys = batch.key_ids if schema.has_keys else ()
-        return Requests(
-            ids=batch.request_ids,
-            keys=keys if any(keys) else (),
-            times=batch.times,
-            seconds=batch.seconds if schema.has_latency else (),
-            counts=() if table.rows == len(batch) else table.counts,
+        has_keys = self.schema.has_keys and any(requests.keys)
+        requests = requests._replace(
+            keys=requests.keys if has_keys else (),
+            seconds=requests.seconds if self.schema.has_latency else (),
         )
+        return encode_rows(self.schema, requests, columns)
+
+
+def requests_of(table: ServedTable) -> Requests:
+    """Return what is known of the requests in a table."""
+    batch = table.batch
+    return Requests(
+        ids=batch.request_ids,
+        keys=batch.key_ids,
+        times=batch.times,
+        seconds=batch.seconds,
+        counts=() if table.rows == len(batch) else table.counts,
+    )
 
 
 def _nothing(column: Column, rows: int) -> tuple[bytes, bytes]:
