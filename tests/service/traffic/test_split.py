@@ -204,7 +204,7 @@ def refused(service: Service, status: int, **change: Any) -> str:
     [
         ({}, 422, "name a split, a shadow, or both"),
         ({"split": {}}, 422, "names no version"),
-        ({"split": {"3": 90, "4": 5}}, 422, "add up to 95: they are percent"),
+        ({"split": {"3": 90, "4": 5}}, 422, "split: the shares add up to 95: they are percent"),
         ({"split": {"3": 90, "4": 10.1}}, 422, "add up to 100.1"),
         ({"split": {"3": 110, "4": -10}}, 422, "less than or equal to 100"),
         ({"split": {"3": 100, "4": 0}}, 422, "split.4: Input should be greater than 0"),
@@ -218,11 +218,17 @@ def refused(service: Service, status: int, **change: Any) -> str:
         ({"split": {"3": 90, "9": 10}}, 404, "has no version 9; it has 1, 2, 3, 4, 5"),
         ({"shadow": 9}, 404, "has no version 9"),
         ({"shadow": 5}, 409, "version 5 of model 'm' answers its requests"),
-        ({"shadow": True}, 422, "shadow"),
-        ({"shadow": {"version": 4, "percent": 0}}, 422, "greater than 0"),
+        ({"shadow": True}, 422, "shadow: it must be a version such as 4, or {"),
+        ({"shadow": "4"}, 422, "shadow: it must be a version such as 4, or {"),
+        ({"shadow": 4.0}, 422, "shadow: it must be a version such as 4, or {"),
+        ({"shadow": 0}, 422, "body.shadow.version: Input should be greater than or equal to 1"),
+        ({"shadow": {"version": 4, "percent": 0}}, 422, "body.shadow.percent: Input should be gr"),
+        ({"shadow": {"percent": 5}}, 422, "body.shadow.version: Field required"),
         ({"split": {"3": 90, "4": 10}, "shadow": 4}, 422, "version 4 has a share"),
         ({"shadow": 4, "sticky": "x-user"}, 422, "name a split"),
-        ({"split": {"3": 100}, "sticky": "x user"}, 422, "sticky"),
+        ({"split": {"3": 100}, "sticky": "x user"}, 422, "'x user' is not the name of a header"),
+        ({"split": {"3": 100}, "sticky": ""}, 422, "use one such as x-customer"),
+        ({"split": {"3": 100}, "sticky": "x" * 65}, 422, "up to 64 characters"),
         ({"splitt": {"3": 100}}, 422, "splitt: Extra inputs"),
         ({"shadow": 4, "promote": {"after_rows": 10}}, 422, "promote has no gate"),
         (
@@ -243,6 +249,15 @@ def test_a_wrong_change_is_refused_with_its_reason(
 ) -> None:
     assert said in refused(shared, status, **change)
     assert shared.client.get("/models/m/traffic").json()["traffic"] is None
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"split", b'{"split": {"3": 100}'])
+def test_a_body_that_is_no_json_is_refused_with_the_place(shared: Service, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    answer = shared.client.put("/models/m/traffic", content=body, headers=headers)
+    assert answer.status_code == 422
+    detail = answer.json()["detail"]
+    assert "the body is not JSON: Expecting" in detail or detail == "body: Field required"
 
 
 def test_an_unknown_model_is_refused(shared: Service) -> None:

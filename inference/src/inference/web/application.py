@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request  # noqa: TC002 - FastAPI reads it
 from fastapi.exceptions import RequestValidationError
@@ -34,7 +34,7 @@ from inference.web.openapi.headers.headers import FurtherHeaders
 from inference.web.v2.router import oip_router
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fastapi import FastAPI
     from starlette.responses import Response
@@ -132,9 +132,16 @@ def _answer_errors(app: FastAPI) -> None:
 
     async def handle(request: Request, error: Exception) -> Response:
         if isinstance(error, RequestValidationError):
-            faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-            error = ParametersError("; ".join(faults))
+            error = ParametersError("; ".join(map(_describe_fault, error.errors())))
         return encode_error(error, request.scope["path"]).to_starlette()
 
     for kind in (RookeryError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, handle)
+
+
+def _describe_fault(fault: Mapping[str, Any]) -> str:
+    """Say where something does not fit, and why, of what pydantic has found."""
+    if fault["type"] == "json_invalid":
+        return f"the body is not JSON: {fault['ctx']['error']} (byte {fault['loc'][-1]})"
+    reason = fault["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, fault['loc']))}: {reason}"

@@ -21,7 +21,6 @@ from inference.web.api.traffic_schemas import (
     DecisionView,
     GatesChange,
     MeasuresView,
-    ShadowChange,
     TrafficChange,
     TrafficState,
     TrafficView,
@@ -126,15 +125,11 @@ def _with(state: State, name: str, traffic: Traffic) -> State:
 
 
 def _to_traffic(change: TrafficChange) -> Traffic:
-    shadow = None
-    if isinstance(change.shadow, ShadowChange):
-        shadow = Shadow(change.shadow.version, float(change.shadow.percent))
-    elif change.shadow is not None:
-        shadow = Shadow(change.shadow)
+    shadow = change.shadow
     return Traffic(
         os.urandom(_ID_BYTES).hex(),
         {version: float(share) for version, share in (change.split or {}).items()},
-        shadow,
+        None if shadow is None else Shadow(shadow.version, float(shadow.percent)),
         None if change.sticky is None else change.sticky.lower(),
         None if change.promote is None else _to_gates(change.promote),
     )

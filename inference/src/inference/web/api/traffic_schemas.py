@@ -6,11 +6,21 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 _VERSION = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _TOLERANCE = 1e-6
 _MAX_VERSIONS = 16
+_MAX_HEADER = 64
+_HEADER = re.compile(rf"[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,{_MAX_HEADER}}}")
 
 
 def _read_key(key: Any) -> Any:
@@ -19,7 +29,29 @@ def _read_key(key: Any) -> Any:
     return int(key)
 
 
+def _check_header(name: str) -> str:
+    if _HEADER.fullmatch(name) is None:
+        raise ValueError(
+            f"'{name[:_MAX_HEADER]}' is not the name of a header: use one such as x-customer, with "
+            f"up to {_MAX_HEADER} characters"
+        )
+    return name
+
+
+def _read_shadow(given: Any) -> Any:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return {"version": given}
+    if given is None or isinstance(given, dict):
+        return given
+    raise ValueError('it must be a version such as 4, or {"version": 4, "percent": 20}')
+
+
 _Key = Annotated[int, BeforeValidator(_read_key)]
+_Header = Annotated[
+    str,
+    AfterValidator(_check_header),
+    Field(json_schema_extra={"pattern": f"^{_HEADER.pattern}$"}),
+]
 _Number = Annotated[int, Field(strict=True, ge=1)]
 _Share = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
 
@@ -88,14 +120,16 @@ class TrafficChange(_Strict):
         description="Percent of the requests by version; they add up to 100.",
         examples=[{"3": 90, "4": 10}],
     )
-    shadow: _Number | ShadowChange | None = Field(
+    shadow: Annotated[
+        ShadowChange | None,
+        BeforeValidator(_read_shadow, json_schema_input_type=_Number | ShadowChange | None),
+    ] = Field(
         default=None,
         description="A version that answers the same rows unseen, or with `percent` some of them.",
         examples=[5],
     )
-    sticky: str | None = Field(
+    sticky: _Header | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$",
         description="A header: requests with the same value get the same version.",
         examples=["x-customer"],
     )
@@ -140,7 +174,7 @@ class TrafficChange(_Strict):
     @property
     def shadow_version(self) -> int | None:
         """The version that shadows."""
-        return self.shadow.version if isinstance(self.shadow, ShadowChange) else self.shadow
+        return None if self.shadow is None else self.shadow.version
 
 
 class ShadowView(BaseModel):
