@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def open_at(service: Service, path: Path) -> httpx.Client:

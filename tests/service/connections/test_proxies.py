@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 PREFIXED = "proxy_set_header X-Forwarded-Prefix /ml; proxy_set_header X-Forwarded-Host $http_host;"
 LINK = re.compile(r"""(?:src|href|data-openapi)="([^"]+)\"""")

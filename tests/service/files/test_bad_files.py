@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 QUARANTINED = {
     "truncated": (penguins()[:700], "not an ONNX model, or it is truncated"),

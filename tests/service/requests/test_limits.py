@@ -15,7 +15,7 @@ from support.service.process import Service, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 RECORD = dict(zip(MEASUREMENTS, [39.1, 18.7, 181.0, 3750.0], strict=True))
 BODY = json.dumps(RECORD).encode()
