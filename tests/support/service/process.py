@@ -18,7 +18,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_START_SECONDS = 30
+_START_SECONDS = 60
 _PAUSE = threading.Event()  # never set: waits without the process-wide sleep that ruff forbids us
 
 
