@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _STEP = (5**0.5 - 1) / 2
-_HASH_BYTES = 8
-_HASHES = 1 << 8 * _HASH_BYTES
+_HASH_BYTES, _UNUSED_BITS = 8, 11
+_HASHES = 1 << 8 * _HASH_BYTES - _UNUSED_BITS  # which a float holds exactly, so that none is 1
 # After a change, how long requests wait for a version that this worker has not loaded yet. Less
 # than the repository's patience, so that no request fails.
 _PATIENCE_SECONDS = 2.0
@@ -44,7 +44,7 @@ class Request(Protocol):
 
     Attributes:
         headers: Names in lower case.
-        chosen: The version that answers; missing before it is chosen.
+        chosen: The version that a split has chosen; missing before.
     """
 
     @property
@@ -61,7 +61,7 @@ def sticky_place(model: str, value: bytes) -> float:
     0.643042
     """
     digest = blake2b(model.encode() + b"\0" + value, digest_size=_HASH_BYTES).digest()
-    return int.from_bytes(digest, "big") / _HASHES
+    return (int.from_bytes(digest, "big") >> _UNUSED_BITS) / _HASHES
 
 
 class Split:
@@ -84,6 +84,10 @@ class Split:
         patient_until: Until when requests wait for a version that is missing.
     """
 
+    __slots__ = ("_bounds", "_first", "_first_end", "_last", "_last_begin", "_name", "_place",
+                 "_ready", "_ready_bounds", "_refused", "_servables", "_sticky", "main",
+                 "patient_until", "shares", "traffic")  # fmt: skip
+
     def __init__(
         self,
         name: str,
@@ -102,6 +106,9 @@ class Split:
         if before is not None and before.traffic == traffic:
             self.patient_until = before.patient_until
         self._bounds = _bounds(traffic.split[number] for number in numbers)
+        # What most splits need, and each look-up touches little memory.
+        self._first, self._last = self._servables[0], self._servables[-1]
+        self._first_end, self._last_begin = self._bounds[0], [0.0, *self._bounds][-2]
         ready = {number: traffic.split[number] for number in numbers if number in servables}
         self._ready = [servables[number] for number in ready]
         self._ready_bounds = _bounds(ready.values())
@@ -127,35 +134,42 @@ class Split:
         return self._place
 
     def choose(self, request: Request) -> Servable:
-        """Choose what answers a request; the same whenever it is called for this request.
+        """Choose what answers a request, and note it there.
+
+        Call it once for each request: it is the next one in the sequence of places.
 
         Raises:
             NotReadyError: The version is being loaded, since the split has just begun.
         """
-        chosen: Servable | None = getattr(request, "chosen", None)  # quicker than an exception
+        place = None if self._sticky is None else self._sticky_place(request)
+        if place is None:
+            place = self._place + _STEP
+            self._place = place = place - 1.0 if place >= 1.0 else place
+        if place < self._first_end:
+            chosen = self._first
+        elif place >= self._last_begin:
+            chosen = self._last
+        else:
+            chosen = self._servables[bisect_right(self._bounds, place)]
         if chosen is None:
-            chosen = request.chosen = self._at(self._place_of(request))
+            chosen = self._replace(place)
+        request.chosen = chosen
         return chosen
 
-    def _place_of(self, request: Request) -> float:
-        if self._sticky is not None:
-            for name, value in request.headers:
-                if name == self._sticky and value:
-                    return sticky_place(self._name, value)
-        place = self._place + _STEP
-        self._place = place = place - 1.0 if place >= 1.0 else place
-        return place
+    def _sticky_place(self, request: Request) -> float | None:
+        for name, value in request.headers:
+            if name == self._sticky and value:
+                return sticky_place(self._name, value)
+        return None
 
-    def _at(self, place: float) -> Servable:
+    def _replace(self, place: float) -> Servable:
+        """Choose what answers for a version that is missing.
+
+        Its part is divided among the others as the whole line is.
+        """
         index = bisect_right(self._bounds, place)
-        if index == len(self._bounds):  # by rounding
-            index -= 1
-        servable = self._servables[index]
-        if servable is not None:
-            return servable
         if not self._refused[index] and time.monotonic() < self.patient_until:
             raise NotReadyError(f"a version of model '{self._name}' is being loaded", self._name)
-        # The part of a version that is missing is divided among the others as the whole line is.
         low = self._bounds[index - 1] if index else 0.0
         place = (place - low) / (self._bounds[index] - low)
         index = min(bisect_right(self._ready_bounds, place), len(self._ready) - 1)

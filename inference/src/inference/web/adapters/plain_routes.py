@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from inference.errors import ConflictError, RequestError, RookeryError
 from inference.runtime.threads import off_loop
+from inference.serving.versions import find_again
 from inference.web.message.compression import compressed_aside, compressed_now
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class PlainRoutes:
         """Answer, and wait if necessary."""
         servable = None
         try:
-            servable = await self._repository.find(partial(self._adapter.find, exchange))
+            find = partial(find_again, self._adapter.find, exchange)
+            servable = await self._repository.find(find)
             with about_request():
                 predictor = self._predictors.of(servable)
             headers, body = exchange.headers, exchange.body

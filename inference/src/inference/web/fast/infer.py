@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RequestError, RookeryError
-from inference.serving.versions import find_servable
+from inference.serving.versions import find_again, find_servable
 from inference.web.errors.oip import encode
 from inference.web.message.compression import compressed_aside, compressed_now
 
@@ -67,7 +67,7 @@ class InferRoutes:
         """Answer, and wait if necessary."""
         servable = None
         try:
-            servable = await self._repository.find(partial(self._find, exchange))
+            servable = await self._repository.find(partial(find_again, self._find, exchange))
             json_bytes = _json_bytes(exchange.headers)
             answer = await self._inferrer.infer(
                 servable, exchange.body, json_bytes, exchange.timing

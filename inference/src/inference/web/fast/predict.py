@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from inference.errors import RookeryError
-from inference.serving.versions import find_servable
+from inference.serving.versions import find_again, find_servable
 from inference.web.errors.problem import encode
 from inference.web.message.compression import compressed_aside, compressed_now
 
@@ -73,7 +73,7 @@ class PredictRoutes:
         """Answer, and wait if necessary."""
         servable = None
         try:
-            servable = await self._repository.find(partial(self._find, exchange))
+            servable = await self._repository.find(partial(find_again, self._find, exchange))
             predictor = self._predictors.of(servable)
             body = await predictor.predict(servable, exchange.body, exchange.timing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem document

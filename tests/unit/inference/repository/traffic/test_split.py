@@ -91,14 +91,10 @@ def test_requests_of_one_kind_among_others_are_split_as_all_are(period: int) -> 
         assert abs(versions[first::period].count(2) - 200) <= 10
 
 
-def test_a_request_keeps_its_version_however_often_it_is_looked_up() -> None:
-    """A request that has to wait is looked up again, and must not count twice."""
-    split = split_of({1: 50, 2: 50})
+def test_the_choice_is_noted_at_the_request() -> None:
+    split = split_of({1: 50, 2: 30, 3: 20})
     asked = list(many(1000))
-    first = [split.choose(request) for request in asked]
-    assert [split.choose(request) for request in asked for _ in range(2)][::2] == first
-    other = split_of({1: 50, 2: 50})
-    assert [other.choose(request) for request in asked] == first
+    assert [split.choose(request) for request in asked] == [request.chosen for request in asked]
 
 
 def test_sticky_requests_get_the_same_version_in_every_worker() -> None:
