@@ -20,7 +20,15 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from cluster.bucket import Door
-from cluster.laboratory import IMAGE, NAMESPACE, address_of_service, kubectl, pods, run
+from cluster.laboratory import (
+    IMAGE,
+    NAMESPACE,
+    address_of_service,
+    kubectl,
+    new_namespace,
+    pods,
+    run,
+)
 from cluster.load import Load
 from exporter import publish
 from support.project import ROOT
@@ -33,6 +41,11 @@ if TYPE_CHECKING:
 REPLICAS = 3
 ROW = {"a": 5.1, "b": 3.5, "c": 1.4, "d": 0.2}
 SECRETS = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+# Kubernetes 1.20 has no policy/v1.
+BUDGET = {
+    "target": {"kind": "PodDisruptionBudget"},
+    "patch": '[{"op": "replace", "path": "/apiVersion", "value": "policy/v1beta1"}]',
+}
 
 
 @dataclass
@@ -51,9 +64,16 @@ class Cluster:
         """Ask one pod, by its address."""
         return httpx.request(method, f"http://{pod}:8000{path}", timeout=20, **options)
 
-    def version(self, pod: str, model: str) -> int | None:
-        """Return the version of a model that answers in a pod; ``None`` if none does."""
-        answer = self.ask(pod, "POST", f"/models/{model}/predict", json=ROW)
+    def version(self, pod: str, model: str, number: str | None = None) -> int | None:
+        """Return the version of a model that answers in a pod; ``None`` if none does.
+
+        Args:
+            pod: Its address.
+            model: The name.
+            number: Of the choices that the pod must know, if any.
+        """
+        headers = {"Rookery-State-Min": number} if number else {}
+        answer = self.ask(pod, "POST", f"/models/{model}/predict", json=ROW, headers=headers)
         return answer.json()["version"] if answer.status_code == 200 else None
 
     def versions(self, model: str) -> set[int | None]:
@@ -111,9 +131,7 @@ def cluster(
         seconds=600,
     )
     with ExitStack() as stack:
-        kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", seconds=180)
-        run("kubectl", "create", "namespace", NAMESPACE)
-        stack.callback(kubectl, "delete", "namespace", NAMESPACE, seconds=180)
+        stack.enter_context(new_namespace(NAMESPACE))
         credentials = [
             f"--from-literal={name}={value}"
             for name, value in store.environment.items()
@@ -150,13 +168,6 @@ def _overlay(folder: Path, store: Door) -> Path:
             },
         },
     }
-    # Kubernetes 1.20 has no policy/v1.
-    budget = {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": "rookery"},
-        "$patch": "delete",
-    }
     document = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -165,7 +176,7 @@ def _overlay(folder: Path, store: Door) -> Path:
             {"name": "rookery-bucket", "behavior": "merge", "literals": literals}
         ],
         "images": [{"name": "rookery-inference", "newName": name, "newTag": tag}],
-        "patches": [{"patch": yaml.safe_dump(deployment)}, {"patch": yaml.safe_dump(budget)}],
+        "patches": [{"patch": yaml.safe_dump(deployment)}, BUDGET],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(document))
     return folder

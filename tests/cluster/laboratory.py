@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+from typing import TYPE_CHECKING
 
 from support.service.process import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 NAMESPACE = "rookery-test"
 IMAGE = "rookery-inference:cluster-test"
@@ -20,9 +25,25 @@ def run(*command: str, stdin: str | None = None, seconds: float = 120) -> str:
     return done.stdout
 
 
-def kubectl(*arguments: str, stdin: str | None = None, seconds: float = 120) -> str:
-    """Run kubectl in the test's namespace."""
-    return run("kubectl", "--namespace", NAMESPACE, *arguments, stdin=stdin, seconds=seconds)
+def kubectl(
+    *arguments: str,
+    stdin: str | None = None,
+    seconds: float = 120,
+    namespace: str = NAMESPACE,
+) -> str:
+    """Run kubectl in a namespace, by default that of the three replicas."""
+    return run("kubectl", "--namespace", namespace, *arguments, stdin=stdin, seconds=seconds)
+
+
+@contextlib.contextmanager
+def new_namespace(name: str) -> Generator[None]:
+    """Make a namespace, and delete it at the end, without waiting for its pods."""
+    run("kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait", seconds=180)
+    run("kubectl", "create", "namespace", name)
+    try:
+        yield
+    finally:
+        run("kubectl", "delete", "namespace", name, "--wait=false", seconds=180)
 
 
 def pods() -> dict[str, str]:
@@ -51,6 +72,7 @@ def wait_for_pods(number: int, seconds: float = 120) -> dict[str, str]:
     return found
 
 
-def address_of_service() -> str:
-    """Return the cluster address of the service, which answers on this machine."""
-    return kubectl("get", "service", "rookery", "--output=jsonpath={.spec.clusterIP}").strip()
+def address_of_service(name: str = "rookery", namespace: str = NAMESPACE) -> str:
+    """Return the cluster address of a service, which answers on this machine."""
+    path = "--output=jsonpath={.spec.clusterIP}"
+    return kubectl("get", "service", name, path, namespace=namespace).strip()

@@ -51,9 +51,11 @@ def start(image: str, wait_for: Callable[..., Any]) -> Generator[Callable[..., h
     started: list[str] = []
     clients: list[httpx.Client] = []
 
-    def run(*options: str, command: tuple[str, ...] = (), port: int = 8080) -> httpx.Client:
+    def run(
+        *options: str, command: tuple[str, ...] = (), port: int = 8080, of: str = image
+    ) -> httpx.Client:
         publish = f"--publish=127.0.0.1:0:{port}"
-        container = _run("docker", "run", "--detach", publish, *options, image, *command).strip()
+        container = _run("docker", "run", "--detach", publish, *options, of, *command).strip()
         started.append(container)
         address = _run("docker", "port", container, str(port)).split()[0]
         client = httpx.Client(base_url=f"http://{address}", timeout=10)
@@ -163,6 +165,21 @@ def test_says_what_to_mount_where_nothing_can_be_written(
     assert client.post("/invocations", json=ROWS).status_code == 200
     assert "mount a volume or a tmpfs there" in log(client)
     assert client.put("/models/penguins/active", json={"version": 1}).status_code == 503
+
+
+def test_the_image_of_the_page_has_its_model_in_it(
+    start: Callable[..., httpx.Client], model: Path
+) -> None:
+    text = (ROOT / "docs" / "how-to" / "vertex-ai.md").read_text()
+    (dockerfile,) = re.findall(r"^```dockerfile\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    (model.parent / "Dockerfile").write_text(dockerfile)
+    own = f"{IMAGE}-with-model"
+    _run("docker", "build", "--tag", own, str(model.parent), seconds=300)
+    try:
+        client = start(of=own, port=8000)
+        assert client.post("/invocations", json=ROWS).status_code == 200
+    finally:
+        _run("docker", "rmi", "--force", own, check=False)
 
 
 def test_other_commands_are_those_of_the_program(image: str) -> None:

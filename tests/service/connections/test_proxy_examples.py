@@ -27,7 +27,7 @@ pytestmark = pytest.mark.long
 
 PAGE = (ROOT / "docs" / "how-to" / "behind-a-proxy.md").read_text()
 TLS_NGINX, PATH_NGINX = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
-(TLS_CADDY,) = re.findall(r"```caddy\n(.*?)```", PAGE, re.DOTALL)
+TLS_CADDY, PATH_CADDY = re.findall(r"```caddy\n(.*?)```", PAGE, re.DOTALL)
 NAME = "models.example.com"
 
 
@@ -65,7 +65,9 @@ def run(tmp_path: Path, service: Service) -> Iterator[Callable[[str], int]]:
             if program is None:
                 pytest.skip("caddy is not installed")
             file = tmp_path / "Caddyfile"
-            named = adapt(example).replace(NAME, f"{NAME}:{port}", 1)
+            named = (
+                adapt(example).replace(NAME, f"{NAME}:{port}", 1).replace(":80 {", f":{port} {{")
+            )
             file.write_text(
                 f"{{\n admin off\n auto_https off\n default_bind 127.0.0.1\n}}\n{named}"
             )
@@ -121,8 +123,9 @@ def test_the_service_answers_with_tls(
     assert "Traceback" not in service.log
 
 
-def test_the_service_answers_under_a_path(run: Callable[[str], int]) -> None:
-    port = run(PATH_NGINX)
+@pytest.mark.parametrize("example", [PATH_NGINX, PATH_CADDY], ids=["nginx", "caddy"])
+def test_the_service_answers_under_a_path(example: str, run: Callable[[str], int]) -> None:
+    port = run(example)
     address = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=address, trust_env=False) as asking:
         assert asking.get("/ml/").headers["location"].startswith("/ml/")

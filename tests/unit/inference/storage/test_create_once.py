@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.errors import StateError, StorageError
+from inference.storage import create_once
 from inference.storage.create_once import MARK, NotOnceError, check_creates_once
 from inference.storage.object_store import ObjectMissingError, open_store
 from inference.storage.state_log import StateLog
@@ -92,6 +93,16 @@ async def test_a_log_is_not_begun_in_a_store_that_is_refused() -> None:
     with pytest.raises(StateError, match=r"the change was not made: .* lets two callers"):
         await StateLog(store).append(1, b"one")
     assert await StateLog(store).read_latest(0) == (0, None)
+
+
+@scenario
+async def test_one_contest_is_enough_where_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(create_once, "_LONG_SECONDS", 0.0)
+    store = CreatingStore()
+    await check_creates_once(store)
+    assert store.asked == 2 + 1, "two callers, and what says that the store has passed"
+    with pytest.raises(NotOnceError):
+        await check_creates_once(LookingStore(0))
 
 
 @scenario
