@@ -34,13 +34,19 @@ class Live(pd.DataFrame):  # type: ignore[misc]
         Args:
             metric: A column; ``None`` for the first metric.
             ax: Where to draw; ``None`` for a new figure.
+
+        Raises:
+            OptionError: There is no such column.
         """
         import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing needs it
         from matplotlib import dates  # noqa: PLC0415
 
+        known = [name for name in (*_METRICS, "rows") if name in self.columns]
+        chosen = metric or known[0]
+        if chosen not in known:
+            raise OptionError(f"there is no metric {metric!r}: choose one of {', '.join(known)}")
         if ax is None:
             _, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
-        chosen = metric or next((name for name in _METRICS if name in self.columns), "rows")
         for version, part in self.groupby("version"):
             ax.plot(part["time"], part[chosen], marker="o", label=f"version {version}")
         if len(self):
@@ -53,11 +59,11 @@ class Live(pd.DataFrame):  # type: ignore[misc]
         return ax
 
 
-def read_live(folder: Path, model: str, since: Any, every: str) -> Live:
+def read_live(folder: Path, model: str, since: Any, every: Any) -> Live:
     """Score a model; see :meth:`exporter.rookery.served_model.ServedModel.live`."""
     begin = to_time(since)
     try:
-        seconds = pd.Timedelta(every).total_seconds()
+        seconds = 0 if isinstance(every, int | float) else pd.Timedelta(every).total_seconds()
     except ValueError:
         seconds = 0
     if not seconds > 0:

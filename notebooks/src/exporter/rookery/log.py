@@ -60,17 +60,24 @@ def to_time(since: Any) -> pd.Timestamp | None:
     """
     if since is None:
         return None
+    time = None if isinstance(since, bool | int | float) else _parse_time(since)
+    if time is None:
+        raise OptionError(f"since={since!r} is no time: pass one such as '2026-11-01', or '2h'")
+    return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+
+
+def _parse_time(since: Any) -> pd.Timestamp | None:
+    """Return a time, or the time so long ago; ``None`` for what is neither."""
     try:
-        return pd.Timestamp.now("UTC") - pd.Timedelta(since)
+        ago = pd.Timedelta(since)
+        return pd.Timestamp.now("UTC") - ago if ago >= pd.Timedelta(0) else None
     except (ValueError, TypeError):
         pass
     try:
         time = pd.Timestamp(since)
     except (ValueError, TypeError):
-        time = pd.NaT
-    if time is pd.NaT:
-        raise OptionError(f"since={since!r} is no time: pass one such as '2026-11-01', or '2h'")
-    return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+        return None
+    return None if time is pd.NaT else time
 
 
 def _read_files(folder: Path, model: str, begin: pd.Timestamp | None) -> pd.DataFrame:

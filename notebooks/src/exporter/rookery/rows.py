@@ -84,6 +84,25 @@ def _read_table(data: Any, left_out: Collection[str]) -> Rows | None:
     return None
 
 
+def read_truths(truth: Any) -> list[Any]:
+    """Read the truth of one row, or of several, as JSON values.
+
+    Args:
+        truth: A label or value, a dict of several by name, or one of these for each row: a list,
+            an array, a Series, or a DataFrame with a column for each label or value.
+    """
+    if isinstance(truth, pd.DataFrame):
+        return pandas_records(truth)
+    if isinstance(truth, np.ndarray) and truth.ndim == 2 and truth.shape[1] == 1:
+        truth = truth[:, 0]  # a target as a column
+    for method in ("tolist", "to_list", "to_pylist", "to_dicts"):  # NumPy, polars, pyarrow
+        if hasattr(truth, method):
+            truth = getattr(truth, method)()
+            break
+    given = truth if isinstance(truth, list | tuple) else [truth]
+    return [_clean(one) if isinstance(one, dict) else _value(one) for one in given]
+
+
 def is_texts(data: Any) -> bool:
     """Whether data is a list, a vector or a Series of texts."""
     if isinstance(data, np.ndarray | pd.Series):

@@ -14,7 +14,7 @@ from exporter.rookery.drift import Drift, to_drift
 from exporter.rookery.explanation import Explanation, WhatIf
 from exporter.rookery.live import Live, read_live
 from exporter.rookery.log import read_log
-from exporter.rookery.rows import is_texts, read_rows
+from exporter.rookery.rows import is_texts, read_rows, read_truths
 from exporter.rookery.traffic import ModelTraffic
 from exporter.settings import resolve_prediction_log
 
@@ -242,13 +242,13 @@ class ServedModel:
 
         Args:
             request_id: The ``X-Request-ID`` of its answer, the column ``request_id`` of the log.
-            truth: The true label or value, or a list with one for each row.
+            truth: The true label or value, or one for each row: a list, an array or a Series.
 
         Returns:
             How many the service has accepted; fewer if the answers are not in its log.
         """
-        truths = truth if isinstance(truth, list) else [truth]
-        body = [{"request_id": request_id, "row": at, "truth": t} for at, t in enumerate(truths)]
+        truths = enumerate(read_truths(truth))
+        body = [{"request_id": request_id, "row": at, "truth": one} for at, one in truths]
         found: dict[str, Any] = self._connection.send("POST", "/feedback", body)
         return int(found["accepted"])
 

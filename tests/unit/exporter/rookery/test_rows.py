@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
 from exporter.errors import DataError
-from exporter.rookery.rows import is_texts, read_rows
+from exporter.rookery.rows import is_texts, read_rows, read_truths
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,33 @@ def test_refuses_what_is_no_table_yet() -> None:
         read_rows(pl.LazyFrame({"a": [1]}))
     with pytest.raises(DataError, match="two columns are called 'a'"):
         read_rows(pa.table([[1], [2]], names=["a", "a"]))
+
+
+@pytest.mark.parametrize(
+    ("truth", "values"),
+    [
+        ("Adelie", ["Adelie"]),
+        (np.str_("Adelie"), ["Adelie"]),
+        (np.int64(3), [3]),
+        (np.bool_(True), [True]),
+        (4.5, [4.5]),
+        (None, [None]),
+        (float("nan"), [None]),
+        ({"a": np.int64(1), "b": "x"}, [{"a": 1, "b": "x"}]),
+        ([1, np.float64(2)], [1, 2.0]),
+        ((1, 2), [1, 2]),
+        ([], []),
+        (np.array(["a", "b"]), ["a", "b"]),
+        (np.array([[1.5], [2.5]]), [1.5, 2.5]),
+        (pd.Series([True, False], index=[7, 9]), [True, False]),
+        (pd.Series(["a", "b"], dtype="category"), ["a", "b"]),
+        (pl.Series([1, None]), [1, None]),
+        (pd.DataFrame({"a": [1, 2], "b": [0.5, None]}), [{"a": 1, "b": 0.5}, {"a": 2, "b": None}]),
+        (pl.DataFrame({"a": [1, 2]}), [{"a": 1}, {"a": 2}]),
+    ],
+    ids=repr,
+)
+def test_truths_are_read_as_json_values(truth: Any, values: list[Any]) -> None:
+    found = read_truths(truth)
+    assert found == values
+    assert [type(one) for one in found] == [type(one) for one in values]
