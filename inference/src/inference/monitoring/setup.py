@@ -13,20 +13,19 @@ from inference.monitoring.drift.counter import DriftCounter
 from inference.monitoring.drift.report import DriftReports
 from inference.monitoring.drift.window import Limits, Windows
 from inference.monitoring.hand_off import HandOff
-from inference.monitoring.tap import TwoTaps
+from inference.telemetry.request_latency import join_taps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from inference.model.servable import Servable
     from inference.monitoring.feedback.receiver import Feedback
     from inference.monitoring.feedback.recent import RecentTruths
     from inference.monitoring.log.prediction_log import PredictionLog
     from inference.runtime.shared_memory import Section
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
-    from inference.telemetry.request_latency import MakeTap, Tap
+    from inference.telemetry.request_latency import MakeTap
 
 # Drift may be a second old, and few large batches take less time than many small ones.
 _DRIFT_SECONDS = 1.0
@@ -112,12 +111,7 @@ def _join(first: MakeTap | None, second: MakeTap | None) -> MakeTap | None:
     """Return what makes what gives requests to both."""
     if first is None or second is None:
         return first or second
-
-    def make(servable: Servable) -> Tap | None:
-        one, other = first(servable), second(servable)
-        return one or other if one is None or other is None else TwoTaps(one, other)
-
-    return make
+    return lambda servable: join_taps(first(servable), second(servable))
 
 
 def _make_drift(

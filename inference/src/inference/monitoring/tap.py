@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.model.servable import Servable
-    from inference.telemetry.request_latency import Tap as AnyTap
     from inference.telemetry.timing import Timing
 
     # Takes a request that stands for so many.
@@ -101,22 +100,3 @@ class Tap:
     def _sample(self, share: float) -> None:
         # Gaps between independent draws are geometric: floor(ln(u) / ln(1 - p)) + 1.
         self._weight, self._scale = 1.0 / share, 1.0 / math.log1p(-share)
-
-
-class TwoTaps:
-    """Gives each request to two taps.
-
-    Args:
-        first: Gets it first.
-        second: Gets it then.
-    """
-
-    __slots__ = ("_first", "_second")
-
-    def __init__(self, first: AnyTap, second: AnyTap) -> None:
-        self._first, self._second = first.append, second.append
-
-    def append(self, servable: Servable, timing: Timing) -> None:
-        """Take a request that was answered with 200; only on the event loop."""
-        self._first(servable, timing)
-        self._second(servable, timing)

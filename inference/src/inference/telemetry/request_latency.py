@@ -22,15 +22,38 @@ if TYPE_CHECKING:
     from inference.telemetry.counters import Counters
     from inference.telemetry.timing import Timing
 
-    HandOn = Callable[[Servable, Timing], object]
     MakeTap = Callable[[Servable], "Tap | None"]
 
 
 class Tap(Protocol):
     """Takes the answered requests of one servable, for what watches the service."""
 
-    def append(self, servable: Servable, timing: Timing) -> None:
+    def append(self, servable: Servable, timing: Timing) -> object:
         """Take a request that was answered with 200; explanations have no results to take."""
+
+
+class TwoTaps:
+    """Gives each request to two taps.
+
+    Args:
+        first: Gets it first.
+        second: Gets it then.
+    """
+
+    __slots__ = ("_first", "_second")
+
+    def __init__(self, first: Tap, second: Tap) -> None:
+        self._first, self._second = first, second
+
+    def append(self, servable: Servable, timing: Timing) -> None:
+        """Take a request that was answered with 200; only on the event loop."""
+        self._first.append(servable, timing)
+        self._second.append(servable, timing)
+
+
+def join_taps(first: Tap | None, second: Tap | None) -> Tap | None:
+    """Return what gives requests to both; ``None`` if there are none."""
+    return first or second if first is None or second is None else TwoTaps(first, second)
 
 
 class RequestLatency:
@@ -52,7 +75,7 @@ class RequestLatency:
         self._answers = answers
         self._values = requests.values
         self.tap: MakeTap | None = None
-        self._watched: Mapping[str, HandOn] = {}
+        self._watched: Mapping[str, Tap] = {}
         # By the servable's id, since a look-up in a WeakKeyDictionary is slow.
         self._known: dict[int, _ServableCounts] = {}
 
@@ -81,18 +104,17 @@ class RequestLatency:
     def _add(self, servable: Servable | None) -> _ServableCounts:
         counts = self._known[id(servable)] = _ServableCounts(servable, self._runs, self._answers)
         if servable is not None:
-            counts.tap = None if self.tap is None else self.tap(servable)
+            counts.own_tap = None if self.tap is None else self.tap(servable)
             forget = weakref.finalize(servable, self._known.pop, id(servable), None)
             forget.atexit = False
             counts.watch(self._watched)
         return counts
 
-    def watch(self, models: Mapping[str, HandOn]) -> None:
-        """Hand on the requests of some models, too; those of all others cost nothing.
+    def watch(self, models: Mapping[str, Tap]) -> None:
+        """Give the requests of some models to further taps; those of all others cost nothing.
 
         Args:
-            models: By name what is called with the servable and the clock of each request answered
-                with 200.
+            models: The tap of each model, by its name.
         """
         self._watched = models
         for counts in self._known.values():
@@ -108,60 +130,24 @@ class _ServableCounts:
 
     Attributes:
         indices: Where its series of requests begin, by route and status.
+        name: The model's name; empty without a servable.
         parts: Count its runs and its answers; ``None`` without a servable.
-        tap: Takes its answered requests; ``None`` if nothing watches the service.
+        own_tap: Takes its answered requests; ``None`` if nothing watches the service.
+        tap: The same, with the further tap of the model.
     """
 
-    __slots__ = ("_servable", "indices", "parts", "tap")
-    parts: tuple[RunCounts, AnswerCounts | _HandedOn] | None
+    __slots__ = ("indices", "name", "own_tap", "parts", "tap")
 
     def __init__(self, servable: Servable | None, runs: Counters, answers: Counters) -> None:
         self.indices: dict[tuple[str, int], int] = {}
+        self.own_tap: Tap | None = None
         self.tap: Tap | None = None
-        self.parts = None
+        self.name = ""
+        self.parts: tuple[RunCounts, AnswerCounts] | None = None
         if servable is not None:
+            self.name = servable.name
             self.parts = RunCounts(runs, servable), AnswerCounts(answers, servable)
-        self._servable = None if servable is None else weakref.ref(servable)
 
-    def watch(self, models: Mapping[str, HandOn]) -> None:
-        """Hand on the requests if they are of one of these models."""
-        servable = None if self._servable is None else self._servable()
-        if self.parts is None or servable is None:
-            return
-        runs, answers = self.parts
-        if isinstance(answers, _HandedOn):
-            answers = answers.answers
-        hand_on = models.get(servable.name)
-        if hand_on is None:
-            self.parts = runs, answers
-        else:
-            self.parts = runs, _HandedOn(answers, weakref.ref(servable), hand_on)
-
-
-class _HandedOn:
-    """Counts the answers of one servable, and hands the requests on.
-
-    Args:
-        answers: Counts them.
-        servable: The servable, which it does not hold.
-        hand_on: Takes the requests.
-
-    Attributes:
-        answers: The same.
-    """
-
-    __slots__ = ("_hand_on", "_servable", "answers")
-
-    def __init__(
-        self, answers: AnswerCounts, servable: weakref.ref[Servable], hand_on: HandOn
-    ) -> None:
-        self.answers = answers
-        self._servable = servable
-        self._hand_on = hand_on
-
-    def count(self, timing: Timing) -> None:
-        """Count what one request was answered, and hand it on."""
-        self.answers.count(timing)
-        servable = self._servable()
-        if servable is not None:
-            self._hand_on(servable, timing)
+    def watch(self, models: Mapping[str, Tap]) -> None:
+        """Give the requests to the tap of the model, too, if there is one."""
+        self.tap = join_taps(self.own_tap, models.get(self.name))

@@ -14,10 +14,11 @@ from inference.logs import REQUEST_ID
 from inference.model.servable import Servable
 from inference.monitoring.log.tap import LogTap, SampledTap
 from inference.monitoring.setup import check_prediction_log, start_monitoring
-from inference.monitoring.tap import Tap, TwoTaps
+from inference.monitoring.tap import Tap
 from inference.runtime.shared_memory import Section
 from inference.settings import Settings
 from inference.telemetry.recorder import Recorder
+from inference.telemetry.request_latency import TwoTaps
 from support.models.artifacts import images, penguins
 from support.monitoring.logged import journaled
 from support.monitoring.watched import answered

@@ -31,8 +31,8 @@ class ShadowFeed:
         self._place = 0.0
         self._dropped = 0
 
-    def take(self, servable: Servable, timing: Timing) -> None:
-        """Take, skip or drop a request that was answered with 200."""
+    def append(self, servable: Servable, timing: Timing) -> None:
+        """Take, skip or drop a request that was answered with 200; only on the event loop."""
         place = self._place + _STEP
         if place >= 1.0:
             place -= 1.0

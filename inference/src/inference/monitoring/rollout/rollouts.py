@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inference.repository.traffic.choice import Decision, Traffic
     from inference.settings import Settings
     from inference.telemetry.recorder import Recorder
-    from inference.telemetry.request_latency import HandOn
+    from inference.telemetry.request_latency import Tap
 
 _log = logging.getLogger(__name__)
 
@@ -92,14 +92,14 @@ class Rollouts:
             self._recorder.latency.watch({n: self._watch(n, t) for n, t in chosen.items()})
         self._shadows.end_long_run()
 
-    def _watch(self, name: str, traffic: Traffic) -> HandOn:
+    def _watch(self, name: str, traffic: Traffic) -> Tap:
         """Return what takes the requests of a model."""
         shadow = traffic.shadow
         if shadow is None:
-            return self._to_splits.append
+            return self._to_splits
         feed = ShadowFeed(self._to_shadows.append, shadow.percent)
         self._feeds[Key(name, str(shadow.version), traffic.id, "shadow")] = feed
-        return feed.take
+        return feed
 
     def _count_dropped(self) -> None:
         for key, feed in self._feeds.items():
