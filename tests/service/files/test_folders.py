@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.models.artifacts import MEASUREMENTS, penguins
-from support.service.mounts import fill, mount, mounted, read_only, unmount
+from support.service.mounts import fill, mounted, read_only
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
@@ -49,11 +49,10 @@ def test_models_that_are_unmounted_go_on_answering_until_they_are_back(
 ) -> None:
     """The mount point that is left is an empty folder, and no deletion of everything."""
     service = make_service(rescan_seconds=0.2)
-    mount(service.models)
-    service.put("m/1/model.onnx", penguins())
-    service.start()
-    assert version_of(service) == 1
-    unmount(service.models)
+    with mounted(service.models):
+        service.put("m/1/model.onnx", penguins())
+        service.start()
+        assert version_of(service) == 1
     eventually(lambda: "looks unmounted" in service.log)
     assert str(service.models) in service.log
     assert service.client.get("/readyz").status_code == 200

@@ -14,25 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def mount(folder: Path, *options: str) -> None:
-    """Mount a small filesystem in memory; skips the test where that is not allowed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _mount("-t", "tmpfs", "-o", ",".join(["size=1m", *options]), "tmpfs", str(folder))
-
-
-def unmount(folder: Path) -> None:
-    """Take away what was mounted last, even while it is in use."""
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 @contextlib.contextmanager
 def mounted(folder: Path) -> Iterator[None]:
-    """Mount a small filesystem in memory for a while."""
-    mount(folder)
+    """Mount a small filesystem in memory for the block; skips the test if it may not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder))
     try:
         yield
     finally:
-        unmount(folder)
+        _unmount(folder)
 
 
 @contextlib.contextmanager
@@ -43,7 +33,7 @@ def read_only(folder: Path) -> Iterator[None]:
         _mount("-o", "remount,bind,ro", str(folder))
         yield
     finally:
-        unmount(folder)
+        _unmount(folder)
 
 
 def fill(folder: Path) -> Path:
@@ -62,3 +52,8 @@ def _mount(*arguments: str) -> None:
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"nothing may be mounted here: {done.stderr.strip()}")
+
+
+def _unmount(folder: Path) -> None:
+    """Remove what was mounted last, even while it is in use."""
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
