@@ -106,6 +106,19 @@ def test_the_validation_refuses_what_is_wrong() -> None:
 
 
 @cases
+def test_no_claim_is_two_volumes_of_a_pod(case: str, combined: Render, chart: Render) -> None:
+    """Kubernetes never starts such a pod: the second volume is never mounted."""
+    values, overlay, components = SAME[case]
+    for manifests in (combined(overlay, *components), chart(values)):
+        pod = by_kind(manifests)["Deployment"]["spec"]["template"]["spec"]
+        sources = [volume.get("persistentVolumeClaim") for volume in pod["volumes"]]
+        claims = [source["claimName"] for source in sources if source]
+        assert len(claims) == len(set(claims))
+        mounted = {m["name"] for c in pod["containers"] for m in c["volumeMounts"]}
+        assert mounted == {volume["name"] for volume in pod["volumes"]}
+
+
+@cases
 def test_helm_and_kustomize_say_the_same(case: str, combined: Render, chart: Render) -> None:
     values, overlay, components = SAME[case]
     ours = by_kind(combined(overlay, *components))
