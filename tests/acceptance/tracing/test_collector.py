@@ -112,6 +112,19 @@ def test_a_collector_that_refuses_is_quoted_in_the_log(
     eventually(lambda: outcomes(service) == {"exported": 2, "dropped": 0, "failed": 3})
 
 
+@pytest.mark.parametrize("state", ["=secret", "a=" + "b" * 600, "a=1," * 40, ";;", "a=1,a=2"])
+def test_a_wrong_tracestate_is_left_out_and_not_logged(
+    make_traced: Callable[..., Service], state: str
+) -> None:
+    service = filled(make_traced())
+    parent = f"00-{7:032x}-b7ad6b7169203331-01"
+    headers = {"traceparent": parent, "tracestate": state}
+    answer = service.client.post(PATH, json=GOOD, headers=headers)
+    assert answer.status_code == 200
+    eventually(lambda: outcomes(service)["exported"] == 1)
+    assert "WARNING" not in service.log, service.log
+
+
 def test_one_that_is_silent_is_given_up(make_traced: Callable[..., Service]) -> None:
     """It takes the connection, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import uuid
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _DISABLED = "OTEL_SDK_DISABLED"
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL = "http/protobuf"
 _MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+_HEADER_LOG = "opentelemetry.trace.span"
 _SERVICE_NAME = "rookery"
 _CLOSE_SECONDS = 2.0  # what a stop waits for the collector
 
@@ -104,6 +106,8 @@ def build_tracing(
     from inference.telemetry.tracing.collector import Collector  # noqa: PLC0415
     from inference.telemetry.tracing.spans import SpanMaker  # noqa: PLC0415
 
+    # It warns of each wrong tracestate, and quotes it: callers could fill the log.
+    logging.getLogger(_HEADER_LOG).setLevel(logging.ERROR)
     maker = SpanMaker(_describe(), version("inference"), Random())  # noqa: S311 - no secret
     limits = _read_limits(os.environ)
     collector = Collector(maker.make, OTLPSpanExporter(), limits, _counter(recorder))
