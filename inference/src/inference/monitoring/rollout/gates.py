@@ -105,15 +105,8 @@ def judge(gates: Gates, found: Measures) -> Verdict | None:
     Returns:
         ``None`` if it is too early.
     """
-    for gate, count, limit in (
-        ("max_error_rate", found.failed, gates.max_error_rate),
-        ("max_disagreement", found.different, gates.max_disagreement),
-    ):
-        if limit is not None and count > limit * gates.after_rows:
-            value = found.error_rate if gate == "max_error_rate" else found.disagreement
-            return Verdict(False, gate, value or 0.0, limit)
     if found.rows < gates.after_rows:
-        return None
+        return _judge_early(gates, found)
     for gate, measured, limit in (
         ("max_error_rate", found.error_rate, gates.max_error_rate),
         ("max_disagreement", found.disagreement, gates.max_disagreement),
@@ -126,6 +119,18 @@ def judge(gates: Gates, found: Measures) -> Verdict | None:
         if measured > limit:
             return Verdict(False, gate, measured, limit)
     return Verdict(True)
+
+
+def _judge_early(gates: Gates, found: Measures) -> Verdict | None:
+    """Return which gate is broken even if nothing is wrong with the rows to come."""
+    for gate, count, measured, limit in (
+        ("max_error_rate", found.failed, found.error_rate, gates.max_error_rate),
+        ("max_disagreement", found.different, found.disagreement, gates.max_disagreement),
+    ):
+        # Divided, not multiplied: 29 of 100 are 0.29, and 0.29 * 100 is less than 29.
+        if limit is not None and count / gates.after_rows > limit:
+            return Verdict(False, gate, measured or 0.0, limit)
+    return None
 
 
 def _disagreement(model: Model, new: Tally) -> float:

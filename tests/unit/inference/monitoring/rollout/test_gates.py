@@ -66,6 +66,25 @@ def test_each_gate_at_its_limit(measured: Measures, verdict: Verdict | None) -> 
     assert judge(ALL, measured) == verdict
 
 
+@pytest.mark.parametrize("limit", [0.07, 0.14, 0.28, 0.29, 0.55, 0.57, 0.58])
+def test_a_share_that_equals_the_limit_holds(limit: float) -> None:
+    count = round(limit * 100)
+    gates = Gates(100, max_disagreement=limit, max_error_rate=limit)
+    share = count / 100
+    equal = found(different=count, disagreement=share, failed=count, error_rate=share)
+    assert judge(gates, equal) == Verdict(True)
+    assert judge(gates, equal._replace(rows=99)) is None, "the last row may be right"
+    assert judge(gates, equal._replace(rows=99, different=count + 1)) is not None
+
+
+def test_more_rows_than_asked_are_judged_by_their_share() -> None:
+    """Between two looks at a busy model, many rows are answered."""
+    many = found(rows=5000, different=137, disagreement=137 / 5000, failed=60, error_rate=0.012)
+    assert judge(ALL, many) == Verdict(True)
+    late = many._replace(disagreement=0.11)
+    assert judge(ALL, late) == Verdict(False, "max_disagreement", 0.11, 0.1)
+
+
 def test_a_gate_that_was_not_named_always_holds() -> None:
     bad = found(failed=50, error_rate=0.5, p99_ratio=None, disagreement=None)
     assert judge(Gates(100, max_disagreement=None, max_error_rate=0.5), bad) == Verdict(True)
