@@ -11,7 +11,11 @@ from inference.settings.declaration import UNSET, Before, Check, Declared, Field
 _NEEDED = frozenset({"time", "request_id", "row", "version"})
 
 
-def _unset_if_empty(value: object) -> object:
+def _read_folder(value: object) -> object:
+    if isinstance(value, str) and "://" in value:
+        raise ValueError(
+            "it must be a folder, such as /var/lib/rookery/log: the log is not written to buckets"
+        )
     return UNSET if value == "" else value
 
 
@@ -49,7 +53,7 @@ class PredictionLog(Declared):
 
     prediction_log: Annotated[
         Path | None,
-        Before(_unset_if_empty),
+        Before(_read_folder),
         Field(
             description="The folder where answered rows are logged as Parquet files "
             "(docs/how-to/prediction-log.md). It needs the extra `inference[log]`. If unset, rows "

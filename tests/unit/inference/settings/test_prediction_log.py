@@ -1,8 +1,9 @@
-"""The columns that the prediction log leaves out."""
+"""Where the prediction log is, and the columns that it leaves out."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -42,4 +43,21 @@ def test_a_needed_column_stays_and_the_feature_of_this_name_is_said(
 ) -> None:
     monkeypatch.setenv("INFERENCE_PREDICTION_LOG_OMIT", f"age,{name}")
     with pytest.raises(InvalidSettingsError, match=re.escape(f"'{name} (feature)'")):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"), [("", None), ("/log", Path("/log")), ("a/b:c", Path("a/b:c"))]
+)
+def test_the_log_is_in_a_folder(
+    given: str, folder: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERENCE_PREDICTION_LOG", given)
+    assert Settings().prediction_log == folder
+
+
+@pytest.mark.parametrize("given", ["s3://bucket/log", "gs://bucket", "file:///var/log"])
+def test_an_address_is_no_folder(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFERENCE_PREDICTION_LOG", given)
+    with pytest.raises(InvalidSettingsError, match="it must be a folder, such as /var/lib"):
         Settings()
