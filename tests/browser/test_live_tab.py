@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROW = [39.1, 18.7, 181.0, 3750.0]
 ADMIN, ADMIN_LINE = make_key("admin", ["predict", "admin"])
+# As numbers of JavaScript, both would be others.
+LONG = 9_007_199_254_740_993, 999_999_999_999_999_999
 READER, READER_LINE = make_key("reader", ["predict"])
 
 
@@ -33,6 +35,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             service.put(f"split/{number}/model.onnx", penguins(seed=number))
             service.put(f"ended/{number}/model.onnx", penguins(seed=number))
         service.put("quiet/20261127/model.onnx", penguins())
+        for number in LONG:
+            service.put(f"long/{number}/model.onnx", penguins(seed=number % 10))
         service.start(within=60)
         yield service
 
@@ -71,6 +75,28 @@ def test_quiet_model_says_that_nothing_has_come(page: Page, service: Service) ->
         "20261127\t100.0%\t0\t-"
     ]
     assert page.locator("#end-traffic").count() == 0
+
+
+def test_long_versions_have_all_their_digits(page: Page, service: Service) -> None:
+    old, new = LONG
+    service.client.put("/models/long/active", json={"version": old}).raise_for_status()
+    gates = {"after_rows": 100_000, "max_disagreement": 0.5}
+    change = {"shadow": new, "promote": gates}
+    service.client.put("/models/long/traffic", json=change).raise_for_status()
+
+    def measured() -> bool:
+        ask(service, "long", 10)
+        return bool(service.client.get("/models/long/traffic").json()["measured"])
+
+    eventually(measured, within=60)
+    ModelPage(page, service, "long").open("live")
+    page.locator("#promotion-words").get_by_text(str(new)).wait_for()
+    page.locator("#traffic-versions").get_by_text(str(old)).wait_for()
+    page.locator("#tab-versions").click()
+    for _ in range(2):  # once to ask, once to confirm
+        page.locator(f"#pin-{new}").click()
+    page.locator("#announcer").get_by_text(str(new)).wait_for()
+    assert service.model("long")["pinned_version"] == new
 
 
 def test_panel_replaced_while_it_loads_is_still_followed(page: Page, service: Service) -> None:

@@ -43,23 +43,32 @@ def nearest(wrong: str, right: Iterable[str]) -> str:
         return ""
     begun = time.thread_time()
     try:
-        return _search(wrong, right)
+        return closest(wrong, right)
     finally:
         _budget.spend(time.thread_time() - begun)
 
 
-def _search(wrong: str, right: Iterable[str]) -> str:
+def closest(wrong: str, right: Iterable[str], likeness: float = 0.6) -> str:
+    """Suggest the closest name, as :func:`nearest` does, however much time others have taken.
+
+    For names of the operator, not of callers.
+
+    Args:
+        wrong: A name.
+        right: The names that are known.
+        likeness: From 0 to 1, how similar the names must be; see :mod:`difflib`.
+    """
     start = wrong[:_COMPARED]
     letters = _letters(start)
-    closest = heapq.nsmallest(
+    candidates = heapq.nsmallest(
         _CLOSEST,
         itertools.islice(right, _SEARCHED),
         key=lambda name: (
             (letters ^ _letters(name[:_COMPARED])).bit_count() + abs(len(name) - len(wrong))
         ),
     )
-    by_start = {name[:_COMPARED]: name for name in reversed(closest)}
-    match = difflib.get_close_matches(start, by_start, n=1)
+    by_start = {name[:_COMPARED]: name for name in reversed(candidates)}
+    match = difflib.get_close_matches(start, by_start, n=1, cutoff=likeness)
     return f" Did you mean '{shorten(by_start[match[0]])}'?" if match else ""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from inference.errors import StateError
 from inference.monitoring.feedback.records import encode_records
+from inference.monitoring.log.files.private_folder import make_folder
 from inference.monitoring.log.files.retention import FEEDBACK, day_folder
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class FeedbackStore:
         day = datetime.fromtimestamp(records[0].time, UTC).date().isoformat()
         folder = self._root / model / str(version) / FEEDBACK / day_folder(day)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             _append(folder / self._name, encode_records(records))
         except OSError as error:
             raise StateError(

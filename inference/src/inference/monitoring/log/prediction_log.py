@@ -10,6 +10,7 @@ from inference.monitoring.columns import ServedTable
 from inference.monitoring.hand_off import HandOff
 from inference.monitoring.log.backlog import Backlog
 from inference.monitoring.log.counts import LogCounts
+from inference.monitoring.log.omitted_names import OmittedNames
 from inference.monitoring.log.rows.encoder import RowEncoder, requests_of
 from inference.monitoring.log.tap import LogTap, SampledTap
 from inference.monitoring.log.writer import Limits, Writer
@@ -51,7 +52,7 @@ class PredictionLog:
     ) -> None:
         self._sample = sample
         self._has_keys = has_keys
-        self._omitted = frozenset(omitted)
+        self._omitted = OmittedNames(omitted)
         self._writer = writer
         self._counts = counts
         self._hand_off = HandOff([self])
@@ -122,7 +123,8 @@ class PredictionLog:
     def _encoder(self, servable: Servable) -> RowEncoder:
         encoder = self._encoders.get(servable)
         if encoder is None:
-            encoder = self._encoders[servable] = RowEncoder(servable, self._omitted)
+            encoder = self._encoders[servable] = RowEncoder(servable, self._omitted.names)
+            self._omitted.check(encoder.schema, encoder.names)
         return encoder
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inference.logs import fields
 from inference.monitoring.log.files.compactions import Compactions
 from inference.monitoring.log.files.journal import Journal, abandoned
+from inference.monitoring.log.files.private_folder import make_folder
 from inference.monitoring.log.files.retention import remove_old_days
 from inference.monitoring.log.rows.logged_rows import encode_schema
 from inference.runtime.threads import lower_priority
@@ -158,7 +159,7 @@ class Writer:
         if now >= self._tidy_at:
             self._tidy_at = now + _TIDY_SECONDS
             with contextlib.suppress(OSError):
-                self._root.mkdir(parents=True, exist_ok=True)
+                make_folder(self._root)
             for left in abandoned(self._root):
                 self._compactions.add(left)
             remove_old_days(self._root, self._limits.days, time.time())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.monitoring.log.files.index_file import ENDING, encode_index
+from inference.monitoring.log.files.private_folder import make_folder
 from inference.monitoring.log.files.retention import day_folder
 from inference.monitoring.log.rows.index import join
 from inference.monitoring.log.rows.logged_rows import read_rows
@@ -65,7 +66,7 @@ def _write(root: Path, name: str, schema: Schema, parts: Parts) -> Path:
     first = datetime.fromtimestamp(_first_time(parts), UTC)
     day = day_folder(first.date().isoformat())
     folder = root / schema.model / str(schema.version) / day
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     stem = f"{first:%H%M%S}-{name}-{schema.id}"
     path = folder / f"{stem}.parquet"
     hidden = folder / f".{stem}.{os.getpid()}.tmp"

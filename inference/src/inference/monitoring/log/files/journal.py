@@ -13,6 +13,8 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Self
 
+from inference.monitoring.log.files.private_folder import MODE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -46,7 +48,7 @@ class Journal:
             OSError: It cannot be created.
         """
         folder = root / FOLDER
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(MODE, exist_ok=True)
         name = os.urandom(_UNIQUE_BYTES).hex()
         path, hidden = folder / f"{name}{_ENDING}", folder / f".{name}"
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)

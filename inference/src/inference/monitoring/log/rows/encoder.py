@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.monitoring.log.rows.answer_columns import answer_columns
 from inference.monitoring.log.rows.logged_rows import Requests, encode_rows
-from inference.monitoring.log.rows.schema import Column, Names, Schema, feature_kind
+from inference.monitoring.log.rows.schema import OPTIONAL, Column, Names, Schema, feature_kind
 from inference.monitoring.log.rows.truth_kind import TruthKind
 from inference.monitoring.log.rows.values import encode_values
 
@@ -29,15 +29,19 @@ class RowEncoder:
 
     Attributes:
         schema: The columns.
+        names: All names that may be omitted, also those that are.
     """
 
     def __init__(self, servable: Servable, omitted: Collection[str]) -> None:
         names = Names()
-        answers = [a for a in answer_columns(servable, names) if a.column.name not in omitted]
+        every = list(answer_columns(servable, names))
+        answers = [answer for answer in every if answer.column.name not in omitted]
+        self.names = {*OPTIONAL, *(answer.column.name for answer in every)}
         dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
         features = []
         for feature in servable.features or ():
             name = names.add(feature.name, "feature")
+            self.names |= {feature.name, name}
             if feature.name not in omitted and name not in omitted:
                 column = Column(name, feature_kind(feature, dtypes[feature.input]))
                 features.append((column, feature))

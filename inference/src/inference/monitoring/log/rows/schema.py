@@ -22,6 +22,7 @@ Kind = Literal["text", "integer", "float", "double", "boolean", "floats", "doubl
 
 # Which come first in a file, in this order. The others are added when files and feedback are read.
 FIXED = ("time", "request_id", "row", "version", "digest", "key_id", "latency_ms")
+OPTIONAL = ("digest", "key_id", "latency_ms")  # of these, what may be left out
 RESERVED = (*FIXED, "model", "date", "truth", "truth_time")
 _FLOAT_BYTES = 4
 

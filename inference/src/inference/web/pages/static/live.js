@@ -2,7 +2,7 @@
 //
 // Each section of the panel has a function here, by its id.
 import { showDrift } from "./drift.js";
-import { ask, text } from "./service.js";
+import { ask, read, text } from "./service.js";
 import { showTraffic } from "./traffic.js";
 import { showTruth } from "./truth.js";
 
@@ -50,7 +50,7 @@ function documents(model) {
   const load = async (name) => {
     const path = `/models/${encodeURIComponent(model)}/${name}`;
     const answer = await ask(path, { headers: { Accept: "application/json" } });
-    const document = await answer.json();
+    const document = read(await answer.text());
     if (!answer.ok) throw new Error(document.detail ?? `${answer.status}`);
     return document;
   };

@@ -18,12 +18,25 @@ export function ask(path, options = {}) {
   return fetch(root + path, { cache: "no-cache", ...options, headers });
 }
 
-// Send JSON and return the answer, or throw an Error with what the service says.
+// A string with its quotes; behind a name, also the integer that follows.
+const STRING_OR_MEMBER = /("(?:[^"\\]|\\.)*")(?:(\s*:\s*)(\d+)(?=\s*[,}]))?/g;
+
+// Read JSON. Versions that a number here would round are strings of all their digits.
+export function read(text) {
+  const exact = text.replace(STRING_OR_MEMBER, (whole, name, colon, digits) =>
+    digits && name.endsWith('version"') && !Number.isSafeInteger(Number(digits))
+      ? `${name}${colon}"${digits}"`
+      : whole,
+  );
+  return JSON.parse(exact);
+}
+
+// Send JSON, as a value or as text, and return the answer, or throw an Error with what the service says.
 export async function send(method, path, body, signal) {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
-  const text = body === undefined ? undefined : JSON.stringify(body);
+  const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const answer = await ask(path, { method, headers, body: text, signal });
-  const document = await answer.json().catch(() => ({}));
+  const document = await answer.text().then(read).catch(() => ({}));
   if (answer.ok) return document;
   const error = new Error(document.detail ?? document.error ?? `${answer.status}`);
   error.status = answer.status;

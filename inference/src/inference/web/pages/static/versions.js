@@ -6,7 +6,8 @@ import { announce, send, text } from "./service.js";
 export function pin(button, panel) {
   return confirm(button, panel.querySelector("#versions-problem"), () => {
     const { pin } = button.dataset;
-    return change(panel, "PUT", "active", { version: pin === "latest" ? pin : Number(pin) });
+    // As text, because a number here would round a long version.
+    return change(panel, "PUT", "active", pin === "latest" ? { version: pin } : `{"version": ${pin}}`);
   });
 }
 
