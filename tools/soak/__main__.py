@@ -60,7 +60,11 @@ def main() -> int:
         )
         with service:
             run = Soak(service, seconds).run()
+            logged = watch.count_rows(Path(folder) / watch.LOG_FOLDER)
             service.stop(within=30)  # workers that are killed may still write into the folder
+        kept = watch.count_rows(Path(folder) / watch.LOG_FOLDER)
+        if kept != logged:
+            run.troubles.append(f"of {logged} logged rows, {kept} are there after the stop")
     draw(run, REPORTS / "soak.png")
     page = REPORTS / "soak.md"
     page.write_text(render(run, picture="soak.png"))
@@ -104,6 +108,7 @@ class Soak:
             self._do("restart", self._faults.restart, monitor.begun)
             _PAUSE.wait(_AFTERWARDS_SECONDS)
             unwatched = watch.find_troubles(self._service)
+        unwatched += watch.find_unlogged(self._service)
         took = time.monotonic() - begun
         return Run(
             took,

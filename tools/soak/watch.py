@@ -6,12 +6,19 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from arro3.io import read_parquet
+
+from inference.monitoring.log.files.journal import journal_paths
+from inference.monitoring.log.rows.logged_rows import read_rows
 from soak.expected import BLOCKS
 from soak.question import Question
 from support.models.artifacts import SPECIES
+from support.service.process import eventually
 from support.service.raw_http import request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from soak.question import Questions
     from soak.tally import Tally
     from support.service.process import Service
@@ -86,6 +93,43 @@ def find_troubles(service: Service) -> list[str]:
         "the shadow failed": not _sum(metrics, "inference_shadow_rows_total", '"failed"'),
     }
     return [trouble for trouble, is_well in expected.items() if not is_well]
+
+
+def find_unlogged(service: Service) -> list[str]:
+    """Say which answered rows are not in the log; call it when no requests are under way.
+
+    Every row that the workers of now have answered is logged, or counted as lost.
+    """
+    found: dict[str, int] = {}
+
+    def are_equal() -> bool:
+        metrics = service.client.get("/metrics").text
+        statistics = service.client.get("/v2/models/stats").json()["model_stats"]
+        found["answered"] = sum(int(one["inference_count"]) for one in statistics)
+        found["logged"] = round(_sum(metrics, "inference_prediction_log_rows_total"))
+        found["lost"] = round(_sum(metrics, "inference_prediction_log_lost_rows_total"))
+        return 0 < found["answered"] == found["logged"] + found["lost"]
+
+    try:
+        eventually(are_equal, within=15)
+    except AssertionError:
+        return [f"of the prediction log: {found}"]
+    return []
+
+
+def count_rows(root: Path) -> int:
+    """Count the rows in the files and journals of the log.
+
+    A journal that becomes files meanwhile counts once.
+    """
+    journals = {path.stem: path.read_bytes() for path in journal_paths(root)}
+    waiting = (rows for one in journals.values() for rows, _ in read_rows(memoryview(one), {}))
+    filed = (p for p in root.rglob("*.parquet") if p.stem.split("-")[1] not in journals)
+    return sum(len(rows.places) for rows in waiting) + sum(map(_rows_of_file, filed))
+
+
+def _rows_of_file(path: Path) -> int:
+    return int(read_parquet(path).read_all().num_rows)
 
 
 def _sum(metrics: str, name: str, label: str = "") -> float:
