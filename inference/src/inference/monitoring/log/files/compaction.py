@@ -54,10 +54,16 @@ def compact(root: Path, journal: Path) -> list[Path]:
         days = np.floor_divide(rows.requests.times, _DAY_SECONDS).astype(np.int64)[rows.places]
         for day in np.unique(days).tolist():
             groups[rows.schema.id, day].append((rows, np.flatnonzero(days == day)))
-    return [
-        _write(root, journal.stem, schemas[schema_id], parts)
-        for (schema_id, _), parts in groups.items()
-    ]
+    files: list[Path] = []
+    failures: list[BaseException] = []
+    for (schema_id, _), parts in groups.items():
+        try:
+            files.append(_write(root, journal.stem, schemas[schema_id], parts))
+        except BaseException as error:  # noqa: BLE001 - a panic of arro3 is no Exception
+            failures.append(error)  # the rows of other models become files all the same
+    if failures:
+        raise failures[0]
+    return files
 
 
 def _write(root: Path, name: str, schema: Schema, parts: Parts) -> Path:

@@ -96,6 +96,7 @@ class Names:
         >>> [names.add(name, "feature") for name in ("age", "Age", "AGE", "row")]
         ['age', 'Age (feature)', 'AGE (feature 2)', 'row (feature)']
         """
+        name = name.replace("\0", "\N{REPLACEMENT CHARACTER}")  # as no Parquet file may have it
         chosen, number = name, 1
         while chosen.casefold() in self._taken:
             chosen = f"{name} ({what} {number})" if number > 1 else f"{name} ({what})"

@@ -91,6 +91,32 @@ def test_an_interrupted_compaction_leaves_no_visible_file(
     journal.close()
 
 
+class Panic(BaseException):
+    """What Rust's libraries raise, which is no ``Exception``."""
+
+
+def test_what_cannot_be_filed_does_not_hold_up_other_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panic_once(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise Panic
+
+    journal = Journal.create(tmp_path)
+    for name in ("first", "second", "third"):
+        servable = load(penguins(), name)
+        encoder, frame = encode(servable, [answer(servable, ROWS)])
+        journal.append(encode_schema(encoder.schema) + frame, len(ROWS))
+    monkeypatch.setattr(parquet, "write_parquet", panic_once)
+
+    with pytest.raises(Panic):
+        compact(tmp_path, journal.path)
+    assert sorted(p.parts[-4] for p in tmp_path.rglob("*.parquet")) == ["second", "third"]
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert len(compact(tmp_path, journal.path)) == 3, "it is tried again"
+    journal.close()
+
+
 def test_rows_around_midnight_are_in_the_files_of_their_days(tmp_path: Path) -> None:
     servable = load(penguins())
     before = datetime(2026, 3, 1, 23, 59, 59, 900_000, tzinfo=UTC)

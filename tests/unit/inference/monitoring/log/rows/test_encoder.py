@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from inference.model.contract import Feature
+from inference.monitoring.log.files.compaction import compact
 from inference.monitoring.log.rows.encoder import RowEncoder
 from inference.monitoring.log.rows.logged_rows import encode_schema
 from support.answers.kinds import ROWS, kinds, predictions
@@ -27,11 +28,12 @@ from support.models.artifacts import (
     value,
     with_contract,
 )
-from support.monitoring.logged import answer, decode, encode, load
+from support.monitoring.logged import answer, decode, encode, filed, load, write_journal
 from support.project import FIXTURES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from inference.model.servable import Servable
 
@@ -167,3 +169,15 @@ def test_schema_depends_on_the_artifact() -> None:
 
     assert RowEncoder(one, ()).schema.id != RowEncoder(other, ()).schema.id
     assert RowEncoder(one, ()).schema.id == RowEncoder(replace(one), ()).schema.id
+
+
+def test_names_with_nul_are_columns_that_parquet_has(tmp_path: Path) -> None:
+    servable = sums(["\0", "a\0b", "a\ufffdb"])
+    names = ["\ufffd", "a\ufffdb", "a\ufffdb (feature)"]
+    assert set(names) < logged(servable, [[1.0, 2.0, 3.0]])[0].keys()
+
+    journal = write_journal(tmp_path, servable, [answer(servable, [[1.0, 2.0, 3.0]])])
+    compact(tmp_path, journal.path)
+    journal.close()
+    (row,) = filed(tmp_path)
+    assert [row[name] for name in names] == [1.0, 2.0, 3.0]
