@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from support.service.process import Service
     from support.storage.servers import Server
 
-FILES = {version: penguins(version) for version in range(1, 9)}
+FILES = {version: penguins(version) for version in range(1, 6)}
 ROW = [39.1, 18.7, 181.0, 3750.0]
 # What asks for all objects, of S3 and of Azure.
 LISTING = r"list-type=2|comp=list"
@@ -42,7 +42,8 @@ def serving(proxy: FaultProxy, url: str, make_service: Callable[..., Service]) -
     """Serve version 1 of a model, and watch the folder and the answers until the end."""
     assert not proxy.seen, "it is put before the service"
     put(url, 1)
-    service = make_service(url).start()
+    # Each failed pass doubles the pause, up to a minute: it begins short, so that tests go on.
+    service = make_service(url, sync_seconds=0.2).start()
     service.wait_for("m", active_version=1)
     ended = threading.Event()
     wrong: list[object] = []
@@ -144,17 +145,18 @@ def test_a_slow_file_is_served_when_it_is_whole(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("seed", range(4))
 def test_any_order_of_faults_ends_in_the_newest_version(
     seed: int, proxy: FaultProxy, url: str, serving: Service
 ) -> None:
     chosen = random.Random(seed)
-    for version in range(2, 9):
+    for version in range(2, 6):
         for _ in range(3):
             fault = chosen.choice(list(FAULTS.values()))
             proxy.breaks(fault, method="GET", path=chosen.choice(["m/", LISTING]), times=1)
             proxy.breaks(fault, method="HEAD", times=1)
         put_through(proxy, url, version)
-        eventually(partial(has_moved, proxy, serving, version, proxy.met), within=30)
+        eventually(partial(has_moved, proxy, serving, version, proxy.met), within=60)
     proxy.heal()
-    serving.wait_for("m", active_version=8, within=90)
+    serving.wait_for("m", active_version=5, within=90)

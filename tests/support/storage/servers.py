@@ -20,7 +20,7 @@ from support.project import ROOT
 from support.service.process import eventually
 
 TOOLS = ROOT / ".tools" / "storage"
-_START_SECONDS = 30
+_START_SECONDS = 60
 
 
 def free_port(host: str) -> int:
