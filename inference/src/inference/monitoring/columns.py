@@ -158,8 +158,8 @@ class ServedTable:
         if self._is_alike:
             _, _, outputs, results, _ = zip(*self._answered, strict=True)
             return [((outputs[0], True), list(results))]
-        groups = groupby(self._answered, key=_layout)
-        return [(layout, [one[3] for one in group]) for layout, group in groups]
+        groups = [list(group) for _, group in groupby(self._answered, key=_layout)]
+        return [((group[0][2], _is_row(group[0])), [one[3] for one in group]) for group in groups]
 
     def _stack_inputs(self) -> dict[str, Array]:
         columns = self._servable.columns
@@ -229,8 +229,13 @@ def _join(results: list[Any], rows: list[int]) -> Iterator[tuple[Array | None, i
         yield _flatten(result, count), count
 
 
-def _layout(answered: Answered) -> tuple[Sequence[str], bool]:
-    return answered[2], answered[0] is not None
+def _layout(answered: Answered) -> object:
+    """Return what is equal for answers that can be put together.
+
+    Fast paths of the same outputs give them in forms of their own, such as a label or a list of
+    one; each has its own sequence of names.
+    """
+    return id(answered[2]) if _is_row(answered) else tuple(answered[2])
 
 
 def _is_row(answered: Answered) -> bool:

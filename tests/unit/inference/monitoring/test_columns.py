@@ -48,9 +48,7 @@ def dispatcher() -> Iterator[Dispatcher]:
     dispatcher.close()
 
 
-def serve(
-    servable: Servable, dispatcher: Dispatcher, bodies: list[bytes], *, infer: bool = False
-) -> ServedTable:
+def serve(servable: Servable, dispatcher: Dispatcher, bodies: list[bytes]) -> ServedTable:
     """Answer each request as the routes do, and return what is handed on."""
     predictor = Predictor(servable, dispatcher, Settings())
     inferrer = Inferrer(dispatcher, max_rows=100)
@@ -59,7 +57,7 @@ def serve(
 
     async def ask(body: bytes) -> None:
         timing = Timing()
-        if infer:
+        if body.startswith(b'{"inputs"'):
             if inferrer.infer_now(servable, body, None, timing) is None:
                 await inferrer.infer(servable, body, None, timing)
         elif predictor.predict_now(servable, body, timing) is None:
@@ -116,7 +114,7 @@ def test_every_route_hands_on_the_same_columns(
 ) -> None:
     data = penguins() if content == "penguins" else fixture("penguins-forest")
     servable = Servable.load("m", 1, data, plan=plan)
-    table = serve(servable, dispatcher, bodies_of(route), infer="tensor" in route)
+    table = serve(servable, dispatcher, bodies_of(route))
     assert servable.contract is not None
     assert table.rows == len(ROWS)
     for place, feature in enumerate(servable.contract.features):
@@ -130,6 +128,28 @@ def test_every_route_hands_on_the_same_columns(
     assert list(answers) == names
     assert answers[str(names[0])].values.tolist() == expected[0].ravel().tolist()
     assert answers[str(names[1])].values == pytest.approx(expected[1])
+
+
+@pytest.mark.parametrize("content", ["penguins", "forest"])
+def test_answers_of_different_routes_are_put_together(
+    content: str, plan: Plan, dispatcher: Dispatcher
+) -> None:
+    data = penguins() if content == "penguins" else fixture("penguins-forest")
+    servable = Servable.load("m", 1, data, plan=plan)
+    forms = [
+        lambda row: json.dumps(record(row)),
+        lambda row: json.dumps([row]),
+        lambda row: tensors([row]).decode(),
+    ]
+    rows = [row for row in ROWS for _ in range(9)]
+    bodies = [one(row).encode() for row in ROWS for form in forms for one in (form, *forms[:2])]
+    table = serve(servable, dispatcher, bodies)
+    assert servable.contract is not None
+    names = [str(servable.contract.outputs.label), str(servable.contract.outputs.probabilities)]
+    expected = servable.run(names, servable.to_feeds(rows))
+    answers = table.answers()
+    assert answers[names[0]].values.tolist() == expected[0].ravel().tolist()
+    assert answers[names[1]].values == pytest.approx(expected[1])
 
 
 def fixture(name: str) -> bytes:
@@ -169,7 +189,7 @@ def test_an_output_that_was_not_asked_for_is_missing(dispatcher: Dispatcher) -> 
     assert servable.contract is not None
     label = servable.contract.outputs.label
     bodies = [tensors(ROWS[:2], outputs=[{"name": label}]), tensors(ROWS[:1]), tensors(ROWS)]
-    table = serve(servable, dispatcher, bodies, infer=True)
+    table = serve(servable, dispatcher, bodies)
     answers = table.answers()
     assert not answers[label].missing.any()
     (other,) = (column for name, column in answers.items() if name != label)
