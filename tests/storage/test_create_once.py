@@ -33,7 +33,7 @@ def paths(url: str) -> list[str]:
     return sorted(one.path for one in asyncio.run(open_store(url).list_objects()))
 
 
-@pytest.mark.servers("azurite", "google", "moto")
+@pytest.mark.servers("azurite", "google")
 def test_of_many_callers_that_create_an_object_at_once_one_succeeds(url: str) -> None:
     store = open_store(url)
 
