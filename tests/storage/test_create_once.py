@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from exporter import publish
-from exporter.errors import PlacementError
+from exporter.errors import NotAtomicWarning
 from inference.storage.layout import version_path
 from inference.storage.object_store import ObjectExistsError, open_store
 from support.models.artifacts import penguins
@@ -57,12 +57,14 @@ def test_of_many_callers_that_create_an_object_at_once_one_succeeds(url: str) ->
 
 
 @pytest.mark.servers("swift")
-def test_publication_into_a_store_that_creates_twice_is_refused(url: str) -> None:
+def test_publication_into_a_store_that_creates_twice_warns(url: str) -> None:
     X = np.random.default_rng(0).normal(size=(60, 3))  # noqa: N806 - scikit-learn's name
     model = LogisticRegression().fit(X, (X[:, 0] > 0).astype(int))
-    with pytest.raises(PlacementError, match=f"{url} lets two callers .* publish into a folder"):
-        publish(model, "first", X, models_dir=url, progress=False)
-    assert paths(url) == []
+    for version in (1, 2):
+        with pytest.warns(NotAtomicWarning, match=f"from one place at a time: {url} lets two"):
+            publication = publish(model, f"m{version}", X, models_dir=url, progress=False)
+        assert publication.version == 1
+    assert paths(url) == [version_path("m1", 1), version_path("m2", 1)]
 
 
 @pytest.mark.servers("swift")

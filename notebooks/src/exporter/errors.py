@@ -133,6 +133,10 @@ class NotPrunedWarning(UserWarning):
     """The model is published, but older versions that ``keep`` names could not be removed."""
 
 
+class NotAtomicWarning(UserWarning):
+    """The model is published into a store in which another publisher could overwrite it."""
+
+
 class FewRowsWarning(UserWarning):
     """Only the few rows of a logged input example were compared."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.delivery.staging import Stage
-from exporter.errors import PlacementError
+from exporter.errors import NotAtomicWarning, PlacementError, warn
 from inference.errors import StorageError
 from inference.storage.create_once import NotOnceError, check_creates_once
 from inference.storage.layout import version_path
@@ -90,7 +90,7 @@ class BucketDestination:
     def place(self, name: str, content: bytes, admit: Admit) -> tuple[int, Report]:
         """Examine a file, and make it the next version; see :class:`.destination.Destination`."""
         report = _admit(content, admit)
-        self._check_store()
+        is_atomic = self._is_atomic()
         mark = uuid.uuid4().hex
         metadata = {"sha256": hashlib.sha256(content).hexdigest(), "publication": mark}
         for _ in range(_MAX_TRIES):
@@ -99,11 +99,11 @@ class BucketDestination:
             try:
                 self._run(self._store.create(path, content, metadata))
             except ObjectExistsError:
-                # Of a repeated request, the first one may have succeeded without an answer.
-                if self._run(self._read_mark(path)) == mark:
-                    return version, report
-                continue
-            return version, report
+                is_certain = False  # of a repeated request, the first may have got no answer
+            else:
+                is_certain = is_atomic
+            if is_certain or self._run(self._read_mark(path)) == mark:
+                return version, report
         raise PlacementError(f"{self.path_of(name, 1)}: no free version after {_MAX_TRIES} tries")
 
     def remove(self, name: str, version: int) -> None:
@@ -132,18 +132,19 @@ class BucketDestination:
         async with self._store.reading(path) as reading:
             return reading.metadata.get("publication")
 
-    def _check_store(self) -> None:
-        """Check that two publishers cannot overwrite each other's version."""
-        if self._creates_once:
-            return
-        try:
-            self._run(check_creates_once(self._store))
-        except NotOnceError as error:
-            raise PlacementError(
-                f"cannot publish to a bucket: {error}, or publish into a folder and upload its "
-                f"NAME/VERSION/model.onnx, one publisher at a time"
-            ) from None
-        self._creates_once = True
+    def _is_atomic(self) -> bool:
+        """Return whether no publisher can overwrite another's version; warns otherwise."""
+        if not self._creates_once:
+            try:
+                self._run(check_creates_once(self._store))
+            except NotOnceError as error:
+                warn(
+                    f"the version is published, but publish from one place at a time: {error}",
+                    NotAtomicWarning,
+                )
+                return False
+            self._creates_once = True
+        return True
 
     def _run(self, request: Coroutine[Any, Any, T]) -> T:
         """Wait for a request; in a thread, because a notebook has an event loop of its own.

@@ -14,7 +14,7 @@ from exporter.delivery import resolution
 from exporter.delivery.bucket import BucketDestination
 from exporter.delivery.destination import FolderDestination
 from exporter.delivery.resolution import resolve_destination
-from exporter.errors import OptionError, PlacementError
+from exporter.errors import NotAtomicWarning, OptionError
 from inference.storage.object_store import ObjectStore
 
 
@@ -64,17 +64,26 @@ def test_a_version_that_someone_else_takes_in_between_is_not_overwritten(
     assert destination.read("m", 1, 6) == b"theirs"
 
 
-def test_a_store_without_conditional_writes_is_refused(
+def test_a_store_without_conditional_writes_is_warned_of_and_what_is_lost_is_found(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def create(path: str, content: bytes, _: object = None) -> None:
-        await store.put(path, content)
+    others = {"m/1/model.onnx": b"theirs"}  # created at the same moment, and a little later
+
+    create_once = store.create
+
+    async def create(path: str, content: bytes, metadata: Any = None) -> None:
+        await store.put(path, b"")
+        await store.delete(path)
+        await create_once(path, content, metadata)
+        if path in others:
+            await create(path, others.pop(path), {"publication": "of another"})
 
     monkeypatch.setattr(store, "create", create)
     destination = BucketDestination("s3://b/m")
-    with pytest.raises(PlacementError, match="If-None-Match"):
-        destination.place("m", b"content", admit)
-    assert destination.versions("m") == []
+    with pytest.warns(NotAtomicWarning, match=r"publish from one place at a time: .*If-None-Match"):
+        assert destination.place("m", b"content", admit)[0] == 2
+    assert destination.read("m", 1, 7) == b"theirs"
+    assert destination.read("m", 2, 7) == b"content"
 
 
 @pytest.mark.usefixtures("store")
