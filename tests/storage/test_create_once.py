@@ -11,16 +11,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from exporter import publish
-from exporter.errors import NotAtomicWarning
+from inference.storage.create_once import MARK
 from inference.storage.layout import version_path
 from inference.storage.object_store import ObjectExistsError, open_store
 from support.models.artifacts import penguins
 from support.service.process import eventually
-from support.storage.replicas import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from support.service.process import Service
 
@@ -33,7 +31,7 @@ def paths(url: str) -> list[str]:
     return sorted(one.path for one in asyncio.run(open_store(url).list_objects()))
 
 
-@pytest.mark.servers("azurite", "google")
+@pytest.mark.servers("azurite", "google", "moto")
 def test_of_many_callers_that_create_an_object_at_once_one_succeeds(url: str) -> None:
     store = open_store(url)
 
@@ -56,15 +54,16 @@ def test_of_many_callers_that_create_an_object_at_once_one_succeeds(url: str) ->
         assert content == bytes([winner]) * SIZES[number % len(SIZES)]
 
 
+# On a busy machine, Swift may pass the contest. Unit tests show what a store that fails it gets.
 @pytest.mark.servers("swift")
-def test_publication_into_a_store_that_creates_twice_warns(url: str) -> None:
+@pytest.mark.filterwarnings("ignore::exporter.errors.NotAtomicWarning")
+def test_one_publisher_can_use_a_store_that_creates_twice(url: str) -> None:
     X = np.random.default_rng(0).normal(size=(60, 3))  # noqa: N806 - scikit-learn's name
     model = LogisticRegression().fit(X, (X[:, 0] > 0).astype(int))
-    for version in (1, 2):
-        with pytest.warns(NotAtomicWarning, match=f"from one place at a time: {url} lets two"):
-            publication = publish(model, f"m{version}", X, models_dir=url, progress=False)
-        assert publication.version == 1
-    assert paths(url) == [version_path("m1", 1), version_path("m2", 1)]
+    rows = [X, X[:50]]
+    placed = [publish(model, "m", each, models_dir=url, progress=False) for each in rows]
+    assert [one.version for one in placed] == [1, 2]
+    assert {*paths(url)} - {MARK} == {version_path("m", 1), version_path("m", 2)}
 
 
 @pytest.mark.servers("swift")
@@ -85,18 +84,3 @@ def test_a_store_that_creates_twice_can_be_served_from(
     service.wait_for("m", active_version=2, within=30)
     answer = service.client.post("/models/m/predict", json=[ROW])
     assert answer.status_code == 200, answer.text
-
-
-@pytest.mark.servers("swift")
-def test_choices_are_not_kept_in_a_store_that_creates_twice(url: str, tmp_path: Path) -> None:
-    with Replica(tmp_path, url, ["m"]) as replica:
-        replica.start_with_models()
-        refused = replica.pin("m", 1)
-        assert refused.status_code == 503, refused.text
-        detail = refused.json()["detail"]
-        assert detail.startswith("the change was not made: ")
-        assert "lets two callers create the same object at once" in detail
-        assert detail in replica.log
-        assert replica.version("m") == 2
-        assert replica.client.get("/readyz").status_code == 200
-    assert paths(url) == []

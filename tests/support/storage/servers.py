@@ -16,7 +16,6 @@ import httpx
 from obstore import sign
 from obstore.store import S3Store
 
-from inference.storage.create_once import MARK
 from support.project import ROOT
 from support.service.process import eventually
 
@@ -120,17 +119,13 @@ class Moto(S3Server):
 
     @property
     def command(self) -> list[str]:
-        return [str(TOOLS / "bin" / "moto_server"), "-H", self.host, "-p", str(self.port)]
+        script = Path(__file__).with_name("moto_server.py")
+        return [str(TOOLS / "bin" / "python"), str(script), self.host, str(self.port)]
 
     def make_bucket(self, name: str) -> None:
-        """Make a bucket whose paths count as checked.
-
-        moto looks for an object and writes it in two steps of a thread, so that once in some
-        hundred contests on a busy machine two callers create the same object.
-        """
-        for path in ("", *(f"/{path}/{MARK}" for path in ("models", "rookery", "state", "helm"))):
-            put = httpx.put(f"{self.address}/{name}{path}", trust_env=False, timeout=60)
-            assert put.status_code == 200, put.text
+        """Make a bucket."""
+        put = httpx.put(f"{self.address}/{name}", trust_env=False, timeout=60)
+        assert put.status_code == 200, put.text
 
 
 class Swift(S3Server):
