@@ -169,12 +169,18 @@ def test_a_killed_pod_loses_only_what_it_had_accepted(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = next(iter(pods()))
-    identity = kubectl(
-        "get", "pod", name, "--output=jsonpath={.status.containerStatuses[0].containerID}"
-    )
-    clients = 8
+
+    def status(field: str) -> str:
+        field = f"{{.status.containerStatuses[0].{field}}}"
+        return kubectl("get", "pod", name, f"--output=jsonpath={field}")
+
+    clients, restarts = 8, status("restartCount")
     with cluster.load("iris", clients=clients) as load:
-        run("docker", "kill", "--signal=KILL", identity.removeprefix("docker://"))
+        run("docker", "kill", "--signal=KILL", status("containerID").removeprefix("docker://"))
+        # Until then, the pod counts as ready.
+        eventually(
+            lambda: status("restartCount") != restarts, within=60, what="a restart", every=0.1
+        )
         wait_for_pods(3)
     report(capsys, f"{len(load.failures)} of {load.requests} requests failed with a killed pod")
     # Those that the pod had accepted; then connections are refused until its probe fails or it is
