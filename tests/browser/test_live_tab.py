@@ -93,9 +93,9 @@ def test_long_versions_have_all_their_digits(page: Page, service: Service) -> No
     page.locator("#promotion-words").get_by_text(str(new)).wait_for()
     page.locator("#traffic-versions").get_by_text(str(old)).wait_for()
     page.locator("#tab-versions").click()
-    for _ in range(2):  # once to ask, once to confirm
-        page.locator(f"#pin-{new}").click()
-    page.locator("#announcer").get_by_text(str(new)).wait_for()
+    page.locator(f"#pin-{new}").click()
+    page.get_by_role("button", name=f"version {new}?").click()
+    page.locator("#model-head").get_by_text(f"{new}, pinned").wait_for()
     assert service.model("long")["pinned_version"] == new
 
 

@@ -82,6 +82,19 @@ def test_question_is_withdrawn_when_the_person_goes_elsewhere(page: Page, servic
     assert service.model("penguins")["pinned_version"] is None
 
 
+def test_question_stays_when_the_page_changes_meanwhile(page: Page, service: Service) -> None:
+    service.put("asked/1/model.onnx", penguins())
+    service.put("asked/2/model.onnx", penguins())
+    eventually(lambda: service.model("asked").get("active_version") == 2)
+    ModelPage(page, service, "asked").open("versions")
+    page.locator("#pin-1").click()
+    service.put("asked/3/model.onnx", penguins())
+    page.locator("tr.active", has_text="3").wait_for()
+    assert page.locator("#pin-1").inner_text() == "Really roll back to version 1?"
+    page.locator("#pin-1").click()
+    page.locator("#model-head", has_text="Version 1, pinned").wait_for()
+
+
 def test_roll_back_by_keyboard_keeps_its_place(page: Page, service: Service) -> None:
     ModelPage(page, service, "penguins").open("versions")
     page.locator("#pin-2").focus()

@@ -21,15 +21,21 @@ export async function confirm(button, place, act) {
   button.disabled = false; // the page follows with its next event
 }
 
+// Ask on where the page has been replaced between the two clicks, if it is the same question.
+export function askOn(before, button) {
+  if (button?.dataset.question === before.dataset.question) prompt(button, before.dataset.until);
+}
+
 // Put the question in the button's place; without an answer it goes back.
-function prompt(button) {
+function prompt(button, until = Date.now() + ASK_MS) {
+  button.dataset.until = until;
   button.dataset.asks = button.textContent;
   button.dataset.label = button.getAttribute("aria-label") ?? "";
   button.textContent = button.dataset.question;
   button.setAttribute("aria-label", button.dataset.question);
   button.classList.add("asks");
   announce(button.dataset.question);
-  const timer = setTimeout(() => settle(button), ASK_MS);
+  const timer = setTimeout(() => settle(button), until - Date.now());
   button.addEventListener("blur", () => (clearTimeout(timer), settle(button)), { once: true });
 }
 

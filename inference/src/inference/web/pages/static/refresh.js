@@ -1,6 +1,7 @@
 // Bring a page that is open up to what the service would show now, and leave alone what is the same.
 //
 // The server marks parts with data-live, and lists of parts with data-live-list. A part has an id.
+import { askOn } from "./confirm.js";
 import { announce, text } from "./service.js";
 
 const sources = new Map(); // by id: the part as the server has sent it
@@ -60,15 +61,17 @@ function insert(list, part, place) {
   return shown;
 }
 
-// Replace a part, and keep the keyboard's place in it.
+// Replace a part, and keep the keyboard's place in it and a question that waits for an answer.
 function replace(shown, part) {
   sources.set(part.id, part.outerHTML);
   const next = document.importNode(part, true);
   const focused = shown.contains(document.activeElement) ? document.activeElement : null;
   const path = focused && focused !== shown ? position(shown, focused) : null;
+  const asking = shown.querySelector("[data-asks]")?.cloneNode();
   next.before = shown;
   shown.replaceWith(next);
   if (path !== null) locate(next, path)?.focus();
+  if (asking) askOn(asking, document.getElementById(asking.id));
   return next;
 }
 
