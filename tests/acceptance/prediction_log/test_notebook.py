@@ -76,6 +76,24 @@ def test_the_log_has_rows_answers_and_truths(service: Service, split: Any) -> No
     assert "served rows" in drift.draw().get_title()
 
 
+def test_live_counts_what_was_answered_since_a_time_to_the_fraction_of_a_second(
+    service: Service, split: Any
+) -> None:
+    folder = service.root / "log"
+    model = Rookery(str(service.client.base_url))["penguins"]
+    times = []
+    for place in range(3):
+        times.append(pd.Timestamp.now("UTC"))
+        model.predict(split.test[MEASUREMENTS][place : place + 1])
+    log = eventually(lambda: len(found := model.log(times[0], folder=folder)) == 3 and [found])[0]
+    for request_id in log["request_id"]:
+        assert model.feedback(request_id, split.test["species"].iloc[0]) == 1
+    for place, time in enumerate(times):
+        live = model.live(time, every="1D", folder=folder)
+        assert live["rows"].sum() == 3 - place
+        assert "accuracy" in live
+
+
 def test_other_readers_read_the_files(service: Service, split: Any) -> None:
     folder = service.root / "log"
     model = Rookery(str(service.client.base_url))["penguins"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from operator import attrgetter, itemgetter, sub
-from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from inference.telemetry.timing import epoch_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +76,7 @@ class ServedBatch(Sequence[Served]):
 
     def __init__(self, handed: Sequence[Handed]) -> None:
         self._handed = handed
-        self._offset = time() - perf_counter()
+        self._offset = epoch_offset()
 
     @cached_property
     def _timings(self) -> list[Timing]:

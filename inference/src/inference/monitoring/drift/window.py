@@ -149,8 +149,10 @@ class Windows:
         chosen: list[Array] = []
         rows = 0.0
         for part in found:
-            fits = part[_END] >= oldest and rows + part[_EXAMINED] <= most
-            if chosen and not fits and rows >= least:
+            is_old = part[_END] < oldest
+            # One large batch may be more than the window has: few rows after it do not replace it.
+            is_full = rows + part[_EXAMINED] > most and rows * 2 >= most
+            if chosen and rows >= least and (is_old or is_full):
                 break
             chosen.append(part)
             rows += part[_EXAMINED]

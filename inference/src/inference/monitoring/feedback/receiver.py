@@ -180,7 +180,7 @@ def _record(truth: Truth, answer: Answered, now: float) -> Record:
         time=now,
         request_id=truth.request_id,
         row=truth.row,
-        answered=float(answer.time),
+        answered=answer.time,
         kind="label" if kind.classes else "value",
         truth=checked,
         answer=answer.answer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from inference.monitoring.log.omitted_names import OmittedNames
 from inference.monitoring.log.rows.encoder import RowEncoder, requests_of
 from inference.monitoring.log.tap import LogTap, SampledTap
 from inference.monitoring.log.writer import Limits, Writer
+from inference.telemetry.timing import epoch_offset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +94,7 @@ class PredictionLog:
 
     def _take_packed(self) -> None:
         """Encode all packed rows; in one thread at a time."""
-        offset = time.time() - time.perf_counter()
+        offset = epoch_offset()
         for buffer, packed in self._backlog.take():
             self._encode(buffer, packed, offset)
         lost = self._backlog.lost

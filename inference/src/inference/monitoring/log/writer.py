@@ -33,7 +33,6 @@ _log = logging.getLogger(__name__)
 
 MAX_PENDING_BYTES = 64 * 1024**2
 _FLUSH_SECONDS = 0.25  # a process that is killed loses this, and what the hand-off has collected
-_LOOK_SECONDS = 0.25  # between two looks at a compaction
 _TIDY_SECONDS = 3600.0
 _CLOSE_SECONDS = 5.0
 
@@ -169,10 +168,10 @@ class Writer:
 
     def _pause(self) -> float:
         """Return how long nothing is due."""
-        if self._compactions.is_busy:
-            return _LOOK_SECONDS
         due = self._tidy_at if self._journal is None else min(self._tidy_at, self._rotate_at)
-        return max(0.0, due - time.monotonic())
+        pause = max(0.0, due - time.monotonic())
+        compaction = self._compactions.pause
+        return pause if compaction is None else min(pause, compaction)
 
     def _seal(self) -> None:
         with self._flushing:

@@ -92,6 +92,21 @@ def test_the_window_has_the_latest_rows_up_to_the_most(clock: Clock, piece: int)
     assert total.counts[0] == pytest.approx(3500, abs=piece)
 
 
+@pytest.mark.parametrize("later", [1, 49, 50])
+@pytest.mark.parametrize("batch", [101, 1_000])
+def test_few_rows_after_a_batch_larger_than_the_window_do_not_replace_it(
+    clock: Clock, batch: int, later: int
+) -> None:
+    windows = make(clock, memory(), least_rows=0, most_rows=100)
+    add(windows, batch, 0, batch)
+    for _ in range(later):
+        clock.now += 1
+        add(windows, 1, 1, 0)
+    found = windows.window(KEY, 2)
+    assert found is not None
+    assert found.counts.tolist() == [later, batch if later < 50 else 0]
+
+
 def test_old_rows_are_left_out_if_there_are_enough_later_ones(clock: Clock) -> None:
     windows = make(clock, memory(), least_rows=10, most_rows=1000, seconds=100)
     add(windows, 20)

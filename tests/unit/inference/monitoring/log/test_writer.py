@@ -10,6 +10,7 @@ import pytest
 
 from inference.monitoring.log import writer as module
 from inference.monitoring.log.counts import LogCounts
+from inference.monitoring.log.files.compactions import Compactions
 from inference.monitoring.log.files.journal import Journal, journal_paths
 from inference.monitoring.log.writer import Limits, Writer
 from inference.telemetry.counters import Counters
@@ -35,8 +36,8 @@ def begin(tmp_path: Path, counters: Counters) -> Iterator[Callable[..., Writer]]
     """Start writers, which end with the test."""
     with_thread: list[Writer] = []
 
-    def start(limits: Limits = LONG, root: Path = tmp_path) -> Writer:
-        with_thread.append(Writer(root, limits, LogCounts(counters)))
+    def start(limits: Limits = LONG, root: Path = tmp_path, **options: Any) -> Writer:
+        with_thread.append(Writer(root, limits, LogCounts(counters), **options))
         with_thread[-1].start()
         return with_thread[-1]
 
@@ -213,14 +214,11 @@ def test_a_disk_that_hangs_makes_nobody_wait_and_memory_has_a_limit(
 
 
 def test_a_compaction_that_fails_is_logged_and_the_journal_stays(
-    begin: Callable[..., Writer],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    begin: Callable[..., Writer], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("inference.monitoring.log.files.compactions._RETRY_SECONDS", 0.2)
     (tmp_path / "penguins").write_bytes(b"a file where a folder has to be")
-    writer = begin(LONG._replace(rows=1))
+    compactions = Compactions(tmp_path, retry_seconds=0.2)
+    writer = begin(LONG._replace(rows=1), compactions=compactions)
     add(writer)
 
     eventually(lambda: "compaction failed" in caplog.text)

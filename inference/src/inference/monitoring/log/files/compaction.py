@@ -81,6 +81,8 @@ def _write(root: Path, name: str, schema: Schema, parts: Parts) -> Path:
         _place(hidden, folder / f".{stem}{ENDING}")
         write_rows(schema, parts, hidden)
         _place(hidden, path)
+        for left in folder.glob(f".{stem}.*.tmp"):  # of a process that was killed
+            left.unlink(missing_ok=True)
     finally:
         hidden.unlink(missing_ok=True)
     return path

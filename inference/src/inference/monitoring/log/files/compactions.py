@@ -7,16 +7,32 @@ import subprocess
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from inference.monitoring.log.files.journal import Journal
 
-_RETRY_SECONDS = 30.0
+_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 30.0, 3600.0
+_LOOK_SECONDS = 0.25  # between two looks at a compaction
 _MODULE = "inference.monitoring.log.files.compaction"
 _SHOWN = 300  # characters of what the process has written
+_SIGNALS = 128
+
+
+@dataclass
+class _Task:
+    journal: Journal
+    pause: float
+    due: float = 0.0
+
+    def postpone(self, now: float) -> None:
+        """Wait for twice as long as before: what failed may never succeed."""
+        self.due = now + self.pause
+        self.pause = min(2 * self.pause, _LONGEST_RETRY_SECONDS)
 
 
 class Compactions:
@@ -24,84 +40,95 @@ class Compactions:
 
     Args:
         root: The folder of the log.
+        retry_seconds: The first pause after a failure; each further one is twice as long, up to an
+            hour.
+        clock: Returns seconds.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        retry_seconds: float = _RETRY_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._root = root
-        self._journals: deque[Journal] = deque()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._retry_at = 0.0
+        self._retry_seconds = retry_seconds
+        self._clock = clock
+        self._tasks: deque[_Task] = deque()
+        self._running: tuple[_Task, subprocess.Popen[bytes]] | None = None
 
     @property
-    def is_busy(self) -> bool:
-        """Whether something is left to do."""
-        return bool(self._journals)
+    def pause(self) -> float | None:
+        """Seconds until there is something to do; ``None`` if nothing is left."""
+        if self._running is not None:
+            return _LOOK_SECONDS
+        if not self._tasks:
+            return None
+        return max(0.0, min(task.due for task in self._tasks) - self._clock())
 
     def add(self, journal: Journal) -> None:
         """Have a journal made into files and then removed."""
-        self._journals.append(journal)
+        self._tasks.append(_Task(journal, self._retry_seconds))
 
     def step(self) -> OSError | None:
-        """Start the next compaction, or look at the one that runs.
+        """Start the next compaction that is due, or look at the one that runs.
 
         Returns:
             Why a compaction has failed; it is repeated later.
         """
-        if not self._journals:
-            return None
-        if self._process is None:
-            if time.monotonic() < self._retry_at:
-                return None
-            return self._start(self._journals[0])
-        status = self._process.poll()
-        return None if status is None else self._end(status)
+        if self._running is not None:
+            task, process = self._running
+            status = process.poll()
+            return None if status is None else self._end(task, process, status)
+        now = self._clock()
+        due = next((task for task in self._tasks if task.due <= now), None)
+        return None if due is None else self._start(due)
 
     def finish(self, seconds: float) -> None:
         """Do what can be done within some seconds, and leave the rest to another process."""
         deadline = time.monotonic() + seconds
-        self._retry_at = 0.0
-        while self._journals and time.monotonic() < deadline:
+        for task in self._tasks:
+            task.due = 0.0
+        while self._tasks and time.monotonic() < deadline:
             if self.step() is not None:
                 break
-            if self._process is not None:
+            if self._running is not None:
                 try:
-                    self._process.wait(max(0.0, deadline - time.monotonic()))
+                    self._running[1].wait(max(0.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     break
-        if self._process is not None:
-            with self._process as process:  # waits for its end, and closes the pipe
+        if self._running is not None:
+            with self._running[1] as process:  # waits for its end, and closes the pipe
                 process.kill()
-        while self._journals:
-            self._journals.popleft().close()
+        while self._tasks:
+            self._tasks.popleft().journal.close()
 
-    def _start(self, journal: Journal) -> OSError | None:
+    def _start(self, task: _Task) -> OSError | None:
+        journal = task.journal
         if not journal.is_in_place():
-            self._journals.popleft().remove()
+            self._tasks.remove(task)
+            journal.remove()
             return None
         command = [sys.executable, "-m", _MODULE, str(self._root), str(journal.path)]
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from callers
+            process = subprocess.Popen(  # noqa: S603 - nothing of it comes from callers
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
         except OSError as error:  # a limit on processes or memory
-            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            task.postpone(self._clock())
             return error
+        self._running = task, process
         return None
 
-    def _end(self, status: int) -> OSError | None:
-        process, self._process = self._process, None
-        journal = self._journals.popleft()
-        said = process.stderr.read() if process is not None and process.stderr else b""
-        if process is not None and process.stderr:
+    def _end(self, task: _Task, process: subprocess.Popen[bytes], status: int) -> OSError | None:
+        self._running = None
+        said = process.stderr.read() if process.stderr else b""
+        if process.stderr:
             process.stderr.close()
         if status == 0:
-            journal.remove()
+            self._tasks.remove(task)
+            task.journal.remove()
             return None
-        # Others first: one journal that cannot be read must not hold up the rest.
-        self._journals.append(journal)
-        self._retry_at = time.monotonic() + _RETRY_SECONDS
+        task.postpone(self._clock())
         reason = os.strerror(status) if 1 < status < _SIGNALS else said.decode()[-_SHOWN:].strip()
         return OSError(status, f"compaction failed: {reason or status}")
-
-
-_SIGNALS = 128

@@ -30,14 +30,14 @@ class Answered(NamedTuple):
         model: The model's name.
         version: The version that answered.
         kind: What its truth is; ``None`` if its answers have none.
-        time: When it answered, in whole seconds since the epoch.
+        time: When it answered, in seconds since the epoch.
         answer: The label or value, or an object of them; ``None`` without a kind.
     """
 
     model: str
     version: int
     kind: TruthKind | None
-    time: int
+    time: float
     answer: Any
 
 
@@ -133,4 +133,4 @@ class AnswerLookup:
 def _answered(indexed: IndexedRows, place: int) -> Answered:
     kind, index = indexed.kind, indexed.answers
     answer = None if kind is None else kind.decode(index.answers[place].tolist())
-    return Answered(indexed.model, indexed.version, kind, int(index.times[place]), answer)
+    return Answered(indexed.model, indexed.version, kind, float(index.times[place]), answer)

@@ -57,7 +57,7 @@ class Index(NamedTuple):
 
     ids: np.ndarray[tuple[int], np.dtype[np.uint64]]
     rows: np.ndarray[tuple[int], np.dtype[np.uint32]]
-    times: np.ndarray[tuple[int], np.dtype[np.uint32]]
+    times: np.ndarray[tuple[int], np.dtype[np.float64]]
     answers: np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
     def sorted(self) -> Index:
@@ -80,7 +80,7 @@ class Index(NamedTuple):
         return cls(
             np.frombuffer(ids, np.uint64),
             np.frombuffer(numbers, np.uint32),
-            np.frombuffer(times, np.uint32),
+            np.frombuffer(times, np.float64),
             np.frombuffer(answers, np.float64).reshape(rows, -1 if rows else 0),
         )
 

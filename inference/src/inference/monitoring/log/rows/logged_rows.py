@@ -126,7 +126,7 @@ class LoggedRows:
         return Index(
             hash_ids(self.requests.ids)[places],
             self.numbers.astype(np.uint32),
-            np.asarray(self.requests.times)[places].astype(np.uint32),
+            np.asarray(self.requests.times, np.float64)[places],
             answers,
         )
 

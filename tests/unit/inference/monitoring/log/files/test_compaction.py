@@ -91,6 +91,22 @@ def test_an_interrupted_compaction_leaves_no_visible_file(
     journal.close()
 
 
+def test_what_a_killed_compaction_has_left_is_removed(tmp_path: Path) -> None:
+    servable = load(penguins())
+    journal = write_journal(tmp_path, servable, [answer(servable, ROWS)])
+    (path,) = compact(tmp_path, journal.path)
+    left = path.with_name(f".{path.stem}.12345.tmp")
+    others = path.with_name(".000000-other-journal.12345.tmp")  # may be written at this moment
+    path.rename(left)
+    others.write_bytes(b"half")
+
+    compact(tmp_path, journal.path)
+    assert not left.exists()
+    assert others.exists()
+    assert len(filed(tmp_path)) == len(ROWS)
+    journal.close()
+
+
 class Panic(BaseException):
     """What Rust's libraries raise, which is no ``Exception``."""
 

@@ -72,10 +72,11 @@ def test_ids_of_any_length_are_told_apart(place: str, tmp_path: Path) -> None:
     assert AnswerLookup(tmp_path).find([("x" * 126, 0)]) == [None]
 
 
-def test_the_latest_of_several_answers_with_one_id_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.001, 60])
+def test_the_latest_of_several_answers_with_one_id_is_found(seconds: float, tmp_path: Path) -> None:
     old, new = (load(penguins(seed=version), version=version) for version in (1, 2))
     handed = [answer(new, ROWS, b"same"), answer(old, ROWS, b"same")]
-    handed[1][1].done -= 60
+    handed[1][1].done -= seconds
     write_journal(tmp_path, old, handed[1:])
     write_journal(tmp_path, new, handed[:1])
     (found,) = AnswerLookup(tmp_path).find([("same", 1)])

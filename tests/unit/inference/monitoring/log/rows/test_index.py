@@ -15,7 +15,7 @@ def index(ids: list[bytes], rows: list[int] | None = None) -> Index:
     return Index(
         hash_ids(ids),
         np.array(rows or [0] * count, np.uint32),
-        np.arange(count, dtype=np.uint32),
+        np.arange(count, dtype=np.float64),
         np.arange(count, dtype=np.float64)[:, None],
     ).sorted()
 
