@@ -164,10 +164,12 @@ endure: export FUZZ_FILES ?= 500
 endure: export REPUBLICATIONS ?= 1000
 endure: export FAILING_CALLS ?= 100
 endure: export FAILING_TIMES ?= 3
-endure: sync ## Fuzz decoders, routes and files, and republish under load, in full (an hour)
+endure: export SPLIT_REQUESTS ?= 10000
+endure: sync ## Fuzz decoders, routes and files, split, and republish under load, in full (an hour)
 	$(UV) run --no-sync pytest tests/unit/inference/test_fuzz.py tests/unit/inference/web/http1 \
 		tests/unit/inference/web/transport/test_fast_path.py tests/acceptance/endurance \
-		tests/service/files/test_republication.py tests/service/operation/test_failing_calls.py
+		tests/service/files/test_republication.py tests/service/operation/test_failing_calls.py \
+		tests/service/traffic/test_split_over_formats.py
 
 # Run it on an idle machine: the server uses one core, the load generator another. It takes about 12 minutes.
 # The first run installs MLServer into .tools/benchmark.

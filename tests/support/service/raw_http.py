@@ -112,7 +112,7 @@ def request(
     method: str = "POST",
     version: str = "1.1",
 ) -> bytes:
-    """Spell a request; a POST gets its Content-Length unless it says how its body ends itself."""
+    """Return a request; a POST gets its Content-Length unless its headers say how its body ends."""
     lines = [f"{method} {path} HTTP/{version}", "Host: test", *headers]
     said = any(h.lower().startswith(("content-length", "transfer-encoding")) for h in headers)
     if method == "POST" and not said:
