@@ -21,7 +21,7 @@ export SOAK_SECONDS ?= 1800
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help tools sync serve lab up down test test-all test-rest test-lean test-stack test-deploy test-cluster \
+.PHONY: help tools sync serve lab up down test test-coverage test-all test-rest test-lean test-stack test-deploy test-cluster \
 	test-clients test-storage test-browser endure soak check hooks format \
 	bench growth load alerts pictures stubs audit sbom clean
 
@@ -131,31 +131,32 @@ test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
 	$(RUN) --group browser pytest --numprocesses 2 --dist loadfile -m "not slow" tests/browser
 	$(RUN) --group browser pytest -m slow tests/browser
 
-COVER := --cov --cov-branch --cov-report=
 # What `make test` runs a sample of.
 SAMPLED := tests/acceptance/corpus tests/acceptance/endurance tests/acceptance/oip/test_wire.py \
 	tests/unit/inference/repository/loading/test_load_queue.py tests/unit/inference/serving/tensors \
 	tests/unit/inference/test_fuzz.py tests/unit/inference/web/http1 \
 	tests/unit/inference/web/transport/test_fast_path.py
 
-test-all: ## Run every test in full with coverage, then the lean suite (two hours)
-	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS="$(COVER)"
+test-coverage: export PYTEST_ADDOPTS := --cov --cov-branch --cov-report=term:skip-covered \
+	--cov-report=html:reports/coverage --cov-fail-under=$(COVERAGE)
+test-coverage: test ## The same, and fail if they run too few lines and branches
+
+test-all: test-coverage ## Run every test in full, then the lean suite (two hours)
 	@$(MAKE) --no-print-directory test-rest
+	@$(MAKE) --no-print-directory test-lean
 
 # Slow tests run one after the other, because many of them measure time or memory. Each of these numbers
-# has a small default without this target; set any of them on the command line.
-test-rest: export CORPUS ?= 1000
-test-rest: export ATTACKERS ?= 1000
-test-rest: export JUNK ?= 1900
-test-rest: export REPUBLISHED ?= 5
-test-rest: export STOP_RUNS ?= 30
-test-rest: export FAILING_CALLS ?= 100
-test-rest: sync ## Run what `make test` leaves out, add its coverage, then the lean suite
-	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "long and not slow" $(COVER) --cov-append tests/unit tests/acceptance
-	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "not long and not slow" $(COVER) --cov-append $(SAMPLED)
-	$(UV) run --no-sync pytest -m slow $(COVER)term:skip-covered --cov-report=html:reports/coverage \
-		--cov-append --cov-fail-under=$(COVERAGE) tests/unit tests/acceptance
-	@$(MAKE) --no-print-directory test-lean
+# has a small default without these targets; set any of them on the command line.
+test-all test-rest: export CORPUS ?= 1000
+test-all test-rest: export ATTACKERS ?= 1000
+test-all test-rest: export JUNK ?= 1900
+test-all test-rest: export REPUBLISHED ?= 5
+test-all test-rest: export STOP_RUNS ?= 30
+test-all test-rest: export FAILING_CALLS ?= 100
+test-rest: sync ## Run what `make test` leaves out
+	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "long and not slow" tests/unit tests/acceptance
+	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "not long and not slow" $(SAMPLED)
+	$(UV) run --no-sync pytest -m slow tests/unit tests/acceptance
 
 # `make test` runs the same tests with small numbers. Set any of these numbers on the command line.
 endure: export FUZZ_INPUTS ?= 100000

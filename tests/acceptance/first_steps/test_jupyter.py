@@ -22,7 +22,7 @@ from support.service.process import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+/\S*)\?token=([0-9a-f]+)")
 

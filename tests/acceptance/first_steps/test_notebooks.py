@@ -35,7 +35,7 @@ MEASUREMENTS = {
     "body_mass_g": "g",
 }
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 each_notebook = pytest.mark.parametrize("name", ["penguins", "mixed_columns"])
 

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from support.service.process import Service
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 HERE = Path(__file__).parent
 

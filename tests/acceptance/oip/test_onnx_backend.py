@@ -96,7 +96,7 @@ class Tally:
         return "\n".join(said)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600 if REAL_ADMISSION else 600)
 def test_every_model_that_the_protocol_can_carry_is_served_and_answers_as_onnx_expects(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

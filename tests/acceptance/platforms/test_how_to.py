@@ -73,14 +73,14 @@ def test_program_of_mlflow_answers(served: Service) -> None:
     assert re.search("Adelie|Chinstrap|Gentoo", run([sys.executable, "-c", program], served))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_program_of_kserve_answers(served: Service, kserve_python: Path) -> None:
     (program,) = blocks(V1, "python")
     assert re.search("Adelie|Chinstrap|Gentoo", run([kserve_python, "-c", program], served))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_client_of_kserve_explains_and_reports_what_is_wrong(
     served: Service, kserve_python: Path
