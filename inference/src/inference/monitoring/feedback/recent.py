@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import OrderedDict, defaultdict
-from itertools import islice
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from inference.monitoring.feedback.records import decode_records
@@ -15,7 +14,7 @@ from inference.monitoring.feedback.store import ENDING
 from inference.monitoring.log.files.retention import feedback_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from inference.monitoring.feedback.records import Record
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 WINDOWS = (1_000, 10_000)
 _REFRESH_SECONDS = 2.0
 _TAIL_BYTES = 8 * 1024**2  # of one file when it is first read; more than the largest window
+_MOST_RECORDS = 4 * WINDOWS[-1]  # that are collected of one version before the oldest are left out
 
 Version = tuple[str, int]
 
@@ -41,7 +41,7 @@ class RecentTruths:
         self._clock = clock
         self._lock = threading.Lock()
         self._read: dict[Path, int] = {}
-        self._rows: dict[Version, OrderedDict[tuple[str, int], Record]] = {}
+        self._rows: dict[Version, list[Record]] = {}
         self._scores: dict[Version, dict[int, Scores]] = {}
         self._refresh_at = 0.0
 
@@ -64,6 +64,8 @@ class RecentTruths:
             for path in folder.glob(f"*{ENDING}"):
                 with contextlib.suppress(OSError):
                     found[version] += self._read_new(path, known.get(path))
+                if len(found[version]) > _MOST_RECORDS:
+                    found[version] = _latest(found[version])
         gone = self._rows.keys() - found.keys()
         for version in gone:  # the retention time is over
             del self._rows[version]
@@ -72,10 +74,12 @@ class RecentTruths:
         for version, records in found.items():
             if records or version not in self._rows:
                 scores[version] = self._take(version, records)
-        self._scores = {version: scores[version] for version in self._rows if scores[version]}
+        self._scores = {version: scores[version] for version in self._rows if scores.get(version)}
 
     def _read_new(self, path: Path, begin: int | None) -> list[Record]:
         size = path.stat().st_size
+        if begin is not None and begin > size:  # someone has taken truths out of it
+            begin = None
         start = max(0, size - _TAIL_BYTES) if begin is None else begin
         with path.open("rb") as file:
             file.seek(start)
@@ -85,16 +89,16 @@ class RecentTruths:
         return list(decode_records(content[:whole]))
 
     def _take(self, version: Version, records: list[Record]) -> dict[int, Scores]:
-        rows = self._rows.setdefault(version, OrderedDict())
-        for record in sorted(records, key=lambda record: record.time):
-            key = record.request_id, record.row
-            rows.pop(key, None)
-            rows[key] = record
-        while len(rows) > WINDOWS[-1]:
-            rows.popitem(last=False)
-        by_window = {}
-        for window in WINDOWS:
-            found = score(list(islice(rows.values(), max(0, len(rows) - window), None)))
-            if found is not None:
-                by_window[window] = found
-        return by_window
+        rows = self._rows[version] = _latest([*self._rows.get(version, ()), *records])
+        found = {window: score(rows[-window:]) for window in WINDOWS}
+        return {window: scores for window, scores in found.items() if scores is not None}
+
+
+def _latest(records: Sequence[Record]) -> list[Record]:
+    """Return the last truth of each row, of the latest rows, in the order of their arrival."""
+    rows: dict[tuple[str, int], Record] = {}
+    for record in sorted(records, key=lambda record: record.time):
+        key = record.request_id, record.row
+        rows.pop(key, None)
+        rows[key] = record
+    return list(rows.values())[-WINDOWS[-1] :]

@@ -13,6 +13,7 @@ from inference.monitoring.feedback.records import Record
 from inference.monitoring.feedback.store import FeedbackStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 DAY = 1_767_225_600.0  # 2026-01-01
@@ -152,3 +153,49 @@ def test_other_files_and_folders_are_no_feedback(bench: Bench) -> None:
     (bench.root / "notes.txt").write_text("mine")
     assert bench.accuracy() == (1, 1.0)
     assert set(bench.truths.scores()) == {("m", 1)}
+
+
+def test_versions_whose_truths_say_nothing_have_no_scores_and_hold_up_no_others(
+    bench: Bench,
+) -> None:
+    """A full disk leaves a file without a line, and a value that is NaN is stored as null."""
+    bench.store(["a"])
+    bench.store(["a"], version=2)
+    (path,) = (bench.root / "m" / "2").rglob("*.jsonl")
+    path.write_bytes(b"")
+    FeedbackStore(bench.root).append("m", 3, [Record(DAY, "id", 0, DAY, "value", 1.5, None)])
+    for _ in range(3):
+        assert bench.accuracy() == (1, 1.0)
+        assert set(bench.truths.scores()) == {("m", 1)}
+
+
+def test_a_file_that_truths_were_taken_out_of_is_read_again(bench: Bench) -> None:
+    bench.store(["a", "b", "b"])
+    assert bench.accuracy() == (3, pytest.approx(1 / 3))
+    (path,) = bench.root.rglob("*.jsonl")
+    first = path.read_bytes().splitlines(keepends=True)[0]
+    path.write_bytes(first)
+    assert bench.accuracy()[0] == 3
+    path.write_bytes(first + first.replace(b"id-0", b"id-9"))
+    assert bench.accuracy() == (4, 0.5)
+
+
+@pytest.mark.parametrize("most", [39, 40, 41])
+def test_of_many_files_only_the_latest_rows_are_kept_in_memory(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(module, "WINDOWS", (5, 10))
+    monkeypatch.setattr(module, "_MOST_RECORDS", most)
+    seen: list[int] = []
+    latest = module._latest
+
+    def watch(records: Sequence[Record]) -> list[Record]:
+        seen.append(len(records))
+        return latest(records)
+
+    monkeypatch.setattr(module, "_latest", watch)
+    for number in range(10):
+        bench.store(["b"] * 20, first=20 * number, time=DAY + 20 * number)
+    bench.store(["a"] * 10, first=5, time=DAY + 1000)
+    assert bench.accuracy(10) == (10, 1.0)
+    assert max(seen) <= most + 20
