@@ -50,8 +50,8 @@ class RowBuffer:
         """Take the rows that it has now, in pieces."""
         left = len(self.rows)
         self.room = _STEP_ROWS
-        while left > 0:
-            piece = self.rows[:_PIECE_ROWS]
+        # There are fewer than that if the last one was dropped meanwhile.
+        while left > 0 and (piece := self.rows[:_PIECE_ROWS]):
             del self.rows[: len(piece)]
             left -= len(piece)
             yield b"".join(piece)

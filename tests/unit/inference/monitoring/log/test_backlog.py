@@ -108,3 +108,16 @@ def test_the_buffers_of_a_version_go_with_it_once_they_are_empty(servable: Serva
     (pair,) = backlog.take()
     assert numbers(pair[1]) == [0, 1, 2]
     assert backlog.buffers == []
+
+
+def test_a_row_that_is_dropped_while_rows_are_taken_does_not_hold_up_the_thread(
+    servable: Servable,
+) -> None:
+    buffer = add_buffer(Backlog(lambda: None), servable)
+    buffer.rows += [number.to_bytes(8, "big") for number in range(module._PIECE_ROWS + 1)]
+    taken = buffer.take()
+    first = next(taken)
+    del buffer.rows[-1:]
+
+    assert len(numbers(first)) == module._PIECE_ROWS
+    assert list(taken) == []

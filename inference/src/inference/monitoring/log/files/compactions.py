@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,8 @@ class Compactions:
         self._root = root
         self._retry_seconds = retry_seconds
         self._clock = clock
-        self._tasks: deque[_Task] = deque()
+        # One thread adds while another one looks through them, which a deque does not permit.
+        self._tasks: list[_Task] = []
         self._running: tuple[_Task, subprocess.Popen[bytes]] | None = None
 
     @property
@@ -101,7 +101,7 @@ class Compactions:
             with self._running[1] as process:  # waits for its end, and closes the pipe
                 process.kill()
         while self._tasks:
-            self._tasks.popleft().journal.close()
+            self._tasks.pop(0).journal.close()
 
     def _start(self, task: _Task) -> OSError | None:
         journal = task.journal

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.monitoring.log.files import compactions as module
 from inference.monitoring.log.files.compactions import Compactions
 from inference.monitoring.log.files.journal import journal_paths
 from support.models.artifacts import penguins
@@ -91,3 +92,26 @@ def test_the_end_does_not_wait_for_a_pause(tmp_path: Path) -> None:
     compactions.finish(30)
     assert len(filed(tmp_path)) == len(ROWS)
     assert journal_paths(tmp_path) == []
+
+
+def test_a_journal_may_be_added_while_another_thread_looks_through_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter(["second", "third"])
+
+    class Watched(module._Task):
+        """Another journal is added whenever someone looks when this one is due."""
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "due":
+                for other in names:
+                    add(compactions, tmp_path, other)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(module, "_Task", Watched)
+    compactions = Compactions(tmp_path)
+    add(compactions, tmp_path, "first")
+
+    assert compactions.pause == 0.0
+    compactions.finish(0.0)
+    assert len(journal_paths(tmp_path)) == 3
