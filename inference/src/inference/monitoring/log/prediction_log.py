@@ -72,11 +72,17 @@ class PredictionLog:
     def consume(self, batch: ServedBatch) -> None:
         """Take requests that were not packed."""
         for servable, part in batch.by_servable().items():
-            table = ServedTable(servable, part)
-            if table.rows:
-                encoder = self._encoder(servable)
-                frame = encoder.encode(table, requests_of(table))
-                self._writer.add(encoder.schema, frame, table.rows)
+            try:
+                self._encode_whole(servable, part)
+            except Exception as error:  # noqa: BLE001 - other rows can be written
+                self._writer.lose(sum(part.rows), error)
+
+    def _encode_whole(self, servable: Servable, part: ServedBatch) -> None:
+        table = ServedTable(servable, part)
+        if table.rows:
+            encoder = self._encoder(servable)
+            frame = encoder.encode(table, requests_of(table))
+            self._writer.add(encoder.schema, frame, table.rows)
 
     def start(self) -> None:
         """Finish what ended processes have left, and be ready to write."""
@@ -108,8 +114,7 @@ class PredictionLog:
             table = buffer.form.unpack(packed)
             frame = encoder.encode(table, table.requests(offset))
         except Exception as error:  # noqa: BLE001 - other rows can be written
-            self._counts.lost("error", len(packed) // buffer.form.size)
-            self._writer.note_failure(error)
+            self._writer.lose(len(packed) // buffer.form.size, error)
         else:
             self._writer.add(encoder.schema, frame, table.rows)
 

@@ -35,6 +35,8 @@ MAX_PENDING_BYTES = 64 * 1024**2
 _FLUSH_SECONDS = 0.25  # a process that is killed loses this, and what the hand-off has collected
 _TIDY_SECONDS = 3600.0
 _CLOSE_SECONDS = 5.0
+_MOST_NOTED = 100  # different failures that are logged
+_TRIED_AGAIN = "has a problem, and it is tried again"
 
 
 class Limits(NamedTuple):
@@ -85,13 +87,14 @@ class Writer:
         self.before_flush: Callable[[], None] = _add_nothing
         self._lock = threading.Lock()
         self._pending: list[_Pending] = []
-        self._pending_bytes = self._behind = 0
+        self._pending_bytes = self._behind = self._unwritten = 0
         self._wake, self._ended = threading.Event(), threading.Event()
         self._flushing = threading.Lock()
         self._journal: Journal | None = None
         self._schemas: set[str] = set()
         self._rotate_at = self._tidy_at = 0.0
         self._failure = ""
+        self._noted: set[tuple[str, str]] = set()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
 
     def start(self) -> None:
@@ -108,6 +111,13 @@ class Writer:
                 self._pending_bytes += len(frame)
         self._wake.set()
 
+    def lose(self, rows: int, error: Exception) -> None:
+        """Count rows of which no frame could be made."""
+        with self._lock:
+            self._unwritten += rows
+        self._note("cannot take some rows, which are lost", error)
+        self._wake.set()
+
     def wake(self) -> None:
         """Flush within a fraction of a second."""
         self._wake.set()
@@ -119,8 +129,10 @@ class Writer:
             with self._lock:
                 pending, self._pending, self._pending_bytes = self._pending, [], 0
                 behind, self._behind = self._behind, 0
-            if behind:
-                self._counts.lost("behind", behind)
+                unwritten, self._unwritten = self._unwritten, 0
+            for reason, rows in (("behind", behind), ("error", unwritten)):
+                if rows:
+                    self._counts.lost(reason, rows)
             if pending:
                 self._write(pending)
 
@@ -133,6 +145,8 @@ class Writer:
 
     def _run(self) -> None:
         lower_priority()
+        with contextlib.suppress(OSError):  # only now: later its disk may not be mounted
+            make_folder(self._root)
         while not self._ended.is_set():
             self._guarded(self._tend)
             if self._wake.wait(self._pause()):
@@ -147,7 +161,7 @@ class Writer:
         try:
             step()
         except Exception as error:  # noqa: BLE001 - the thread must not end
-            self.note_failure(error)
+            self._note(_TRIED_AGAIN, error)
 
     def _tend(self) -> None:
         """Do what is due: end the journal, compact, take over journals, remove old days."""
@@ -157,14 +171,12 @@ class Writer:
             self._seal()
         if now >= self._tidy_at:
             self._tidy_at = now + _TIDY_SECONDS
-            with contextlib.suppress(OSError):
-                make_folder(self._root)
             for left in abandoned(self._root):
                 self._compactions.add(left)
             remove_old_days(self._root, self._limits.days, time.time())
         failure = self._compactions.step()
         if failure is not None:
-            self.note_failure(failure)
+            self._note(_TRIED_AGAIN, failure)
 
     def _pause(self) -> float:
         """Return how long nothing is due."""
@@ -193,7 +205,9 @@ class Writer:
         except OSError as error:
             self._counts.lost(_reason(error), rows)
             self._drop_journal()
-            self.note_failure(error)
+            if self._failure != (reason := _words(error)):
+                self._failure = reason
+                self._log_failure("cannot be written, and rows are lost", reason)
             return
         for schema, _, count in pending:
             self._counts.logged(schema, count)
@@ -218,21 +232,24 @@ class Writer:
             else:
                 journal.remove()
 
-    def note_failure(self, error: Exception) -> None:
-        """Log that rows are lost, unless the last failure was the same."""
-        reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
-        if reason != self._failure:
-            self._failure = reason
-            _log.error(
-                "the prediction log in %s cannot be written, and rows are lost: %s",
-                self._root,
-                reason,
-                extra=fields("prediction-log", reason=reason),
-            )
+    def _note(self, what: str, error: Exception) -> None:
+        """Log once what goes wrong beside the writing, which may succeed all the same."""
+        reason = _words(error)
+        if (what, reason) not in self._noted and len(self._noted) < _MOST_NOTED:
+            self._noted.add((what, reason))
+            self._log_failure(what, reason)
+
+    def _log_failure(self, what: str, reason: str) -> None:
+        extra = fields("prediction-log", reason=reason)
+        _log.error("the prediction log in %s %s: %s", self._root, what, reason, extra=extra)
 
 
 def _add_nothing() -> None:
     """Add no frames."""
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def _reason(error: OSError) -> str:

@@ -236,3 +236,38 @@ def test_old_days_are_removed_at_the_start(begin: Callable[..., Writer], tmp_pat
 
     begin()
     eventually(lambda: not old.exists())
+
+
+def test_the_folder_is_made_at_the_start_and_never_again(
+    begin: Callable[..., Writer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later, it may be the place of a disk that is not mounted."""
+    tidied: list[int] = []
+    monkeypatch.setattr(module, "_TIDY_SECONDS", 0.05)
+    monkeypatch.setattr(module, "remove_old_days", lambda *_: tidied.append(1))
+    root = tmp_path / "new" / "log"
+    begin(root=root)
+    eventually(root.exists)
+    root.rename(tmp_path / "elsewhere")
+
+    before = len(tidied)
+    eventually(lambda: len(tidied) >= before + 3)
+    assert not root.exists()
+
+
+def test_rows_that_cannot_be_encoded_are_counted_and_logged_once_while_others_are_written(
+    begin: Callable[..., Writer],
+    tmp_path: Path,
+    counters: Counters,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    writer = begin()
+    with caplog.at_level(logging.INFO):
+        for count in (1, 2, 3):
+            writer.lose(5, ValueError("wrong"))
+            add(writer)
+            eventually(lambda n=count: len(journaled(tmp_path)) == n * len(ROWS))
+    assert counted(counters) == {("logged", "penguins", "1"): 6, ("lost", "error"): 15}
+    assert [r.message for r in caplog.records if "prediction log" in r.message] == [
+        f"the prediction log in {tmp_path} cannot take some rows, which are lost: wrong"
+    ]
