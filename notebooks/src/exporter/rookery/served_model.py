@@ -16,6 +16,7 @@ from exporter.rookery.live import Live, read_live
 from exporter.rookery.log import read_log
 from exporter.rookery.rows import is_texts, read_rows, read_truths
 from exporter.rookery.traffic import ModelTraffic
+from exporter.rookery.truths import send_truths
 from exporter.settings import resolve_prediction_log
 
 if TYPE_CHECKING:
@@ -242,15 +243,13 @@ class ServedModel:
 
         Args:
             request_id: The ``X-Request-ID`` of its answer, the column ``request_id`` of the log.
-            truth: The true label or value, or one for each row: a list, an array or a Series.
+            truth: The true label or value, or one for each row: a list, an array or a Series. Many
+                are sent in parts.
 
         Returns:
             How many the service has accepted; fewer if the answers are not in its log.
         """
-        truths = enumerate(read_truths(truth))
-        body = [{"request_id": request_id, "row": at, "truth": one} for at, one in truths]
-        found: dict[str, Any] = self._connection.send("POST", "/feedback", body)
-        return int(found["accepted"])
+        return send_truths(self._connection, request_id, read_truths(truth))
 
     def _versioned(self, version: int | None) -> str:
         return self._path if version is None else f"{self._path}/versions/{version}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import numpy as np
 
+if TYPE_CHECKING:
     from exporter.delivery.connection import Connection
 
 
@@ -51,10 +52,10 @@ class ModelTraffic:
             NoServiceError: No service answers.
         """
         given = {
-            "split": None if split is None else {str(v): share for v, share in split.items()},
-            "shadow": shadow if shadow is None or isinstance(shadow, int) else dict(shadow),
+            "split": _plain(split),
+            "shadow": _plain(shadow),
             "sticky": sticky,
-            "promote": None if promote is None else dict(promote),
+            "promote": _plain(promote),
         }
         body = {name: value for name, value in given.items() if value is not None}
         self._connection.send("PUT", self._path, body)
@@ -89,3 +90,10 @@ class ModelTraffic:
 
     def __repr__(self) -> str:
         return f"<ModelTraffic {self._get()}>"
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON value, also of NumPy's numbers, as an index of versions has."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from exporter.rookery.served_model import ServedModel
 
 
@@ -45,3 +47,16 @@ def test_shows_what_holds_and_what_was_measured() -> None:
     assert (traffic.state, traffic.measured) == ({"sticky": "x"}, {"rows": 3})
     assert traffic.decision is None
     assert "'rows': 3" in repr(traffic)
+
+
+def test_versions_and_limits_may_be_numbers_of_numpy() -> None:
+    """A version of the index of ``versions()`` is one."""
+    connection: Any = Recorded()
+    numbers: list[Any] = [np.int64(4), np.int64(10), np.float32(100)]
+    version, rows, percent = numbers
+    traffic = ServedModel(connection, "m").traffic
+    traffic(shadow=version, promote={"after_rows": rows})
+    traffic(split={version: percent})
+    bodies = [body for _, _, body in connection.sent]
+    assert bodies == [{"shadow": 4, "promote": {"after_rows": 10}}, {"split": {"4": 100.0}}]
+    assert [type(bodies[0]["shadow"]), type(bodies[1]["split"]["4"])] == [int, float]
