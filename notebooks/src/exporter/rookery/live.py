@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from exporter.errors import OptionError
-from exporter.rookery.log import records, to_time
+from exporter.rookery.log import parse_length, records, to_time
 from inference.monitoring.feedback.scores import score
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ class Live(pd.DataFrame):  # type: ignore[misc]
 def read_live(folder: Path, model: str, since: Any, every: Any) -> Live:
     """Score a model; see :meth:`exporter.rookery.served_model.ServedModel.live`."""
     begin = to_time(since)
-    try:
-        seconds = 0 if isinstance(every, int | float) else pd.Timedelta(every).total_seconds()
-    except ValueError:
-        seconds = 0
+    length = parse_length(every)
+    seconds = 0.0 if length is None else length.total_seconds()
     if not seconds > 0:
         raise OptionError(f"every={every!r} is no length of time: pass one such as '10min' or '1D'")
     groups: dict[tuple[int, float], dict[tuple[str, int], Record]] = defaultdict(dict)
     for path in folder.glob(f"{model}/[1-9]*/feedback"):
+        if not path.parent.name.isdecimal():
+            continue
         for record in records(folder, model, path.parent.name):
             if begin is None or record.answered >= begin.timestamp():
                 period = record.answered // seconds * seconds

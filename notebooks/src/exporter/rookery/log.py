@@ -37,8 +37,12 @@ def read_log(folder: Path, model: str, since: Any) -> pd.DataFrame:
     if begin is not None:
         table = table[table["time"] >= begin]
     table = table.sort_values(["time", "row"], ignore_index=True)
-    truths = {(r.request_id, r.row): r.truth for r in records(folder, model)}
-    keys = zip(table["request_id"], table["row"], strict=True)
+    # The time, too: of several requests with the same id, one is meant.
+    truths = {
+        (r.request_id, r.row, round(r.answered * 1e6)): r.truth for r in records(folder, model)
+    }
+    times = table["time"].astype("int64")
+    keys = zip(table["request_id"], table["row"], times, strict=True)
     table["truth"] = pd.Series([truths.get(key) for key in keys], table.index, dtype=object)
     return table.infer_objects()
 
@@ -60,19 +64,36 @@ def to_time(since: Any) -> pd.Timestamp | None:
     """
     if since is None:
         return None
-    time = None if isinstance(since, bool | int | float) else _parse_time(since)
+    time = None if _is_number(since) else _parse_time(since)
     if time is None:
         raise OptionError(f"since={since!r} is no time: pass one such as '2026-11-01', or '2h'")
     return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
 
 
+def parse_length(length: Any) -> pd.Timedelta | None:
+    """Return a length of time; ``None`` for what is none, such as a number without a unit."""
+    if _is_number(length):
+        return None
+    if isinstance(length, str) and not any(map(str.isalpha, length)) and ":" not in length:
+        return None  # pandas reads nanoseconds, also of '2026' and '2026-11'
+    try:
+        found = pd.Timedelta(length)
+    except (ValueError, TypeError):
+        return None
+    return None if found is pd.NaT else found
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, np.timedelta64):  # NumPy counts it as an integer
+        return False
+    return isinstance(value, int | float | np.number | np.bool_)
+
+
 def _parse_time(since: Any) -> pd.Timestamp | None:
     """Return a time, or the time so long ago; ``None`` for what is neither."""
-    try:
-        ago = pd.Timedelta(since)
+    ago = parse_length(since)
+    if ago is not None:
         return pd.Timestamp.now("UTC") - ago if ago >= pd.Timedelta(0) else None
-    except (ValueError, TypeError):
-        pass
     try:
         time = pd.Timestamp(since)
     except (ValueError, TypeError):
