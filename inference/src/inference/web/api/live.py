@@ -106,14 +106,16 @@ def _describe(
 ) -> list[LiveVersionView]:
     numbers = {version for name, version in scores if name == model.name}
     numbers |= {int(v) for name, v in recent if name == model.name and v.isdecimal()}
-    if model.active is not None:
-        numbers.add(model.active.version)
+    answering = set() if model.active is None else {model.active.version}
     if model.traffic is not None:
-        numbers |= set(model.traffic.versions)
+        answering |= set(model.traffic.versions)
+    # Those that answer first: an old version may be pinned.
+    others = sorted(numbers - answering, reverse=True)
+    shown = [*sorted(answering, reverse=True), *others][:_SHOWN]
     name = model.name
     return [
         _describe_version(model, n, scores.get((name, n), {}), recent.get((name, str(n))))
-        for n in sorted(numbers, reverse=True)[:_SHOWN]
+        for n in sorted(shown, reverse=True)
     ]
 
 
