@@ -2,7 +2,8 @@
 
 Labels are compared after they have got their types, and numbers by class by the names of the
 classes: versions may have other classes, or the same in another order. A class that only one of
-them has counts as 0 in the other.
+them has counts as 0 in the other, and so does a number that is not finite: a version that answers
+NaN where the other one has a number is as far from it as can be said.
 """
 
 from __future__ import annotations
@@ -131,8 +132,7 @@ def _align(
     old: Servable, new: Servable, outputs: tuple[str, str], before: Array, after: Array
 ) -> tuple[Array, Array]:
     """Give both the same columns: by class or target where both have names for them."""
-    before = before.reshape(len(before), -1).astype(np.float64)
-    after = after.reshape(len(after), -1).astype(np.float64)
+    before, after = _to_finite(before), _to_finite(after)
     names, others = _names(old, outputs[0]), _names(new, outputs[1])
     if names == others and before.shape == after.shape:
         return before, after
@@ -141,6 +141,11 @@ def _align(
         return before[:, :width], after[:, :width]
     union = list(dict.fromkeys([*names, *others]))
     return _spread(before, names, union), _spread(after, others, union)
+
+
+def _to_finite(numbers: Array) -> Array:
+    matrix = numbers.reshape(len(numbers), -1).astype(np.float64)
+    return np.where(np.isfinite(matrix), matrix, 0.0)
 
 
 def _names(servable: Servable, output: str) -> list[str]:

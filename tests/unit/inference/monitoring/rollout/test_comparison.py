@@ -103,11 +103,17 @@ def test_what_the_caller_did_not_ask_for_is_not_compared() -> None:
     assert (found.different, found.difference) == (0, 0.5)
 
 
-def test_numbers_that_are_not_finite_do_not_spoil_the_sums() -> None:
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_counts_as_0(odd: float) -> None:
+    """A version that only answers NaN must not look like one that answers the same."""
     old, new = (Servable.load("m", version, regressor()) for version in (1, 2))
     answers = columns(old, [1.0, 2.0])
-    found = compare(old, new, answers, [np.array([[np.nan], [2.5]])], 2)
-    assert found.difference == pytest.approx(0.5)
+    found = compare(old, new, answers, [np.array([[odd], [2.5]])], 2)
+    assert (found.difference, found.size_of_old) == (pytest.approx(1.5), pytest.approx(3))
+
+    answers = columns(old, [odd, odd, 3.0])
+    found = compare(old, new, answers, [np.array([[odd], [1.0], [3.0]])], 3)
+    assert (found.difference, found.size_of_old) == (pytest.approx(1), pytest.approx(3))
 
 
 @pytest.mark.parametrize("data", [images(), model(classifier_graph(["a", "b"]))])
