@@ -148,19 +148,26 @@ class Copies:
         _sync_folder(home)
         self._known[key] = Copy(file, source)
 
-    def remove(self, key: Key) -> None:
+    def remove(self, key: Key) -> bool:
         """Remove a copy in one step.
+
+        Returns:
+            Whether it was there; someone else may have removed it.
 
         Raises:
             OSError: It cannot be removed.
         """
-        folder = self._known.pop(key).file.parent
+        known = self._known.pop(key, None)
+        if known is None:
+            return False
+        folder = known.file.parent
         aside = self._work / f"out-{uuid.uuid4().hex}"
         with contextlib.suppress(FileNotFoundError):
             folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
         with contextlib.suppress(OSError):  # other versions are there
             folder.parent.rmdir()
+        return True
 
     def _file(self, key: Key) -> Path:
         return self._folder / key[0] / str(key[1]) / FILE_NAME

@@ -248,6 +248,8 @@ class Synchronizer:
     async def _remove_missing(self, missing: list[Key], done: Pass) -> None:
         copies = self._copies.all()
         for key in missing:
+            if key not in copies:  # someone else has removed it meanwhile
+                continue
             try:
                 await self._source.store.head(copies[key].source.path)
             except ObjectMissingError:
@@ -257,7 +259,8 @@ class Synchronizer:
 
     def _remove(self, key: Key, reason: str, done: Pass) -> None:
         try:
-            self._copies.remove(key)
+            if not self._copies.remove(key):
+                return
         except OSError as error:
             done.failures.append(f"{key[0]} version {key[1]} cannot be removed: {error.strerror}")
             self._warn(done.failures[-1])

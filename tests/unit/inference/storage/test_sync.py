@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING
+import shutil
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -260,3 +261,34 @@ def test_two_processes_never_copy_into_one_folder(tmp_path: Path) -> None:
 async def test_thousands_of_versions_cost_as_few_copies_as_are_kept(bench: SyncBench) -> None:
     await asyncio.gather(*(bench.put("a", version) for version in range(1, 3001)))
     assert len((await bench.run()).copied) == 2
+
+
+@scenario
+async def test_a_copy_that_someone_removes_during_a_pass_does_not_end_it(bench: SyncBench) -> None:
+    bench.admit(("a", 1), ("a", 2), ("a", 3), ("b", 1), ("c", 1))
+    await bench.put("a", 1, 2)
+    await bench.put("b", 1)
+    await bench.put("c", 1)
+    await bench.run()
+    await bench.put("a", 3, 4)
+    bench.admit(("a", 4))
+    await bench.run()
+    await bench.delete("b", 1)
+
+    def remove_copies(*_: object) -> None:
+        for folder in ("a/3", "b/1"):
+            shutil.rmtree(bench.folder / folder, ignore_errors=True)
+
+    await bench.put("a", 5, 6)
+    bench.admit(("a", 5), ("a", 6))
+    place = bench.copies.place
+
+    def place_and_remove(*given: Any) -> None:
+        place(*given)
+        remove_copies()
+
+    bench.copies.place = place_and_remove  # type: ignore[assignment,method-assign]
+    await bench.run()
+    done = await bench.run()
+    assert done.failures == []
+    assert bench.here == {("a", 5), ("a", 6), ("c", 1)}
