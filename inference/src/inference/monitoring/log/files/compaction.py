@@ -7,6 +7,7 @@ the files that were complete.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections import defaultdict
@@ -88,10 +89,11 @@ def _write(root: Path, name: str, schema: Schema, parts: Parts) -> Path:
     return path
 
 
-def _first_time(parts: Parts) -> float:
-    return min(
+def _first_time(parts: Parts) -> int:
+    first = min(
         float(np.asarray(rows.requests.times)[rows.places[chosen]].min()) for rows, chosen in parts
     )
+    return math.floor(first)  # not rounded to the next day
 
 
 def _index(parts: Parts) -> Index:

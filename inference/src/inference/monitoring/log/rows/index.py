@@ -87,7 +87,7 @@ class Index(NamedTuple):
     def find(self, hashed: Array, rows: Array) -> Iterator[tuple[int, int]]:
         """Return where rows are in a sorted index: the place in the arguments, and the place here.
 
-        A row comes several times if several requests had the same id.
+        If several requests had the same id, the latest one is found.
 
         Args:
             hashed: Hashes of the requests' ids.
@@ -96,9 +96,10 @@ class Index(NamedTuple):
         begins = np.searchsorted(self.ids, hashed, "left")
         ends = np.searchsorted(self.ids, hashed, "right")
         for asked in np.nonzero(ends > begins)[0].tolist():
-            for place in range(begins[asked], ends[asked]):
-                if self.rows[place] == rows[asked]:
-                    yield asked, place
+            begin = int(begins[asked])
+            places = begin + np.flatnonzero(self.rows[begin : ends[asked]] == rows[asked])
+            if len(places):
+                yield asked, int(places[np.argmax(self.times[places])])
 
 
 def join(parts: Sequence[Index]) -> Index:

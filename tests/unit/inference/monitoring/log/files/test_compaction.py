@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.monitoring.columns import ServedTable
 from inference.monitoring.log.files import compaction, parquet
 from inference.monitoring.log.files.compaction import compact
 from inference.monitoring.log.files.journal import Journal
+from inference.monitoring.log.rows.encoder import RowEncoder, requests_of
 from inference.monitoring.log.rows.logged_rows import encode_schema
+from inference.monitoring.served import ServedBatch
 from support.answers.kinds import ROWS, kinds
 from support.models.artifacts import mixed, penguins
 from support.monitoring.logged import answer, encode, filed, journaled, load, write_journal
@@ -147,6 +150,24 @@ def test_rows_around_midnight_are_in_the_files_of_their_days(tmp_path: Path) -> 
     times = [row["time"].astimezone(UTC) for row in filed(tmp_path)]
     assert abs((times[0] - before).total_seconds()) < 0.01
     assert filed(tmp_path)[0]["latency_ms"] == pytest.approx(250)
+    journal.close()
+
+
+def test_rows_of_the_last_fraction_of_a_microsecond_of_a_day_are_not_lost(tmp_path: Path) -> None:
+    """Both files would have the same name, if the first were rounded to the next day."""
+    midnight = datetime(2026, 3, 2, tzinfo=UTC).timestamp()
+    servable = load(penguins())
+    journal = Journal.create(tmp_path)
+    encoder = RowEncoder(servable, ())
+    frames = [encode_schema(encoder.schema)]
+    for time_of in (midnight - 2**-22, midnight + 0.5):
+        table = ServedTable(servable, ServedBatch([answer(servable, ROWS)]))
+        frames.append(encoder.encode(table, requests_of(table)._replace(times=[time_of])))
+    journal.append(b"".join(frames), 2 * len(ROWS))
+
+    paths = compact(tmp_path, journal.path)
+    assert [path.parent.name for path in paths] == ["date=2026-03-01", "date=2026-03-02"]
+    assert len(filed(tmp_path)) == 2 * len(ROWS)
     journal.close()
 
 

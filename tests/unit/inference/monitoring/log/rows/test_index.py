@@ -45,11 +45,18 @@ def test_finds_each_row_of_a_request_and_nothing_else() -> None:
     assert pairs == {(0, 2.0), (1, 0.0), (2, 1.0)}
 
 
-def test_finds_every_request_with_the_same_id() -> None:
-    found = index([b"a", b"a", b"b"])
+def test_of_requests_with_the_same_id_the_latest_is_found() -> None:
+    """A caller may give all its requests the same id, so a search through them has to be fast."""
+    count = 300_000
+    found = index([b"a"] * count + [b"b"], [at % 2 for at in range(count + 1)])
+    found = found._replace(times=found.times[::-1].copy())
 
-    places = [place for _, place in found.find(hash_ids([b"a"]), np.array([0]))]
-    assert sorted(found.times[places].tolist()) == [0, 1]
+    pairs = list(found.find(hash_ids([b"a", b"a", b"b"]), np.array([0, 1, 0])))
+    times = {asked: found.times[place] for asked, place in pairs}
+    for asked in (0, 1):
+        same = (found.ids == hash_ids([b"a"])[0]) & (found.rows == asked)
+        assert times[asked] == found.times[same].max()
+    assert len(pairs) == 3
 
 
 def test_an_index_without_rows_finds_nothing() -> None:
