@@ -110,7 +110,8 @@ def test_the_traffic_is_shown_and_its_versions_stay_loaded(
     }
     measured: dict[str, Any] = {
         "new_version": 1,
-        **dict.fromkeys(("rows", "failed", "different", "disagreement", "dropped"), 0),
+        **dict.fromkeys(("rows", "failed", "different", "dropped"), 0),
+        "disagreement": None,
         "p99_ratio": None,
         "error_rate": 0,
         "difference": None,

@@ -62,11 +62,17 @@ def compare(
         answers: The old answers by output, see :meth:`ServedTable.answers`.
         results: The values of the shadow's :func:`answer_outputs`.
         rows: How many rows.
+
+    Raises:
+        ValueError: The answers have nothing in common, such as a label and a value.
     """
+    pairs = _pairs(old, new)
+    if not pairs:
+        raise ValueError(f"its answers have nothing in common with those of version {old.version}")
     found = dict(zip(answer_outputs(new), results, strict=True))
     differs, has_labels = np.zeros(rows, dtype=bool), False
     largest, size = np.zeros(rows), np.zeros(rows)
-    for ours, theirs, is_label in _pairs(old, new):
+    for ours, theirs, is_label in pairs:
         column, result = answers.get(ours), found.get(theirs)
         if column is None or not isinstance(result, np.ndarray) or len(result) != rows:
             continue

@@ -22,7 +22,7 @@ class Measures(NamedTuple):
         rows: Rows of the new version, failed ones included.
         failed: Rows (of a shadow) or requests that it failed.
         different: Rows that a shadow answered with another label.
-        disagreement: See :class:`Gates`; ``None`` without a shadow.
+        disagreement: See :class:`Gates`; ``None`` without a shadow, and before a row was compared.
         p99_ratio: See :class:`Gates`; ``None`` before both versions were measured.
         error_rate: See :class:`Gates`.
         dropped: Rows that a shadow did not get.
@@ -115,7 +115,7 @@ def judge(gates: Gates, found: Measures) -> Verdict | None:
         if limit is None:
             continue
         if measured is None:
-            return None  # soon: some requests are timed
+            return None  # some requests are timed soon, and a row is compared unless all fail
         if measured > limit:
             return Verdict(False, gate, measured, limit)
     return Verdict(True)
@@ -133,10 +133,12 @@ def _judge_early(gates: Gates, found: Measures) -> Verdict | None:
     return None
 
 
-def _disagreement(model: Model, new: Tally) -> float:
+def _disagreement(model: Model, new: Tally) -> float | None:
+    if not new.rows:
+        return None
     contract = model.active.contract if model.active is not None else None
     if contract is not None and contract.task in ("regression", "transformation"):
         if not new.size_of_old:
             return math.inf if new.difference else 0.0
         return new.difference / new.size_of_old
-    return new.different / new.rows if new.rows else 0.0
+    return new.different / new.rows

@@ -210,7 +210,9 @@ class MeasuresView(BaseModel):
     rows: float = Field(description="Rows of the new version, failed ones included.")
     failed: float = Field(description="Rows (of a shadow) or requests that it failed.")
     different: float = Field(description="Rows that a shadow answered with another label.")
-    disagreement: float | None = Field(description="As in `max_disagreement`.")
+    disagreement: float | None = Field(
+        description="As in `max_disagreement`; null before a row was compared."
+    )
     p99_ratio: float | None = Field(description="As in `max_p99_ratio`.")
     error_rate: float = Field(description="As in `max_error_rate`.")
     dropped: float = Field(description="Rows that a shadow could not keep up with.")

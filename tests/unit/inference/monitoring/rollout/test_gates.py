@@ -150,3 +150,13 @@ def test_before_anything_was_measured_there_is_no_ratio_and_no_error() -> None:
     assert (measured.rows, measured.p99_ratio, measured.error_rate) == (0, None, 0)
     assert measured.difference is None
     assert measure_p99_seconds(model_of(traffic), traffic, {}) == {}
+
+
+@pytest.mark.parametrize("data", [penguins(), regressor()])
+def test_a_shadow_that_fails_every_row_does_not_agree(data: bytes) -> None:
+    counts = RolloutCounts(Counters("rollouts", STRIDE))
+    counts.add(Key("m", "2", "t", "shadow"), failed=1000)
+    traffic = Traffic("t", shadow=Shadow(2))
+    measured = measure(model_of(traffic, data), traffic, counts.add_up())
+    assert (measured.rows, measured.disagreement) == (1000, None)
+    assert judge(Gates(100, max_disagreement=0.01), measured) is None
