@@ -173,6 +173,29 @@ def test_one_row_that_fails_does_not_take_its_neighbors_with_it(
     assert (tally(counts).rows, tally(counts).failed) == (19, 1)
 
 
+def test_rows_that_were_compared_are_not_counted_again_if_a_timing_fails(
+    runner: ShadowRunner, counts: RolloutCounts
+) -> None:
+    class FailsAlone(Slow):
+        """Fails on single rows, as one that is ended for its time does by chance."""
+
+        def run(self, outputs: Any, feeds: Any, _: Any = None) -> list[Any]:
+            if len(feeds["X"]) == 1:
+                raise InferenceError("ended")
+            return self._real.run(outputs, feeds)
+
+    runner.run(job(batch_of(OLD, ROWS[:40]), FailsAlone(NEW)))
+    assert (tally(counts).rows, tally(counts).failed) == (40, 0)
+
+
+def test_a_shadow_that_answers_something_else_fails(
+    runner: ShadowRunner, counts: RolloutCounts, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner.run(job(batch_of(OLD, ROWS[:3]), Servable.load("m", 2, regressor())))
+    assert (tally(counts).rows, tally(counts).failed) == (0, 3)
+    assert "nothing in common with those of version 1" in caplog.text
+
+
 def test_a_run_without_end_is_ended_and_counts_as_failed(
     counts: RolloutCounts,
 ) -> None:
