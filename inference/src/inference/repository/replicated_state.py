@@ -143,7 +143,8 @@ class StateAge:
     """When the replica has last seen that it has the newest state; shared by all processes.
 
     Args:
-        values: Two doubles: when, in seconds since 1970, and how often it was tried.
+        values: Two doubles: when, in seconds of a clock of the machine that is never set, and how
+            often it was tried.
     """
 
     def __init__(self, values: Any) -> None:
@@ -158,12 +159,12 @@ class StateAge:
     def seconds(self) -> float:
         """How old the replica's knowledge is; infinite if it has none."""
         seen = self._values[0]
-        return max(0.0, time.time() - seen) if seen else float("inf")
+        return max(0.0, time.monotonic() - seen) if seen else float("inf")
 
     def tried(self, *, found: bool) -> None:
         """Note that the log was looked at."""
         if found:
-            self._values[0] = time.time()
+            self._values[0] = time.monotonic()
         self._values[1] += 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +13,7 @@ import pytest
 from inference.errors import StateError
 from inference.repository import replicated_state
 from inference.repository.operator_state import Selection, State, StateFile
-from inference.repository.replicated_state import ReplicatedState
+from inference.repository.replicated_state import ReplicatedState, StateAge
 from inference.storage.state_log import StateLog
 from support.storage.object_stores import FaultyStore
 
@@ -189,3 +190,19 @@ def test_a_change_is_answered_after_the_others_have_had_time(replicas: Replicas)
         return loop.time() - begun
 
     assert asyncio.run(change()) >= 0.6, "the interval, and half a second"
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_the_age_of_the_state_does_not_follow_a_clock_that_is_set(
+    step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age = StateAge([0.0, 0.0])
+    assert age.seconds == float("inf")
+    age.tried(found=True)
+    wall, steady = time.time(), time.monotonic()
+    monkeypatch.setattr(time, "time", lambda: wall + step)
+    monkeypatch.setattr(time, "monotonic", lambda: steady + 10)
+    assert age.seconds == pytest.approx(10, abs=1)
+    age.tried(found=False)
+    assert age.seconds == pytest.approx(10, abs=1)
+    assert age.was_tried
