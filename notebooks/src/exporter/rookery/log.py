@@ -103,11 +103,8 @@ def _parse_time(since: Any) -> pd.Timestamp | None:
 
 def _read_files(folder: Path, model: str, begin: pd.Timestamp | None) -> pd.DataFrame:
     first = "" if begin is None else f"date={begin.date().isoformat()}"
-    paths = [
-        str(path)
-        for path in sorted(folder.glob(f"{model}/*/date=*/*.parquet"))
-        if path.parent.name >= first
-    ]
+    found = sorted(folder.glob(f"{model}/*/date=*/*.parquet"))
+    paths = [path for path in found if path.parent.name >= first]
     if not paths:
         return pd.DataFrame()
     try:
@@ -120,8 +117,14 @@ def _read_files(folder: Path, model: str, begin: pd.Timestamp | None) -> pd.Data
         "SELECT * REPLACE (epoch_us(time) AS time) "
         "FROM read_parquet($paths, union_by_name = true, hive_partitioning = false)"
     )
-    with duckdb.connect() as connection:
-        table: pd.DataFrame = connection.execute(query, {"paths": paths}).df()
+    try:
+        with duckdb.connect() as connection:
+            given = {"paths": list(map(str, paths))}
+            table: pd.DataFrame = connection.execute(query, given).df()
+    except duckdb.IOException:
+        if all(path.exists() for path in paths):
+            raise
+        return _read_files(folder, model, begin)  # the retention time of some is over
     table["time"] = pd.to_datetime(table["time"], unit="us", utc=True)
     return table
 

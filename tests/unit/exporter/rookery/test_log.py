@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from exporter.errors import OptionError
 from exporter.rookery.log import read_log, to_time
 from inference.monitoring.feedback.records import Record
 from inference.monitoring.feedback.store import FeedbackStore
+from inference.monitoring.log.files.compaction import compact
 from inference.monitoring.log.files.lookup import AnswerLookup
 from support.answers.kinds import ROWS
 from support.models.artifacts import penguins
@@ -83,3 +85,24 @@ def test_of_requests_with_the_same_id_only_that_which_is_meant_has_the_truth(
     log = read_log(tmp_path, "penguins", None)
     assert log["row"].tolist() == [0, 1, 0, 1]
     assert log["truth"].dropna().to_dict() == {3: "Gentoo"}
+
+
+@pytest.mark.parametrize("removed", [1, 2])
+def test_files_that_are_removed_while_they_are_read_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+) -> None:
+    servable = load(penguins())
+    for request_id in (b"a", b"b"):
+        journal = write_journal(tmp_path, servable, [answer(servable, ROWS, request_id)])
+        compact(tmp_path, journal.path)
+        journal.remove()
+    connect = duckdb.connect
+
+    def remove_and_connect() -> Any:
+        monkeypatch.undo()
+        for path in sorted(tmp_path.rglob("*.parquet"))[:removed]:
+            path.unlink()
+        return connect()
+
+    monkeypatch.setattr(duckdb, "connect", remove_and_connect)
+    assert len(read_log(tmp_path, "penguins", None)) == (2 - removed) * len(ROWS)
