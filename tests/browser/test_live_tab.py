@@ -158,10 +158,11 @@ def test_truth_stands_beside_the_held_out_figures(page: Page, service: Service) 
     truths = [label, label, label, wrong]
     sent = [{"request_id": i, "truth": t} for i, t in zip(ids, truths, strict=True)]
     assert service.client.post("/feedback", json=sent).json()["accepted"] == 4
-    ModelPage(page, service, "shadowed").open("live")
+    shown = ModelPage(page, service, "shadowed").open("live")
     row = page.locator("#truth-table tr", has_text="latest 1,000")
     row.wait_for()
-    assert row.inner_text().split("\t")[:4] == ["1", "latest 1,000", "4", "75.0%"]
+    wanted = ["1", "latest 1,000", "4", "75.0%"]
+    shown.until(lambda: row.inner_text().split("\t")[:4] == wanted, what="all four truths")
     held_out = page.locator("#truth-table tr", has_text="held-out").last
     assert held_out.inner_text().split("\t")[:4] == ["1", "held-out", "67", "98.0%"]
 
@@ -171,12 +172,19 @@ def test_split_shows_the_share_and_the_requests_of_each_version(
 ) -> None:
     set_traffic(service, "split", split={"1": 75, "2": 25})
     ask(service, "split", 100)
-    ModelPage(page, service, "split").open("live")
+    shown = ModelPage(page, service, "split").open("live")
     rows = page.locator("#traffic-versions tbody tr")
     rows.nth(1).filter(has_text="ms").wait_for(timeout=30_000)
-    one, two = (row.split("\t") for row in rows.all_inner_texts()[::-1])
-    assert (one[:2], two[:2]) == (["1", "75.0%"], ["2", "25.0%"])
-    assert float(one[2]) > float(two[2]) > 0
+
+    def cells() -> list[list[str]]:
+        return [row.split("\t") for row in rows.all_inner_texts()[::-1]]
+
+    def all_are_sampled() -> bool:
+        one, two = cells()
+        return float(one[2]) > float(two[2]) > 0
+
+    shown.until(all_are_sampled, what="a sample with all requests")
+    assert [row[:2] for row in cells()] == [["1", "75.0%"], ["2", "25.0%"]]
 
 
 def test_button_asks_once_and_ends_the_traffic(page: Page, service: Service) -> None:

@@ -43,7 +43,9 @@ def full(tmp_path: Path) -> Iterator[Service]:
         service.put("rings/1/model.onnx", regressor())
         service.put("broken/1/model.onnx", b"no model")
         service.start(within=60)
-        eventually(lambda: service.model("broken")["state"] == "quarantined", what="broken is seen")
+        eventually(
+            lambda: service.model("broken").get("state") == "quarantined", what="broken is seen"
+        )
         yield service
         service.stop()
 
@@ -70,7 +72,7 @@ def test_models_appear_change_and_go_by_themselves(empty: Service, page: Page) -
     empty.put("late/1/model.onnx", penguins())
     card = page.locator("#model-late[data-state=ready]")
     card.wait_for()
-    assert page.get_by_text("No model yet").is_hidden()
+    page.get_by_text("No model yet").wait_for(state="hidden")
 
     empty.put("late/2/model.onnx", penguins(seed=5))
     card.locator("dd", has_text="2").first.wait_for()

@@ -77,24 +77,26 @@ def test_page_shows_what_the_service_answers(
 
 
 def test_one_request_at_a_time_and_the_newest_wins(penguin: ModelPage, page: Page) -> None:
-    open_now, most, bodies = 0, 0, []
+    held: list[Route] = []
+    bodies = []
 
-    def delay(route: Route) -> None:
-        nonlocal open_now, most
-        open_now += 1
-        most = max(most, open_now)
+    def hold_the_first(route: Route) -> None:
         bodies.append(asked(route.request))
-        page.wait_for_timeout(40)
-        open_now -= 1
-        route.continue_()
+        if len(bodies) == 1:
+            held.append(route)
+        else:
+            route.continue_()
 
-    page.route("**/predict", delay)
+    page.route("**/predict", hold_the_first)
     penguin.drag("body_mass_g", 0.9, steps=60)
+    penguin.until(lambda: held, what="the first request")
+    assert len(bodies) == 1, "the others wait for its answer"
     final = float(penguin.value("body_mass_g").input_value())
-    penguin.until(lambda: bodies and bodies[-1]["body_mass_g"] == final, what="the last")
+    held[0].continue_()
+    penguin.until(lambda: len(bodies) > 1, what="the next request")
+    page.locator(".verdict").wait_for()
     page.unroute_all(behavior="wait")
-    assert most == 1
-    assert len(bodies) < 40
+    assert [body["body_mass_g"] for body in bodies[1:]] == [final]
 
 
 def test_values_outside_of_the_training_range_are_amber(penguin: ModelPage) -> None:
@@ -186,7 +188,7 @@ def test_select_this_model(penguin: ModelPage, service: Service) -> None:
     penguin.page.get_by_role("button", name="Use it for /predict/").click()
     penguin.page.locator("#model-head .badge", has_text="selected").wait_for()
     assert service.client.get("/models").json()["selected"]["model"] == "penguins"
-    assert penguin.page.locator("#select").count() == 0
+    penguin.page.locator("#select").wait_for(state="detached")
 
 
 def test_keyboard_alone_is_enough(penguin: ModelPage) -> None:
