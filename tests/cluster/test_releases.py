@@ -148,7 +148,7 @@ def test_the_component_for_keys_asks_every_caller_for_one(keyed: str, key: Key) 
     follows(keyed, 200, key.headers)
     assert predict(keyed, "iris").status_code == 401
     assert predict(keyed, "iris", {"Authorization": "Bearer wrong"}).status_code == 401
-    assert httpx.get(f"{keyed}/readyz", trust_env=False).status_code == 200
+    assert httpx.get(f"{keyed}/readyz", trust_env=False, timeout=20).status_code == 200
     policy = yaml.safe_load(
         kubectl("get", "networkpolicy", "rookery", "--output=yaml", namespace=KEYED)
     )

@@ -52,7 +52,7 @@ def run_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
         found = eventually(lambda: ADDRESS.search(log.read_text()), within=120, what="the address")
         headers = {"Authorization": f"token {found[2]}"}
         url = f"http://127.0.0.1:{port}"
-        client = httpx.Client(base_url=url, headers=headers, trust_env=False)
+        client = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30)
         clients.append(client)
         return client, found[1], log
 

@@ -58,7 +58,8 @@ def test_a_unix_socket_serves_and_is_gone_at_the_end(
         )
         assert b"alive" in seen.stdout
         with nginx(tmp_path / "nginx", f"unix:{path}", keep=8) as address:
-            assert httpx.post(address + HOT, content=GOOD, trust_env=False).status_code == 200
+            answer = httpx.post(address + HOT, content=GOOD, trust_env=False, timeout=30)
+            assert answer.status_code == 200
         listed = subprocess.run(
             [sys.executable, "-m", "inference.cli", "models"],
             env=environment(unix_socket=path),
@@ -117,7 +118,8 @@ def test_ipv6_is_listened_on(make_service: Callable[..., Service], host: str) ->
         lambda: next((w for w in service.log.split() if w.endswith("/docs")), ""), within=30
     )
     assert line.startswith("http://[::1]:")
-    with httpx.Client(base_url=line.removesuffix("/docs"), trust_env=False) as client:
+    address = line.removesuffix("/docs")
+    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
         eventually(lambda: _is_ready(client), within=30)
         assert client.post(HOT, content=GOOD).status_code == 200
     assert service.stop() == 0

@@ -141,7 +141,8 @@ def test_a_trusted_proxy_names_the_prefix_itself(
     service.client.post("/select-model/?model=penguins")
     with proxied(how, service, tmp_path / how) as address:
         follow_links(address)
-        document = httpx.get(f"{address}/ml/openapi.json", trust_env=False).json()
+        asked = httpx.get(f"{address}/ml/openapi.json", trust_env=False, timeout=30)
+        document = asked.json()
         assert document["servers"][1]["url"] == f"{address}/ml"
     # And to others the service is as before.
     assert "servers" not in service.client.get("/openapi.json").json()
@@ -169,7 +170,7 @@ def test_a_page_behind_a_proxy_may_ask_and_others_may_not(served: Service, tmp_p
     """A browser tells another origin than the Host that nginx gives the service."""
     with (
         nginx(tmp_path, url(served), location="/ml/", path="/", further=PREFIXED) as address,
-        httpx.Client(base_url=address, trust_env=False) as client,
+        httpx.Client(base_url=address, trust_env=False, timeout=30) as client,
     ):
         own = client.post(f"/ml{HOT}", content=GOOD, headers={"origin": address})
         assert own.status_code == 200

@@ -127,7 +127,7 @@ def test_the_service_answers_with_tls(
 def test_the_service_answers_under_a_path(example: str, run: Callable[[str], int]) -> None:
     port = run(example)
     address = f"http://127.0.0.1:{port}"
-    with httpx.Client(base_url=address, trust_env=False) as asking:
+    with httpx.Client(base_url=address, trust_env=False, timeout=30) as asking:
         assert asking.get("/ml/").headers["location"].startswith("/ml/")
         assert asking.post(f"/ml{HOT}", content=GOOD).status_code == 200
         servers = asking.get("/ml/openapi.json").json()["servers"]

@@ -216,7 +216,7 @@ def test_survives_whatever_is_sent(filled: Service) -> None:
     described = BUFFERED | {"parameters": {"binary_data_size": 8}}
     asked = {"inputs": [described], "outputs": [{"name": "y", "parameters": {"binary_data": True}}]}
     seen: dict[int, int] = {}
-    with httpx.Client(base_url=filled.client.base_url, timeout=10, trust_env=False) as client:
+    with httpx.Client(base_url=filled.client.base_url, timeout=30, trust_env=False) as client:
         for _ in range(1500):
             document = _mutated(chance, json.loads(json.dumps(asked)))
             text = json.dumps(document).encode()

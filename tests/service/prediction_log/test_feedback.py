@@ -66,7 +66,8 @@ def send(service: Service, body: Any) -> dict[str, Any]:
 
 def live(service: Service, metric: str, model: str = "penguins") -> float | None:
     """Return a metric of the window of 1,000 rows."""
-    metrics = httpx.get(f"{service.client.base_url}/metrics", trust_env=False).text
+    url = f"{service.client.base_url}/metrics"
+    metrics = httpx.get(url, trust_env=False, timeout=30).text
     for line in metrics.splitlines():
         if line.startswith(f'inference_live_{metric}{{model="{model}"') and '"1000"' in line:
             return float(line.split()[-1])
@@ -243,7 +244,7 @@ def test_without_the_log_feedback_is_a_conflict(make_service: Callable[..., Serv
 
 def test_feedback_that_cannot_be_stored_is_not_accepted(service: Service, tmp_path: Path) -> None:
     one, answer = predict(service)
-    eventually(lambda: send(service, {"request_id": one, "truth": answer["label"]}))
+    eventually(lambda: send(service, {"request_id": one, "truth": answer["label"]})["accepted"])
     folder = tmp_path / "log" / "penguins" / "1" / "feedback"
     folder.rename(folder.with_name("elsewhere"))
     folder.write_bytes(b"")

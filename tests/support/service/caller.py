@@ -50,7 +50,7 @@ class Caller:
         with httpx.Client(base_url=self._service.client.base_url, trust_env=False) as client:
             while not self._stop.is_set():
                 try:
-                    answer = client.post(self._path, json=ROW, timeout=10)
+                    answer = client.post(self._path, json=ROW, timeout=30)
                 except httpx.HTTPError as error:
                     self._fail(0, "", repr(error))
                     continue

@@ -65,7 +65,7 @@ class Service:
         self.under: list[str] = []
         self.log_file = root / "service.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(trust_env=False)
+        self.client = httpx.Client(timeout=30, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +130,7 @@ class Service:
         answer = self.client.get(f"/models/{name}")
         return answer.json() if answer.status_code == 200 else {}
 
-    def wait_for(self, name: str, *, within: float = 15, **expected: object) -> dict[str, Any]:
+    def wait_for(self, name: str, *, within: float = 40, **expected: object) -> dict[str, Any]:
         """Wait until a model's description has these values."""
         last: dict[str, Any] = {}
 

@@ -57,9 +57,8 @@ class GoogleStorage(Server):
         }
 
     def make_bucket(self, name: str) -> None:
-        made = httpx.post(
-            f"{self.address}/storage/v1/b?project=test", json={"name": name}, trust_env=False
-        )
+        url = f"{self.address}/storage/v1/b?project=test"
+        made = httpx.post(url, json={"name": name}, trust_env=False, timeout=30)
         assert made.status_code == 200, made.text
 
     def __enter__(self) -> Self:

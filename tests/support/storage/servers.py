@@ -190,5 +190,5 @@ class Azurite(Server):
         digest = hmac.digest(base64.b64decode(self.key), text.encode(), "sha256")
         headers["authorization"] = f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
         address = f"{self.address}/{self.account}/{name}?restype=container"
-        put = httpx.put(address, headers=headers, trust_env=False)
+        put = httpx.put(address, headers=headers, trust_env=False, timeout=30)
         assert put.status_code == 201, put.text
