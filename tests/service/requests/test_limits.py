@@ -19,33 +19,55 @@ pytestmark = pytest.mark.long
 
 RECORD = dict(zip(MEASUREMENTS, [39.1, 18.7, 181.0, 3750.0], strict=True))
 BODY = json.dumps(RECORD).encode()
-LONG = 60
 PATHS = ["/models/m/predict", "/v2/models/m/infer", "/models"]
 CHUNKED = b"POST /models/m/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["direct", "asgi"])
-def service(
+def start(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+) -> Iterator[Callable[..., Service]]:
+    """Start services with limits on sizes, and on times as given."""
+    sizes = {"max_header_bytes": 4096, "max_body_bytes": 100_000_000, "max_rows": 10_000_000}
+    with contextlib.ExitStack() as stack:
+
+        def make(**times: float) -> Service:
+            root = tmp_path_factory.mktemp("limits")
+            made = Service(root, direct=request.param, **sizes, **times)
+            made.put("m.onnx", penguins())
+            stack.callback(made.stop)
+            return made.start()
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def service(start: Callable[..., Service]) -> Service:
     """A service that waits half a second for a head, and three for a body."""
-    made = Service(
-        tmp_path_factory.mktemp("limits"),
-        direct=request.param,
-        max_header_bytes=4096,
-        head_seconds=0.5,
-        body_seconds=3,
-        max_body_bytes=100_000_000,
-        max_rows=10_000_000,
-    )
-    made.put("m.onnx", penguins())
-    made.start()
-    yield made
-    made.stop()
+    return start(head_seconds=0.5, body_seconds=3)
+
+
+@pytest.fixture(scope="module")
+def patient(start: Callable[..., Service]) -> Service:
+    """A service that waits for clients that a busy machine delays."""
+    return start(head_seconds=60, body_seconds=60)
 
 
 @pytest.fixture
 def connect(service: Service) -> Iterator[Callable[[], socket.socket]]:
+    with opening(service) as open_one:
+        yield open_one
+
+
+@pytest.fixture
+def connect_to_patient(patient: Service) -> Iterator[Callable[[], socket.socket]]:
+    with opening(patient) as open_one:
+        yield open_one
+
+
+@contextlib.contextmanager
+def opening(service: Service) -> Iterator[Callable[[], socket.socket]]:
+    """Give a function that connects; all connections end with the context."""
     opened: list[socket.socket] = []
 
     def open_one() -> socket.socket:
@@ -87,10 +109,10 @@ def body_of(answer: bytes) -> dict[str, object]:
 @pytest.mark.parametrize("pieces", [1, 3, 200])
 @pytest.mark.parametrize("end", [b"\r\n\r\n", b""])
 def test_a_large_head_is_refused(
-    connect: Callable[[], socket.socket], path: str, pieces: int, end: bytes
+    connect_to_patient: Callable[[], socket.socket], path: str, pieces: int, end: bytes
 ) -> None:
     whole = head(path, more=b"X-Large: " + b"x" * 8000 + end)
-    connection = connect()
+    connection = connect_to_patient()
     step = len(whole) // pieces + 1
     with contextlib.suppress(OSError):  # it is refused before all has been sent
         for at in range(0, len(whole), step):
@@ -102,28 +124,30 @@ def test_a_large_head_is_refused(
     assert reason in str(body_of(answer)["error" if path.startswith("/v2") else "detail"])
 
 
-def test_many_small_headers_and_a_long_path_count(connect: Callable[[], socket.socket]) -> None:
+def test_many_small_headers_and_a_long_path_count(
+    connect_to_patient: Callable[[], socket.socket],
+) -> None:
     for large in (
         head(more=b"".join(b"x-%d: y\r\n" % n for n in range(900)) + b"\r\n"),
         head("/models/m/predict?" + "x" * 5000, more=b"\r\n"),
     ):
-        connection = connect()
+        connection = connect_to_patient()
         connection.sendall(large)
         assert status_of(read_all(connection)) == 431
 
 
 def test_a_large_body_in_one_packet_with_its_head_is_no_large_head(
-    connect: Callable[[], socket.socket],
+    connect_to_patient: Callable[[], socket.socket],
 ) -> None:
     body = json.dumps([RECORD] * 300).encode()
-    connection = connect()
+    connection = connect_to_patient()
     connection.sendall(head(length=len(body), more=b"Connection: close\r\n\r\n") + body)
     assert status_of(read_all(connection)) == 200
 
 
 @pytest.mark.parametrize("what", [b"X-More: x\r\n" * 1000, b"X-Long: " + b"x" * 100_000])
-def test_trailers_are_bounded(connect: Callable[[], socket.socket], what: bytes) -> None:
-    connection = connect()
+def test_trailers_are_bounded(connect_to_patient: Callable[[], socket.socket], what: bytes) -> None:
+    connection = connect_to_patient()
     sent = CHUNKED + b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
     connection.sendall(sent)
     with contextlib.suppress(OSError):  # it is refused before all has been sent
@@ -132,9 +156,9 @@ def test_trailers_are_bounded(connect: Callable[[], socket.socket], what: bytes)
     assert status_of(read_all(connection)) == 431
 
 
-def test_chunks_are_no_headers(connect: Callable[[], socket.socket]) -> None:
+def test_chunks_are_no_headers(connect_to_patient: Callable[[], socket.socket]) -> None:
     """However many pieces the body comes in."""
-    connection = connect()
+    connection = connect_to_patient()
     connection.sendall(CHUNKED.replace(b"Host", b"Connection: close\r\nHost"))
     body = json.dumps([RECORD] * 100).encode()
     for at in range(0, len(body), 7):
@@ -175,7 +199,7 @@ def test_a_drip_of_bytes_does_not_help(
         return True
 
     connection.sendall(b"GET /models HTTP/1.1\r\nX-Slow: ")
-    eventually(drip, within=5)
+    eventually(drip, within=20)
     assert answer == b"" or status_of(answer) == 408
     assert service.client.get("/models").status_code == 200
 
@@ -236,7 +260,7 @@ def test_a_client_that_does_not_read_is_given_up(
             return True
         return False
 
-    eventually(is_gone, within=LONG, what="the connection is closed")
+    eventually(is_gone, within=60, what="the connection is closed")
     assert service.client.get("/healthz").status_code == 200
 
 
