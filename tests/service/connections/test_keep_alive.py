@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 REQUESTS = amount("KEPT_REQUESTS", 500)
+KEEP_ALIVE_SECONDS = 1  # of this module's services
 STATED = "timeout=1"
 GET = request("/healthz", method="GET")
 _PAUSE = threading.Event()

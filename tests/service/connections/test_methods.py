@@ -125,7 +125,7 @@ def test_options_of_the_whole_server_is_answered(served: Service) -> None:
 def test_haproxy_finds_the_service_healthy(served: Service, tmp_path: Path, check: str) -> None:
     with haproxy(tmp_path, url(served), check) as (address, status):
         assert status == "L7OK"
-        with httpx.Client(base_url=address, trust_env=False) as client:
+        with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
             for _ in range(5):
                 assert client.post(HOT, content=GOOD).status_code == 200
 
