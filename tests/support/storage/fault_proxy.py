@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 60  # for one request to the store
 _PIECE = 4096
+_PACE_SECONDS = 0.2  # between two pieces of a slow body
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -59,7 +60,7 @@ class Exchange:
         Args:
             answer: What to send.
             most: How many bytes of the body; all if ``None``.
-            pace: How many bytes a second; at once if 0.
+            pace: How many bytes a second until the proxy is healed; at once if 0.
         """
         handler, body = self._handler, memoryview(answer.body)
         handler.send_response(answer.status)
@@ -70,11 +71,12 @@ class Exchange:
         handler.end_headers()
         if self.method == "HEAD":
             return
-        for start in range(0, len(body[:most]), _PIECE):
-            handler.wfile.write(body[:most][start : start + _PIECE])
+        piece = max(1, int(pace * _PACE_SECONDS)) if pace else _PIECE
+        for start in range(0, len(body[:most]), piece):
+            if pace and start:
+                self.wait(_PACE_SECONDS)
+            handler.wfile.write(body[:most][start : start + piece])
             handler.wfile.flush()
-            if pace:
-                handler.server.closing.wait(_PIECE / pace)
         if most is not None and most < len(body):
             self.reset()
 
@@ -115,7 +117,7 @@ def cuts(after: int) -> Fault:
 
 
 def trickles(bytes_per_second: float) -> Fault:
-    """Send the body slowly, but whole."""
+    """Send the body slowly, but whole; what is left when the proxy is healed at once."""
     return lambda exchange: exchange.send(exchange.ask(), pace=bytes_per_second)
 
 
@@ -215,7 +217,6 @@ class FaultProxy:
 
     def __exit__(self, *_: object) -> None:
         self.heal()
-        self._server.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -267,7 +268,6 @@ class _Server(ThreadingHTTPServer):
         self.proxy = proxy
         self.upstream = upstream
         self.healed = threading.Event()
-        self.closing = threading.Event()
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of callers that went away."""
