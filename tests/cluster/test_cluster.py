@@ -257,7 +257,7 @@ def test_a_replica_that_is_cut_off_serves_what_it_knows(
         number = answer.headers["Rookery-State"]
         assert [cluster.version(pod, "parted", number) for pod in others] == [first, first]
         assert cluster.version(cut_off, "parted", number) is None
-        assert _state_age(cluster, cut_off) > 5
+        eventually(lambda: _state_age(cluster, cut_off) > 5, what="the state grows old", every=0.1)
         partition.heal()
         eventually(
             lambda: cluster.version(cut_off, "parted") == first,

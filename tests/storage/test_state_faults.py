@@ -96,7 +96,8 @@ def test_a_replica_serves_what_it_knows_and_follows_once_the_store_is_back(
     newer = pair.change(pair.other)
     eventually(lambda: pair.age > 2, within=40, what="the state grows old")
     assert pair.one.version("m") == known
-    assert "the known one stays valid" in pair.one.log
+    said = "the known one stays valid"
+    eventually(lambda: said in pair.one.log, what=said)
     before = read_log(pair.url)
     refused = pair.one.pin("m", newer)
     assert refused.status_code == 503, refused.text

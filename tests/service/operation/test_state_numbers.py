@@ -14,7 +14,7 @@ import pytest
 from inference.access.api_key import make_key
 from support.models.artifacts import MEASUREMENTS, penguins
 from support.openapi_answers import statuses
-from support.service.process import Service
+from support.service.process import Service, eventually
 from support.service.raw_http import Raw, request
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def replicas(
+def started(
     tmp_path_factory: pytest.TempPathFactory, bucket: Path
 ) -> Iterator[tuple[Service, Service]]:
     """Two replicas: with two workers, and one without the direct protocol."""
@@ -67,6 +67,23 @@ def replicas(
         for service in (one, two):
             place(stack.enter_context(service)).start()
         yield one, two
+
+
+@pytest.fixture
+def replicas(started: tuple[Service, Service]) -> tuple[Service, Service]:
+    """Give the replicas once both know all choices of the tests before."""
+    settle(started)
+    return started
+
+
+def settle(replicas: tuple[Service, Service]) -> None:
+    """Wait until the replica that is behind, if one is, knows the newest choices, too."""
+
+    def known() -> list[int]:
+        return [number(replica.client.get("/models")) for replica in replicas]
+
+    newest = max(known())
+    eventually(lambda: known() == [newest] * 2, what=f"both know number {newest}")
 
 
 def pin(service: Service, version: int, **headers: str) -> int:
@@ -92,7 +109,9 @@ def ask(service: Service, method: str, path: str, body: Any, wanted: object) -> 
 def test_every_answer_has_the_number_and_one_that_is_known_is_not_waited_for(
     replicas: tuple[Service, Service], method: str, path: str, body: object
 ) -> None:
-    known = pin(replicas[0], 1) if not number(replicas[0].client.get("/models")) else None
+    if not number(replicas[0].client.get("/models")):
+        pin(replicas[0], 1)
+        settle(replicas)
     for replica in replicas:
         plain = replica.client.request(method, path, json=body)
         known = number(plain)
@@ -139,7 +158,8 @@ def test_all_workers_name_the_new_number_from_the_change_on(
     for step in range(4):
         committed = pin(replicas[0], step % 2 + 1)
         for _ in range(12):  # of which the kernel gives some to each worker
-            with httpx.Client(base_url=replicas[0].client.base_url, trust_env=False) as client:
+            url = replicas[0].client.base_url
+            with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
                 for _ in range(3):  # the first, a cached and a known head
                     answer = client.post("/models/penguins/predict", json=RECORD)
                     assert (answer.json()["version"], number(answer)) == (step % 2 + 1, committed)
