@@ -66,7 +66,9 @@ def test_a_shadow_that_agrees_is_promoted(serve: Callable[..., Service]) -> None
     assert decision["gate"] is None
     shown = service.wait_for("m", active_version=2, pinned_version=2, traffic=None)
     assert shown["state"] == "ready"
-    assert service.log.count("version 2 of model m is promoted and pinned: all gates hold") == 1
+    promoted = "version 2 of model m is promoted and pinned: all gates hold"
+    eventually(lambda: promoted in service.log, what="a line behind the choice")
+    assert service.log.count(promoted) == 1
 
 
 def test_a_shadow_that_disagrees_is_rolled_back_with_the_gate(
@@ -84,7 +86,8 @@ def test_a_shadow_that_disagrees_is_rolled_back_with_the_gate(
     assert (decision["gate"], decision["limit"]) == ("max_disagreement", 0.001)
     assert decision["value"] > 0.9
     assert decision["rows"] < 100_000, "what cannot hold any more is not waited for"
-    assert "version 1 is pinned: max_disagreement permits 0.001, measured 1" in service.log
+    said = "version 1 is pinned: max_disagreement permits 0.001, measured 1"
+    eventually(lambda: said in service.log, what="a line behind the choice")
 
 
 @pytest.mark.slow
@@ -155,8 +158,10 @@ def test_one_of_several_workers_decides_and_all_count(serve: Callable[..., Servi
     decision = decided(service)
     assert decision["outcome"] == "promoted"
     assert {a.json()["version"] for a in everywhere(service, HOT)} == {2}
+    eventually(lambda: "is promoted and pinned" in service.log, what="a line behind the choice")
+    counted = 'inference_choices_total{change="decisions"} 1.0'
+    eventually(lambda: counted in service.client.get("/metrics").text, what=counted)
     assert service.log.count("is promoted and pinned") == 1
-    assert 'inference_choices_total{change="decisions"} 1.0' in service.client.get("/metrics").text
 
 
 @pytest.mark.slow

@@ -112,6 +112,6 @@ def test_each_wire_format_is_split_exactly(service: Service, name: str, new_head
         return {version: now[version] - before.get(version, 0) for version in now}
 
     asked = each * CONNECTIONS
-    seen = eventually(lambda: sum((found := new()).values()) == asked and found, within=10)
+    seen = eventually(lambda: sum((found := new()).values()) == asked and found)
     # Each worker and each kind of request may be one request away from its share.
     assert abs(seen["3"] - SHARE * asked) <= max(4, 0.0005 * asked), seen
