@@ -87,7 +87,9 @@ def test_a_collector_that_is_away_costs_nothing_but_traces(
         assert counted["exported"] == 0
         assert counted["dropped"] >= 200
         assert counted["failed"] >= 50
-        (line,) = [line for line in service.log.splitlines() if "traces were lost" in line]
+        lost = "traces were lost"  # the line comes behind the count
+        eventually(lambda: lost in service.log, what=lost)
+        (line,) = [line for line in service.log.splitlines() if lost in line]
         assert "the collector did not take them: " in line
         assert "Connection refused" in line or "due to timeout" in line  # on a busy machine
         assert "Traceback" not in service.log
@@ -102,14 +104,17 @@ def test_a_collector_that_refuses_is_quoted_in_the_log(
     make_traced: Callable[..., Service], collector: OtlpReceiver, status: int
 ) -> None:
     collector.status = status
-    service = filled(make_traced())
+    # Three at a time, however long this process pauses between them.
+    together = {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": 3, "OTEL_BSP_SCHEDULE_DELAY": 3_600_000}
+    service = filled(make_traced(**together))
     predict(service, 3)
     eventually(lambda: outcomes(service)["failed"] == 3)
-    assert "3 traces were lost, because the collector did not take them" in service.log
+    lost = "3 traces were lost, because the collector did not take them"
+    eventually(lambda: lost in service.log, what="a line behind the count")
     assert str(status) in service.log.partition("did not take them")[2]
     collector.status = 200
-    predict(service, 2)
-    eventually(lambda: outcomes(service) == {"exported": 2, "dropped": 0, "failed": 3})
+    predict(service, 3)
+    eventually(lambda: outcomes(service) == {"exported": 3, "dropped": 0, "failed": 3})
 
 
 @pytest.mark.parametrize("state", ["=secret", "a=" + "b" * 600, "a=1," * 40, ";;", "a=1,a=2"])
@@ -187,8 +192,13 @@ def test_lines_of_the_log_name_the_trace(make_traced: Callable[..., Service]) ->
     traces = predict(service, 3)
     service.client.get("/readyz")
     service.client.post("/select-model/?model=m").raise_for_status()
-    eventually(lambda: "/select-model/" in service.log)
-    lines = [json.loads(line) for line in service.log.splitlines()]
+
+    def lines_to_the_last() -> list[dict[str, Any]]:
+        whole, _, _ = service.log.rpartition("\n")  # the last line may still be written
+        found = [json.loads(line) for line in whole.splitlines()]
+        return found if any(line.get("path") == "/select-model/" for line in found) else []
+
+    lines = eventually(lines_to_the_last, what="the line of the last request")
     asked = [line for line in lines if line.get("path") == PATH]
     assert [line["trace_id"] for line in asked] == traces
     assert all(len(line["span_id"]) == 16 for line in asked)
