@@ -183,8 +183,8 @@ def test_it_ends_in_time_while_runs_hang(tmp_path: Path) -> None:
             asked = [pool.submit(_status, service, "loop", 9e15) for _ in range(8)]
             eventually(lambda: 'model="loop"} 8' in service.client.get("/metrics").text)
             begin = time.monotonic()
-            assert service.stop(signal.SIGTERM) == 0
-            assert time.monotonic() - begin < 8
+            assert service.stop(signal.SIGTERM, within=40) == 0
+            assert time.monotonic() - begin < 30, "a run takes a minute"
             assert all(task.result() != 200 for task in asked)
 
 

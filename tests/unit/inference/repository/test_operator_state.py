@@ -97,8 +97,10 @@ from pathlib import Path
 
 import msgspec
 
+from inference.repository import operator_state
 from inference.repository.operator_state import Selection, StateFile
 
+operator_state._LOCK_SECONDS = 60  # the holder may wait for a processor
 state_file = StateFile(Path(sys.argv[1]))
 mine = sys.argv[2]
 

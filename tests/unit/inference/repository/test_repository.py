@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @scenario
 async def test_an_empty_folder_is_complete_at_once(tmp_path: Path) -> None:
-    async with live(Bench(tmp_path, rescan_seconds=60)) as bench, asyncio.timeout(5):
+    async with live(Bench(tmp_path, rescan_seconds=60)) as bench, asyncio.timeout(30):
         await bench.repository._registry.wait_for_change()
         assert bench.repository.current().complete
 

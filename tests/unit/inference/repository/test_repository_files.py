@@ -130,7 +130,7 @@ async def test_an_unloaded_model_is_released_and_loaded_again(tmp_path: Path) ->
         with pytest.raises(ConflictError, match="unloaded"):
             snapshot.servable("m", 1)
         del snapshot
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while old() is not None:
                 await asyncio.sleep(0.02)
                 gc.collect()

@@ -70,7 +70,7 @@ async def test_past_a_limit_requests_are_refused_at_once(limit: str) -> None:
     await bench.queue(2)
     for _ in range(3):
         with pytest.raises(OverloadedError, match="too many"):
-            await asyncio.wait_for(bench.ask(3), 1)
+            await asyncio.wait_for(bench.ask(3), 20)
     bench.release()
     assert len(await asyncio.gather(*accepted)) == 2
     assert (await bench.ask(4))[0].tolist() == doubled(4)
@@ -132,7 +132,7 @@ async def test_waiting_explanations_have_limits_of_their_own_and_refuse_no_predi
     await asyncio.to_thread(bench.servable.began.acquire, timeout=20)
     for model in (bench.servable, models[4]):
         with pytest.raises(OverloadedError, match="explanations wait for model"):
-            await asyncio.wait_for(explain(bench, model), 1)
+            await asyncio.wait_for(explain(bench, model), 20)
     assert bench.count() == 0
     free = named("free")
     free.may_end.set()

@@ -67,16 +67,16 @@ def load(data: bytes, **plan: Any) -> Servable:
 @scenario
 async def test_a_run_without_end_is_ended_and_its_neighbors_are_not() -> None:
     """Of the same model at the same time: each run is ended by itself."""
-    bench, loop = Bench(run_seconds=0.5), load(LOOP)
+    bench, loop = Bench(run_seconds=5), load(LOOP)
     threads = threading.active_count()
     begin = time.perf_counter()
     endless = asyncio.create_task(bench.ask(loop, ENDLESS))
     for _ in range(20):
         assert (await bench.ask(loop, 3.0))[0].tolist() == [[3.0]]
     assert not endless.done()
-    with pytest.raises(RunTimeoutError, match=r"'m' took over 0\.5 seconds.*INFERENCE_RUN_SECONDS"):
+    with pytest.raises(RunTimeoutError, match=r"'m' took over 5 seconds.*INFERENCE_RUN_SECONDS"):
         await endless
-    assert time.perf_counter() - begin < 10
+    assert time.perf_counter() - begin < 30
     assert (await bench.ask(loop, 3.0))[0].tolist() == [[3.0]]
     assert threading.active_count() <= threads + 2  # a thread for each of the two at a time
     assert not bench.reasons

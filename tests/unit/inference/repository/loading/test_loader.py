@@ -115,7 +115,7 @@ async def test_stops_at_once_while_an_examination_hangs(tmp_path: Path) -> None:
     async with live(bench):
         await bench.until(lambda _: bench.examiner.seen)
         begin = time.monotonic()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 @scenario

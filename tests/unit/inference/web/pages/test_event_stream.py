@@ -59,7 +59,7 @@ class Client:
         await self.stream(scope, self.receive, self.send)
 
     async def until(self, text: bytes) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while text not in self.received:
                 self.news.clear()
                 await self.news.wait()
@@ -124,7 +124,7 @@ def test_streams_end_when_the_service_stops(
         client = Client(streams, lambda: tags[-1])
         running = asyncio.create_task(client.run())
         await client.until(b"event: page")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             if not reads:
                 client.reads.clear()
                 tags.append("b")
@@ -165,7 +165,7 @@ def test_stream_ends_when_its_model_is_gone(streams: EventStreams) -> None:
             raise NotFoundError("there is no model 'm'")
 
         client = Client(streams, gone)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await client.run()
         assert client.status == 200
         assert streams.open == 0
@@ -191,7 +191,7 @@ def test_stream_ends_with_a_broken_connection_or_a_cancellation(streams: EventSt
 def test_head_has_no_events(streams: EventStreams) -> None:
     async def scenario() -> None:
         client = Client(streams)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await client.run(without_body=True)
         assert (client.status, client.received) == (200, b"")
 
