@@ -99,7 +99,7 @@ def test_a_line_about_a_request_without_a_key_names_no_key(keyed: Keyed) -> None
     """Connections share a context, in which the key of the last request was set."""
     assert keyed.ask("POST", "/models/m/predict", RECORD, "predict").status_code == 200
     service = keyed.service
-    with httpx.Client(base_url=service.client.base_url) as other:
+    with httpx.Client(base_url=service.client.base_url, timeout=30) as other:
         foreign = {"origin": "http://foreign.example", "sec-fetch-site": "cross-site"}
         refused = other.post("/models/m/predict", json=RECORD, headers=foreign)
     assert refused.status_code == 403

@@ -87,7 +87,8 @@ def test_a_full_disk_of_models_stops_no_prediction(make_service: Callable[..., S
         assert version_of(service) == 1
         shown = service.wait_for("m", active_version=1)
         assert eventually(lambda: service.model("m")["quarantined"]), shown
-        assert "model m version 2 is quarantined: the file is empty" in service.log
+        said = "model m version 2 is quarantined: the file is empty"
+        eventually(lambda: said in service.log, what=said)
         filler.unlink()
         torn.write_bytes(penguins(seed=2))
         eventually(lambda: version_of(service) == 2)

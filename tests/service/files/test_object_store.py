@@ -83,7 +83,7 @@ def test_follows_the_store_and_serves_on_while_it_is_away(
     put(away, "penguins/3/model.onnx")
     away.rename(store)
     service.wait_for("penguins", active_version=3)
-    assert source(service)["state"] == "ok"
+    eventually(lambda: source(service)["state"] == "ok", what="the end of the pass that copied it")
     assert "the copies stay" in service.log
 
 
@@ -140,7 +140,7 @@ def test_starts_with_what_was_copied_before_while_the_store_is_away(
     store.rename(store.with_name("away"))
     service.start()
     assert service.model("penguins")["active_version"] == 1
-    assert source(service)["state"] == "away"
+    eventually(lambda: source(service)["state"] == "away", what="the first pass has failed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

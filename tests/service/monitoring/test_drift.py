@@ -154,7 +154,7 @@ def test_versions_are_told_apart_and_errors_say_what_is_wrong(tmp_path: Any) -> 
         row = rows_like_training(1)
         path = "/models/m/versions/1/predict"
         assert service.client.post(path, json=row).status_code == 200
-        assert drift(service, version=1)["rows"] == 1
+        eventually(lambda: drift(service, version=1)["rows"] == 1, what="the row is counted")
         assert (drift(service)["version"], drift(service)["rows"]) == (2, 0)
         for name, query, status, said in (
             ("m", "?version=3", 404, "no version 3"),

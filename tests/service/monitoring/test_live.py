@@ -63,7 +63,12 @@ def test_truth_stands_beside_the_held_out_figures_of_its_version(service: Servic
             truth = other if at < wrong else label
             sent.append({"request_id": answer.headers["x-request-id"], "truth": truth})
     assert service.client.post("/feedback", json=sent).json()["accepted"] == 20
-    eventually(lambda: len(by_version(service)) == 2 and by_version(service)[1]["windows"])
+
+    def are_read() -> bool:
+        read = [one["windows"] for one in by_version(service).values()]
+        return len(read) == 2 and all(w and w[0]["rows"] == w[1]["rows"] == 10 for w in read)
+
+    eventually(are_read, what="the truths of both versions")
     for version, accuracy in ((1, 0.9), (2, 0.7)):
         found = by_version(service)[version]
         assert [one["latest"] for one in found["windows"]] == [1000, 10000]

@@ -139,7 +139,7 @@ def _pin(service: Service) -> None:
             return True
         assert (answer.status_code, shown) == (503, None), answer.text
         assert "the state cannot be written" in answer.text
-        assert "the state cannot be written" in service.log
+        eventually(lambda: "the state cannot be written" in service.log, what="the log says so")
         return False
 
     eventually(pinned, within=60)

@@ -112,10 +112,10 @@ def test_events_tell_of_a_model_that_is_published_meanwhile(
         assert events.headers["content-type"] == "text/event-stream"
         before = _next_tag(lines)
         service.put("late/1/model.onnx", penguins())
-        seen = [before]
+        seen = [before, _next_tag(lines)]
         while 'data-state="ready"' not in (page := see(service, "/")).text:
             seen.append(_next_tag(lines))
-        assert len(set(seen)) == len(seen) > 1
+        assert len(set(seen)) == len(seen)
         assert 'id="model-late"' in page.text
 
 
@@ -131,7 +131,7 @@ def test_open_streams_do_not_delay_the_stop(make_service: Callable[..., Service]
     with service.client.stream("GET", "/events") as events:
         _next_tag(events.iter_lines())
         client, service.client = service.client, type(service.client)()
-        assert service.stop(within=10) == 0
+        assert service.stop(within=30) == 0
         client.close()
 
 

@@ -87,7 +87,8 @@ def test_a_selection_of_many_models_does_not_hide_the_only_one(one: Service) -> 
 def test_is_unready_with_the_reason_until_the_model_answers(one: Service) -> None:
     run(one)
     eventually(lambda: "there is no file of model 'm'" in ready(one)[1])
-    assert "model.onnx, a single file *.onnx, or VERSION/model.onnx; it is empty" in one.log
+    said = "model.onnx, a single file *.onnx, or VERSION/model.onnx; it is empty"
+    eventually(lambda: said in one.log, what=said)
     assert one.client.get("/readyz").json() == {"status": "unavailable", "models": 0}
     one.put("model.onnx", b"text")
     eventually(lambda: "does not answer: version 1" in ready(one)[1])

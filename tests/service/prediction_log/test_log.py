@@ -35,7 +35,7 @@ def serving(make_service: Callable[..., Service], **settings: object) -> Service
 def predict(service: Service, rows: object = ROW) -> str:
     """Ask over a connection of its own, which any worker may take; return the request's id."""
     url = f"{service.client.base_url}/models/penguins/predict"
-    answer = httpx.post(url, json=rows, trust_env=False)
+    answer = httpx.post(url, json=rows, trust_env=False, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.headers["x-request-id"]
 
@@ -119,6 +119,7 @@ def test_a_folder_that_cannot_be_made_does_not_touch_serving(
     predict(service)
     eventually(lambda: 'reason="error"' in lost(service) or 'reason="gone"' in lost(service))
     predict(service)
+    eventually(lambda: "rows are lost" in service.log)  # behind the count
     assert service.log.count("rows are lost") == 1
 
 

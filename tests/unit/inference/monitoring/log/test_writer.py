@@ -62,10 +62,11 @@ def test_rows_are_in_the_journal_within_a_second(
     writer = begin()
     add(writer)
 
-    eventually(lambda: len(journaled(tmp_path)) == len(ROWS), within=5)
-    assert counted(counters) == {("logged", "penguins", "1"): 2.0}
+    eventually(lambda: len(journaled(tmp_path)) == len(ROWS))
+    logged = {("logged", "penguins", "1"): 2.0}
+    eventually(lambda: counted(counters) == logged, what="counted behind the write")
     add(writer)
-    eventually(lambda: len(journaled(tmp_path)) == 2 * len(ROWS), within=5)
+    eventually(lambda: len(journaled(tmp_path)) == 2 * len(ROWS))
     assert len(journal_paths(tmp_path)) == 1
 
 
@@ -148,7 +149,8 @@ def test_a_folder_that_vanishes_loses_rows_that_are_counted_and_comes_back(
         root.mkdir()
         add(writer)
         eventually(lambda: len(journaled(root)) == len(ROWS))
-    assert "the prediction log is written again" in caplog.text
+    again = "the prediction log is written again"
+    eventually(lambda: again in caplog.text, what="a line behind the write")
     assert counted(counters)["logged", "penguins", "1"] == 4
 
 
