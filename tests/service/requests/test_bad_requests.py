@@ -49,7 +49,7 @@ def service(
         direct=request.param,
         max_rows=50,
         max_body_bytes=20_000,
-        admission_timeout_seconds=60,
+        admission_timeout_seconds=600,  # longer than all tests of this module take
     ) as service:
         service.put("mixed/1/model.onnx", mixed())
         service.put("penguins/1/model.onnx", penguins())

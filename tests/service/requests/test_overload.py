@@ -22,6 +22,8 @@ pytestmark = pytest.mark.slow
 
 GOOD = json.dumps(dict(zip(MEASUREMENTS, (39.1, 18.7, 181.0, 3750.0), strict=True))).encode()
 PLANS = json.dumps({"*": {"mode": "thread"}, "penguins": {"mode": "inline"}})
+# A busy machine takes several times as long for a run as a test asks for.
+PATIENT = {"plans": PLANS, "run_seconds": 100, "deadline_seconds": 100}
 V2 = {"name": "X", "shape": [1, 1], "datatype": "FP32", "data": [1]}
 
 
@@ -49,6 +51,7 @@ def waiting(service: Service, model: str) -> float:
 def begin(service: Service, raw: Raw, model: str, microseconds: int) -> None:
     """Send a slow request, and wait until it has been taken on."""
     before = waiting(service, model)
+    raw.socket.settimeout(100)
     raw.send(slow(model, microseconds))
     eventually(lambda: waiting(service, model) == before + 1, what="taken on")
 
@@ -57,14 +60,14 @@ def begin(service: Service, raw: Raw, model: str, microseconds: int) -> None:
 def test_past_the_limits_the_answer_is_503_at_once(
     make_service: Callable[..., Service], *, direct: bool
 ) -> None:
-    service = filled(make_service(direct=direct, plans=PLANS, max_queued_per_model=1, max_queued=2))
+    service = filled(make_service(direct=direct, max_queued_per_model=1, max_queued=2, **PATIENT))
     with connect(service) as first, connect(service) as second, connect(service) as late:
-        begin(service, first, "busy", 1_500_000)
+        begin(service, first, "busy", 4_000_000)
         refused = late.ask(slow("busy", 1))
         assert refused.status == 503
         assert refused.headers["retry-after"] == "1"
         assert refused.json()["title"] == "Overloaded"
-        begin(service, second, "other", 1_000_000)
+        begin(service, second, "other", 4_000_000)
         refused = late.ask(slow("third", 1))
         assert refused.status == 503
         assert "in all" in refused.json()["detail"]
@@ -96,9 +99,9 @@ def test_who_waits_too_long_is_refused(make_service: Callable[..., Service]) -> 
 def test_clients_that_leave_make_room_for_others(
     make_service: Callable[..., Service], *, direct: bool
 ) -> None:
-    service = filled(make_service(direct=direct, plans=PLANS, max_queued_per_model=5))
+    service = filled(make_service(direct=direct, max_queued_per_model=5, **PATIENT))
     with connect(service) as staying:
-        begin(service, staying, "busy", 2_000_000)
+        begin(service, staying, "busy", 4_000_000)
         leaving = [connect(service) for _ in range(4)]
         for raw in leaving:
             begin(service, raw, "busy", 4_000_000)
