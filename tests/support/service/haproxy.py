@@ -26,6 +26,7 @@ defaults
     timeout connect 5s
     timeout client 30s
     timeout server 30s
+    timeout check 20s
 frontend clients
     bind 127.0.0.1:{port}
     default_backend services
@@ -35,7 +36,7 @@ frontend numbers
     stats uri /
 backend services
     {check}
-    server one {server} check inter 100ms fall 1 rise 1
+    server one {server} check inter 500ms fall 1 rise 1
 """
 
 
