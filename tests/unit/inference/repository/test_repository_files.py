@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import os
 import shutil
+import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ import msgspec
 import pytest
 
 from inference.errors import ConflictError, NotFoundError
+from inference.repository import entry
 from support.models.artifacts import message
 from support.repository_harness import Bench, active_of, live, note, scenario
 
@@ -141,7 +144,7 @@ async def test_an_unloaded_model_is_released_and_loaded_again(tmp_path: Path) ->
 
 @scenario
 async def test_a_file_is_examined_only_once_it_has_settled(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, settle_ms=400)
+    bench = Bench(tmp_path, settle_ms=20_000)
     async with live(bench):
         await bench.until(lambda s: s.complete)
         target = bench.models / "m" / "1" / "model.onnx"
@@ -151,12 +154,18 @@ async def test_a_file_is_examined_only_once_it_has_settled(tmp_path: Path) -> No
                 file.write(note(1)[part : part + 200])
                 file.flush()
                 await asyncio.sleep(0.05)
+        assert not bench.examiner.seen
+        long_ago = time.time() - 60
+        os.utime(target, (long_ago, long_ago))
         await bench.active(1)
         assert bench.examiner.seen == [note(1)]
 
 
 @scenario
-async def test_a_file_refused_right_after_a_write_may_still_be_growing(tmp_path: Path) -> None:
+async def test_a_file_refused_right_after_a_write_may_still_be_growing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry, "_GRACE_SECONDS", 60.0)  # however late it is examined
     bench = Bench(tmp_path)
     bench.examiner.refuses[HALF] = "truncated"
     async with live(bench):
