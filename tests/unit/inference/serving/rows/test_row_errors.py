@@ -129,9 +129,9 @@ def test_many_misspelt_features_cost_little() -> None:
     servable = Servable.load("wide", 1, with_contract(onnx_graph, contract(features, None)))
     reader = RowReader(servable, max_rows=1000)
     record = {f"featur_{i}": 1 for i in range(400)}
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = faults(reader, [record] * 100)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
     assert len(found) == MAX_FAULTS
 
 
