@@ -48,7 +48,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             description="<b>Bold</b> & <script>alert(1)</script>",
             models_dir=service.models,
             url=str(service.client.base_url),
-        ).wait()
+        ).wait(60)
         yield service
         service.stop()
 

@@ -33,7 +33,7 @@ def publish_penguins(service: Service, name: str) -> None:
         units={"body_mass_g": "g"},
         models_dir=service.models,
         url=str(service.client.base_url),
-    ).wait()
+    ).wait(60)
 
 
 def test_new_model_is_found_after_a_reload_and_answers(swagger: Swagger, service: Service) -> None:

@@ -46,7 +46,7 @@ def service(
 
 def put(service: Service, model: Any, *args: Any, **options: Any) -> None:
     url = str(service.client.base_url)
-    publish(model, *args, models_dir=service.models, url=url, progress=False, **options).wait()
+    publish(model, *args, models_dir=service.models, url=url, progress=False, **options).wait(60)
 
 
 @pytest.fixture

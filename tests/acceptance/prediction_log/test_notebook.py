@@ -35,7 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, split: Any) -> Iterator[Se
         url = str(service.client.base_url)
         publish(
             model, "penguins", rows, species, models_dir=service.models, url=url, progress=False
-        ).wait()
+        ).wait(60)
         yield service
         service.stop()
 

@@ -61,7 +61,7 @@ def test_columns_that_the_model_drops_are_accepted_and_ignored(
     model = _fit(people, OneHotEncoder(handle_unknown="ignore"))
     published = publish(
         model, "people", people, models_dir=service.models, url=str(service.client.base_url)
-    ).wait()
+    ).wait(60)
     assert published.contract.unused == ["joined", "tags", "nothing", "ratio", "note"]
 
     answer = published.predict(people.head())
@@ -84,7 +84,7 @@ def test_categories_that_only_the_encoder_knows_are_taken(
     model = _fit(people, OneHotEncoder(categories=[["Bern", "Oslo", "Rome"]]))
     published = publish(
         model, "cities", people, models_dir=service.models, url=str(service.client.base_url)
-    ).wait()
+    ).wait(60)
     asked = people.head().assign(city="Bern")
     answer = published.predict(asked)
     assert [p["label"] for p in answer["predictions"]] == model.predict(asked).tolist()
@@ -98,7 +98,7 @@ def test_unseen_category_that_the_model_ignores_is_warned_of(
     model = _fit(people, OneHotEncoder(handle_unknown="ignore"))
     published = publish(
         model, "open", people, models_dir=service.models, url=str(service.client.base_url)
-    ).wait()
+    ).wait(60)
     answer = published.predict([{"age": 41.0, "city": "Paris"}, {"age": 41.0, "city": "Rome"}])
     (warning,) = answer["warnings"]
     assert warning == {"row": 0, "feature": "city", "reason": "'Paris' was not seen in training"}

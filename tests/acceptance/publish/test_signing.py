@@ -57,6 +57,7 @@ def test_only_what_is_signed_is_served(service: Service, split: Any, tmp_path: P
 
     for name in ("copy", "unsigned", "strange"):
         service.wait_for(name, state="quarantined")
+    eventually(lambda: len(service.model("m")["quarantined"]) == 3, what="all three are refused")
     assert "as another model than 'copy'" in service.model("copy")["reason"]
     assert _UNSIGNED in service.model("unsigned")["reason"]
     assert "which is not trusted here" in service.model("strange")["reason"]
