@@ -181,7 +181,7 @@ def test_a_number_that_never_comes_is_503_in_the_form_of_the_route(
         answers = [
             *threads.map(lambda one: ask(replica, one[0], one[1], one[2], known + 1000), asked)
         ]
-    assert 5.2 <= time.monotonic() - begun < 15
+    assert 5.2 <= time.monotonic() - begun < 25
     assert [answer.status_code for answer in answers] == [503] * 3
     assert [answer.headers["retry-after"] for answer in answers] == ["1"] * 3
     texts = [answers[0].json()["detail"], answers[1].json()["detail"], answers[2].json()["error"]]

@@ -90,7 +90,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_an_artifact_that_never_ends_is_refused_in_time(path: Path) -> None:
     begin = time.monotonic()
     report = report_of(path, hostile_models.endless(), Limits(seconds=2))
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
     assert not report.admitted
     assert "INFERENCE_ADMISSION_TIMEOUT_SECONDS" in report.reason
     assert report.was_cut_short
