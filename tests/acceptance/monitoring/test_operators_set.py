@@ -171,7 +171,7 @@ def _use(service: Service, client: httpx.Client) -> None:
         service.put(f"penguins/{number + 1}/model.onnx", penguins(note=str(number)))
         service.wait_for("penguins", active_version=number + 1)
         service.put(f"broken/{number}/model.onnx", b"no model" * number)
-        service.wait_for("broken", state="quarantined")
+        eventually(lambda n=number: len(service.model("broken").get("quarantined", ())) == n)
         with Raw(str(service.client.base_url)) as raw:
             assert raw.ask(b"nonsense\r\n\r\n").status == 400
         os.kill(service.worker_pids[0], signal.SIGKILL)

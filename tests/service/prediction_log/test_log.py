@@ -84,8 +84,8 @@ def test_a_killed_worker_loses_at_most_a_second(
     while time.monotonic() < deadline:
         answered.append((time.monotonic(), predict(service)))
     (worker,) = service.worker_pids
-    os.kill(worker, signal.SIGKILL)
     killed = time.monotonic()
+    os.kill(worker, signal.SIGKILL)
     eventually(lambda: service.worker_pids not in ([], [worker]))
     last = predict(service)
     service.stop()
