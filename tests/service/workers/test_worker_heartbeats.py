@@ -57,8 +57,8 @@ def test_a_worker_that_no_longer_serves_is_replaced(
     victim, others = before[0], before[1:]
     examiners = children(victim)
     assert examiners, "its fork server"
-    os.kill(victim, number)
     began = time.monotonic()
+    os.kill(victim, number)
     eventually(lambda: victim not in service.worker_pids, within=30, what="it is gone")
     assert time.monotonic() - began > 1, "not before its time"
     eventually(lambda: len(service.worker_pids) == workers, what="a successor")
