@@ -25,12 +25,6 @@ class ModelPage:
         self.page = page
         self.url = f"{str(service.client.base_url).rstrip('/')}/models/{name}/"
 
-    def stop_the_clock(self) -> ModelPage:
-        """Let no time pass in the page, so that its questions wait however busy the machine is."""
-        self.page.clock.install(time=0)
-        self.page.clock.pause_at(1000)
-        return self
-
     def open(self, tab: str = "try") -> ModelPage:
         """Open one of its tabs, and wait until the first answer is there."""
         self.page.goto(f"{self.url}#{tab}")

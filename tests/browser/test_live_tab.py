@@ -189,7 +189,7 @@ def test_split_shows_the_share_and_the_requests_of_each_version(
 
 def test_button_asks_once_and_ends_the_traffic(page: Page, service: Service) -> None:
     set_traffic(service, "ended", split={"1": 90, "2": 10})
-    ModelPage(page, service, "ended").stop_the_clock().open("live")
+    ModelPage(page, service, "ended").open("live")
     button = page.locator("#end-traffic")
     button.click()
     assert button.inner_text() == "Really end split and shadow?"

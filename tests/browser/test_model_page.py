@@ -54,7 +54,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def test_roll_back_asks_once_and_the_page_follows(page: Page, service: Service) -> None:
-    ModelPage(page, service, "penguins").stop_the_clock().open("versions")
+    ModelPage(page, service, "penguins").open("versions")
     page.locator("tr", has_text="quarantined").locator(".reason").wait_for()
     button = page.locator("#pin-2")
     button.click()
@@ -87,7 +87,7 @@ def test_question_stays_when_the_page_changes_meanwhile(page: Page, service: Ser
     service.put("asked/1/model.onnx", penguins())
     service.put("asked/2/model.onnx", penguins())
     eventually(lambda: service.model("asked").get("active_version") == 2)
-    ModelPage(page, service, "asked").stop_the_clock().open("versions")
+    ModelPage(page, service, "asked").open("versions")
     page.locator("#pin-1").click()
     service.put("asked/3/model.onnx", penguins())
     page.locator("#model-head", has_text="Version 3").wait_for()
@@ -97,7 +97,7 @@ def test_question_stays_when_the_page_changes_meanwhile(page: Page, service: Ser
 
 
 def test_roll_back_by_keyboard_keeps_its_place(page: Page, service: Service) -> None:
-    ModelPage(page, service, "penguins").stop_the_clock().open("versions")
+    ModelPage(page, service, "penguins").open("versions")
     page.locator("#pin-2").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")

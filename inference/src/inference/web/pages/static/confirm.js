@@ -1,7 +1,7 @@
 // A button that asks once, in its own place, before it does something.
 import { announce, text } from "./service.js";
 
-const ASK_MS = 6000;
+const ASK_MS = 20_000; // enough for someone who reads or moves slowly (WCAG 2.2.1)
 
 // Ask with the first click and call the function with the next. place says what went wrong.
 export async function confirm(button, place, act) {
