@@ -128,7 +128,7 @@ test-storage: sync $(STORE_SERVERS)/bin/swift-proxy-server ## Test buckets again
 	$(UV) run --no-sync pytest --numprocesses 4 --dist worksteal tests/storage
 
 test-browser: sync ## Test the pages in Chromium (needs /usr/bin/chromium)
-	$(RUN) --group browser pytest --numprocesses 2 --dist loadfile -m "not slow" tests/browser
+	$(RUN) --group browser pytest --numprocesses 2 --dist worksteal -m "not slow" tests/browser
 	$(RUN) --group browser pytest -m slow tests/browser
 
 # What `make test` runs a sample of.

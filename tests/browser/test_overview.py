@@ -34,9 +34,10 @@ def empty(tmp_path: Path) -> Iterator[Service]:
         service.stop()
 
 
-@pytest.fixture
-def full(tmp_path: Path) -> Iterator[Service]:
-    with Service(tmp_path) as service:
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Start a service that the tests only look at."""
+    with Service(tmp_path_factory.mktemp("full")) as service:
         service.put("mixed/1/model.onnx", mixed())
         service.put("penguins/1/model.onnx", penguins())
         service.put("penguins/2/model.onnx", penguins()[:300])
@@ -105,7 +106,7 @@ def test_figures_of_the_traffic_follow(full: Service, page: Page) -> None:
     figures = page.locator("#model-penguins")
     figures.locator("[data-figure=p99]", has_text="ms").wait_for()
     assert float(figures.locator("[data-figure=rate]").inner_text()) > 0
-    assert page.locator("#model-rings [data-figure=rate]").inner_text() == "0"
+    page.locator("#model-rings [data-figure=rate]").get_by_text("0", exact=True).wait_for()
 
 
 def test_model_with_a_name_of_javascript(empty: Service, page: Page) -> None:
