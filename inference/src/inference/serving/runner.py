@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from inference.errors import NotReadyError, RunTimeoutError, TooLargeError
+from inference.errors import NotReadyError, OverloadedError, RunTimeoutError, TooLargeError
 from inference.model.plan import granted_cpus
 from inference.model.session import Stop
 from inference.runtime.threads import Threads
@@ -96,15 +96,22 @@ class Runner:
             What it gives.
 
         Raises:
+            OverloadedError: No thread can be started for it.
             RunTimeoutError: It took longer.
         """
         share = await self._acquire_share(servable)
         loop = asyncio.get_running_loop()
         run = _Run(loop.create_future())
+        try:
+            self._threads.submit(partial(self._work, loop, run, share, call))
+        except RuntimeError as error:
+            share.release()
+            raise OverloadedError(
+                f"model '{servable.name}' cannot run now: {error} (a limit on processes?)"
+            ) from None
         self._runs.add(run)
         limit = min(self._seconds, seconds or self._seconds)
         run.timer = loop.call_later(limit, self._end, run, servable.name, limit)
-        self._threads.submit(partial(self._work, loop, run, share, call))
         begin = loop.time()
         try:
             answer: T = await run.answer

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from inference.errors import NotReadyError, OverloadedError, RunTimeoutError, TooLargeError
-from inference.model.plan import Plan
+from inference.model.plan import Plan, granted_cpus
 from inference.model.servable import Servable
 from inference.serving import runner as runner_module
 from inference.serving.dispatcher import Dispatcher, longest
@@ -176,3 +176,26 @@ async def test_inputs_of_different_lengths_are_as_costly_as_the_longest() -> Non
     assert not bench.dispatcher.is_inline(servable, 9, feeds)
     feeds["A"] = feeds["B"]
     assert bench.dispatcher.is_inline(servable, longest(servable, 1, feeds), feeds)
+
+
+@pytest.mark.parametrize("plan", [{}, {"max_batch_rows": 8}], ids=["alone", "batched"])
+@scenario
+async def test_requests_for_which_there_is_no_thread_are_refused_and_leave_nothing_behind(
+    plan: dict[str, Any],
+) -> None:
+    """More of them than the model has threads: each would else keep one of those for good."""
+    bench, loop = Bench(run_seconds=30), load(LOOP, **plan)
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.MonkeyPatch.context() as limited:
+        limited.setattr(threading.Thread, "start", fail)
+        for _ in range(2 * granted_cpus() + runner_module._LEAST_SHARE):
+            answers = await asyncio.gather(
+                *(bench.ask(loop, 1.0) for _ in range(3)), return_exceptions=True
+            )
+            assert {type(answer) for answer in answers} == {OverloadedError}
+            assert "limit on processes" in str(answers[0])
+    assert not bench.dispatcher._runner._runs
+    assert (await bench.ask(loop, 3.0))[0].tolist() == [[3.0]]
