@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from inference.admission.admission import examine_aside, read_aside
@@ -21,7 +22,7 @@ from inference.settings.model_name import is_name
 from inference.storage.requests import FetchRequests
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from inference.admission.admission import Examiner, Reader
     from inference.model.servable import Servable
@@ -101,30 +102,6 @@ class Repository:
         """Have a function called whenever the snapshot follows other choices of the operator."""
         self._registry.on_other_choices = notify
 
-    async def ensure(self, name: str, version: int) -> Servable:
-        """Load a version that lies on disk or in the object store; wait until it answers.
-
-        Raises:
-            NotFoundError: No such model or version.
-            ConflictError: It was refused, or the model is unloaded.
-            NotReadyError: It could not be copied from the object store in time.
-        """
-        key = (name, version)
-        if self._requests is not None:
-            await self._fetch(key, self._requests)
-        self.current().model(name)
-        self._scheduler.requested.add(key)
-        try:
-            self._scheduler.advance([name])
-            while True:
-                entry = self._registry.get(key)
-                decided = entry is None or entry.is_judged or entry.is_quarantined
-                if decided or name in self.state.unloaded:
-                    return self.current().servable(name, version)
-                await self.wait_for_change_of(name)
-        finally:
-            self._scheduler.requested.discard(key)
-
     @contextlib.asynccontextmanager
     async def holding(
         self, name: str, versions: Sequence[int]
@@ -136,24 +113,35 @@ class Repository:
             versions: The versions.
 
         Yields:
-            The servables by version, to be awaited; raises what :meth:`ensure` does.
+            The servables by version, to be awaited once. That raises ``NotFoundError`` if there is
+            no such model or version, ``ConflictError`` if one was refused or the model is unloaded,
+            and ``NotReadyError`` if one could not be copied from the object store in time.
         """
-        keys = {(name, version) for version in versions}
-
-        async def load() -> dict[int, Servable]:
-            servables = {}
-            for version in versions:
-                servables[version] = await self.ensure(name, version)
-                self._scheduler.requested |= keys  # ensure() ends its own request
-            return servables
-
-        self._scheduler.requested |= keys
-        loading = load()
+        keys = [(name, version) for version in versions]
+        self._scheduler.requested.update(keys)
+        loading = self._load(keys)
         try:
             yield loading
         finally:
             loading.close()
-            self._scheduler.requested -= keys
+            self._scheduler.requested -= Counter(keys)
+
+    async def _load(self, keys: Iterable[Key]) -> dict[int, Servable]:
+        return {key[1]: await self._load_one(key) for key in keys}
+
+    async def _load_one(self, key: Key) -> Servable:
+        """Load a version that is requested."""
+        name, version = key
+        if self._requests is not None:
+            await self._fetch(key, self._requests)
+        self.current().model(name)
+        self._scheduler.advance([name])
+        while True:
+            entry = self._registry.get(key)
+            decided = entry is None or entry.is_judged or entry.is_quarantined
+            if decided or name in self.state.unloaded:
+                return self.current().servable(name, version)
+            await self.wait_for_change_of(name)
 
     async def _fetch(self, key: Key, requests: FetchRequests) -> None:
         """Have a version copied from the object store, if it is not here."""

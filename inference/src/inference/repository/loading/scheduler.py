@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from inference.admission.report import Report
@@ -41,7 +42,7 @@ class LoadScheduler:
         events: Counts swaps and refusals.
 
     Attributes:
-        requested: Versions that are loaded because a caller waits for them.
+        requested: How many callers need each version to be loaded.
         on_changed: Called when only another scan of the folder leads further.
     """
 
@@ -53,7 +54,7 @@ class LoadScheduler:
         threads: LoadThreads,
         events: Events,
     ) -> None:
-        self.requested: set[Key] = set()
+        self.requested: Counter[Key] = Counter()
         self.on_changed: Callable[[], None] = lambda: None
         self._settings = settings
         self._loader = loader

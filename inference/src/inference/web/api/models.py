@@ -123,12 +123,11 @@ def _add_selection(router: APIRouter, repository: Repository, state_file: StateF
         ] = None,
     ) -> SelectionResult:
         """Select a model. The selection applies to all workers and survives restarts."""
-        if version is not None:
-            servable = await within_swap(repository.ensure(model, version))
-        else:
-            servable = repository.current().servable(model)
         chosen = Selection(model, version)
-        await state_file.change(lambda state: msgspec.structs.replace(state, selection=chosen))
+        async with repository.holding(model, [] if version is None else [version]) as loading:
+            servables = await within_swap(loading)
+            servable = servables[version] if version else repository.current().servable(model)
+            await state_file.change(lambda state: msgspec.structs.replace(state, selection=chosen))
         return SelectionResult(
             selected=SelectionView(model=model, version=version),
             active_version=servable.version,
@@ -152,8 +151,9 @@ def _add_activation(router: APIRouter, repository: Repository, state_file: State
             await state_file.change(lambda state: _pin(state, name, None))
         else:
             version = change.version
-            await within_swap(repository.ensure(name, version))
-            await state_file.change(lambda state: _pin(state, name, version))
+            async with repository.holding(name, [version]) as loading:
+                await within_swap(loading)
+                await state_file.change(lambda state: _pin(state, name, version))
         model = repository.current().model(name)
         active = model.active.version if model.active else None
         return ActivationResult(model=name, active_version=active, pinned_version=model.pinned)
