@@ -157,14 +157,14 @@ def _might_be_folder(entry: os.DirEntry[str]) -> bool:
 
 
 @contextlib.contextmanager
-def looking_at(name: str, scan: Scan) -> Iterator[None]:
-    """Look at an entry of the folder; note the model when something could not be looked at."""
+def looking_at(path: str, scan: Scan) -> Iterator[None]:
+    """Look at ``NAME``, ``NAME.onnx`` or ``NAME/VERSION``; note the model if that fails."""
     try:
         yield
     except OSError as error:
         if error.errno not in NOT_THERE:
-            scan.unseen.add(name.removesuffix(SUFFIX))
-            scan.ignored.append(Ignored(name, f"it cannot be read: {error.strerror}"))
+            scan.unseen.add(path.partition("/")[0].removesuffix(SUFFIX))
+            scan.ignored.append(Ignored(path, f"it cannot be read: {error.strerror}"))
 
 
 def is_same(folder: Path, status: os.stat_result) -> bool:
@@ -201,17 +201,23 @@ def _scan_name(folder: Path, scan: Scan) -> None:
         scan.ignored.append(Ignored(folder.name + "/", cut_reason("highest versions")))
     for entry in entries:
         path = f"{folder.name}/{entry.name}"
-        if not is_folder(entry):
-            # Triton's configuration, which is not used here.
-            if entry.name != "config.pbtxt":
-                scan.ignored.append(Ignored(path, f"a version is a folder, N/{FILE_NAME}"))
-        elif not VERSION.fullmatch(entry.name):
-            scan.ignored.append(Ignored(path + "/", "a version is a positive integer"))
-        elif (print_ := fingerprint(Path(entry.path, FILE_NAME))) is None:
-            scan.ignored.append(Ignored(path + "/", f"it holds no file {FILE_NAME}"))
-        else:
-            file = Path(entry.path, FILE_NAME)
-            scan.candidates.append(Candidate(folder.name, int(entry.name), file, print_))
+        with looking_at(path, scan):  # the other versions do not depend on it
+            _scan_version(folder.name, path, entry, scan)
+
+
+def _scan_version(name: str, path: str, entry: os.DirEntry[str], scan: Scan) -> None:
+    if not is_folder(entry):
+        # Triton's configuration, which is not used here.
+        if entry.name != "config.pbtxt":
+            scan.ignored.append(Ignored(path, f"a version is a folder, N/{FILE_NAME}"))
+        return
+    file = Path(entry.path, FILE_NAME)
+    if not VERSION.fullmatch(entry.name):
+        scan.ignored.append(Ignored(path + "/", "a version is a positive integer"))
+    elif (print_ := fingerprint(file)) is None:
+        scan.ignored.append(Ignored(path + "/", f"it holds no file {FILE_NAME}"))
+    else:
+        scan.candidates.append(Candidate(name, int(entry.name), file, print_))
 
 
 def escaped(path: str) -> str:

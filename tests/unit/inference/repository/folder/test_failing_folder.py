@@ -43,6 +43,29 @@ def test_a_look_that_fails_removes_nothing(
         assert "Input/output error" in during.scan.ignored[0].reason
 
 
+def test_a_version_that_cannot_be_looked_at_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a start too, when nothing is known of the versions below it."""
+    for version in (1, 2, 3):
+        path = tmp_path / f"m/{version}/model.onnx"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    stat = Path.stat
+
+    def refused(path: Path, **more: Any) -> os.stat_result:
+        if "2" in path.parts:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, **more)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    seen = look_for_changes(ModelsFolder(tmp_path), Changes(), 0)
+    assert seen.found.keys() == {("m", 1), ("m", 3)}
+    (ignored,) = seen.scan.ignored
+    assert (ignored.path, ignored.reason) == ("m/2", "it cannot be read: Permission denied")
+    assert seen.warning == "cannot look at m; what is live stays live"
+
+
 def break_looks(broken: pytest.MonkeyPatch, call: str) -> None:
     """Let looks at what belongs to the model ``m`` fail, as a broken disk does."""
     stat, scandir = Path.stat, os.scandir
