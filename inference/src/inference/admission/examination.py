@@ -47,6 +47,7 @@ _STEP_SHARE = 0.1
 _TRIAL_RUNS = 12  # at most, to try all routes
 # How onnxruntime reports it; the processes that serve have no such limit.
 _OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory")
+_TOO_GREEDY = "it needs more memory than INFERENCE_ADMISSION_MEMORY_BYTES allows"
 
 
 @dataclass(slots=True)
@@ -149,9 +150,7 @@ class Examination:
         except (RookeryError, ValueError) as error:
             # A foreign graph may take no zeros, or no batch; that is no reason to refuse it.
             if any(sign in str(error) for sign in _OUT_OF_MEMORY):
-                raise ArtifactError(
-                    f"it needs more memory than examination allows: {error}"
-                ) from None
+                raise ArtifactError(f"{_TOO_GREEDY}: {error}") from None
             if servable.contract is not None:
                 raise ArtifactError(f"it cannot be timed: {error}") from None
             timing.warnings.append(f"it could not be tried: {error}")

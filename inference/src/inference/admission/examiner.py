@@ -63,7 +63,7 @@ def examine_here(
         return msgspec.structs.replace(report, reason=str(error))
     except MemoryError:
         return msgspec.structs.replace(
-            report, reason="it needs more memory than examination allows"
+            report, reason="it needs more memory than INFERENCE_ADMISSION_MEMORY_BYTES allows"
         )
 
 

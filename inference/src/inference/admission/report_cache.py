@@ -26,9 +26,10 @@ logger = logging.getLogger(__name__)
 _KEPT = 10_000  # so many junk files must not push out what is known of good ones
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     made_by: str
     report: Report
+    memory_bytes: int = 0
 
 
 _decode_kept = msgspec.json.Decoder(_Kept).decode
@@ -39,10 +40,13 @@ class ReportCache:
 
     Args:
         folder: Where they are kept; created when missing.
+        memory_bytes: What an examination may take. What was refused with less is not known, since
+            it may have needed more.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, memory_bytes: int = 0) -> None:
         self._folder = folder
+        self._memory_bytes = memory_bytes
         self._known: dict[str, Report] = {}
         self._made_by = (
             f"inference {version('inference')}, onnxruntime {version('onnxruntime')}, "
@@ -60,6 +64,8 @@ class ReportCache:
             return None
         if kept.made_by != self._made_by or kept.report.digest != digest:
             return None
+        if not kept.report.admitted and kept.memory_bytes < self._memory_bytes:
+            return None
         self._known[digest] = kept.report
         return kept.report
 
@@ -75,7 +81,8 @@ class ReportCache:
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(msgspec.json.encode(_Kept(self._made_by, report)))
+            kept = _Kept(self._made_by, report, self._memory_bytes)
+            temporary.write_bytes(msgspec.json.encode(kept))
             temporary.replace(path)
             self._prune()
         except OSError as error:

@@ -39,6 +39,17 @@ def test_a_report_of_other_versions_does_not_hold(
     assert ReportCache(tmp_path).get(DIGEST) == REPORT
 
 
+def test_what_was_refused_is_examined_again_where_more_memory_is_allowed(tmp_path: Path) -> None:
+    refused = Report(admitted=False, digest=DIGEST, reason="it needs more memory")
+    ReportCache(tmp_path, 1000).put(refused)
+    assert ReportCache(tmp_path, 1001).get(DIGEST) is None
+    assert ReportCache(tmp_path, 1000).get(DIGEST) == refused
+    assert ReportCache(tmp_path, 999).get(DIGEST) == refused
+    assert ReportCache(tmp_path).get(DIGEST) == refused
+    ReportCache(tmp_path, 1000).put(REPORT)
+    assert ReportCache(tmp_path, 1001).get(DIGEST) == REPORT
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"made_by": "x"}', b"null"])
 def test_a_corrupt_file_is_no_report(tmp_path: Path, content: bytes) -> None:
     ReportCache(tmp_path).put(REPORT)

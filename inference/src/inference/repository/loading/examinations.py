@@ -47,7 +47,7 @@ class Examinations:
         self._examine = examiner
         self._events = events
         self._threads = threads
-        self._reports = ReportCache(settings.state_dir / "reports")
+        self._reports = ReportCache(settings.state_dir / "reports", self._limits.memory_bytes)
         self._patience_seconds = min(_PATIENCE_SECONDS, self._limits.seconds / 3)
 
     async def report(self, contents: Contents, load: Load, examining: Callable[[], None]) -> Report:
