@@ -165,7 +165,13 @@ class ObjectStore:
             if etag and found.etag != etag:
                 raise ObjectChangedError(f"{path} has changed while it was read")
             attributes = {key.lower(): value for key, value in result.attributes.items()}
-            yield Reading(found, attributes, aiter(result.stream(_CHUNK_BYTES)))
+        yield Reading(found, attributes, self._read_chunks(path, result))
+
+    async def _read_chunks(self, path: str, result: Any) -> AsyncIterator[bytes]:
+        """Yield the content; what its reader does with it is not explained as the store's fault."""
+        with self._explained("read", path):
+            async for chunk in result.stream(_CHUNK_BYTES):
+                yield chunk
 
     async def read(self, path: str, most_bytes: int) -> bytes:
         """Return the content of a small object.

@@ -232,7 +232,8 @@ async def test_a_full_disk_fails_one_copy_and_leaves_nothing(
 
     monkeypatch.setattr(Download, "write", fail)
     await bench.put("a", 1)
-    assert "No space left" in (await bench.run()).failures[0]
+    failures = (await bench.run()).failures
+    assert failures == ["a version 1: it cannot be written: No space left on device"]
     assert bench.here == set()
     assert not list((bench.folder / ".sync").glob("in-*"))
 
