@@ -11,6 +11,7 @@ from inference.admission.admission import examine_aside, read_aside
 from inference.errors import NotReadyError
 from inference.repository.events import Events
 from inference.repository.finder import PATIENCE_SECONDS, Finder
+from inference.repository.folder.listing import VERSION
 from inference.repository.folder.models_folder import ModelsFolder
 from inference.repository.folder.watch import ticks
 from inference.repository.loading.load_threads import LoadThreads
@@ -147,7 +148,8 @@ class Repository:
         """Have a version copied from the object store, if it is not here."""
         name, version = key
         model = self.current().models.get(name)
-        if (model is not None and version in model.versions) or not is_name(name):
+        is_here = model is not None and version in model.versions
+        if is_here or not (is_name(name) and VERSION.fullmatch(str(version))):
             return
         if not await requests.fetch(key, _FETCH_SECONDS):
             raise NotReadyError(

@@ -11,6 +11,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from inference.errors import StateError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,10 +38,19 @@ class FetchRequests:
         Returns:
             False if it was not looked for in time: the store does not answer, or the object is
             large.
+
+        Raises:
+            StateError: The state folder cannot be written.
         """
         path = self._folder / f"{key[0]}{_SEPARATOR}{key[1]}"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise StateError(
+                f"version {key[1]} of model '{key[0]}' cannot be requested from the object store: "
+                f"'{path}' cannot be written: {error.strerror}"
+            ) from error
         deadline = time.monotonic() + within_seconds
         while path.exists():
             if time.monotonic() > deadline:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.errors import StateError
 from inference.storage.loop import SyncLoop
 from inference.storage.requests import FetchRequests
 from inference.storage.status import SyncStatus
@@ -107,3 +108,10 @@ async def test_a_request_waits_no_longer_than_it_may_while_the_store_is_away(
     assert not await requests.fetch(("a", 1), 0.01)
     await loop.run_once()
     assert requests.pending() == {("a", 1)}
+
+
+@scenario
+async def test_a_request_that_cannot_be_written_is_an_error_of_the_state(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("in the way")
+    with pytest.raises(StateError, match="version 1 of model 'a' cannot be requested"):
+        await FetchRequests(tmp_path / "state").fetch(("a", 1), 20)
