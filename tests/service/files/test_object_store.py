@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,6 +142,25 @@ def test_starts_with_what_was_copied_before_while_the_store_is_away(
     service.start()
     assert service.model("penguins")["active_version"] == 1
     eventually(lambda: source(service)["state"] == "away", what="the first pass has failed")
+
+
+def test_starts_with_what_was_copied_before_where_nothing_can_be_copied(
+    make_service: Callable[..., Service], store: Path
+) -> None:
+    """As with a volume that is mounted read-only."""
+    put(store, "penguins/1/model.onnx")
+    service = started(make_service, store)
+    service.stop()
+    shutil.rmtree(service.models / ".sync")
+    (service.models / ".sync").write_text("in the way")
+    service.start()
+    assert service.model("penguins")["active_version"] == 1
+    assert source(service)["state"] == "away"
+    assert "the models folder cannot be used: File exists; the copies stay" in service.log
+    assert "the storage process" not in service.log, "it goes on, and follows the state"
+    (service.models / ".sync").unlink()
+    put(store, "penguins/2/model.onnx")
+    service.wait_for("penguins", active_version=2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

@@ -30,7 +30,7 @@ def sync_models(url: str, folder: Path, *, once: bool) -> int:
         The exit status: 1 if a single pass has failed in whole or in part.
 
     Raises:
-        SettingError: The URL is wrong, the extra is missing, or the folder cannot be written.
+        SettingError: The URL is wrong, or the extra is missing.
     """
     if find_spec("obstore") is None:
         raise SettingError("sync requires the extra inference[storage]")
@@ -38,33 +38,26 @@ def sync_models(url: str, folder: Path, *, once: bool) -> int:
         given = Settings(models_url=url, models_dir=folder, model_name=None)
     except InvalidSettingsError as error:
         raise SettingError(str(error)) from None
-    from inference.process.log_setup import configure_log  # noqa: PLC0415 - see command.py
+    # Imported late, see command.py.
+    from inference.process.log_setup import configure_log  # noqa: PLC0415
+    from inference.process.model_sync import make_loop  # noqa: PLC0415
 
     configure_log(given)
-    return asyncio.run(_copy_once(given) if once else _copy(given))
+    loop = make_loop(given)
+    return asyncio.run(_copy_once(loop) if once else _copy(loop))
 
 
-async def _copy_once(settings: Settings) -> int:
-    done = await _make_loop(settings).run_once()
+async def _copy_once(loop: SyncLoop) -> int:
+    done = await loop.run_once()
     for failure in done.failures:
         sys.stderr.write(f"inference: {failure}\n")
     sys.stdout.write(f"{len(done.copied)} versions copied, {len(done.removed)} removed\n")
     return REFUSED if done.failures else OK
 
 
-async def _copy(settings: Settings) -> int:
+async def _copy(loop: SyncLoop) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await _make_loop(settings).run(stop)
+    await loop.run(stop)
     return OK
-
-
-def _make_loop(settings: Settings) -> SyncLoop:
-    from inference.process.model_sync import make_loop  # noqa: PLC0415
-
-    try:
-        return make_loop(settings)
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingError(f"{settings.models_dir} cannot be written: {reason}") from None

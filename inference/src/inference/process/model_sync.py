@@ -34,7 +34,6 @@ def make_loop(settings: Settings, numbers: memoryview[Any] | None = None) -> Syn
 
     Raises:
         SettingError: The URL is wrong.
-        OSError: The models folder cannot be created or written.
     """
     assert settings.models_url is not None  # noqa: S101 - the callers check
     copies = Copies(settings.models_dir)

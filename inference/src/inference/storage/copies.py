@@ -76,16 +76,12 @@ class Copies:
 
     Args:
         folder: The models folder; created when missing.
-
-    Raises:
-        OSError: The folder cannot be created or written.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._work = folder / WORK_FOLDER
-        self._work.mkdir(parents=True, exist_ok=True)
-        self._lock: IO[str] = (self._work / ".lock").open("w")
+        self._lock: IO[str] | None = None
         self._known: dict[Key, Copy] = {}
         self._is_locked = False
 
@@ -93,8 +89,11 @@ class Copies:
         """Take the folder for this process; false while another process has it.
 
         Raises:
-            OSError: The file system has no locks.
+            OSError: The folder cannot be created or written, or its file system has no locks.
         """
+        if self._lock is None:
+            self._work.mkdir(parents=True, exist_ok=True)
+            self._lock = (self._work / ".lock").open("w")
         if not self._is_locked and try_lock(self._lock):
             self._is_locked = True
             self._sweep()
@@ -103,7 +102,8 @@ class Copies:
 
     def close(self) -> None:
         """Give the folder free."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def all(self) -> dict[Key, Copy]:
         """Return every copy that is there now."""
