@@ -232,14 +232,15 @@ class StateFile:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             aside = self._path.with_suffix(".corrupt")
             logger.error(  # noqa: TRY400 - the message says it all
-                "the state file %s is not a state (%s): it is kept as %s, and nothing is selected",
+                "the state file %s is not a state (%s): %s is a copy, and nothing is selected",
                 self._path,
                 error,
                 aside,
                 extra=fields("state-corrupt", path=str(self._path)),
             )
             with contextlib.suppress(OSError):
-                self._path.replace(aside)
+                # A copy: an editor may still write the file, another process may have replaced it.
+                aside.write_bytes(content)
             return self._with_selection(State())
 
     def _with_selection(self, state: State) -> State:

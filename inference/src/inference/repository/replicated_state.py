@@ -105,7 +105,7 @@ class ReplicatedState(StateFile):
             StorageError: The store does not answer, or refuses.
             OSError: The state folder cannot be written.
         """
-        before = self._read()
+        before = self.refresh()
         state = await self._read_newest(self._make_log(), before)
         self._keep(state)
         self._report(before, state)

@@ -82,6 +82,19 @@ def test_a_corrupt_file_counts_as_empty_and_is_kept_aside(
     assert StateFile(tmp_path).current() == select("a")
 
 
+def test_a_file_that_is_read_while_an_editor_writes_it_is_followed_in_the_end(
+    tmp_path: Path,
+) -> None:
+    state_file = StateFile(tmp_path)
+    content = msgspec.json.encode(select("a"))
+    with (tmp_path / "state.json").open("wb", buffering=0) as editor:
+        assert state_file.current() == State()
+        editor.write(content[:5])
+        assert state_file.current() == State()
+        editor.write(content[5:])
+    assert state_file.current() == select("a")
+
+
 def test_a_folder_that_cannot_be_written_is_told_and_nothing_changes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     state_file = StateFile(tmp_path / "file" / "state")
