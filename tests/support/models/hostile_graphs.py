@@ -71,6 +71,15 @@ PRODUCT = _sized(
     node("Add", ["X", "sum"], ["Y"]),
     y=COLUMN,
 )
+# As many zeros twenty times: a run that holds its memory for long, and gives a number.
+_STEPS = [node("Sin", [f"zeros{n}"], [f"zeros{n + 1}"]) for n in range(20)]
+SINES = _sized(
+    node("ConstantOfShape", ["size"], ["zeros0"]),
+    *_STEPS,
+    node("ReduceMax", [f"zeros{len(_STEPS)}"], ["most_of_all"], keepdims=0),
+    node("Add", ["X", "most_of_all"], ["Y"]),
+    y=COLUMN,
+)
 _LONG = node("ConstantOfShape", ["size"], ["long"])
 
 GRAPHS: dict[str, bytes] = {

@@ -87,6 +87,7 @@ class Servable:
         *,
         plan: Plan | None = None,
         memory_bytes: int | None = None,
+        fixed_sizes: bool = True,
     ) -> Self:
         """Load an artifact.
 
@@ -96,12 +97,15 @@ class Servable:
             data: The artifact, whole, or the path of a file that cannot change.
             plan: How it is to be run.
             memory_bytes: See :class:`inference.model.session.Session`.
+            fixed_sizes: Likewise.
 
         Raises:
             ArtifactError: It cannot be loaded, or the contract does not fit the graph.
         """
         plan = plan or Plan()
-        session = Session(data, threads=plan.threads, memory_bytes=memory_bytes)
+        session = Session(
+            data, threads=plan.threads, memory_bytes=memory_bytes, fixed_sizes=fixed_sizes
+        )
         signature = session.signature
         check_count(signature)
         check_kinds(signature)

@@ -18,7 +18,14 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
 
-from inference.errors import ArtifactError, InferenceError, RunTimeoutError, TooLargeError
+from inference.errors import (
+    ArtifactError,
+    InferenceError,
+    OverloadedError,
+    RookeryError,
+    RunTimeoutError,
+    TooLargeError,
+)
 from inference.model.io_binding import RowBinding
 from inference.model.signature import Signature, TensorSpec
 
@@ -70,6 +77,7 @@ class Session:
         threads: Threads that one run may use.
         memory_bytes: The most memory that its runs may take together for tensors, beside its
             weights; ``None`` sets no limit.
+        fixed_sizes: Whether the sizes of its tensors follow from the shapes of its inputs.
 
     Attributes:
         signature: Its inputs and outputs.
@@ -79,7 +87,12 @@ class Session:
     """
 
     def __init__(
-        self, data: bytes | str, *, threads: int = 1, memory_bytes: int | None = None
+        self,
+        data: bytes | str,
+        *,
+        threads: int = 1,
+        memory_bytes: int | None = None,
+        fixed_sizes: bool = True,
     ) -> None:
         self._memory_bytes = memory_bytes
         options = ort.SessionOptions()
@@ -90,6 +103,8 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False  # it would have no limit
+        # A run would begin by taking as much as one before with inputs of the same shapes.
+        options.enable_mem_pattern = fixed_sizes
         try:
             self._session: Any = _load(data, options, memory_bytes)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen kinds without a base
@@ -102,6 +117,9 @@ class Session:
         self._run = getattr(self._session, "_sess", self._session).run
         # One for all runs that nothing ends: where there is none, each run makes its own.
         self._inline = ort.RunOptions()
+        # Of the runs that can be ended: how many have begun in all, and are under way.
+        self._begun = self._under_way = 0
+        self._counting = threading.Lock()
         self.signature = Signature(
             tuple(_specs(self._session.get_inputs())), tuple(_specs(self._session.get_outputs()))
         )
@@ -128,22 +146,31 @@ class Session:
 
         Raises:
             InferenceError: onnxruntime refused the input or failed on it.
+            OverloadedError: The runs under way need more memory than they may take together.
             RunTimeoutError: It was ended.
-            TooLargeError: It needs more memory than its runs may take.
+            TooLargeError: It alone needs more memory than runs may take.
         """
         names = outputs or self._outputs
         if stop is None:
             try:
                 results: list[Any] = self._run(names, feeds, self._inline)
             except Exception as error:  # noqa: BLE001 - likewise
-                raise self._failure(error, None) from None
+                raise self._failure(error, is_alone=not self._under_way) from None
             return results
         if self._memory_bytes is not None:
             stop.give_back()
+        with self._counting:
+            others = self._under_way
+            self._under_way += 1
+            self._begun = begun = self._begun + 1
         try:
             return self._run_again(names, feeds, stop)
         except Exception as error:  # noqa: BLE001 - likewise
-            raise self._failure(error, stop) from None
+            is_alone = not others and begun == self._begun
+            raise self._failure(error, stop, is_alone=is_alone) from None
+        finally:
+            with self._counting:
+                self._under_way -= 1
 
     def give_back(self, feeds: dict[str, Any]) -> None:
         """Free the memory of released results; a run frees only its own.
@@ -169,11 +196,18 @@ class Session:
             results = self._run(names, feeds, stop.options)
         return results
 
-    def _failure(self, error: Exception, stop: Stop | None) -> Exception:
+    def _failure(
+        self, error: Exception, stop: Stop | None = None, *, is_alone: bool
+    ) -> RookeryError:
         ended = stop.explain() if stop is not None else None
         if ended is not None:
             return ended
         if self._memory_bytes is not None and _is_out_of_memory(error):
+            if not is_alone:
+                return OverloadedError(
+                    f"the runs of this model need more than {self._memory_bytes:,} bytes of memory "
+                    "together (INFERENCE_RUN_MEMORY_BYTES): try again"
+                )
             return TooLargeError(
                 f"a run for this request needs more than {self._memory_bytes:,} bytes of memory "
                 "(INFERENCE_RUN_MEMORY_BYTES): ask for fewer rows"

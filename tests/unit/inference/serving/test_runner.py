@@ -20,7 +20,7 @@ from inference.settings import MIB, Settings
 from inference.telemetry.counters import Counters
 from inference.telemetry.timing import Timing
 from support.fake_servable import FakeServable
-from support.models.hostile_graphs import LOOP, ZEROS
+from support.models.hostile_graphs import LOOP, SINES, ZEROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -61,7 +61,9 @@ class Bench:
 
 
 def load(data: bytes, **plan: Any) -> Servable:
-    return Servable.load("m", 1, data, plan=Plan(**plan), memory_bytes=MEMORY_BYTES)
+    return Servable.load(
+        "m", 1, data, plan=Plan(**plan), memory_bytes=MEMORY_BYTES, fixed_sizes=False
+    )
 
 
 @scenario
@@ -124,6 +126,24 @@ async def test_memory_that_was_taken_is_given_back_for_the_next_run() -> None:
     bench, zeros = Bench(run_seconds=30, max_output_bytes=MEMORY_BYTES), load(ZEROS)
     for value in (1e6, 1.4e7, 1e3, 1.5e7, 1e7, 1.5e7, 1, 1.5e7):
         assert len((await bench.ask(zeros, value))[0]) == value
+
+
+@scenario
+async def test_a_run_that_lacks_the_memory_of_another_one_is_not_too_large() -> None:
+    """It is answered once it is tried again: 503, and not 413."""
+    bench, sines = Bench(run_seconds=50), load(SINES)
+    large, small = 1.2e7, 5e6
+    refused: list[Any] = []
+    while not refused:  # they share the time of the machine, and thus the memory, sooner or later
+        asked = [bench.ask(sines, value) for value in (large, small)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, Exception)]
+    assert {type(error) for error in refused} == {OverloadedError}
+    assert "together (INFERENCE_RUN_MEMORY_BYTES)" in str(refused[0])
+    assert (await bench.ask(sines, large))[0].tolist() == [[large]]
+    assert (await bench.ask(sines, small))[0].tolist() == [[small]]
+    with pytest.raises(TooLargeError, match="RUN_MEMORY"):
+        await bench.ask(sines, 2 * large)
 
 
 @scenario

@@ -50,6 +50,7 @@ def load_servable(
         contents.path,
         plan=plan,
         memory_bytes=settings.run_memory_bytes,
+        fixed_sizes=report.fixed_sizes,
     )
     if report.row_outputs is not None:
         servable = servable.with_row_outputs(report.row_outputs)
