@@ -79,7 +79,7 @@ class Servable:
     _runs_by_row: bool
 
     @classmethod
-    def load(
+    def load(  # noqa: PLR0913 - all that a session depends on
         cls,
         name: str,
         version: int,

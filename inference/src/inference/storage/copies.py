@@ -108,7 +108,7 @@ class Copies:
     def all(self) -> dict[Key, Copy]:
         """Return every copy that is there now."""
         for key, copy in [*self._known.items()]:
-            if not _has_size(copy.file, copy.source.size):
+            if _is_lost(copy.file, copy.source.size):
                 del self._known[key]
         return dict(self._known)
 
@@ -157,13 +157,13 @@ class Copies:
         Raises:
             OSError: It cannot be removed.
         """
-        known = self._known.pop(key, None)
-        if known is None:
+        if key not in self._known:
             return False
-        folder = known.file.parent
+        folder = self._known[key].file.parent
         aside = self._work / f"out-{uuid.uuid4().hex}"
         with contextlib.suppress(FileNotFoundError):
             folder.rename(aside)
+        del self._known[key]
         shutil.rmtree(aside, ignore_errors=True)
         with contextlib.suppress(OSError):  # other versions are there
             folder.parent.rmdir()
@@ -229,9 +229,12 @@ class Download:
         self._file.close()
 
 
-def _has_size(file: Path, size: int) -> bool:
+def _is_lost(file: Path, size: int) -> bool:
+    """Whether a copy is gone or damaged; a look that fails says neither."""
     try:
-        return file.stat().st_size == size
+        return file.stat().st_size != size
+    except (FileNotFoundError, NotADirectoryError):
+        return True
     except OSError:
         return False
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,7 +20,6 @@ from support.storage.object_stores import SyncBench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -236,6 +237,28 @@ async def test_a_full_disk_fails_one_copy_and_leaves_nothing(
     assert failures == ["a version 1: it cannot be written: No space left on device"]
     assert bench.here == set()
     assert not list((bench.folder / ".sync").glob("in-*"))
+
+
+@pytest.mark.parametrize("call", ["rename", "stat"])
+@scenario
+async def test_a_copy_is_removed_once_its_file_system_lets_it(
+    bench: SyncBench, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    await bench.put("a", 1, 2)
+    await bench.run()
+    await bench.delete("a", 1)
+    works = getattr(Path, call)
+
+    def fail(path: Path, *given: Any, **more: Any) -> Any:
+        if "1" in path.parts:
+            raise OSError(errno.EIO, "Input/output error")
+        return works(path, *given, **more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, call, fail)
+        await bench.run()
+    await bench.run()
+    assert bench.here == {("a", 2)}
 
 
 @scenario
