@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from inference.errors import StateError
+from inference.errors import StateError, StorageError
 from inference.storage.create_once import NotOnceError, check_creates_once
 from inference.storage.object_store import ObjectExistsError, ObjectMissingError
 
@@ -34,6 +34,7 @@ class StateLog:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._creates_once = False  # or not checked yet
+        self._has_known = False  # likewise
 
     async def read_latest(self, known: int) -> tuple[int, bytes | None]:
         """Return the newest document and its number.
@@ -46,9 +47,10 @@ class StateLog:
             The number, and the document; ``None`` if nothing is newer than ``known``.
 
         Raises:
-            StorageError: The store does not answer, or refuses.
+            StorageError: The store does not answer, or refuses, or its log is not the one of which
+                ``known`` was read.
         """
-        number = known or await self._find_newest()
+        number = known if known and self._has_known else await self._find_begin(known)
         content = await self._read(number) if number > known else None
         for _ in range(_NEAR):
             newer = await self._read(number + 1)
@@ -84,6 +86,23 @@ class StateLog:
         except NotOnceError as error:
             raise StateError(f"the change was not made: {error}") from error
         self._creates_once = True
+
+    async def _find_begin(self, known: int) -> int:
+        """Return the number from which newer documents are looked for.
+
+        Raises:
+            StorageError: Another bucket has a log of its own, or documents were deleted. To go on
+                from ``known`` would divide the replicas.
+        """
+        newest = known if known and await self._exists(known) else await self._find_newest()
+        if 0 < newest < known:
+            raise StorageError(
+                f"{self._store.url} has the state until number {newest}, and this replica knows "
+                f"number {known}: it is another bucket, or objects under {FOLDER}/ were deleted. "
+                "Restore them, or remove state.json in INFERENCE_STATE_DIR to follow the bucket"
+            )
+        self._has_known = known > 0
+        return max(newest, known)  # of an empty log, the next document is the first
 
     async def _find_newest(self) -> int:
         """Return the number of the newest document; 0 if there is none."""

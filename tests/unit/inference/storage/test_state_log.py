@@ -106,6 +106,19 @@ async def test_a_log_that_has_lost_its_oldest_documents_is_listed() -> None:
 
 
 @scenario
+async def test_a_log_that_is_shorter_than_what_was_read_is_another_one() -> None:
+    """A replica that went on from its own number would divide the replicas unnoticed."""
+    store = FaultyStore()
+    assert await StateLog(store).read_latest(50) == (50, None), "an empty one is continued"
+    for number in range(1, 4):
+        await StateLog(store).append(number, b"%d" % number)
+    for known in (4, 50):
+        with pytest.raises(StorageError, match=f"until number 3, .* knows number {known}: it is"):
+            await StateLog(store).read_latest(known)
+    assert await StateLog(store).read_latest(3) == (3, None)
+
+
+@scenario
 async def test_a_document_that_comes_during_the_search_is_not_passed_over() -> None:
     class Growing(CountingStore):
         async def head(self, path: str) -> StoredObject:
