@@ -37,6 +37,7 @@ Change = Literal["", "live", "replaced", "quarantined"]
 # busy. After the last one the file itself counts as faulty.
 RETRY_SECONDS = (30.0, 120.0, 600.0)
 _GRACE_SECONDS = 2.0  # a file that is refused this soon after a write may still be growing
+_CHANGED = "it changes while it is read, or its file system describes open files otherwise"
 _REASON_LENGTH = 500  # a reason may quote the file
 
 
@@ -63,6 +64,7 @@ class Entry:
         self._judged: Fingerprint | None = None
         self._screened: Fingerprint | None = None
         self._long: Fingerprint | None = None
+        self._changed: Fingerprint | None = None
 
     @property
     def candidate(self) -> Candidate:
@@ -241,8 +243,10 @@ class Entry:
             case Vanished():
                 self._set_back()
                 self._due = math.inf  # the next scan notices
+            case Changed() if self._changed == begun.fingerprint:  # no scan sees anything else
+                self._reason, self._due = _CHANGED, time.monotonic() + _GRACE_SECONDS
             case Changed():
-                self._due = math.inf
+                self._due, self._changed = math.inf, begun.fingerprint
         return ""
 
     def _admit(self, admitted: Admitted, begun: Candidate) -> Change:
@@ -289,9 +293,7 @@ class Entry:
                 number, "ready", reason if refused else "", self._servable, self._report, refused
             )
         if refused:
-            return Version(
-                number, "quarantined", self._reason, None, self._report, quarantined=True
-            )
+            return Version(number, "quarantined", self._reason, None, self._report, refused)
         if self._stage == "loading":
             return Version(number, "loading", self._reason)
         return Version(number, "unloaded", "it is on disk only: newer versions are kept loaded")

@@ -6,7 +6,9 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
+from inference.admission.admission import read_aside
 from inference.admission.report import Report
 from inference.repository import entry
 from inference.repository.repository import Repository
@@ -123,3 +125,28 @@ def test_what_the_machine_lacks_for_now_is_no_files_fault(
     run()
     assert reason in caplog.text
     assert "Traceback" not in caplog.text
+
+
+@scenario
+async def test_a_file_that_is_never_read_as_it_was_seen_is_read_rarely_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system that gives an open file another number than its name."""
+    monkeypatch.setattr(entry, "_GRACE_SECONDS", 60.0)
+    bench, reads = Bench(tmp_path, rescan_seconds=0.05), 0
+
+    async def read(path: Path, limits: Limits) -> Contents:
+        nonlocal reads
+        reads += 1
+        contents = await read_aside(path, limits)
+        seen = replace(contents.reading.fingerprint, inode=0)
+        return replace(contents, reading=replace(contents.reading, fingerprint=seen))
+
+    bench.version(1)
+    bench.repository = Repository(bench.settings, bench.state_file, reader=read)
+    async with live(bench):
+        await bench.until(lambda s: "m" in s.models and bench.here(1).reason)
+        assert "describes open files otherwise" in bench.here(1).reason
+        for _ in range(5):
+            await bench.repository.rescan()
+        assert reads == 2
