@@ -33,8 +33,7 @@ Stage = Literal["idle", "loading", "ready", "quarantined"]
 # What others should report: another content answers, or the file was refused.
 Change = Literal["", "live", "replaced", "quarantined"]
 
-# Seconds until a file is examined again whose examination was cut short: the machine may have been
-# busy. After the last one the file itself counts as faulty.
+# Seconds until an examination that was cut short is repeated; after the last, the file is at fault.
 RETRY_SECONDS = (30.0, 120.0, 600.0)
 _GRACE_SECONDS = 2.0  # a file that is refused this soon after a write may still be growing
 _CHANGED = "it changes while it is read, or its file system describes open files otherwise"
@@ -57,8 +56,7 @@ class Entry:
         self._due = 0.0  # on the monotonic clock; infinite until the next scan
         self._retry_at = math.inf
         self._tries = 0  # how often this content was quarantined
-        self._was_begun = False
-        self._is_examining = False
+        self._was_begun = self._is_examining = self._is_changing = False
         self._begun: Candidate | None = None  # the one that is being loaded
         # The contents of which these hold; another content on disk is a new one.
         self._judged: Fingerprint | None = None
@@ -83,8 +81,8 @@ class Entry:
 
     @property
     def is_loading(self) -> bool:
-        """Whether the file waits for its load, or is being loaded."""
-        return self._stage == "loading"
+        """Whether the file is to be loaded, unless it has changed since it was found."""
+        return self._stage == "loading" and not self._is_changing
 
     @property
     def is_examining(self) -> bool:
@@ -145,6 +143,7 @@ class Entry:
 
     def replace(self, candidate: Candidate, settle_seconds: float) -> None:
         """Note a new artifact on disk, which may be loaded once it has settled."""
+        self._is_changing = candidate is not self._candidate
         self._candidate = candidate
         self._due = time.monotonic() + settle_seconds
         if self._stage == "quarantined":
@@ -174,7 +173,7 @@ class Entry:
 
     def begin(self) -> Candidate:
         """Begin a load of the artifact now on disk, and return that."""
-        self._begun, self._was_begun = self._candidate, True
+        self._begun, self._was_begun, self._is_changing = self._candidate, True, False
         return self._candidate
 
     def examine(self) -> None:
@@ -244,7 +243,8 @@ class Entry:
                 self._set_back()
                 self._due = math.inf  # the next scan notices
             case Changed() if self._changed == begun.fingerprint:  # no scan sees anything else
-                self._reason, self._due = _CHANGED, time.monotonic() + _GRACE_SECONDS
+                self._reason, self._is_changing = _CHANGED, True
+                self._due = time.monotonic() + _GRACE_SECONDS
             case Changed():
                 self._due, self._changed = math.inf, begun.fingerprint
         return ""

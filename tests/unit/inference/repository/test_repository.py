@@ -42,6 +42,22 @@ async def test_is_not_complete_before_what_was_found_has_been_examined(tmp_path:
 
 
 @scenario
+async def test_does_not_wait_for_a_file_that_is_still_being_written(tmp_path: Path) -> None:
+    """A copy over a network may take an hour, and all other models can answer."""
+    bench = Bench(tmp_path, settle_ms=50_000)
+    bench.version(1)
+    growing = bench.models / "n.onnx"
+    growing.write_bytes(note(2)[:100])
+    async with live(bench):
+        snapshot = await bench.active(1)
+        assert not snapshot.complete
+        with growing.open("ab") as file:
+            file.write(note(2)[100:200])
+        snapshot = await bench.until(lambda s: s.complete)
+        assert snapshot.models["n"].state == "loading"
+
+
+@scenario
 async def test_has_caught_up_once_all_but_examinations_is_done(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.version(1)
