@@ -65,10 +65,12 @@ class Companion:
             self._become()
         process.started(pid, time.monotonic())
 
-    def ended(self, reason: str) -> None:
-        """Note that the process has ended."""
+    def ended(self, reason: str, *, is_replaced: bool) -> None:
+        """Note that the process has ended, so that its id may be another process's."""
         pid, why = self._process.pid, self._process.killed_for or reason
         pause = self._process.ended(time.monotonic(), asked=False)
+        if not is_replaced:
+            return
         when = f" in {pause:g} s" if pause else ""
         extra = fields("process-replaced", process=self._name, pid=pid, reason=why)
         text = "the %s process (%d) %s; it is replaced%s"

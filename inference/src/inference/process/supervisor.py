@@ -146,8 +146,9 @@ class Supervisor:
             worker = self._workers.by_pid(pid)
             if worker is not None:
                 self._replace(worker, os.waitstatus_to_exitcode(status))
-            elif self._storage is not None and self._storage.pid == pid and self._kill_at is None:
-                self._storage.ended(_ending(os.waitstatus_to_exitcode(status)))
+            elif self._storage is not None and self._storage.pid == pid:
+                why = _ending(os.waitstatus_to_exitcode(status))
+                self._storage.ended(why, is_replaced=self._kill_at is None)
 
     def _replace(self, worker: Worker, status: int) -> None:
         pid, why = worker.pid, worker.killed_for or _ending(status)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inference.app import reserve_memory
+from inference.process.companion import Companion
 from inference.process.worker_table import Worker, WorkerTable
 from inference.runtime import heartbeat as heartbeat_module
 from inference.runtime.heartbeat import BEAT_SECONDS, Heartbeat, Watch
@@ -133,3 +135,18 @@ def test_it_beats_as_long_as_the_loop_turns(
     heartbeat.reset()
     assert heartbeat.beats == 0
     assert BEAT_SECONDS < 1
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_companion_that_has_ended_gets_no_signal(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch, *, is_replaced: bool
+) -> None:
+    """Its id may be another process's by now, also while the service stops."""
+    companion = Companion("storage", heartbeat, lambda: os._exit(0), 0.5)
+    companion.start_if_due()
+    os.waitpid(companion.pid, 0)
+    signaled: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: signaled.append(pid))
+    companion.ended("ended with status 0", is_replaced=is_replaced)
+    companion.signal(signal.SIGKILL)
+    assert not signaled
