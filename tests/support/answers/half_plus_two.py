@@ -6,7 +6,7 @@ from inference.model.contract import Feature
 from support.models.artifacts import FLOAT, contract, graph, node, tensor, value, with_contract
 
 
-def half_plus_two() -> bytes:
+def half_plus_two(feature_name: str = "x") -> bytes:
     """Make a regression on one number."""
     onnx_graph = graph(
         [node("Mul", ["x", "half"], ["halved"]), node("Add", ["halved", "two"], ["label"])],
@@ -14,5 +14,5 @@ def half_plus_two() -> bytes:
         [value("label", FLOAT, "n", 1)],
         [tensor("half", [[0.5]]), tensor("two", [[2.0]])],
     )
-    feature = Feature("x", "number", "x", example=1.0, minimum=0.0, maximum=10.0)
+    feature = Feature(feature_name, "number", "x", example=1.0, minimum=0.0, maximum=10.0)
     return with_contract(onnx_graph, contract([feature], None))

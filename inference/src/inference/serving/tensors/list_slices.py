@@ -27,6 +27,7 @@ _ITEM = rb'(?:\[%s\]|\{%s\}|%s|[^ \t\r\n"\[\]{},]++)' % (_VALUES, _VALUES, _STRI
 _ITEMS = re.compile(rb"(?:%s%s%s,)*+" % (_SPACE, _ITEM, _SPACE), re.DOTALL)
 _LIST_OF_ROWS = re.compile(rb"%s\[%s(?=[\[{])" % (_SPACE, _SPACE))
 _END = re.compile(rb"%s\]" % _SPACE)
+_LAST_ITEM = re.compile(rb"%s%s%s\]" % (_SPACE, _ITEM, _SPACE), re.DOTALL)
 
 
 class Span(NamedTuple):
@@ -52,6 +53,27 @@ def find_rows(body: bytes) -> int | None:
     """Return where the first row of a list of rows begins; ``None`` for any other body."""
     opening = _LIST_OF_ROWS.match(body, 0, _SPACES_BYTES)
     return None if opening is None else opening.end()
+
+
+def find_end(text: Span) -> int | None:
+    """Return where a list ends that something may follow; ``None`` if its end is not found.
+
+    Args:
+        text: From the first item of the list on.
+    """
+    body, offset, last = text
+    size = PIECE_BYTES
+    while size <= 2 * MAX_ITEM_BYTES:
+        limit = min(offset + size, last)
+        reached = _ITEMS.match(body, offset, limit).end()  # type: ignore[union-attr]
+        if reached > offset:
+            offset, size = reached, PIECE_BYTES
+            continue
+        closing = _LAST_ITEM.match(body, offset, limit)
+        if closing is not None or limit == last:
+            return None if closing is None else closing.end()
+        size *= 2
+    return None
 
 
 class LongList:

@@ -103,7 +103,7 @@ class Table:
                 written.append(b"[%b]" % b",".join(kept))
         return b"[%b]" % b",".join(written)
 
-    def transpose(self, columns: Mapping[str, msgspec.Raw], what: str) -> bytes:
+    def transpose(self, columns: Mapping[str, bytes], what: str) -> bytes:
         """Turn columns into rows in the order of the features.
 
         Args:
@@ -116,7 +116,7 @@ class Table:
         """
         names = list(columns)
         places = self.places(names, what) or range(len(names))
-        texts = [bytes(column) for column in columns.values()]
+        texts = list(columns.values())
         if not any(first_byte(text) == b"[" for text in texts):
             lists = [[text] for text in texts]
         else:

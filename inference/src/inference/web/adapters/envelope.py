@@ -26,7 +26,7 @@ from inference.runtime.suggestions import nearest, shorten
 from inference.runtime.threads import PIECE_BYTES
 from inference.serving.answers.plain import PlainForm
 from inference.serving.json_encoding import to_utf8
-from inference.serving.tensors.list_slices import WHOLE_BYTES
+from inference.serving.tensors.list_slices import WHOLE_BYTES, Span, find_end
 from inference.web.adapters.columns import Table
 from inference.web.adapters.list_pieces import first_byte, first_item_byte, items_in_pieces
 from inference.web.adapters.missing_values import replace_nan
@@ -42,8 +42,9 @@ _METHOD = "predict_fn"  # as the file of a model of MLflow calls it
 _MAX_UNCUT_BYTES = 8 * 1024 * 1024  # of what is decoded at once
 _KEY = re.compile(rb'"(?:instances|inputs|dataframe_records|data)"[ \t\r\n]*+:[ \t\r\n]*+(?=\[)')
 _KEY_BYTES = 256
-_TAIL_BYTES = 4 * 1024
-_MARK = b"0"  # in place of a long list
+# The end of a list, and another member behind it. Within a string it may be anything.
+_NEXT = re.compile(rb'\][ \t\r\n}]*+,[ \t\r\n]*+"')
+_MARK = b'{"":0}'  # in place of a long list; no value of a document
 
 
 class Unwrapped(NamedTuple):
@@ -92,9 +93,8 @@ def unwrap(body: bytes, servable: Servable, taken: Sequence[str] = DATA) -> Unwr
     value = members[name]
     if name == "dataframe_split":
         return Unwrapped(_read_split(value, long_list, servable), PlainForm(method))
-    whole = long_list if long_list is not None and bytes(value) == _MARK else bytes(value)
     both = ("predictions", "outputs") if name == "inputs" else ("predictions",)
-    return Unwrapped(_read_rows(whole, name, servable), PlainForm(method, both))
+    return Unwrapped(_read_rows(value, name, servable, long_list), PlainForm(method, both))
 
 
 def _take_list(text: bytes) -> tuple[bytes, bytes | None]:
@@ -102,7 +102,7 @@ def _take_list(text: bytes) -> tuple[bytes, bytes | None]:
 
     Returns:
         The document with a mark in place of the list, and the list; ``None`` where it is short, or
-        has not one list at its end.
+        has no such list.
 
     Raises:
         TooLargeError: What has to be decoded at once is too long.
@@ -114,8 +114,8 @@ def _take_list(text: bytes) -> tuple[bytes, bytes | None]:
         key = _KEY.search(text, offset, offset + PIECE_BYTES + _KEY_BYTES)
         if key is not None:
             break
-    end = text.rfind(b"]", len(text) - _TAIL_BYTES) + 1
-    if key is not None and end > key.end():
+    end = None if key is None else _find_end(text, key.end())
+    if key is not None and end is not None:
         outline = text[: key.end()] + _MARK + text[end:]
         if len(outline) <= _MAX_UNCUT_BYTES:
             return outline, _copy(text, key.end(), end)
@@ -125,6 +125,21 @@ def _take_list(text: bytes) -> tuple[bytes, bytes | None]:
             '{"instances": [[...], ...]}'
         )
     return text, None
+
+
+def _find_end(text: bytes, start: int) -> int | None:
+    """Return where the list ends that begins at an offset; ``None`` if it has no end."""
+    end = text.rfind(b"]", start) + 1
+    for at in range(start, end, PIECE_BYTES):
+        if _NEXT.search(text, at, at + PIECE_BYTES + _KEY_BYTES):
+            # Perhaps another list follows. To look at each item takes longer than all else here.
+            return find_end(Span(text, start + 1, len(text)))
+    return end or None
+
+
+def _whole(value: bytes, long_list: bytes | None) -> bytes:
+    """Return a value of a document, or the long list in its place."""
+    return long_list if long_list is not None and value == _MARK else value
 
 
 def _copy(text: bytes, start: int, end: int) -> bytes:
@@ -195,10 +210,13 @@ def _read_method(members: dict[str, msgspec.Raw]) -> str:
     return method
 
 
-def _read_rows(text: bytes, name: str, servable: Servable) -> bytes:
+def _read_rows(
+    value: msgspec.Raw, name: str, servable: Servable, long_list: bytes | None
+) -> bytes:
+    text = _whole(bytes(value), long_list)
     first = first_byte(text)
     if first == b"{" and name == "inputs":
-        return _read_columns(text, servable)
+        return _read_columns(text, servable, long_list)
     if first != b"[":
         raise RequestError(f"'{name}' is not a list: send a list of records or rows")
     if first_item_byte(text) in (b"[", b"{", b"]"):
@@ -213,7 +231,7 @@ def _read_rows(text: bytes, name: str, servable: Servable) -> bytes:
     return b"[%b]" % b",".join(pieces)
 
 
-def _read_columns(text: bytes, servable: Servable) -> bytes:
+def _read_columns(text: bytes, servable: Servable, long_list: bytes | None) -> bytes:
     try:
         columns = _decode_columns(text)
     except _REFUSED as error:
@@ -222,8 +240,9 @@ def _read_columns(text: bytes, servable: Servable) -> bytes:
     if len(columns) == 1:
         (name,) = columns
         if table.is_input(name):  # the tensor of all features, as TensorFlow's clients name it
-            return _read_rows(bytes(columns[name]), "inputs", servable)
-    return table.transpose(columns, "'inputs'")
+            return _read_rows(columns[name], "inputs", servable, long_list)
+    whole = {name: _whole(bytes(column), long_list) for name, column in columns.items()}
+    return table.transpose(whole, "'inputs'")
 
 
 def _read_split(value: msgspec.Raw, long_list: bytes | None, servable: Servable) -> bytes:
@@ -234,8 +253,7 @@ def _read_split(value: msgspec.Raw, long_list: bytes | None, servable: Servable)
             "'dataframe_split' is not a table: send "
             f'{{"columns": ["...", ...], "data": [[...], ...]}}: {error}'
         ) from None
-    data = bytes(split.data)
-    rows = long_list if long_list is not None and data == _MARK else data
+    rows = _whole(bytes(split.data), long_list)
     if first_byte(rows) != b"[" or first_item_byte(rows) not in (b"[", b"]"):
         raise RequestError("'data' of 'dataframe_split' is not a list of rows")
     if split.columns is None or first_item_byte(rows) == b"]":

@@ -156,6 +156,35 @@ def test_long_documents_are_read_in_pieces_as_short_ones_are(
         assert found == as_rows(records)
 
 
+@pytest.mark.parametrize("text", ["Dream", '],"', '\\", [],"a":[1]'])
+@pytest.mark.parametrize("are_records", [True, False])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_members_of_long_documents_come_in_any_order(
+    mixed_model: Servable, text: str, *, are_records: bool, indent: int | None
+) -> None:
+    records = [{**RECORD, "age": age, "sex": text} for age in range(4000)]
+    rows = records if are_records else as_rows(records)
+    split = {"columns": NAMES, "data": as_rows(records), "index": [*range(4000)]}
+    backwards = dict(reversed(split.items()))
+    more = {"signature_name": "predict", "params": {"predict_fn": "predict"}}
+    for document, wanted in [
+        ({"instances": rows, "parameters": {}, **more}, rows),
+        ({"dataframe_split": split, **more}, split["data"]),
+        ({"dataframe_split": backwards, **more}, split["data"]),
+    ]:
+        body = json.dumps(document, indent=indent).encode()
+        assert len(body) > WHOLE_BYTES
+        assert rows_of(body, mixed_model) == wanted
+
+
+@pytest.mark.parametrize("count", [3, 40_000])
+@pytest.mark.parametrize("name", ["data", "instances", "inputs", "dataframe_records"])
+def test_columns_may_be_called_like_members_of_the_document(name: str, count: int) -> None:
+    servable = Servable.load("half", 1, half_plus_two(name))
+    values = [1.0, 2.5, 5.0] * count
+    assert rows_of({"inputs": {name: values}}, servable) == [[value] for value in values]
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 40_000])
 @pytest.mark.parametrize("name", ["instances", "inputs"])
 def test_values_of_a_model_of_one_feature_are_rows_each(name: str, count: int) -> None:
