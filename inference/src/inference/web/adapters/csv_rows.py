@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _NULL = b"null"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?", re.ASCII)
+# Python reads more, such as 1_000 and digits of other scripts, which are no numbers in CSV.
+_OTHER_INTEGER = re.compile(r"(?:\+|(-))?0*+([0-9]++|(?<=0))", re.ASCII)
+_OTHER_NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?", re.ASCII)
 _MISSING = frozenset(
     {"", "NA", "N/A", "<NA>", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "#N/A"}
 )
@@ -105,8 +108,10 @@ def _encode_number(text: str) -> bytes:
         return stripped.encode()
     if stripped in _MISSING:
         return _NULL
-    try:
-        number = float(stripped)
-    except ValueError:
+    integer = _OTHER_INTEGER.fullmatch(stripped)
+    if integer is not None:  # a float would round it
+        return f"{integer[1] or ''}{integer[2] or 0}".encode()
+    if _OTHER_NUMBER.fullmatch(stripped) is None:
         return _encode(text)
+    number = float(stripped)
     return _encode(number if math.isfinite(number) else text)

@@ -35,6 +35,11 @@ def read(text: str | bytes, servable: Servable, *, has_header: bool = True) -> A
         (',4,true,Dream,"a,""b\n"', [None, 4, True, "Dream", 'a,"b\n']),
         ("007,4,yes,Dream,é", [7.0, 4, "yes", "Dream", "é"]),
         ("inf,x,1,Dream,1", ["inf", "x", "1", "Dream", "1"]),
+        ("1_000,4_0,1,Dream,1_0", ["1_000", "4_0", "1", "Dream", "1_0"]),
+        ("\u0661\u0662,\uff14,1,Dream,1", ["\u0661\u0662", "\uff14", "1", "Dream", "1"]),
+        ("+1e400,+9007199254740993,1,Dream,1", ["+1e400", 2**53 + 1, "1", "Dream", "1"]),
+        ("5.,-009007199254740993,1,Dream,1", [5.0, -(2**53) - 1, "1", "Dream", "1"]),
+        ("-00.5,+000,1,Dream,1", [-0.5, 0, "1", "Dream", "1"]),
     ],
 )
 def test_each_text_becomes_a_value_of_its_kind(
