@@ -147,6 +147,13 @@ def test_client_that_expects_100_is_told_to_go_on(raw: Raw) -> None:
         assert raw.ask(body).status == 200
 
 
+def test_an_old_client_gets_no_100_which_it_would_take_for_the_answer(raw: Raw) -> None:
+    """Source: RFC 9110, section 10.1.1."""
+    for path, body in ((HOT, GOOD), (V2, TENSOR)):
+        old = request(path, body, "Expect: 100-continue", "Connection: keep-alive", version="1.0")
+        assert raw.ask(old).status == 200, path
+
+
 def test_client_that_expects_100_is_refused_before_it_sends_too_much(raw: Raw) -> None:
     announced = f"Content-Length: {MAX_BODY + 1}"
     answer = raw.ask(request(HOT, b"", announced, "Expect: 100-continue"))

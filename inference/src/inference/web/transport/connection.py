@@ -175,6 +175,8 @@ class HttpConnection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._is_ignored = False
+        if version == "1.0":  # such a client would take 100 for its answer
+            self.expect_100_continue = False
         fast_path = self._fast_path
         if fast_path is None or not fast_path.hold(version, is_whole=self._reader.is_whole):
             self.start_application()
