@@ -36,8 +36,9 @@ _METHODS = frozenset(
 )
 _OTHER = "_OTHER"
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_NAMES = ((re.compile(r"/models/[^/]+"), "/models/{name}"),
-          (re.compile(r"/versions/[^/]+"), "/versions/{version}"))  # fmt: skip
+_VALUE = r"(?:[^/]+(?=:(?:predict|explain)/?$)|[^/]+)"  # under /v1, a verb is behind it
+_NAMES = ((re.compile(f"/models/{_VALUE}"), "/models/{name}"),
+          (re.compile(f"/versions/{_VALUE}"), "/versions/{version}"))  # fmt: skip
 _UNSET = Status(StatusCode.UNSET)
 _ERROR = Status(StatusCode.ERROR)
 _LONGEST = 1_000  # characters of a value from a caller
