@@ -53,7 +53,9 @@ class RequestContext:
         self.headers = headers
         self.request_id = made_id or request_id(headers)
         REQUEST_ID.set(self.request_id)
-        KEY_ID.set(None)  # connections share a context: the key of the last request is in it
+        # Connections share a context: the key and the trace of the last request are in it.
+        KEY_ID.set(None)
+        TRACE.set(None)
 
     def admit(
         self, authorizer: Authorizer, required: RequiredScope, grant: Grant | None = None

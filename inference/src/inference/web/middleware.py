@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from inference.access.request_context import RequestContext
 from inference.access.scopes import RequiredScope, required_scope
 from inference.errors import EncodingError, RookeryError
-from inference.logs import TRACE
 from inference.web.errors.by_path import encode_error
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import content_coding
@@ -112,7 +111,6 @@ class RequestMiddleware:
         """Begin a trace, except of a probe that no caller traces."""
         if context.path not in _PROBES or any(n == b"traceparent" for n, _ in context.headers):
             return tracer.begin(context.headers)
-        TRACE.set(None)
         return None
 
     async def _admit(self, context: RequestContext, scope: Scope, receive: Receive) -> Receive:

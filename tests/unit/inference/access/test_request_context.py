@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inference.access.request_context import RequestContext, request_id
-from inference.logs import REQUEST_ID
+from inference.logs import KEY_ID, REQUEST_ID, TRACE
 
 
 @pytest.mark.parametrize("given", [b"a", b"x" * 128, b"A-z.0_9:/+="])
@@ -26,5 +26,8 @@ def test_the_first_good_one_counts() -> None:
 
 
 def test_a_new_request_gives_its_id_to_the_log() -> None:
+    KEY_ID.set("the last key")
+    TRACE.set("the last trace")
     context = RequestContext("gRPC", "ModelInfer", [(b"x-request-id", b"mine")])
     assert REQUEST_ID.get() == context.request_id == b"mine"
+    assert (KEY_ID.get(), TRACE.get()) == (None, None)
