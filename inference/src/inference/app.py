@@ -265,6 +265,7 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
 def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:
     # Imported late: without the extra there is no grpc.
     from inference.grpc.call_guard import Calls  # noqa: PLC0415
+    from inference.grpc.call_tracing import CallTracing  # noqa: PLC0415
     from inference.grpc.message_reader import Reception  # noqa: PLC0415
     from inference.grpc.server import serving  # noqa: PLC0415
     from inference.grpc.service import InferenceService  # noqa: PLC0415
@@ -281,5 +282,6 @@ def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:
     reception = Reception(
         max_streams=settings.grpc_max_streams, message_seconds=settings.body_seconds
     )
-    calls = Calls(parts.authorizer, parts.bodies, reception, parts.tracing.tracer)
+    tracing = CallTracing(parts.tracing.tracer, parts.request_log)
+    calls = Calls(parts.authorizer, parts.bodies, reception, tracing)
     return serving(service, calls, parts.repository, settings)

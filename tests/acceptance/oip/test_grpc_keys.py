@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -18,6 +20,7 @@ from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 OPEN = {"ServerLive", "ServerReady"}
@@ -132,3 +135,54 @@ def test_each_message_of_a_stream_counts(
     codes = {_code(answer) for answer in stub(asked, metadata=metadata, timeout=60)}
     assert codes == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
     assert "denied with 429" in served.log
+
+
+def test_refused_requests_are_counted_and_every_call_is_logged(
+    tmp_path: Path, keys: dict[str, tuple[str, str]]
+) -> None:
+    (tmp_path / "keys").write_text("\n".join(line for _, line in keys.values()))
+    limits = {"max_control_bytes": 1024, "grpc_max_streams": 1}
+    logged = {"log_requests": True, "log_format": "json"}
+    good = FILLED["ModelInfer"].SerializeToString()
+    lost = pb.ModelInferRequest(model_name="none", inputs=[INPUT]).SerializeToString()
+    asked: list[tuple[str, str | None, bytes, int]] = [
+        ("ModelInfer", "predict", good, 200),
+        ("ModelInfer", None, good, 401),
+        ("ModelInfer", "admin", good, 403),
+        ("ModelInfer", "predict", b"\xff", 400),
+        ("ModelInfer", "predict", lost, 404),
+        ("ModelReady", "predict", b"\xff", 400),
+        ("ModelReady", "predict", b"\x00" * 1025, 413),
+        ("ServerLive", None, b"", 200),
+    ]
+    with Service(tmp_path, grpc_port=0, api_keys_file=tmp_path / "keys", **limits, **logged) as it:
+        it.put("m.onnx", penguins())
+        it.start()
+        found = eventually(lambda: re.search(r"gRPC running on ([0-9.:]+)", it.log), what="gRPC")
+        with grpc.insecure_channel(found[1]) as channel:
+            for method, key, data, status in asked:
+                metadata = [("x-api-key", keys[key][0])] if key else []
+                stub = channel.unary_unary(f"/{SERVICE.full_name}/{method}")
+                try:
+                    stub(data, metadata=metadata, timeout=20)
+                except grpc.RpcError:
+                    assert status != 200
+            stream = channel.stream_stream(f"/{SERVICE.full_name}/ModelStreamInfer")
+            metadata = [("x-api-key", keys["predict"][0])]
+            assert len([*stream(iter([good, b"\xff", lost]), metadata=metadata, timeout=20)]) == 3
+            with pytest.raises(grpc.RpcError):
+                next(stream(iter([good]), timeout=20))
+        text = it.client.get("/metrics", headers={"x-api-key": keys["predict"][0]}).text
+        counts: Counter[int] = Counter()
+        for labels, value in re.findall(r"inference_requests_total\{(.*)\} (\S+)", text):
+            if 'route="grpc"' in labels:
+                counts[int(labels.partition('status="')[2][:3])] += int(float(value))
+        assert counts == {200: 2, 400: 2, 401: 2, 403: 1, 404: 2}
+        it.stop()
+    lines = [json.loads(line) for line in it.log.splitlines() if line.startswith("{")]
+    events = [line for line in lines if line.get("event") == "request" and line["method"] == "gRPC"]
+    streamed = [("ModelStreamInfer", status) for status in (200, 400, 404)]
+    wanted = [(method, status) for method, _, _, status in asked] + streamed
+    assert [(line["path"], line["status"]) for line in events] == wanted
+    assert [line.get("key") for line in events][:3] == ["predict", None, "admin"]
+    assert all(line["ms"] >= 0 for line in events)

@@ -17,7 +17,7 @@ import grpc
 
 from inference.access.scopes import RequiredScope
 from inference.errors import NotReadyError
-from inference.grpc.call_tracing import CODES, CallTracing, read_request
+from inference.grpc.call_tracing import CODES, read_request
 from inference.oip.errors import describe_error
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from inference.access.authorizer import Authorizer
     from inference.access.body_budget import Bodies, Hold
     from inference.access.request_context import RequestContext
+    from inference.grpc.call_tracing import CallTracing, Outcome
     from inference.grpc.message_reader import Reception
-    from inference.telemetry.tracing.tracer import Tracer
 
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+    Refusals: TypeAlias = Callable[[], contextlib.AbstractContextManager[None]]
 
 _HELD_SECONDS = 0.05  # longer than a message is on its way
 
@@ -52,7 +53,7 @@ class Calls:
         authorizer: ``None`` disables authentication.
         bodies: Counts the bytes of messages.
         reception: Receives messages.
-        tracer: Traces calls, unless ``None``.
+        tracing: Traces and logs calls.
     """
 
     def __init__(
@@ -60,9 +61,9 @@ class Calls:
         authorizer: Authorizer | None,
         bodies: Bodies,
         reception: Reception,
-        tracer: Tracer | None = None,
+        tracing: CallTracing,
     ) -> None:
-        self._tracing = CallTracing(tracer)
+        self._tracing = tracing
         self._authorizer = authorizer
         self._bodies = bodies
         self._reception = reception
@@ -83,51 +84,61 @@ class Calls:
         return self.inference(name, lambda data, _: call(data))
 
     def inference(
-        self, name: str, call: Callable[[bytes, RequestContext], Awaitable[Any]]
+        self,
+        name: str,
+        call: Callable[[bytes, RequestContext], Awaitable[Any]],
+        refusals: Refusals = contextlib.nullcontext,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Make such a handler whose call gets the request, too."""
+        """Make such a handler whose call gets the request, too; see :meth:`stream`."""
 
         async def answer(_: Any, context: Context) -> Any:
-            with self._tracing.call(name, context) as request:
-                async with self._answering(context):
-                    required = _required_scope(name)
-                    caller = request.authorize(self._authorizer, required)
+            with self._tracing.call(name, context) as outcome:
+                async with self._answering(context, outcome):
+                    request, required = outcome.request, _required_scope(name)
                     with self._bodies.hold() as hold:
-                        data = await self._reception.receive(context)
-                        hold.take(len(data))
-                        request.charge(self._authorizer, caller, required)
+                        with refusals():
+                            caller = request.authorize(self._authorizer, required)
+                            data = await self._reception.receive(context)
+                            hold.take(len(data))
+                            request.charge(self._authorizer, caller, required)
                         return await call(data, request)
 
         return grpc.stream_unary_rpc_method_handler(answer, response_serializer=_serialize)
 
     def stream(
-        self, name: str, call: Callable[[bytes, RequestContext, Callable[[], None]], Awaitable[Any]]
+        self,
+        name: str,
+        call: Callable[[bytes, RequestContext, Callable[[], None]], Awaitable[tuple[Any, int]]],
+        refusals: Refusals = contextlib.nullcontext,
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """Make the handler of a call with many messages and as many answers.
 
         Args:
             name: The call.
-            call: Answers a message, which is a request of its own, and raises nothing. Its last
-                argument admits the message, or raises why not.
+            call: Answers a message, which is a request of its own, and raises nothing. It returns
+                the status of the answer, too. Its last argument admits the message, or raises why
+                not.
+            refusals: Makes a context in which a call is refused before ``call`` gets it.
         """
 
         async def answer(_: Any, context: Context) -> AsyncIterator[Any]:
-            async with self._answering(context):
+            async with self._answering(context), contextlib.AsyncExitStack() as held:
                 request, required = read_request(name, context), _required_scope(name)
-                request.authorize(self._authorizer, required)
+                with refusals():
+                    request.authorize(self._authorizer, required)
+                    held.enter_context(self._reception.hold_permit())
 
                 def admit(hold: Hold, data: bytes) -> None:
                     hold.take(len(data))
                     if self._authorizer is not None:
                         request.admit(self._authorizer, required)
 
-                with self._reception.hold_permit():
-                    while (data := await self._next(context)) is not grpc.aio.EOF:
-                        with self._bodies.hold() as hold:
-                            admits = partial(admit, hold, data)
-                            with self._tracing.message(request):
-                                made = await call(data, copy.copy(request), admits)
-                            yield made
+                while (data := await self._next(context)) is not grpc.aio.EOF:
+                    with self._bodies.hold() as hold:
+                        admits = partial(admit, hold, data)
+                        with self._tracing.message(request) as outcome:
+                            made, outcome.status = await call(data, copy.copy(request), admits)
+                        yield made
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=_serialize)
 
@@ -191,8 +202,10 @@ class Calls:
         await shutting
 
     @contextlib.asynccontextmanager
-    async def _answering(self, context: Context) -> AsyncIterator[None]:
-        """Turn our errors into gRPC's, and a shutdown, too."""
+    async def _answering(
+        self, context: Context, outcome: Outcome | None = None
+    ) -> AsyncIterator[None]:
+        """Turn our errors into gRPC's, and a shutdown, too, and note the status of either."""
         task = _this_task()
         self._running.add(task)
         try:
@@ -203,9 +216,13 @@ class Calls:
             if not (self._is_over or (self._is_stopping and task in self._idle)):
                 raise  # the client has left
             task.uncancel()
+            if outcome is not None:
+                outcome.status = NotReadyError.status
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is stopping: try again")
         except Exception as error:  # noqa: BLE001 - every error becomes a status
             status, message = describe_error(error)
+            if outcome is not None:
+                outcome.status = status
             await context.abort(CODES.get(status, grpc.StatusCode.INTERNAL), message)
         finally:
             self._running.discard(task)

@@ -1,7 +1,8 @@
-"""Traces calls over gRPC: a call with one message is one trace, of a stream each message is."""
+"""Traces and logs calls over gRPC: a call with one message is one request, of a stream each is."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,6 +14,7 @@ from inference.access.request_context import RequestContext
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inference.logs import AnsweredRequests
     from inference.telemetry.tracing.tracer import Tracer
 
     Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -28,59 +30,81 @@ CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-_STATUSES = {code: status for status, code in CODES.items()} | {grpc.StatusCode.OK: 200}
-_CANCELED, _FAILED = 499, 500
+_CANCELED = 499
 _PROBES = frozenset({"ServerLive", "ServerReady", "Check"})  # asked every few seconds
 
 
+class Outcome:
+    """How a request ends.
+
+    Args:
+        request: The request.
+
+    Attributes:
+        request: The same.
+        started: When it began, in seconds of :func:`time.perf_counter`.
+        status: The HTTP status of its answer; 200 until it is refused.
+    """
+
+    __slots__ = ("request", "started", "status")
+
+    def __init__(self, request: RequestContext) -> None:
+        self.request = request
+        self.started = perf_counter()
+        self.status = 200
+
+
 class CallTracing:
-    """Traces calls, if there is a tracer.
+    """Traces and logs calls, as far as the settings ask for it.
 
     Args:
         tracer: Traces them; ``None`` traces none.
+        request_log: Logs answered requests; ``None`` logs none.
     """
 
-    def __init__(self, tracer: Tracer | None) -> None:
+    def __init__(
+        self, tracer: Tracer | None = None, request_log: AnsweredRequests | None = None
+    ) -> None:
         self._tracer = tracer
+        self._answered = tracer or request_log  # the tracer stands in front of the log
 
     @contextlib.contextmanager
-    def call(self, name: str, context: Context) -> Iterator[RequestContext]:
-        """Trace a call until the end of the block. Yields its request.
+    def call(self, name: str, context: Context) -> Iterator[Outcome]:
+        """Trace a call until the end of the block, and log it. Yields its outcome, to be set.
 
         Args:
             name: The call.
-            context: Its context, which tells how it has ended.
+            context: Its context.
         """
         request = read_request(name, context)
-        tracer = self._tracer
+        outcome, tracer = Outcome(request), self._tracer
         is_probe = name in _PROBES and not any(n == b"traceparent" for n, _ in request.headers)
-        if tracer is None or is_probe:
-            yield request
-            return
-        trace = tracer.begin(request.headers)
-        header, value = trace.response
-        context.set_trailing_metadata(((header.decode(), value.decode()),))
-        status = 200
+        if tracer is not None and not is_probe:
+            header, value = tracer.begin(request.headers).response
+            context.set_trailing_metadata(((header.decode(), value.decode()),))
         try:
-            yield request
-        except BaseException:
-            # Without a code, the client has left.
-            status = _STATUSES.get(context.code(), _FAILED) if context.code() else _CANCELED
+            yield outcome
+        except asyncio.CancelledError:
+            outcome.status = _CANCELED  # the client has left
             raise
         finally:
-            tracer.end(trace, request.request_id, request.method, request.path, status)
+            self._note(outcome)
 
     @contextlib.contextmanager
-    def message(self, request: RequestContext) -> Iterator[None]:
-        """Trace the answer to a message of a stream until the end of the block."""
-        if self._tracer is None:
-            yield
-            return
-        trace = self._tracer.begin(request.headers)
-        trace.started = perf_counter()
-        yield
-        status = trace.status or 200
-        self._tracer.end(trace, request.request_id, request.method, request.path, status)
+    def message(self, request: RequestContext) -> Iterator[Outcome]:
+        """Trace the answer to a message of a stream, and log it; see :meth:`call`."""
+        outcome = Outcome(request)
+        if self._tracer is not None:
+            self._tracer.begin(request.headers)
+        yield outcome
+        self._note(outcome)
+
+    def _note(self, outcome: Outcome) -> None:
+        if self._answered is not None:
+            request, seconds = outcome.request, perf_counter() - outcome.started
+            self._answered.add(
+                request.request_id, request.method, request.path, outcome.status, seconds
+            )
 
 
 def read_request(name: str, context: Context) -> RequestContext:

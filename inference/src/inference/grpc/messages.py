@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from inference.errors import RequestError
 from inference.grpc import protocol_pb2 as pb
 from inference.grpc.wire_format import Split, read_contents, split_message
+from inference.runtime.threads import INLINE_BYTES, off_loop
 from inference.serving.tensors.binary import from_binary, to_binary
 from inference.serving.tensors.query import (
     MAX_STRINGS,
@@ -74,13 +75,20 @@ def parse_message(kind: Any, data: bytes) -> Any:
         raise RequestError("the message is not what the call takes") from None
 
 
-def parse_long(data: bytes) -> Asked:
-    """Parse an inference request, and leave its values as they are.
+async def parse_inference(data: bytes) -> Asked:
+    """Parse an inference request; the values of a long one are left as they are.
 
     Raises:
         RequestError: It is none.
         TooLargeError: There is too much in it beside values.
     """
+    if len(data) <= INLINE_BYTES:
+        return Asked(parse_message(pb.ModelInferRequest, data), None)
+    return await off_loop(len(data), parse_long, data)
+
+
+def parse_long(data: bytes) -> Asked:
+    """Parse a long inference request; see :func:`parse_inference`."""
     split = split_message(data)
     return Asked(parse_message(pb.ModelInferRequest, split.header), split)
 

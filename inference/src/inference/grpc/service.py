@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING, Any
 
@@ -18,23 +19,23 @@ from inference.errors import (
 from inference.grpc import protocol_pb2 as pb
 from inference.grpc.messages import (
     Asked,
-    parse_long,
+    parse_inference,
     parse_message,
     read_message,
     write_message,
 )
 from inference.oip import descriptions as describe
-from inference.oip.errors import describe_error
+from inference.oip.errors import describe_error, find_status
 from inference.repository.operations import load_model, unload_model
 from inference.runtime.documents import Document, Subject, run_aside
-from inference.runtime.threads import INLINE_BYTES, off_loop
+from inference.runtime.threads import off_loop
 from inference.serving.tensors.response import pick_results
 from inference.serving.versions import find_servable, read_version
 from inference.telemetry.statistics import collect_statistics
 from inference.telemetry.timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from inference.access.request_context import RequestContext
     from inference.grpc.call_guard import Calls
@@ -82,7 +83,7 @@ class InferenceService:
         self._recorder = recorder
         self._latency = recorder.latency
         self._max_control_bytes = max_control_bytes
-        self._numbers = Document(self._now, self._collect)
+        self._numbers = Document(lambda: Subject(None), self._collect)
         self._indexes = {ready: self._index(ready=ready) for ready in (False, True)}
 
     def handlers(self, calls: Calls) -> grpc.GenericRpcHandler:
@@ -107,8 +108,9 @@ class InferenceService:
             name: calls.unary(name, self._parsed(call, kind))
             for name, (call, kind) in described.items()
         }
-        methods["ModelInfer"] = calls.inference("ModelInfer", self.infer)
-        methods["ModelStreamInfer"] = calls.stream("ModelStreamInfer", self.stream_infer)
+        refusals = self._counting_refusals
+        methods["ModelInfer"] = calls.inference("ModelInfer", self.infer, refusals)
+        methods["ModelStreamInfer"] = calls.stream("ModelStreamInfer", self.stream_infer, refusals)
         return grpc.method_handlers_generic_handler(NAME, methods)
 
     async def server_live(self, _: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
@@ -183,22 +185,42 @@ class InferenceService:
 
     async def infer(self, data: bytes, request: RequestContext) -> pb.ModelInferResponse:
         """Run inference with a model."""
-        return await self._observed(await _parse(data), request)
+        with self._counting_refusals():
+            asked = await parse_inference(data)
+        return await self._observed(asked, request)
 
     async def stream_infer(
         self, data: bytes, request: RequestContext, admit: Callable[[], None]
-    ) -> pb.ModelStreamInferResponse:
-        """Answer a message of a stream; a refusal is an answer and does not end the stream."""
+    ) -> tuple[pb.ModelStreamInferResponse, int]:
+        """Answer a message of a stream; a refusal is an answer and does not end the stream.
+
+        Returns:
+            The answer, and its status.
+        """
         id_ = ""
         try:
-            admit()
-            asked = await _parse(data)
+            with self._counting_refusals():
+                admit()
+                asked = await parse_inference(data)
             id_ = asked.request.id
-            return pb.ModelStreamInferResponse(infer_response=await self._observed(asked, request))
+            response = await self._observed(asked, request)
         except Exception as error:  # noqa: BLE001 - every error becomes a message
-            answer = pb.ModelStreamInferResponse(error_message=describe_error(error)[1])
+            status, message = describe_error(error)
+            answer = pb.ModelStreamInferResponse(error_message=message)
             answer.infer_response.id = id_
-            return answer
+            return answer, status
+        return pb.ModelStreamInferResponse(infer_response=response), 200
+
+    @contextlib.contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        """Count a request that is refused in the block, before its model is known."""
+        timing = Timing()
+        try:
+            yield
+        except Exception as error:
+            timing.finish()
+            self._latency.observe(_ROUTE, None, find_status(error), timing)
+            raise
 
     async def _observed(self, asked: Asked, context: RequestContext) -> pb.ModelInferResponse:
         timing = Timing()
@@ -209,7 +231,7 @@ class InferenceService:
             response = await self._infer(servable, asked, timing)
         except Exception as error:
             timing.finish()
-            self._latency.observe(_ROUTE, servable, describe_error(error)[0], timing)
+            self._latency.observe(_ROUTE, servable, find_status(error), timing)
             raise
         timing.finish()
         self._latency.observe(_ROUTE, servable, 200, timing)
@@ -248,9 +270,6 @@ class InferenceService:
 
         return answer
 
-    def _now(self) -> Subject:
-        return Subject(None)
-
     def _collect(self, _: Subject) -> Numbers:
         return collect_statistics(self._recorder.requests.items(), self._recorder.runs.items())
 
@@ -268,12 +287,6 @@ class InferenceService:
         return await self._repository.find(
             lambda snapshot: find_servable(snapshot, name, version or None, request)
         )
-
-
-async def _parse(data: bytes) -> Asked:
-    if len(data) <= INLINE_BYTES:
-        return Asked(parse_message(pb.ModelInferRequest, data), None)
-    return await off_loop(len(data), parse_long, data)
 
 
 def _fill(message: Any, described: dict[str, Any]) -> Any:

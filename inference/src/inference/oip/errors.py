@@ -19,15 +19,23 @@ from inference.errors import (
 logger = logging.getLogger(__name__)
 
 
-def describe_error(error: Exception) -> tuple[int, str]:
-    """Return status and message. An unexpected error is logged, and only its type is returned."""
+def find_status(error: Exception) -> int:
+    """Return the status of an error."""
     match error:
         case RowsError() | ParametersError():
-            return 400, str(error)
+            return 400
         case ConflictError():
-            return NotReadyError.status, str(error)
+            return NotReadyError.status
         case RookeryError():
-            return error.status, str(error)
+            return error.status
         case _:
-            logger.error("a request failed unexpectedly", exc_info=error)
-            return 500, f"the service failed: {type(error).__name__}"
+            return 500
+
+
+def describe_error(error: Exception) -> tuple[int, str]:
+    """Return status and message. An unexpected error is logged, and only its type is returned."""
+    status = find_status(error)
+    if isinstance(error, RookeryError):
+        return status, str(error)
+    logger.error("a request failed unexpectedly", exc_info=error)
+    return status, f"the service failed: {type(error).__name__}"

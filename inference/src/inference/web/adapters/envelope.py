@@ -210,9 +210,7 @@ def _read_method(members: dict[str, msgspec.Raw]) -> str:
     return method
 
 
-def _read_rows(
-    value: msgspec.Raw, name: str, servable: Servable, long_list: bytes | None
-) -> bytes:
+def _read_rows(value: msgspec.Raw, name: str, servable: Servable, long_list: bytes | None) -> bytes:
     text = _whole(bytes(value), long_list)
     first = first_byte(text)
     if first == b"{" and name == "inputs":
