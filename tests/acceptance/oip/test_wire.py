@@ -141,6 +141,21 @@ COSTLY = {
 }
 
 
+@pytest.mark.parametrize(
+    "parse",
+    [lambda data: Asked(parse_message(pb.ModelInferRequest, data), None), parse_long],
+    ids=["short", "long"],
+)
+@pytest.mark.parametrize("raw", [True, False])
+def test_an_array_without_values_that_is_too_large_is_refused(parse: Any, *, raw: bool) -> None:
+    spec = TensorSpec.from_onnx("x0", "tensor(float)", [-1, -1, -1])
+    request = _request("FP32", [], raw=raw)
+    request.inputs[0].shape[:] = [0, 2**40, 2**40]
+    asked = parse(request.SerializeToString())
+    with pytest.raises(RequestError, match="1099511627776"):
+        read_message(Signature((spec,), (spec,)), asked, max_rows=10)
+
+
 @pytest.mark.parametrize("kind", COSTLY)
 def test_a_message_that_only_costs_is_refused_at_little_cost(kind: str) -> None:
     """Protobuf's parser takes up to some hundred bytes of memory for each of these fields."""

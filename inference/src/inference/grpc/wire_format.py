@@ -15,6 +15,7 @@ import numpy as np
 
 from inference.errors import RequestError, TooLargeError
 from inference.runtime.threads import PIECE_BYTES
+from inference.serving.tensors.binary import reshape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,7 +102,8 @@ def read_contents(
         count: Their product.
 
     Raises:
-        RequestError: There are not so many values, or one does not fit the type.
+        RequestError: There are not so many values, one does not fit the type, or there is no array
+            of that shape.
     """
     number = _NUMBERS[field]
 
@@ -124,7 +126,7 @@ def read_contents(
         filled += len(piece)
     if filled < count:
         raise wrong_count()
-    return whole.reshape(tuple(shape))
+    return reshape(whole, shape)
 
 
 def _split_tensor(tensor: memoryview) -> tuple[bytes, memoryview]:

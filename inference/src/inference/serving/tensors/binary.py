@@ -43,7 +43,7 @@ def from_binary(buffer: Buffer, dtype: np.dtype[Any], shape: Sequence[int]) -> A
     """
     count = math.prod(shape)
     if dtype == np.object_:
-        return _reshape(_strings(memoryview(buffer), count), shape)
+        return reshape(_strings(memoryview(buffer), count), shape)
     wanted = count * dtype.itemsize
     if len(buffer) != wanted:
         raise RequestError(
@@ -57,7 +57,7 @@ def from_binary(buffer: Buffer, dtype: np.dtype[Any], shape: Sequence[int]) -> A
         array = np.frombuffer(buffer, dtype=dtype.newbyteorder("<"))
         if not array.flags.aligned:
             array = array.copy()
-    return _reshape(array, shape)
+    return reshape(array, shape)
 
 
 def to_binary(array: Array) -> Buffer:
@@ -66,6 +66,18 @@ def to_binary(array: Array) -> Buffer:
         return _join(array.reshape(-1).tolist())
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
+
+
+def reshape(array: Array, shape: Sequence[int]) -> Array:
+    """Give an array as many values as it has in another shape.
+
+    Raises:
+        RequestError: There is no such array.
+    """
+    try:
+        return array.reshape(shape)
+    except ValueError as error:  # such as dimensions whose product is 0 and which are immense
+        raise RequestError(f"there is no array of shape {list(shape)}: {error}") from None
 
 
 def _strings(buffer: memoryview, count: int) -> Array:
@@ -99,10 +111,3 @@ def _join(strings: list[Any]) -> bytes:
 def _encode(string: Any) -> bytes:
     encoded = string if isinstance(string, bytes) else str(string).encode()
     return len(encoded).to_bytes(_LENGTH_BYTES, "little") + encoded
-
-
-def _reshape(array: Array, shape: Sequence[int]) -> Array:
-    try:
-        return array.reshape(shape)
-    except ValueError as error:  # such as dimensions whose product is 0 and which are immense
-        raise RequestError(f"there is no array of shape {list(shape)}: {error}") from None
