@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 PID_BYTES = 4
 _LARGEST_JOB_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
+# The names of a million classes, which the report of a file without contract has.
+_MOST_OUTPUT_BYTES = 16 * 1024 * 1024
 _DESCRIPTORS = 2  # the socket for the answer, and the memory
 _CHECK_SECONDS = 0.5
 _SHARE_SECONDS = 2.0  # over which the share of the processor is computed
@@ -184,7 +186,7 @@ def _supervise(  # noqa: PLR0913 - all that an examination needs
     )
     for number in (stdout[1], stderr[1]):
         os.close(number)
-    output = {stdout[0]: b"", stderr[0]: b""}
+    output = {stdout[0]: bytearray(), stderr[0]: bytearray()}
 
     check = _Starvation(child).check if when_idle else _ignore
 
@@ -197,7 +199,7 @@ def _supervise(  # noqa: PLR0913 - all that an examination needs
             os.close(number)
     if not in_time:
         return too_slow(limits)
-    return explain(status, output[stdout[0]], output[stderr[0]], limits)
+    return explain(status, bytes(output[stdout[0]]), bytes(output[stderr[0]]), limits)
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -207,7 +209,7 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _listen(
-    output: dict[int, bytes], asker: socket.socket, deadline: float, check: Callable[[], None]
+    output: dict[int, bytearray], asker: socket.socket, deadline: float, check: Callable[[], None]
 ) -> bool:
     """Read pipes to their ends.
 
@@ -231,7 +233,8 @@ def _listen(
                 return False
             for key, _ in ready:
                 piece = os.read(key.fd, _PIECE_BYTES)
-                output[key.fd] = (output[key.fd] + piece)[-_PIECE_BYTES:]
+                output[key.fd] += piece
+                del output[key.fd][:-_MOST_OUTPUT_BYTES]
                 if not piece:
                     selector.unregister(key.fd)
             if not ready:

@@ -25,7 +25,7 @@ from support.forked_processes import (
     read_and_examine,
 )
 from support.models import hostile_models
-from support.models.artifacts import penguins
+from support.models.artifacts import classifier_graph, model, penguins
 from support.project import FIXTURES
 from support.service.process import eventually
 
@@ -48,6 +48,16 @@ def test_it_reports_what_a_fresh_process_does(forks: ForkServer, file: Path) -> 
     report = ask(forks, file)
     assert comparable(report) == comparable(examine(file))
     assert report.cost_us.keys() == {1, 8, 32, 128}
+
+
+def test_a_long_report_is_whole(forks: ForkServer, path: Path) -> None:
+    """That of a classifier without contract names its classes."""
+    classes = [f"{number:0100}" for number in range(3000)]
+    path.write_bytes(model(classifier_graph(classes)))
+    report = ask(forks, path)
+    assert report.admitted, report.reason
+    assert comparable(report) == comparable(examine(path))
+    assert len(msgspec.json.encode(report)) > 300_000
 
 
 @pytest.mark.parametrize(
