@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from backports import zstd
 
+from support.models.artifacts import (
+    MEASUREMENTS,
+    classifier_graph,
+    contract,
+    measurements,
+    model,
+    with_contract,
+)
 from support.service.fast_requests import GOOD, HOT, TENSOR, V2, check_prediction, url
 from support.service.raw_http import Raw, chunked, request
 
@@ -197,6 +205,33 @@ def test_curl_asks_compressed_and_reads_compressed(served: Service, tmp_path: Pa
         capture_output=True, timeout=30, check=True,
     )  # fmt: skip
     assert len(json.loads(seen.stdout)["predictions"]) == 100
+
+
+@pytest.mark.parametrize("has_contract", [True, False])
+def test_wide_answers_are_compressed_too(served: Service, *, has_contract: bool) -> None:
+    classes = [f"species-{number}" for number in range(8000)]
+    graph = classifier_graph(classes)
+    described = contract(measurements(), classes)
+    content = with_contract(graph, described) if has_contract else model(graph)
+    name = f"wide-{has_contract}".lower()
+    served.put(f"{name}.onnx", content)
+    served.wait_for(name, active_version=1)
+    row = [*json.loads(GOOD).values()]
+    tensor = {"name": "X", "shape": [1, 4], "datatype": "FP32", "data": row}
+    document = {"instances": [row], "signature_name": "predict_proba"}
+    for path, body in (
+        (f"/models/{name}/predict", row),
+        (f"/models/{name}/predict", dict(zip(MEASUREMENTS, row, strict=True))),
+        (f"/v1/models/{name}:predict", document),
+        (f"/v2/models/{name}/infer", {"inputs": [tensor]}),
+    ):
+        if isinstance(body, dict) and "predict" in path and not has_contract:
+            continue
+        answer = served.client.post(path, json=body, headers={"accept-encoding": "gzip"})
+        assert answer.status_code == 200, answer.text
+        assert len(answer.content) > 64 * 1024
+        assert answer.headers["content-encoding"] == "gzip", path
+        assert answer.headers["vary"] == "accept-encoding"
 
 
 def spelt_otherwise(body: bytes) -> dict[str, bytes]:

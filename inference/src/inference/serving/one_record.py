@@ -18,6 +18,7 @@ from inference.errors import InferenceError
 from inference.logs import fields
 from inference.model.answers.tensors import table_output
 from inference.serving.answers.kind import table_of
+from inference.serving.dispatcher import is_small
 from inference.serving.predictions import AnswerBuilder
 from inference.serving.rows.typed_decoder import record_of
 
@@ -87,8 +88,10 @@ class OneRecordFastPath:
         if servable.plan.inline_rows < 1 or contract.calibration is not None:
             return None
         binding = servable.bind_row([contract.outputs.label, table])
+        if binding is None or not is_small(binding.results):
+            return None
         try:
-            return None if binding is None else cls(servable, contract, binding)
+            return cls(servable, contract, binding)
         except (ValueError, TypeError):
             return None
 

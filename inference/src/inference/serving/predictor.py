@@ -11,6 +11,7 @@ import numpy as np
 from inference.errors import ConflictError, InferenceError
 from inference.runtime.suggestions import shorten
 from inference.runtime.threads import INLINE_BYTES, off_loop
+from inference.serving.dispatcher import is_small
 from inference.serving.inferrer import explain_failure
 from inference.serving.one_record import OneRecordFastPath
 from inference.serving.predictions import AnswerBuilder
@@ -100,6 +101,8 @@ class Predictor:
             results = self._dispatcher.run_inline(servable, outputs, batch.feeds, timing)
         except InferenceError as error:
             raise explain_failure(servable, error) from error
+        if not is_small(results):
+            return None
         return self._encode(servable, batch, results, timing, form)
 
     async def predict(

@@ -18,6 +18,7 @@ import numpy as np
 from inference.errors import InferenceError
 from inference.model.feature_rules import INT64_MAX
 from inference.model.signature import element_range
+from inference.serving.dispatcher import is_small
 from inference.serving.tensors.query import Query, RequestedOutput, tensor_outputs
 from inference.serving.tensors.values import to_values
 
@@ -69,6 +70,8 @@ class OneInputFastPath:
         ]
         self._row_shape = [1, *self._row]
         binding = servable.bind_row(self.names) if len(self._row) == 1 else None
+        if binding is not None and not is_small(binding.results):
+            binding = None
         self._one_row = None if binding is None else _OneRow(self, servable, binding)
 
     def decode(self, body: bytes) -> Any:

@@ -30,9 +30,8 @@ _BARE = -15  # deflate without a frame, which some clients send
 _ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
 _LEVEL = 1
 _WORTHWHILE_BYTES = 1024
-# To compress as much takes longer than a thread hop, and than other connections should wait.
+# To compress as much takes longer than a thread hop.
 _INLINE_BYTES = 16 * 1024
-_AT_ONCE_BYTES = 128 * 1024
 _FREE_BYTES = 1024 * 1024
 _MOST_MEMBERS = 10_000  # of a body that is put together of compressed pieces
 MAX_RATIO = 100
@@ -173,17 +172,12 @@ def _open(body: bytes, coding: Coding) -> _Zlib | _Zstd:
     return _Zlib(_BARE if is_bare else _FRAMES[coding])
 
 
-def compressed(response: Response, headers: Headers) -> Response:
-    """Compress a response as its request accepts, if that makes it smaller."""
+def compressed_now(response: Response, headers: Headers) -> Response:
+    """Compress on the event loop; what is answered at once has few values."""
+    if len(response.body) < _WORTHWHILE_BYTES:
+        return response
     coding = _choose_coding(response, headers)
     return response if coding is None else response._replace(body=_compress(response.body, coding))
-
-
-def compressed_now(response: Response, headers: Headers) -> Response:
-    """Compress on the event loop, if the response is small."""
-    if _WORTHWHILE_BYTES <= len(response.body) <= _AT_ONCE_BYTES:
-        return compressed(response, headers)
-    return response
 
 
 async def compressed_aside(response: Response, headers: Headers) -> Response:
