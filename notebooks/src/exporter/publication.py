@@ -52,7 +52,11 @@ class Publication(PublishedVersion):
         with Progress(what, action="waiting for") as steps:
             steps.begin("looking for the service")
             status = ServiceClient(self.url).wait_until_ready(
-                self.name, self.version, timeout, lambda now: steps.begin(_STEPS[now.state])
+                self.name,
+                self.version,
+                timeout,
+                lambda now: steps.begin(_STEPS[now.state]),
+                digest=self.report.digest,
             )
             if status is None or status.state != "ready":
                 self._raise_not_served(what, status, timeout)
@@ -70,8 +74,9 @@ class Publication(PublishedVersion):
         if status.state == "quarantined":
             raise QuarantinedError(f"the service refused {what}{because}")
         if status.state == "absent":
+            found = f"serves another file as {what}" if status.reason else f"did not find {what}"
             raise NotServedError(
-                f"the service at {self.url} did not find {what} within {timeout:g} s: "
+                f"the service at {self.url} {found} after {timeout:g} s: "
                 f"does it serve the folder or bucket of {self.path}?"
             )
         raise NotServedError(f"{what} is {status.state} after up to {timeout:g} s{because}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec import structs
 
 from exporter.errors import NoServiceError, NotServedError, QuarantinedError, ServiceError
 from exporter.settings import resolve_link_url
@@ -155,3 +156,21 @@ def test_links_use_the_address_for_persons(make_publication: Callable[..., Publi
     shown = replace(make_publication("http://api:8000"), link_url="http://127.0.0.1:8000")
     assert shown.docs_url.startswith("http://127.0.0.1:8000/docs#")
     assert "http://127.0.0.1:8000/models/" in shown.curl
+
+
+def test_another_file_of_the_same_name_and_version_is_not_live(
+    fake_service: Any, make_publication: Callable[..., Publication]
+) -> None:
+    """A service of another folder may have a version of this number, too."""
+    publication = make_publication("")
+    found = _versions("ready")
+    found[1]["versions"][1]["digest"] = "of another file"
+    mine = _versions("ready")
+    mine[1]["versions"][1]["digest"] = "of this file"
+    report = structs.replace(publication.report, digest="of this file")
+    with fake_service(found) as service:
+        other = replace(publication, url=service.url, report=report)
+        with pytest.raises(NotServedError, match="another file as penguins version 3 after"):
+            other.wait(timeout=0.05)
+    with fake_service(found, mine) as service:
+        replace(publication, url=service.url, report=report).wait()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # A service that is being started may need some attempts; one that is not there never answers.
 _NO_SERVICE_SECONDS = 0.8
 
+OTHER_FILE = "another file has this name and version"
 State = Literal["absent", "loading", "ready", "quarantined", "unloaded"]
 
 
@@ -42,8 +43,14 @@ class ServiceClient:
         self.url = url
         self._connection = Connection(url)
 
-    def status(self, name: str, version: int) -> Status:
+    def status(self, name: str, version: int, digest: str = "") -> Status:
         """Return the state of one version.
+
+        Args:
+            name: The model's name.
+            version: The version.
+            digest: SHA-256 of its file, lower-case hexadecimal. If the service serves another file
+                as this version, such as one of another folder, the version is ``absent``.
 
         Raises:
             NoServiceError: Nothing answers, or the answer is not from the service.
@@ -56,6 +63,8 @@ class ServiceClient:
             raise
         for entry in found.get("versions", []) if isinstance(found, dict) else []:
             if entry.get("version") == version:
+                if digest and entry.get("digest") not in (None, digest):
+                    return Status("absent", OTHER_FILE)
                 return Status(entry.get("state", "absent"), entry.get("reason"))
         return Status("absent")
 
@@ -98,6 +107,8 @@ class ServiceClient:
         version: int,
         timeout: float,
         report: Callable[[Status], None] = lambda _: None,
+        *,
+        digest: str = "",
     ) -> Status | None:
         """Poll until the version is ready, quarantined or unloaded, or the timeout expires.
 
@@ -106,6 +117,7 @@ class ServiceClient:
             version: The version.
             timeout: Seconds to wait.
             report: Called with the status after each poll.
+            digest: Of the version's file, see :meth:`status`.
 
         Returns:
             The last status, or ``None`` if no service answered for most of a second, or at the end.
@@ -116,7 +128,7 @@ class ServiceClient:
         last: Status | None = None
         while True:
             try:
-                last = self.status(name, version)
+                last = self.status(name, version, digest)
             except NoServiceError:
                 last = None
             waited = time.monotonic() - begin
