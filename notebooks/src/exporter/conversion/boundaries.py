@@ -15,6 +15,7 @@ from sklearn.cluster import Birch, BisectingKMeans
 from exporter.conversion.distances.clusters import centers_of, read_splits
 from exporter.conversion.graph.arrays import dense
 from exporter.data.answers.kinds import list_steps
+from exporter.data.forms import copy_rows
 
 if TYPE_CHECKING:
     from exporter.data.answers.answers import Answers
@@ -53,7 +54,7 @@ def on_boundary(original: FittedEstimator, native: Any, expected: Answers, given
         equal: Array = apart <= _EQUAL
         return equal & known
     *steps, model = list_steps(original.model)
-    values = original.form.restore(native)
+    values = copy_rows(original.form.restore(native))
     for step in steps:
         values = step.transform(values)
     return known & _between_centers(model, values, (expected.labels, given.labels))

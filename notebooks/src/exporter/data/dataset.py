@@ -10,7 +10,7 @@ import pandas as pd
 
 from exporter.data import metrics
 from exporter.data.estimator import answer_all, reads_column
-from exporter.data.forms import to_plain
+from exporter.data.forms import to_array, to_plain
 from exporter.data.reader import read_table
 from exporter.data.sparse_rows import check_zeros
 from exporter.errors import DataError, TargetError
@@ -152,11 +152,25 @@ def _name_targets(original: FittedEstimator, y: Any) -> list[str] | None:
 def _stack(first: Any, second: Any) -> Any:
     frames = [isinstance(part, pd.DataFrame) for part in (first, second)]
     if all(frames):
-        return pd.concat([first, second], ignore_index=True)
+        return _stack_frames(first, second)
     if isinstance(first, pd.Series) and isinstance(second, pd.Series):
         return pd.concat([first, second], ignore_index=True)
     if any(frames):
         raise DataError(
             "X and evaluate's X differ in form: pass both as DataFrames or both as arrays"
         )
-    return np.concatenate([np.asarray(first), np.asarray(second)])
+    return np.concatenate([to_array(first), to_array(second)])
+
+
+def _stack_frames(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Put the held-out rows below, with the categories of both where these differ."""
+    if set(first.columns) != set(second.columns):
+        raise DataError("evaluate's X has other columns than X: give them the same names")
+    for name in first.columns:
+        one, other = first[name].dtype, second[name].dtype
+        pair = isinstance(one, pd.CategoricalDtype) and isinstance(other, pd.CategoricalDtype)
+        if pair and one != other:  # concatenated as they are, they would be no categories
+            more = other.categories.difference(one.categories, sort=False)
+            both = pd.CategoricalDtype(one.categories.append(more), one.ordered)
+            first, second = first.astype({name: both}), second.astype({name: both})
+    return pd.concat([first, second], ignore_index=True)

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
 )
 from sklearn.pipeline import Pipeline
 
+from exporter.data.forms import copy_rows
 from inference.model.plan import granted_cpus
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Forest:
 
         A forest's ``predict`` takes the most probable class, and each row is answered by itself.
         """
-        rows = native if self.steps is None else self.steps.transform(native)
+        rows = native if self.steps is None else self.steps.transform(copy_rows(native))
         if isinstance(self.model, _REGRESSORS):
             return _ask_in_parts(self.model.predict, rows, self.model.n_jobs), None
         shares = _ask_in_parts(self.model.predict_proba, rows, self.model.n_jobs)

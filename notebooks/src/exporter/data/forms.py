@@ -35,8 +35,22 @@ class Form(Protocol):
 
 
 def copy_rows(native: Any) -> Any:
-    """Copy a DataFrame, since a function in a pipeline may write to the rows that it gets."""
-    return native.copy() if isinstance(native, pd.DataFrame) else native
+    """Copy rows, since a step may write to those that it gets, such as a scaler with copy=False."""
+    writable = isinstance(native, (pd.DataFrame, np.ndarray)) or sparse.issparse(native)
+    return native.copy() if writable else native
+
+
+def to_array(rows: Any) -> Any:
+    """Return lists or an array as an array, with objects where there are texts.
+
+    An array of texts cuts off those that are longer than its own, and makes texts of the numbers
+    that are beside texts in a list.
+
+    Raises:
+        ValueError: The rows differ in length.
+    """
+    array = np.asarray(rows)
+    return np.asarray(rows, dtype=object) if array.dtype.kind == "U" else array
 
 
 class PlainForm:

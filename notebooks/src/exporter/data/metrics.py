@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from sklearn import metrics as sk
 
 from exporter.data.answers.kinds import list_steps
+from exporter.data.forms import copy_rows
 from exporter.errors import NotHeldOutWarning, TargetError, warn
 from inference.model.contract import Metrics
 from inference.model.schema.provenance import LabelMetrics
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 WITHOUT_TARGET = ("clustering", "transformation")
 _SILHOUETTE_ROWS = 1000  # each is compared with each
 _SEED = 0
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # any odd number far from 1: columns count by their place
 
 
 def read_target(
@@ -148,7 +151,7 @@ def score_clusters(original: FittedEstimator, native: Any, answers: Answers) -> 
     if len(labels) > _SILHOUETTE_ROWS:
         random = np.random.default_rng(_SEED)
         chosen = np.sort(random.choice(len(labels), _SILHOUETTE_ROWS, replace=False))
-    rows = original.form.restore(native)
+    rows = copy_rows(original.form.restore(native))
     for step in steps:
         rows = step.transform(rows)
     dense = np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
@@ -158,10 +161,22 @@ def score_clusters(original: FittedEstimator, native: Any, answers: Answers) -> 
     return Metrics(rows=len(chosen), silhouette=float(found))
 
 
+def _hash_rows(table: Table) -> np.ndarray[Any, Any]:
+    """Return a number of 64 bits for each row, equal for equal rows."""
+    total = np.zeros(len(table), dtype=np.uint64)
+    for column in table.columns:
+        values = column.values  # noqa: PD011 - no pandas here
+        if column.kind == "unread":  # such as lists, which cannot be hashed
+            values = np.array([repr(value) for value in values.tolist()], dtype=object)
+        elif column.kind == "number":
+            values = values + 0.0  # of which one is negative
+        total = total * _ODD + pd.util.hash_array(values, categorize=False)
+    return total
+
+
 def warn_unless_held_out(given: Table, held_out: Table) -> None:
     """Warn when every row that is said to be held out is among the rows in X."""
-    seen = {tuple(row) for row in given.rows()}
-    if all(tuple(row) in seen for row in held_out.rows()):
+    if np.isin(_hash_rows(held_out), _hash_rows(given)).all():
         warn(
             "every row in evaluate= is also in X: unless the model was fitted on other rows, its "
             "metrics are not those of held-out data. Pass as X the rows the model was fitted on",

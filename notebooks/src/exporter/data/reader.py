@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from exporter.data.boosters import library_of
+from exporter.data.forms import to_array
 from exporter.data.inner_estimators import estimators_within
 from exporter.data.table import Column, Table
 from exporter.errors import DataError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN_MISSING, _SHOWN_EXTRA = 3, 5
+_TOO_LARGE = "has integers beyond 64 bits with sign: use floats"
 
 
 def read_table(data: Any, original: FittedEstimator, names: Sequence[str] | None = None) -> Table:
@@ -39,6 +41,8 @@ def read_table(data: Any, original: FittedEstimator, names: Sequence[str] | None
     Raises:
         DataError: X is of another type, has other columns, or no rows; the message says what to do.
     """
+    if names is not None and (isinstance(names, str) or not hasattr(names, "__len__")):
+        raise DataError(f"feature_names has to be a list of names, not {names!r}")
     if _are_texts(data):
         data = pd.DataFrame({_text_name(data): pd.Series(list(data), dtype=object)})
     frame = data if isinstance(data, pd.DataFrame) else _to_frame(data)
@@ -76,7 +80,7 @@ def _to_frame(data: Any) -> pd.DataFrame:
     if isinstance(data, (str, bytes, dict)) or data is None:
         raise DataError(f"X is a {type(data).__name__}: pass a NumPy array or a pandas DataFrame")
     try:
-        array = np.asarray(data)
+        array = to_array(data)
     except ValueError as error:
         raise DataError(f"X cannot be read as an array: {error}") from None
     if array.ndim == 1:
@@ -88,7 +92,7 @@ def _to_frame(data: Any) -> pd.DataFrame:
         raise DataError(f"X has {array.ndim} dimensions, and rows of features have two")
     if array.dtype.kind == "O":
         return pd.DataFrame(array).infer_objects()
-    if array.dtype.kind not in "fiubU":
+    if array.dtype.kind not in "fiub":
         raise DataError(
             f"X is an array of {array.dtype}: pass numbers, or a DataFrame with one type per column"
         )
@@ -103,7 +107,7 @@ def _array_names(width: int, original: FittedEstimator, names: Sequence[str] | N
         )
     if names is None:
         return original.feature_names or [f"x{i}" for i in range(width)]
-    if isinstance(names, str) or len(names) != width:
+    if len(names) != width:
         raise DataError(f"feature_names has to list {width} names, one per column of X")
     if original.feature_names and list(names) != original.feature_names:
         raise DataError(
@@ -170,7 +174,7 @@ def _read_column(name: str, series: pd.Series[Any], from_frame: bool) -> Column:
         return Column(name, "boolean", series.to_numpy(dtype=bool), dtype)
     if kinds.is_integer_dtype(series.dtype) and whole:
         if _is_beyond_int64(series):
-            return _unread(name, series, "has integers beyond 64 bits with sign: use floats")
+            return _unread(name, series, _TOO_LARGE)
         return Column(name, "integer", series.to_numpy().astype(np.int64), dtype)
     if series.dtype == object or kinds.is_string_dtype(series.dtype):
         return _read_objects(name, series, dtype)
@@ -224,7 +228,13 @@ def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
             return Column(name, "boolean", series.to_numpy(dtype=bool), dtype)
         return Column(name, "number", series.to_numpy(dtype=np.float64, na_value=np.nan), dtype)
     if all(issubclass(t, (int, float, np.number)) and t is not bool for t in types):
-        return _read_column(name, pd.to_numeric(series), from_frame=False)
+        numbers = pd.to_numeric(series)
+        fits = numbers.dtype != object
+        return (
+            _read_column(name, numbers, from_frame=False)
+            if fits
+            else _unread(name, series, _TOO_LARGE)
+        )
     found = ", ".join(sorted(t.__name__ for t in types))
     return _unread(
         name,
@@ -236,11 +246,21 @@ def _read_objects(name: str, series: pd.Series[Any], dtype: Any) -> Column:
 
 def _to_native(data: Any, frame: pd.DataFrame, original: FittedEstimator) -> Any:
     if isinstance(data, pd.DataFrame):
-        # Fitted on an array: the names would only earn a warning.
         by_name = original.feature_names is not None or original.width is None
         if original.width is None and data.shape[1] == 1 and _are_texts(data.iloc[:, 0]):
             return data.iloc[:, 0].to_numpy(dtype=object)
-        return data if by_name else data.to_numpy()
+        # Fitted on an array: the names would only earn a warning.
+        return data if by_name or _are_numbered(data, original) else data.to_numpy()
     if original.feature_names is not None:
         return frame
-    return np.asarray(data)
+    return to_array(data)
+
+
+def _are_numbered(data: pd.DataFrame, original: FittedEstimator) -> bool:
+    """Return whether a model may have been fitted on a frame whose columns have no names to keep.
+
+    scikit-learn and CatBoost keep no numbers as names. XGBoost does, and takes no others.
+    """
+    if all(isinstance(name, str) for name in data.columns):
+        return False
+    return all(library_of(each) != "xgboost" for each in estimators_within(original.model))

@@ -3,15 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse  # type: ignore[import-untyped]
 from sklearn.cluster import DBSCAN, KMeans
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.manifold import TSNE
 from sklearn.neighbors import KernelDensity, LocalOutlierFactor, NearestNeighbors
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from exporter.data.estimator import FittedEstimator, answer_all
+from exporter.data.metrics import score_clusters
 from exporter.errors import DataError, ModelError
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
@@ -105,3 +109,44 @@ def test_answers_with_values_for_a_regression() -> None:
     assert single.answer(X).labels.shape == (4,)
     double = FittedEstimator(LinearRegression().fit(X, X))
     assert double.answer(X).labels.shape == (4, 2)
+
+
+def _double(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["twice"] = frame["a"] * 2
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "rows"),
+    [
+        (
+            FunctionTransformer(_double),
+            RandomForestClassifier(2),
+            pd.DataFrame(X, columns=["a", "b"]),
+        ),
+        (FunctionTransformer(_double), LogisticRegression(), pd.DataFrame(X, columns=["a", "b"])),
+        (StandardScaler(copy=False), LogisticRegression(), X),
+        (StandardScaler(copy=False), RandomForestClassifier(2), X),
+        (StandardScaler(copy=False, with_mean=False), LogisticRegression(), sparse.csr_matrix(X)),
+    ],
+)
+def test_leaves_the_rows_as_they_are(first: Any, last: Any, rows: Any) -> None:
+    """A step that writes to its rows gets a copy, so that each question is about the same rows."""
+    original = FittedEstimator(make_pipeline(first, last).fit(rows.copy(), [0, 1, 0, 1]))
+    before = rows.copy()
+
+    first_answer, second_answer = (original.answer(rows).probabilities for _ in range(2))
+
+    assert first_answer is not None
+    assert second_answer is not None
+    assert np.array_equal(first_answer, second_answer)
+    assert rows.shape == before.shape
+    assert abs(rows - before).sum().sum() == 0
+
+
+def test_scores_clusters_without_writing_to_the_rows() -> None:
+    rows = X.copy()
+    model = make_pipeline(StandardScaler(copy=False), KMeans(2, n_init=1)).fit(rows.copy())
+    original = FittedEstimator(model)
+    score_clusters(original, rows, original.answer(rows))
+    assert np.array_equal(rows, X)

@@ -130,3 +130,26 @@ def test_clusters_are_measured_where_the_last_step_sees_them() -> None:
     expected = sk.silhouette_score(model[0].transform(x), model.predict(x))
     assert found.silhouette == pytest.approx(expected)
     assert score_clusters(original, x[:1], original.answer(x[:1])) is None
+
+
+def test_warns_about_rows_with_values_that_cannot_be_hashed() -> None:
+    """A column that the model does not read may hold lists."""
+
+    def hold(*values: Any) -> Table:
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        return Table((Column("x", "unread", array),), array)
+
+    with pytest.warns(NotHeldOutWarning):
+        warn_unless_held_out(hold([1], [2, 3]), hold([2, 3]))
+    warn_unless_held_out(hold([1], [2, 3]), hold([2]))
+
+
+def test_rows_are_equal_only_if_each_value_is_in_its_column() -> None:
+    def hold(*values: float) -> Table:
+        columns = tuple(Column(f"x{i}", "number", np.array([v])) for i, v in enumerate(values))
+        return Table(columns, np.array([values]))
+
+    warn_unless_held_out(hold(1.0, 2.0), hold(2.0, 1.0))
+    with pytest.warns(NotHeldOutWarning):
+        warn_unless_held_out(hold(0.0, np.nan), hold(-0.0, np.nan))

@@ -168,3 +168,38 @@ def test_puts_a_value_into_every_row_as_the_original_would_see_it(dtype: Any) ->
     assert table.with_value(0, None).native["t"].isna().all()
     assert table.with_value(1, None).columns[1].missing.all()
     assert frame["t"].tolist() == ["a", "b"]
+
+
+def test_keeps_the_numbers_beside_texts_in_a_list() -> None:
+    """NumPy would make texts of them."""
+    table = _read([["a", 1.5], ["bb", 2.0]], width=2)
+    assert [column.kind for column in table.columns] == ["text", "number"]
+    assert table.native.tolist() == [["a", 1.5], ["bb", 2.0]]
+
+
+@pytest.mark.parametrize("data", [np.array([["a"], ["b"]]), [["a"], ["b"]]])
+def test_texts_in_an_array_may_be_replaced_by_longer_ones(data: Any) -> None:
+    """An array of texts cuts them off, and the model would be asked about others."""
+    table = _read(data, width=1).with_value(0, "much longer")
+    assert table.native.tolist() == [["much longer"]] * 2
+
+
+def test_integers_beyond_64_bits_are_unread() -> None:
+    """Also where they are Python's own, which pandas does not make numbers of."""
+    column = _read(pd.DataFrame({"c": pd.Series([2**70, 1], dtype=object)}), ["c"], 1).columns[0]
+    assert column.kind == "unread"
+    assert "integers beyond 64 bits" in column.problem
+
+
+@pytest.mark.parametrize("names", [5, "ab"])
+def test_says_that_feature_names_is_no_list(names: Any) -> None:
+    with pytest.raises(DataError, match="feature_names has to be a list of names"):
+        _read(np.ones((2, 2)), width=2, names=names)
+
+
+def test_a_frame_whose_columns_have_numbers_for_names_stays_one() -> None:
+    """A model that keeps no such names may need its categories."""
+    frame = pd.DataFrame({0: pd.Series(["a", "b"], dtype="category"), 1: [1.0, 2.0]})
+    assert _read(frame, width=2).native is frame
+    named = frame.set_axis(["p", "q"], axis=1)
+    assert isinstance(_read(named, width=2).native, np.ndarray)

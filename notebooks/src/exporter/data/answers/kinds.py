@@ -94,6 +94,16 @@ def is_ranker(model: Any) -> bool:
     return library_of(model) is not None and type(model).__name__.endswith("Ranker")
 
 
+def guesses_categories(model: Any) -> bool:
+    """Whether a model takes some categories that it was not fitted on for others.
+
+    XGBoost 3.2 refuses a text only if it comes after all of its categories in the order of letters,
+    and takes another one for the category that follows.
+    """
+    steps = list_steps(model)
+    return len(steps) == 1 and library_of(steps[0]) == "xgboost"
+
+
 def last_step(model: Any) -> Any:
     """Return the estimator that answers: the last step of a pipeline, or the best of a search."""
     return list_steps(model)[-1]
@@ -141,6 +151,11 @@ def _kind(model: Any) -> str | None:
 def _explain(model: Any) -> str:
     last = last_step(model)
     name = type(last).__name__
+    if isinstance(last, BaseSearchCV):
+        return (
+            f"the {name} has no best estimator, since it was fitted with refit=False: pass "
+            "refit=True, or the estimator that you fit with its best_params_"
+        )
     if not hasattr(model, "predict"):
         if isinstance(last, LocalOutlierFactor):
             return (
@@ -190,6 +205,8 @@ def _read_classes(found: Any) -> Classes:
             "the classes of the model have several dimensions: fit one classifier per label, for "
             "example with MultiOutputClassifier"
         )
+    if array.dtype.kind in "mM":  # whose list may be one of integers
+        raise ModelError(f"the classes are of the type {array.dtype}: fit the model on strings")
     classes = [v.item() if isinstance(v, np.generic) else v for v in array.tolist()]
     kinds = {type(c) for c in classes}
     whole = kinds != {float} or all(c.is_integer() for c in classes)

@@ -17,6 +17,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from exporter.data.answers.kinds import find_classes, find_task, list_steps
 from exporter.errors import ModelError
@@ -79,3 +80,17 @@ def test_refuses_a_clustering_without_clusters() -> None:
     model = AffinityPropagation(max_iter=1, random_state=0).fit(X)
     with pytest.raises(ModelError, match="did not converge, fit it with another damping"):
         find_classes(model, "clustering")
+
+
+def test_says_that_a_search_has_no_best_estimator() -> None:
+    search = GridSearchCV(LogisticRegression(), {"C": [1]}, cv=2, refit=False).fit(X, Y[:, 0])
+    with pytest.raises(ModelError, match="fitted with refit=False: pass refit=True"):
+        find_task(search)
+
+
+def test_refuses_times_as_classes() -> None:
+    """NumPy lists those of nanoseconds as integers."""
+    days = np.array(["2026-01-01", "2026-01-02"], dtype="datetime64[ns]")[Y[:, 0]]
+    model = DecisionTreeClassifier().fit(X, days)
+    with pytest.raises(ModelError, match="of the type datetime64"):
+        find_classes(model, "classification")
