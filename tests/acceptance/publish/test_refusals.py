@@ -150,6 +150,7 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
         {"units": {"aa": "m"}},
     ),
     "units": (OptionError, "must be a dict by feature", {"units": ["m"]}),
+    "numbered unit": (OptionError, "units names 0, which is not a feature", {"units": {0: "m"}}),
     "description": (OptionError, "must be a string", {"description": 3}),
     "targets": (OptionError, "leave it out", {"target_names": ["a"]}),
     "tolerance": (OptionError, "number of at least 0", {"tolerance": -1}),

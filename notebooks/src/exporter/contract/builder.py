@@ -57,7 +57,7 @@ class Annotations:
             for name, text in given.items():
                 if name not in names:
                     raise OptionError(
-                        f"{what} names {name!r}, which is not a feature.{nearest(name, names)}"
+                        f"{what} names {name!r}, which is not a feature.{nearest(str(name), names)}"
                     )
                 if not isinstance(text, str):
                     raise OptionError(f"{what}[{name!r}] must be a string")
