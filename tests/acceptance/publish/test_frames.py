@@ -155,3 +155,55 @@ def test_a_function_that_writes_to_its_rows_leaves_x_alone(tmp_path: Path) -> No
     model.fit(frame.copy(), frame["a"])
     publish(model, "m", frame, models_dir=tmp_path, progress=False)
     assert list(frame) == ["a", "b"]
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_held_out_rows_may_have_other_categories(library: str, tmp_path: Path) -> None:
+    """Made apart from those of X, they lack some, which are no categories once concatenated."""
+    made: Any = {
+        "lightgbm": lambda: pytest.importorskip("lightgbm").LGBMClassifier(
+            n_estimators=3, verbose=-1
+        ),
+        "xgboost": lambda: pytest.importorskip("xgboost").XGBClassifier(
+            n_estimators=3, enable_categorical=True
+        ),
+    }
+    chance = np.random.default_rng(2)
+    frame = pd.DataFrame({"a": chance.normal(size=300)})
+    frame["k"] = chance.choice(["red", "green", "blue"], 300)
+    y = ((frame["a"] > 0) ^ (frame["k"] == "red")).astype(int)
+    few = frame[(frame["k"] != "red") & (frame.index >= 200)].astype({"k": "category"})
+    known = frame[:200].astype({"k": "category"})
+    model = made[library]().fit(known, y[:200])
+
+    publication = publish(
+        model, "m", known, y[:200], evaluate=(few, y[few.index]), models_dir=tmp_path
+    )
+
+    assert publication.metrics is not None
+    assert publication.metrics.accuracy == model.score(few, y[few.index])
+
+
+def test_says_that_held_out_rows_have_other_columns(tmp_path: Path) -> None:
+    """A model that was fitted on an array knows no names."""
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    model = LogisticRegression().fit(frame.to_numpy(), frame["a"] > 0)
+    held_out = frame.set_axis(["a", "c"], axis=1), frame["a"] > 0
+    with pytest.raises(DataError, match="evaluate's X has other columns than X"):
+        publish(model, "m", frame, evaluate=held_out, models_dir=tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_xgboost_takes_only_categories_that_it_was_fitted_on(seed: int, tmp_path: Path) -> None:
+    """It takes "blue sky" for "green", the next one, which is no answer to compare with."""
+    xgboost = pytest.importorskip("xgboost")
+    chance = np.random.default_rng(seed)
+    frame = pd.DataFrame({"a": chance.normal(size=300)})
+    colors = chance.choice(["red", "green", "blue"], 300)
+    frame["k"] = pd.Categorical(colors)
+    y = ((frame["a"] > 0) ^ (colors == "red")).astype(int)
+    model = xgboost.XGBClassifier(n_estimators=8, enable_categorical=True).fit(frame, y)
+
+    publication = publish(model, "m", frame, y, models_dir=tmp_path)
+
+    assert not publication.contract.features[1].open_categories

@@ -16,11 +16,13 @@ from sklearn.utils import get_tags
 
 from exporter.conversion.parity import run
 from exporter.conversion.ties import compare_with_ties
+from exporter.data.answers.kinds import guesses_categories
+from exporter.data.forms import copy_rows
 from exporter.data.inner_estimators import encoded_categories
 from exporter.data.table import stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from exporter.conversion.converter import Conversion
     from exporter.conversion.parity import Comparison
@@ -41,7 +43,8 @@ class Capabilities:
 
     Attributes:
         nullable: Whether ``null`` is taken.
-        closed: Whether values other than those in ``X`` make the original fail.
+        closed: Whether values other than those in ``X``, and not only smaller ones than all of
+            these, make the original fail.
         also: Values that ``X`` does not have and that a closed feature takes all the same, since an
             encoder was given them.
     """
@@ -120,7 +123,7 @@ class CapabilityFinder:
         rows = self._base.take([0]).with_nulls(indices).native
         for count in range(len(model) - 1, 0, -1):
             with contextlib.suppress(Exception):  # whatever a step raises: try those before it
-                between = model[:count].transform(rows)
+                between = model[:count].transform(copy_rows(rows))
                 between = between.to_numpy() if hasattr(between, "to_numpy") else between
                 return _list_accepted(model[count:], between, indices)
         failures_left[0] -= 1
@@ -133,9 +136,12 @@ class CapabilityFinder:
     def _find_closed(self, columns: dict[int, Column]) -> set[int]:
         texts = {i for i, column in columns.items() if column.kind == "text"}
         # Open needs more than an answer: the same one from both.
-        closed = {i for i in texts if not self._agree(self._base.with_value(i, _UNSEEN_TEXT))}
+        closed = texts
+        if not guesses_categories(self._original.model):
+            closed = {i for i in texts if not self._agree(self._base.with_value(i, _UNSEEN_TEXT))}
+        encoded = encoded_categories(self._original.model)
         blocks = {
-            i: [self._base.with_value(i, value) for value in _unseen_numbers(column)]
+            i: [self._base.with_value(i, value) for value in _unseen_numbers(column, encoded)]
             for i, column in columns.items()
             if i not in texts and _is_whole(column)
         }
@@ -225,8 +231,15 @@ def _is_whole(column: Column) -> bool:
     return few and bool(np.all(np.mod(values, 1) == 0)) and bool(np.abs(values).max() < 2**53)
 
 
-def _unseen_numbers(column: Column) -> list[Scalar]:
+def _unseen_numbers(column: Column, encoded: Sequence[set[Scalar]]) -> list[Scalar]:
+    """Return whole numbers that no encoder of the column knows: above the largest, and in a gap.
+
+    There is none below the smallest: a step that computes, such as a logarithm, may refuse it
+    although it takes every number above.
+    """
     seen: Any = np.unique(column.present)
+    for known in encoded:
+        if known.issuperset(seen.tolist()):
+            seen = np.union1d(seen, [value for value in known if not isinstance(value, str)])
     gaps = seen[:-1][np.diff(seen) > 1]
-    unseen = [seen[0] - 1, seen[-1] + 1, *(gaps[:1] + 1)]
-    return [v.item() for v in unseen]
+    return [v.item() for v in [seen[-1] + 1, *(gaps[:1] + 1)]]

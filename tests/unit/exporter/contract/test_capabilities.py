@@ -10,7 +10,12 @@ from sklearn.dummy import DummyClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+)
 
 from exporter.contract.capabilities import Capabilities, CapabilityFinder
 from exporter.conversion.parity import choose_tolerance
@@ -67,6 +72,13 @@ def _probe(*steps: Any, frame: pd.DataFrame = FRAME) -> list[Capabilities]:
             Capabilities(nullable=True),
         ),
         (("s", "passthrough", ["whole"]), "whole", Capabilities()),
+        (("s", FunctionTransformer(np.log), ["whole"]), "whole", Capabilities()),
+        (("s", PowerTransformer("box-cox"), ["whole"]), "whole", Capabilities()),
+        (
+            ("s", OneHotEncoder(categories=[[1, 2, 5, 9, 10]]), ["whole"]),
+            "whole",
+            Capabilities(closed=True, also=(10,)),
+        ),
         (("s", OneHotEncoder(), ["text"]), "text", Capabilities(closed=True)),
         (
             ("s", OneHotEncoder(handle_unknown="ignore"), ["text"]),

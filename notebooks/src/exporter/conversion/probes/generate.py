@@ -14,6 +14,7 @@ from exporter.conversion.probes import values
 from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.rows import replace_columns
 from exporter.data.answers.answers import join
+from exporter.data.answers.kinds import guesses_categories
 from exporter.data.table import stack
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from exporter.data.answers.answers import Answers
     from exporter.data.estimator import FittedEstimator
-    from exporter.data.table import Array, Table
+    from exporter.data.table import Array, Column, Table
 
 _SEED = 20
 _ROWS = 3000
@@ -94,7 +95,8 @@ def _blocks(
     original: FittedEstimator, table: Table, count: int, rng: np.random.Generator
 ) -> Iterator[Table]:
     splits = thresholds(original.model, len(table.columns))
-    pools = [_pool(table, index, splits[index], rng) for index in range(len(table.columns))]
+    odd = not guesses_categories(original.model)
+    pools = [_pool(c, splits[index], rng, odd=odd) for index, c in enumerate(table.columns)]
     usable = [index for index, pool in enumerate(pools) if len(pool)]
     if not usable:
         return
@@ -127,8 +129,7 @@ def _replaced(rows: Table, moved: dict[int, Array]) -> Iterator[Table]:
         return  # the column's type cannot hold the values, so no caller can send them
 
 
-def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> Array:
-    column = table.columns[index]
+def _pool(column: Column, splits: Array, rng: np.random.Generator, *, odd: bool) -> Array:
     if column.is_boolean:
         return values.booleans(column)
     if column.kind == "number":
@@ -137,7 +138,7 @@ def _pool(table: Table, index: int, splits: Array, rng: np.random.Generator) -> 
         return values.integers(column, splits, rng)
     if column.kind == "unread":
         return np.array([])
-    return values.texts(column, rng)
+    return values.texts(column, rng) if odd else column.present
 
 
 def _alike(blocks: list[Table]) -> Iterator[list[Table]]:
