@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import pandas as pd
-
 from exporter.delivery.client import ServiceClient
 from exporter.display import card
 from exporter.display.progress import Progress
 from exporter.display.published_version import PublishedVersion
 from exporter.errors import NoServiceError, NotServedError, QuarantinedError
+from exporter.rookery.rows import read_rows
 
 if TYPE_CHECKING:
     from exporter.delivery.client import State, Status
@@ -85,20 +84,21 @@ class Publication(PublishedVersion):
         """Request predictions of this version from the service.
 
         Args:
-            records: One record, a list of records or of rows, or a DataFrame.
+            records: One record, a list of records or of rows, an array, or a DataFrame.
 
         Returns:
             The service's answer.
 
         Raises:
+            DataError: The records are none of these.
             ServiceError: The service refuses the records; the message has its reason.
             NoServiceError: No service answers at ``url``.
         """
-        if isinstance(records, pd.DataFrame):
-            records = _to_records(records.drop(columns=self.contract.unused or [], errors="ignore"))
-        elif hasattr(records, "tolist"):
+        if getattr(records, "ndim", 2) == 1:  # one row
             records = records.tolist()
-        return ServiceClient(self.url).predict(self.name, self.version, records)
+        rows = read_rows(records, self.contract.unused or ())
+        sent = rows.records[0] if rows.kind == "record" else rows.records
+        return ServiceClient(self.url).predict(self.name, self.version, sent)
 
     def __repr__(self) -> str:
         return f"<Publication {self.name} version {self.version} at {self.predict_url}>"
@@ -114,13 +114,3 @@ class Publication(PublishedVersion):
             return {"text/html": card.to_live_line(self), "text/plain": repr(self)}
         self._is_card_shown = True
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
-
-
-def _to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON values, numbers exactly and missing values as null."""
-    columns = [
-        [None if absent else value for value, absent in zip(c.tolist(), c.isna(), strict=True)]
-        for _, c in frame.items()
-    ]
-    names = [str(name) for name in frame.columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

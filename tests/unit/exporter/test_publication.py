@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from msgspec import structs
 
@@ -93,7 +94,8 @@ def test_says_plainly_that_no_service_answers(
     "records",
     [
         pd.DataFrame({"length": [1.0, np.nan], "sex": ["a", None]}),
-        [{"length": 1.0, "sex": "a"}, {"length": None, "sex": None}],
+        pl.DataFrame({"length": [1.0, None], "sex": ["a", None]}),
+        [{"length": 1.0, "sex": "a"}, {"length": np.nan, "sex": None}],
     ],
 )
 def test_asks_the_service_for_predictions_of_this_version(
@@ -107,13 +109,21 @@ def test_asks_the_service_for_predictions_of_this_version(
     assert body == [{"length": 1.0, "sex": "a"}, {"length": None, "sex": None}]
 
 
+@pytest.mark.parametrize(
+    ("array", "sent"),
+    [
+        ([[1.0, 2.0]], [[1.0, 2.0]]),
+        ([[1.0, np.nan]], [[1.0, None]]),
+        ([1.0, np.nan], [1.0, None]),
+    ],
+)
 def test_passes_an_array_on_as_rows(
-    fake_service: Any, make_publication: Callable[..., Publication]
+    fake_service: Any, make_publication: Callable[..., Publication], array: Any, sent: Any
 ) -> None:
-    """Rows go in feature order."""
+    """Rows go in feature order, missing values as null."""
     with fake_service((200, {})) as service:
-        make_publication(service.url).predict(np.array([[1.0, 2.0]]))
-    assert service.requests[0][1] == [[1.0, 2.0]]
+        make_publication(service.url).predict(np.array(array))
+    assert service.requests[0][1] == sent
 
 
 def test_repeats_why_the_service_refuses_records(

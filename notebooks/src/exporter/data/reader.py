@@ -73,6 +73,8 @@ def _text_name(data: Any) -> str:
 
 
 def _to_frame(data: Any) -> pd.DataFrame:
+    if isinstance(data, pd.Series) and _are_texts(data.dropna()):
+        raise DataError("X is a Series of texts, some of which are missing: pass X.fillna('')")
     if isinstance(data, pd.Series):
         raise DataError("X is a Series, one column without rows of features: pass X.to_frame()")
     if not isinstance(data, np.ndarray) and hasattr(data, "to_pandas"):

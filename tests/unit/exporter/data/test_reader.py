@@ -203,3 +203,9 @@ def test_a_frame_whose_columns_have_numbers_for_names_stays_one() -> None:
     assert _read(frame, width=2).native is frame
     named = frame.set_axis(["p", "q"], axis=1)
     assert isinstance(_read(named, width=2).native, np.ndarray)
+
+
+def test_says_that_texts_are_missing() -> None:
+    """A Series of texts is rows of one text each, without a column to make of it."""
+    with pytest.raises(DataError, match=r"some of which are missing: pass X.fillna\(''\)"):
+        _read(pd.Series(["a", None]))
