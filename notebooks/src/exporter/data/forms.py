@@ -93,8 +93,10 @@ class PolarsForm:
         self._types = dict(data.schema)
         self._has_nulls = {name for name in data.columns if data[name].null_count()}
 
-    def restore(self, native: pd.DataFrame) -> Any:
-        """Return a frame of pandas as one of polars."""
+    def restore(self, native: Any) -> Any:
+        """Return a frame of pandas as one of polars, and an array as it is."""
+        if not isinstance(native, pd.DataFrame):  # the model was fitted on one
+            return native
         import polars as pl  # noqa: PLC0415 - X is of polars
 
         return pl.DataFrame([self._column(pl, str(n), native[n]) for n in native.columns])
@@ -132,8 +134,10 @@ class ArrowForm:
         self._types = {field.name: field.type for field in data.schema}
         self._has_nulls = {n for n in data.schema.names if data.column(n).null_count}
 
-    def restore(self, native: pd.DataFrame) -> Any:
-        """Return a frame of pandas as a table."""
+    def restore(self, native: Any) -> Any:
+        """Return a frame of pandas as a table, and an array as it is."""
+        if not isinstance(native, pd.DataFrame):  # the model was fitted on one
+            return native
         import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - X is of pyarrow
 
         names = [str(name) for name in native.columns]

@@ -231,3 +231,19 @@ def test_imports_neither_polars_nor_pyarrow_by_itself() -> None:
         "find_form(to_plain(numpy.ones((2, 2))))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pa.table])
+def test_a_model_that_was_fitted_on_an_array_gets_one(make: Any) -> None:
+    """X has names that the model does not know."""
+    x = make({"size": SIZES, "count": COUNTS})
+    rows = np.column_stack([SIZES, COUNTS])
+    model = LogisticRegression().fit(rows, TARGET)
+    original = FittedEstimator(model, find_form(x))
+
+    table = read_table(to_plain(x), original)
+    answers = original.answer(table.native)
+
+    assert table.names == ["size", "count"]
+    assert answers.probabilities is not None
+    assert np.array_equal(answers.probabilities, model.predict_proba(rows))
