@@ -16,9 +16,8 @@ from sklearn.utils import get_tags
 
 from exporter.conversion.parity import run
 from exporter.conversion.ties import compare_with_ties
-from exporter.data.answers.kinds import guesses_categories
 from exporter.data.forms import copy_rows
-from exporter.data.inner_estimators import encoded_categories
+from exporter.data.inner_estimators import encoded_categories, guesses_categories
 from exporter.data.table import stack
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.calibration import _CalibratedClassifier
+from sklearn.exceptions import NotFittedError
 
 from exporter.data.boosters import library_of
 
@@ -27,6 +29,24 @@ def encoded_categories(model: Any) -> list[set[Scalar]]:
     return found
 
 
+def guesses_categories(model: Any) -> bool:
+    """Return whether a part of a model takes categories that it was not fitted on for others.
+
+    XGBoost 3.2 refuses a text only if it comes after all of its categories in the order of letters,
+    and takes another one for the category that follows.
+    """
+    return any(
+        library_of(part) == "xgboost" and _has_categories(part) for part in estimators_within(model)
+    )
+
+
+def _has_categories(model: Any) -> bool:
+    try:
+        return "c" in (model.get_booster().feature_types or ())
+    except NotFittedError:  # what a wrapper has made copies of
+        return False
+
+
 def estimators_within(
     model: Any, *, also: tuple[type, ...] = (), closed: tuple[type, ...] = ()
 ) -> Iterator[Any]:
@@ -44,6 +64,8 @@ def estimators_within(
         value = pending.pop()
         if isinstance(value, _PLAIN):
             continue
+        if isinstance(value, _CalibratedClassifier):  # no estimator itself
+            value = value.estimator
         if not isinstance(value, BaseEstimator) and (held := _items(value)) is not None:
             pending += reversed(list(held))
             continue

@@ -14,7 +14,7 @@ from exporter.conversion.probes import values
 from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.rows import replace_columns
 from exporter.data.answers.answers import join
-from exporter.data.answers.kinds import guesses_categories
+from exporter.data.inner_estimators import guesses_categories
 from exporter.data.table import stack
 
 if TYPE_CHECKING:

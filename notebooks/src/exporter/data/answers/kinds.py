@@ -94,16 +94,6 @@ def is_ranker(model: Any) -> bool:
     return library_of(model) is not None and type(model).__name__.endswith("Ranker")
 
 
-def guesses_categories(model: Any) -> bool:
-    """Whether a model takes some categories that it was not fitted on for others.
-
-    XGBoost 3.2 refuses a text only if it comes after all of its categories in the order of letters,
-    and takes another one for the category that follows.
-    """
-    steps = list_steps(model)
-    return len(steps) == 1 and library_of(steps[0]) == "xgboost"
-
-
 def last_step(model: Any) -> Any:
     """Return the estimator that answers: the last step of a pipeline, or the best of a search."""
     return list_steps(model)[-1]
