@@ -20,7 +20,7 @@ from inference.errors import StateError
 from inference.logs import fields
 from inference.repository.events import Events
 from inference.repository.traffic.choice import Decision, Traffic  # noqa: TC001 - msgspec reads it
-from inference.runtime.file_lock import try_lock
+from inference.runtime.files import sync_folder, try_lock
 from inference.runtime.threads import make_threads
 from inference.runtime.watched_file import WatchedFile
 
@@ -223,6 +223,7 @@ class StateFile:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._path)
+            sync_folder(self._folder)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inference.logs import fields
-from inference.runtime.file_lock import try_lock
+from inference.runtime.files import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

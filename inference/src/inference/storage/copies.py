@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from inference.runtime.file_lock import try_lock
+from inference.runtime.files import sync_folder, try_lock
 from inference.storage.layout import FILE_NAME
 
 if TYPE_CHECKING:
@@ -143,9 +143,9 @@ class Copies:
             (staged / FILE_NAME).replace(file)
             (staged / _SOURCE_NAME).replace(file.with_name(_SOURCE_NAME))
         else:
-            _sync_folder(staged)
+            sync_folder(staged)
             staged.rename(file.parent)
-        _sync_folder(home)
+        sync_folder(home)
         self._known[key] = Copy(file, source)
 
     def remove(self, key: Key) -> bool:
@@ -244,12 +244,3 @@ def _write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some file systems sync no folders
-            os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -30,7 +30,8 @@ def check_target_names(
         raise OptionError(
             "target_names is for models of several targets, labels or numbers: leave it out"
         )
-    if len(names) != count or len(set(map(str, names))) != count or not all(map(str, names)):
+    different = {str(name) for name in names} - {""}
+    if isinstance(names, str) or not len(names) == len(different) == count:
         kind = "labels" if original.labels else "values"
         raise OptionError(f"target_names must be {count} different names for the {count} {kind}")
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from exporter.delivery.connection import Connection
+from exporter.delivery.connection import BUSY, Connection
 from exporter.errors import NoServiceError, ServiceError
 
 if TYPE_CHECKING:
@@ -121,6 +121,9 @@ class ServiceClient:
 
         Returns:
             The last status, or ``None`` if no service answered for most of a second, or at the end.
+
+        Raises:
+            ServiceError: The service refuses to say, or is busy to the end.
         """
         begin = time.monotonic()
         has_answered = False
@@ -131,6 +134,10 @@ class ServiceClient:
                 last = self.status(name, version, digest)
             except NoServiceError:
                 last = None
+            except ServiceError as error:
+                if error.status_code not in BUSY or time.monotonic() - begin + pause > timeout:
+                    raise
+                last, has_answered = None, True
             waited = time.monotonic() - begin
             if last is not None:
                 has_answered = True

@@ -20,7 +20,7 @@ API_KEY_VARIABLE = "EXPORTER_API_KEY"
 
 _CONNECT_SECONDS = 1
 _ANSWER_SECONDS = 60
-_BUSY = frozenset({502, 503, 504})
+BUSY = frozenset({502, 503, 504})  # what a proxy answers, too, while the service starts
 _LONGEST_PAUSE = 5.0
 _SHOWN_CHARACTERS = 300
 _SHOWN_FAULTS = 5
@@ -96,7 +96,7 @@ class Connection:
                 if is_last:
                     raise self._no_service(error) from error
             else:
-                if is_last or answer.status_code not in _BUSY:
+                if is_last or answer.status_code not in BUSY:
                     return answer
                 wait = _retry_after(answer, wait)
             self._pause(wait)

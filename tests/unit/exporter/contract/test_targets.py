@@ -59,9 +59,14 @@ def test_refuses_a_vector_that_no_answer_can_hold() -> None:
 
 @pytest.mark.parametrize(
     ("names", "complaint"),
-    [(["a"], "2 different names for the 2 labels"), (["a", "a"], "different"), (["a", ""], "diff")],
+    [
+        (["a"], "2 different names for the 2 labels"),
+        (["a", "a"], "different"),
+        (["a", ""], "diff"),
+        ("ab", "different"),
+    ],
 )
-def test_says_what_is_wrong_with_target_names(names: list[str], complaint: str) -> None:
+def test_says_what_is_wrong_with_target_names(names: list[str] | str, complaint: str) -> None:
     with pytest.raises(OptionError, match=complaint):
         check_target_names(names, TWO, PAIRS)
     with pytest.raises(OptionError, match="leave it out"):

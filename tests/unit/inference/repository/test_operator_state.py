@@ -4,6 +4,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -35,6 +36,20 @@ def test_an_unchanged_state_stays_the_same_object(tmp_path: Path) -> None:
     assert state_file.current() is state_file.current()
     state_file.update(lambda _: select("a"))
     assert state_file.current() is state_file.current()
+
+
+def test_a_change_outlives_a_loss_of_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the content is written to the disk, then the name."""
+    synced: list[tuple[bool, bool]] = []
+    really = os.fsync
+
+    def note(handle: int) -> None:
+        really(handle)
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), (tmp_path / "state.json").exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    StateFile(tmp_path).update(lambda _: select("a"))
+    assert synced == [(False, False), (True, True)]
 
 
 def test_a_change_is_on_disk_and_seen_by_others(tmp_path: Path) -> None:
