@@ -124,10 +124,24 @@ class AnswerLookup:
             indexed = decode_index(path.read_bytes())
         except OSError:  # the retention time is over
             return None
-        if indexed is not None and self._cached_bytes + indexed.size_bytes <= _CACHE_BYTES:
+        if indexed is not None and self._has_room(path, indexed.size_bytes):
             self._cache[path] = indexed
             self._cached_bytes += indexed.size_bytes
         return indexed
+
+    def _has_room(self, path: Path, size: int) -> bool:
+        """Whether an index can be kept; older ones make room for it."""
+        while self._cached_bytes + size > _CACHE_BYTES:
+            oldest = min(self._cache, key=_age, default=path)
+            if size > _CACHE_BYTES or _age(oldest) >= _age(path):
+                return False
+            self._cached_bytes -= self._cache.pop(oldest).size_bytes
+        return True
+
+
+def _age(path: Path) -> tuple[str, str]:
+    """Return the day and the time of a file; the oldest is the least."""
+    return path.parent.name, path.name
 
 
 def _answered(indexed: IndexedRows, place: int) -> Answered:

@@ -120,6 +120,24 @@ def test_answers_are_found_without_the_cache(
         assert None not in lookup.find([("one", 0)])
 
 
+def test_the_latest_indexes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    servable = load(penguins())
+    write(tmp_path, "file", servable, b"one")
+    lookup = AnswerLookup(tmp_path)
+    assert None not in lookup.find([("one", 0)])
+    (old,) = lookup._cache
+    monkeypatch.setattr(module, "_CACHE_BYTES", 2 * lookup._cached_bytes)
+    names = [old.with_name(f".99999{number}{old.name[7:]}") for number in range(3)]
+    for name in names:
+        shutil.copy(old, name)
+        lookup.find([("one", 0)])
+    assert set(lookup._cache) == set(names[1:])
+    for _ in range(2):
+        assert None not in lookup.find([("one", 0)])
+    assert set(lookup._cache) == set(names[1:])
+    assert lookup._cached_bytes == sum(each.size_bytes for each in lookup._cache.values())
+
+
 def test_days_that_are_removed_are_forgotten(tmp_path: Path) -> None:
     write(tmp_path, "file", load(penguins()), b"one")
     lookup = AnswerLookup(tmp_path)
