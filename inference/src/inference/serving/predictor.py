@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ class Predictor:
         )
         self._builder = AnswerBuilder(servable)
         self._fast_path = OneRecordFastPath.of(servable)
+        self._small_rows = math.inf  # the answer to one more was too large to be encoded at once
 
     def predict_now(
         self, servable: Servable, body: bytes, timing: Timing, form: PlainForm | None = None
@@ -92,7 +94,9 @@ class Predictor:
             if answer is not None:
                 return answer
         batch = self._read_at_once(body)
-        if batch is None or not self._dispatcher.is_inline(servable, batch.rows, batch.feeds):
+        if batch is None or batch.rows > self._small_rows:
+            return None
+        if not self._dispatcher.is_inline(servable, batch.rows, batch.feeds):
             return None
         timing.parse_ended()
         timing.rows = batch.rows
@@ -101,7 +105,8 @@ class Predictor:
             results = self._dispatcher.run_inline(servable, outputs, batch.feeds, timing)
         except InferenceError as error:
             raise explain_failure(servable, error) from error
-        if not is_small(results):
+        if not is_small(results):  # this one runs again
+            self._small_rows = min(self._small_rows, batch.rows - 1)
             return None
         return self._encode(servable, batch, results, timing, form)
 
