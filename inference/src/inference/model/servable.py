@@ -111,8 +111,6 @@ class Servable:
         check_kinds(signature)
         contract = _read_contract(session)
         features = contract.features if contract else positional_features(signature)
-        classes = contract.classes if contract else None
-        encoded = contract.outputs.encoded_classes if contract else None
         return cls(
             name=name,
             version=version,
@@ -123,9 +121,9 @@ class Servable:
             features=features,
             columns=Columns(features, signature) if features else None,
             text_inputs=[s.name for s in signature.inputs if s.dtype == np.object_],
-            labels=LabelDecoder(classes, encoded),
+            labels=_label_decoder(contract),
             targets=[Target(label) for label in (contract.labels or ())] if contract else (),
-            class_keys=None if classes is None else [label_key(c) for c in classes],
+            class_keys=_class_keys(contract),
             table_name=_table_name(contract),
             row_outputs=None,
             _session=session,
@@ -221,6 +219,18 @@ def _is_same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     if one.dtype == np.object_:
         return bool(one.tolist() == other.tolist())
     return one.tobytes() == other.tobytes()
+
+
+def _label_decoder(contract: Contract | None) -> LabelDecoder:
+    if contract is None:
+        return LabelDecoder(None, None)
+    return LabelDecoder(contract.classes, contract.outputs.encoded_classes)
+
+
+def _class_keys(contract: Contract | None) -> list[str] | None:
+    if contract is None or contract.classes is None:
+        return None
+    return [label_key(label) for label in contract.classes]
 
 
 def _table_name(contract: Contract | None) -> TableName:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
-import shutil
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from inference.errors import StorageError
 from inference.storage import sync as sync_module
-from inference.storage.copies import Copies, Download, Source
+from inference.storage.copies import Copies, Source
 from support.dispatcher_harness import scenario
-from support.storage.object_stores import SyncBench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncBench]:
-    monkeypatch.setattr(sync_module, "_ADMITTED_SECONDS", -1.0)  # loaded at once
-    made = SyncBench(tmp_path / "models")
-    yield made
-    made.copies.close()
+    from support.storage.object_stores import SyncBench
 
 
 @scenario
@@ -224,54 +214,6 @@ async def test_a_download_that_takes_too_long_is_given_up_and_others_go_on(
     assert not list((bench.folder / ".sync").glob("in-*"))
 
 
-@scenario
-async def test_a_full_disk_fails_one_copy_and_leaves_nothing(
-    bench: SyncBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Download, "write", fail)
-    await bench.put("a", 1)
-    failures = (await bench.run()).failures
-    assert failures == ["a version 1: it cannot be written: No space left on device"]
-    assert bench.here == set()
-    assert not list((bench.folder / ".sync").glob("in-*"))
-
-
-@pytest.mark.parametrize("call", ["rename", "stat"])
-@scenario
-async def test_a_copy_is_removed_once_its_file_system_lets_it(
-    bench: SyncBench, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    await bench.put("a", 1, 2)
-    await bench.run()
-    await bench.delete("a", 1)
-    works = getattr(Path, call)
-
-    def fail(path: Path, *given: Any, **more: Any) -> Any:
-        if "1" in path.parts:
-            raise OSError(errno.EIO, "Input/output error")
-        return works(path, *given, **more)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Path, call, fail)
-        await bench.run()
-    await bench.run()
-    assert bench.here == {("a", 2)}
-
-
-@scenario
-async def test_what_a_killed_process_left_is_removed_and_copied_again(bench: SyncBench) -> None:
-    await bench.put("a", 1)
-    left = bench.folder / ".sync" / "in-killed"
-    left.mkdir()
-    (left / "model.onnx").write_bytes(b"half")
-    bench.restart()
-    assert (await bench.run()).copied == [("a", 1)]
-    assert not left.exists()
-
-
 def test_two_processes_never_copy_into_one_folder(tmp_path: Path) -> None:
     first, second = Copies(tmp_path), Copies(tmp_path)
     assert first.try_lock()
@@ -285,34 +227,3 @@ def test_two_processes_never_copy_into_one_folder(tmp_path: Path) -> None:
 async def test_thousands_of_versions_cost_as_few_copies_as_are_kept(bench: SyncBench) -> None:
     await asyncio.gather(*(bench.put("a", version) for version in range(1, 3001)))
     assert len((await bench.run()).copied) == 2
-
-
-@scenario
-async def test_a_copy_that_someone_removes_during_a_pass_does_not_end_it(bench: SyncBench) -> None:
-    bench.admit(("a", 1), ("a", 2), ("a", 3), ("b", 1), ("c", 1))
-    await bench.put("a", 1, 2)
-    await bench.put("b", 1)
-    await bench.put("c", 1)
-    await bench.run()
-    await bench.put("a", 3, 4)
-    bench.admit(("a", 4))
-    await bench.run()
-    await bench.delete("b", 1)
-
-    def remove_copies(*_: object) -> None:
-        for folder in ("a/3", "b/1"):
-            shutil.rmtree(bench.folder / folder, ignore_errors=True)
-
-    await bench.put("a", 5, 6)
-    bench.admit(("a", 5), ("a", 6))
-    place = bench.copies.place
-
-    def place_and_remove(*given: Any) -> None:
-        place(*given)
-        remove_copies()
-
-    bench.copies.place = place_and_remove  # type: ignore[assignment,method-assign]
-    await bench.run()
-    done = await bench.run()
-    assert done.failures == []
-    assert bench.here == {("a", 5), ("a", 6), ("c", 1)}
