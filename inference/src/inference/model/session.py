@@ -36,6 +36,7 @@ ort.disable_telemetry_events()
 
 # How onnxruntime refuses memory: the arena its own, and the machine's.
 _OUT_OF_MEMORY = ("Available memory of", "bad_alloc", "Failed to allocate memory")
+_REQUESTED = re.compile(r"requested bytes of ([0-9]+)")  # of one tensor
 _NO_LOCALE = re.compile(r"Failed to construct locale with name: ?([^:]+):")
 _IMAGE_LOCALES = ("en_US", "en_US.UTF-8")
 _EXTEND_AS_REQUESTED = 1
@@ -203,7 +204,9 @@ class Session:
         if ended is not None:
             return ended
         if self._memory_bytes is not None and _is_out_of_memory(error):
-            if not is_alone:
+            requested = _REQUESTED.search(str(error))
+            fits = requested is None or int(requested[1]) <= self._memory_bytes
+            if fits and not is_alone:
                 return OverloadedError(
                     f"the runs of this model need more than {self._memory_bytes:,} bytes of memory "
                     "together (INFERENCE_RUN_MEMORY_BYTES): try again"

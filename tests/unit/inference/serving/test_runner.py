@@ -147,6 +147,14 @@ async def test_a_run_that_lacks_the_memory_of_another_one_is_not_too_large() -> 
 
 
 @scenario
+async def test_a_run_that_alone_is_too_large_is_refused_as_such_beside_others() -> None:
+    bench, zeros = Bench(run_seconds=30), load(ZEROS)
+    asked = [bench.ask(zeros, value) for value in (2e9, 2e9, 2e9, 1e7, 1e7)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers[:3]] == [TooLargeError] * 3
+
+
+@scenario
 async def test_a_run_that_cannot_be_ended_is_answered_and_its_process_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
