@@ -112,7 +112,8 @@ class Form:
             type="number",
             step="1" if feature.kind == "integer" else "any",
             value=shown,
-            inputmode="decimal",
+            # The decimal keyboard of some phones has no minus sign.
+            inputmode="decimal" if least is not None and least >= 0 else None,
             aria_describedby=f"about-{number}",
         )
         slider, about = None, None

@@ -47,7 +47,9 @@ def scale_of(feature: Feature) -> Scale | None:
     if least >= 0:
         lowest = max(lowest, 0.0)
     highest = math.ceil((most + width * _BEYOND) / step) * step
-    return Scale(_tidy(lowest), _tidy(highest), step) if lowest < highest else None
+    scale = Scale(_tidy(lowest), _tidy(highest), step)
+    # A constant column with errors of rounding has no two ends: 0.3 and 0.1 + 0.2.
+    return scale if scale.lowest < scale.highest else None
 
 
 def write_exactly(value: float) -> str:

@@ -144,18 +144,19 @@ def _triton(
         f'client = triton.InferenceServerClient("{ADDRESS.partition("//")[2]}")\n'
         + "".join(inputs)
         + f'answer = client.infer("{name}", [{names}]{key})\n'
-        f"print(answer.as_numpy({json.dumps(outputs[0])}))"
+        f"print(answer.as_numpy({_quote(outputs[0])}))"
     )
 
 
 def _tensor(number: int, spec: TensorSpec, values: list[Any]) -> str:
     kind = _NUMPY.get(str(spec.datatype), "object")
-    data = json.dumps(values) if len(spec.shape) == 1 else json.dumps([values])
+    # Escapes of JSON are pairs of surrogates, which are no character in Python.
+    data = json.dumps(values if len(spec.shape) == 1 else [values], ensure_ascii=False)
     array = data.replace("true", "True").replace("false", "False") if kind == "bool" else data
     return (
         f"values = np.array({array}, dtype={json.dumps(kind)})\n"
         f"input_{number} = triton.InferInput("
-        f'{json.dumps(spec.name)}, list(values.shape), "{spec.datatype}")\n'
+        f'{_quote(spec.name)}, list(values.shape), "{spec.datatype}")\n'
         f"input_{number}.set_data_from_numpy(values)\n"
     )
 

@@ -60,6 +60,14 @@ def test_number_without_a_range_has_no_slider() -> None:
     assert find(parsed, "input", type="number")[0]["value"] == "0"
 
 
+@pytest.mark.parametrize(("least", "mode"), [(0.0, "decimal"), (-1.0, None), (None, None)])
+def test_phone_shows_a_keyboard_with_a_minus_sign_where_one_may_be_typed(
+    least: float | None, mode: str | None
+) -> None:
+    parsed = make(Feature("x", "number", "X", example=0, minimum=least, maximum=5.0))
+    assert find(parsed, "input", type="number")[0].get("inputmode") == mode
+
+
 def test_integer_moves_in_whole_steps() -> None:
     parsed = make(Feature("n", "integer", "X", example=3, minimum=1, maximum=5))
     assert find(parsed, "input", type="number")[0]["step"] == "1"

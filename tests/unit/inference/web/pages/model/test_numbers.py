@@ -55,7 +55,11 @@ def test_a_single_value_has_a_scale_around_it(value: float) -> None:
 
 @pytest.mark.parametrize(
     ("least", "most"),
-    [(None, 1.0), (1.0, None), (float("-inf"), 1.0), (0.0, float("nan")), (0.0, 1e300), (2.0, 1.0)],
+    [
+        *((None, 1.0), (1.0, None), (float("-inf"), 1.0), (0.0, float("nan"))),
+        *((0.0, 1e300), (2.0, 1.0)),
+        *((0.3, 0.1 + 0.2), (1e6, 1e6 + 1e-7)),  # constant but for errors of rounding
+    ],
 )
 def test_unknown_and_extreme_ranges_have_no_slider(least: float | None, most: float | None) -> None:
     assert scale_of(feature(least, most)) is None

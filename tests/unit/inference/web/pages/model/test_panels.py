@@ -47,7 +47,7 @@ def hostile(text: str) -> Any:
     for feature in plain["features"]:
         feature |= {"name": text, "unit": text, "description": text}
         if feature.get("categories"):
-            feature["categories"] = [text]
+            feature |= {"categories": [text], "example": text}
     plain["training"] |= {"description": text, "estimator": text, "git_commit": text, "time": text}
     plain["training"] |= {"versions": {text: text}, "data_sha256": text}
     metrics = {"rows": 2, "accuracy": 0.5, "confusion_matrix": [[1, 0], [1, 0]]}
@@ -151,6 +151,12 @@ def test_triton_client_is_python_and_names_the_inputs() -> None:
     code = code_of(servable, "Triton client", keyed=True)
     ast.parse(code)
     assert '"X", list(values.shape), "FP32"' in code
+
+
+def test_triton_client_sends_the_characters_of_the_record() -> None:
+    code = code_of(hostile("\N{ROOSTER}"), "Triton client", keyed=False)
+    texts = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
+    assert "\N{ROOSTER}" in texts
 
 
 @pytest.mark.parametrize("task", TASKS)
