@@ -1,4 +1,4 @@
-"""The page works under a path of nginx: what it loads, and what a person executes."""
+"""The pages behind a proxy: what they load, what a person executes, and while it has no service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.swagger_page import Swagger
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Page, Request
+    from playwright.sync_api import Page, Request, Route
 
 FORWARDED = (
     "proxy_set_header X-Forwarded-Prefix /ml; proxy_set_header X-Forwarded-Host $http_host; "
@@ -41,3 +41,31 @@ def test_swagger_works_under_a_path_of_nginx(
             status, answer = swagger.entry("/select-model/").try_it_out().execute()
             assert status in {200, 422}
             assert all(asked.url.startswith(f"{address}/ml/") for asked in requests)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (429, '<main id="content" data-texts="{}">Too many requests</main>'),
+        (502, "<h1>Bad Gateway</h1>"),
+    ],
+)
+def test_page_stays_where_a_proxy_or_a_limit_answers(
+    page: Page, service: Service, status: int, body: str
+) -> None:
+    address = str(service.client.base_url).rstrip("/")
+    page.goto(address)
+    page.locator("#live[data-state=on]").wait_for()
+    refused: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        if len(refused) == 2:
+            route.continue_()
+        else:
+            refused.append(route)
+            route.fulfill(status=status, content_type="text/html", body=body)
+
+    page.route(f"{address}/", refuse)
+    service.put(f"kept-{status}/1/model.onnx", penguins())
+    page.locator(f"#model-kept-{status}").wait_for()
+    assert len(refused) == 2

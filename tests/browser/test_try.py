@@ -148,6 +148,41 @@ def test_reasons_of_an_earlier_answer_are_not_shown(penguin: ModelPage) -> None:
         block.wait_for(state="visible")
 
 
+def test_reasons_that_come_after_an_error_are_not_shown(penguin: ModelPage) -> None:
+    page = penguin.page
+    held: list[Route] = []
+    page.locator("#whatif").wait_for(state="visible")
+    page.route("**/explain", held.append)
+    penguin.value("body_mass_g").fill("4111")
+    penguin.until(lambda: held, what="the reasons are asked for")
+    penguin.value("body_mass_g").fill("")
+    page.locator("#answer .wrong").wait_for()
+    with page.expect_event("requestfinished", lambda request: "/whatif" in request.url):
+        held[0].continue_()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.locator("#explanation").is_hidden()
+    assert page.locator("#whatif").is_hidden()
+
+
+def test_feature_without_a_range_takes_no_curve_from_others(penguin: ModelPage) -> None:
+    page = penguin.page
+    refusal = {"detail": "the contract has no range for 'body_mass_g'"}
+    page.route(
+        "**/whatif?feature=body_mass_g", lambda asked: asked.fulfill(status=409, json=refusal)
+    )
+    penguin.value("body_mass_g").fill("4111")
+    page.locator("#whatif").wait_for(state="hidden")
+    penguin.value("bill_length_mm").fill("41")
+    page.locator("#whatif h2", has_text="bill_length_mm").wait_for()
+
+
+def test_empty_set_of_labels_is_named(penguin: ModelPage) -> None:
+    answer = {"model": "penguins", "version": 1, "label": "Gentoo", "label_set": []}
+    penguin.page.route("**/predict", lambda asked: asked.fulfill(json=answer))
+    penguin.value("body_mass_g").fill("4111")
+    penguin.page.locator("#answer .sure", has_text="no label is likely enough").wait_for()
+
+
 def test_each_interval_has_a_line(penguin: ModelPage) -> None:
     answer = {
         "model": "penguins",

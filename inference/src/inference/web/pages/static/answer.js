@@ -18,13 +18,12 @@ export function showAnswer(place, answer) {
   parts.forEach(({ show }, index) => show(place.children[index]));
 }
 
-// The names that share colors in all parts of the page.
-export const namesOf = (answer) =>
-  Object.keys(answer.probabilities ?? answer.scores ?? answer.values ?? answer.distances ?? {});
-
-// The key of the label that was answered, as in probabilities.
-export const bestOf = (answer) =>
-  answer.label === undefined ? null : typeof answer.label === "string" ? answer.label : JSON.stringify(answer.label);
+// The key of a label, among all keys; null if there is none. The class 1.0 has the key "1.0", and is
+// the number 1 here.
+export const keyOf = (label, keys) =>
+  keys.find((key) => key === `${label}`) ??
+  keys.find((key) => typeof label === "number" && Number(key) === label) ??
+  null;
 
 function describe(answer) {
   const parts = [];
@@ -36,7 +35,7 @@ function describe(answer) {
   for (const [target, interval] of Object.entries(answer.intervals ?? {})) {
     say("sure", `${target}: ${between(interval)}`);
   }
-  if (answer.label_set) say("sure", text("label_set", { labels: answer.label_set.join(", ") }));
+  if (answer.label_set) say("sure", among(answer.label_set));
   if (answer.score !== undefined) say("sure", text("score", { score: write(answer.score) }));
   if (answer.labels !== undefined) parts.push(...describeTargets(answer));
   else for (const table of TABLES) if (answer[table]) parts.push(bars(table, answer[table], answer));
@@ -50,8 +49,9 @@ function describe(answer) {
 }
 
 function bars(table, values, answer) {
-  const options = { isShare: table === "probabilities", best: bestOf(answer) };
-  if (table !== "vector") options.names = Object.keys(values);
+  const names = Object.keys(values);
+  const options = { isShare: table === "probabilities", best: keyOf(answer.label, names) };
+  if (table !== "vector") options.names = names;
   return { kind: `bars ${table}`, show: (place) => showBars(place, values, options) };
 }
 
@@ -63,11 +63,14 @@ function describeTargets({ labels, probabilities }) {
     if (!probabilities || !Object.hasOwn(probabilities, target)) return [title];
     const values = probabilities[target];
     if (!values || typeof values !== "object") return [title];
-    const best = typeof label === "string" ? label : JSON.stringify(label);
-    const options = { isShare: true, best, names: Object.keys(values) };
+    const names = Object.keys(values);
+    const options = { isShare: true, best: keyOf(label, names), names };
     return [title, { kind: `bars ${target}`, show: (place) => showBars(place, values, options) }];
   });
 }
+
+const among = (labels) =>
+  labels.length ? text("label_set", { labels: labels.join(", ") }) : text("no_label");
 
 function between(interval) {
   const [least, most, coverage] = Array.isArray(interval)

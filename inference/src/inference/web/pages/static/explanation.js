@@ -1,4 +1,5 @@
 // Why an answer is what it is: the contribution of each feature, as bars to both sides of a line.
+import { keyOf } from "./answer.js";
 import { h, put } from "./dom.js";
 import { number, text } from "./service.js";
 
@@ -10,12 +11,12 @@ const ROUNDING = 1e-14;
 
 // Show an explanation for one label, or for one of several values.
 //
-// key is what was answered; chosen is what a person has chosen instead, or null. When the person
-// chooses, choose is called with the key.
-export function showExplanation(place, explanation, { key, chosen, choose }) {
+// label is what was answered; chosen is the key that a person has chosen instead, or null. When the
+// person chooses, choose is called with the key.
+export function showExplanation(place, explanation, { label, chosen, choose }) {
   const { contributions, base, method } = explanation;
   const outputs = base !== null && typeof base === "object" ? Object.keys(base) : null;
-  const shown = outputs === null ? null : [chosen, key, outputs[0]].find((one) => outputs.includes(one));
+  const shown = outputs === null ? null : [chosen, keyOf(label, outputs), outputs[0]].find((one) => outputs.includes(one));
   const pick = (value) => (shown === null ? value : value?.[shown]);
   const amounts = Object.values(contributions).map((value) => Math.abs(pick(value) ?? 0));
   const noise = Math.max(NOISE * Math.max(...amounts, 0), ROUNDING * Math.abs(pick(base) ?? 0));

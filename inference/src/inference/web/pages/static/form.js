@@ -1,10 +1,12 @@
 // The fields of a model's features: read a record from them, and show a record in them.
 
+import { readRecord, whole } from "./service.js";
+
 // By feature: how to read and to show its value.
 export class RecordForm {
   constructor(form, changed) {
     this.form = form;
-    this.record = JSON.parse(form.dataset.record);
+    this.record = readRecord(form.dataset.record);
     this.fields = new Map();
     for (const field of form.querySelectorAll("[data-feature]")) {
       this.fields.set(field.dataset.feature, field);
@@ -51,11 +53,11 @@ const tick = (field) => field.querySelector("[data-missing]");
 function valueOf(field) {
   if (tick(field)?.checked) return null;
   const input = control(field);
-  if (input.tagName === "SELECT") return JSON.parse(input.dataset.values)[input.value];
-  if (input.type === "number") return input.value === "" ? null : Number(input.value);
-  return input.dataset.whole !== undefined && /^-?\d+$/.test(input.value)
-    ? Number(input.value)
-    : input.value;
+  if (input.tagName === "SELECT") return readRecord(input.dataset.values)[input.value];
+  if (input.type === "number" && input.value === "") return null;
+  if (input.type !== "number" && input.dataset.whole === undefined) return input.value;
+  if (/^-?\d+$/.test(input.value)) return whole(input.value);
+  return input.type === "number" ? Number(input.value) : input.value;
 }
 
 function showValue(field, value) {
@@ -64,7 +66,7 @@ function showValue(field, value) {
   if (value !== null) {
     const input = control(field);
     if (input.tagName === "SELECT") {
-      const index = JSON.parse(input.dataset.values).indexOf(value);
+      const index = readRecord(input.dataset.values).indexOf(value);
       if (index >= 0) input.value = index;
     } else {
       input.value = value;
@@ -96,6 +98,6 @@ function toggle(field) {
 function mark(field) {
   const { least, most } = field.dataset;
   const value = valueOf(field);
-  const isNumber = typeof value === "number" && least !== undefined;
+  const isNumber = ["number", "bigint"].includes(typeof value) && least !== undefined;
   field.classList.toggle("outside", isNumber && (value < Number(least) || value > Number(most)));
 }

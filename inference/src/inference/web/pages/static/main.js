@@ -45,14 +45,14 @@ async function refresh(tag) {
   for (let tries = 0; shown !== wanted && tries < 5; tries++) {
     const place = location.pathname;
     try {
-      const answer = await ask(place.slice(root.length), { headers: HTML });
+      const { answer, next } = await load(place.slice(root.length));
       if (place !== location.pathname) break;
-      const next = parse(await answer.text());
+      if (!answer.ok && !LASTING.has(answer.status)) throw new Error(`${answer.status}`);
       if (answer.ok && hasSameParts(next)) complete(next);
       else show(next);
       shown = (answer.headers.get("ETag") ?? "").replace(/^W\//, ""); // weak behind a proxy that compresses
     } catch {
-      break; // the stream ends too, and its next beginning announces the page again
+      // The page that is shown stays. The next beginning of the stream announces it again.
     }
     if (shown !== wanted) await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
   }
@@ -77,7 +77,16 @@ function complete(next) {
 
 // ---------------------------------------------------------------- from page to page
 
-const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+// A page in whose place nothing else will do; of others, such as too many requests, the next may do.
+const LASTING = new Set([401, 403, 404]);
+
+// Load a page. What a proxy says while the service is away is none.
+async function load(path) {
+  const answer = await ask(path, { headers: HTML });
+  const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (next.getElementById("content") === null) throw new Error(`${answer.status}`);
+  return { answer, next };
+}
 
 function show(next) {
   document.title = next.title;
@@ -88,8 +97,7 @@ function show(next) {
 
 async function go(path, isBack = false) {
   try {
-    const answer = await ask(path, { headers: HTML });
-    const next = parse(await answer.text());
+    const { next } = await load(path);
     if (!isBack) history.pushState(null, "", root + path);
     show(next);
     document.getElementById("content").focus();
@@ -101,7 +109,9 @@ async function go(path, isBack = false) {
 async function enter(event) {
   event.preventDefault();
   const field = event.target.elements.key;
-  useKey(field.value.trim());
+  const key = field.value.trim();
+  const isKey = /^[!-~]+$/.test(key); // a header takes no others
+  useKey(isKey ? key : null);
   const answer = await ask("/models", { headers: { Accept: "application/json" } }).catch(() => null);
   if (answer?.ok) return go(location.pathname.slice(root.length), true);
   useKey(null);
@@ -112,7 +122,7 @@ async function enter(event) {
     message.setAttribute("role", "alert");
     event.target.append(message);
   }
-  message.textContent = text(answer === null ? "unreachable" : "unknown_key");
+  message.textContent = text(!isKey || answer?.status === 401 ? "unknown_key" : "unreachable");
   field.select();
 }
 

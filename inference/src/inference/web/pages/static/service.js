@@ -12,23 +12,41 @@ export function useKey(value) {
 }
 
 // Ask the service, with the key if there is one. The caller passes paths without the prefix.
-export function ask(path, options = {}) {
+export async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
   if (key !== null) headers.set("Authorization", `Bearer ${key}`);
   return fetch(root + path, { cache: "no-cache", ...options, headers });
 }
 
 // A string with its quotes; behind a name, also the integer that follows.
-const STRING_OR_MEMBER = /("(?:[^"\\]|\\.)*")(?:(\s*:\s*)(\d+)(?=\s*[,}]))?/g;
+const STRING_OR_MEMBER = /("(?:[^"\\]|\\.)*")(?:(\s*:\s*)(-?\d+)(?=\s*[,}]))?/g;
+const EXACT = /(^"label|version)"$/;
 
-// Read JSON. Versions that a number here would round are strings of all their digits.
+// Read JSON. Versions and labels that a number here would round are strings of all their digits.
 export function read(text) {
   const exact = text.replace(STRING_OR_MEMBER, (whole, name, colon, digits) =>
-    digits && name.endsWith('version"') && !Number.isSafeInteger(Number(digits))
+    digits && EXACT.test(name) && !Number.isSafeInteger(Number(digits))
       ? `${name}${colon}"${digits}"`
       : whole,
   );
   return JSON.parse(exact);
+}
+
+// The whole number that digits are: a BigInt if a number would round it.
+export const whole = (digits) => (Number.isSafeInteger(Number(digits)) ? Number(digits) : BigInt(digits));
+
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+// Read a record, or a list of values. Neither has lists in it, so that one can stand for a long number.
+export function readRecord(text) {
+  const exact = text.replace(STRING_OR_NUMBER, (token) => (/^-?\d{16,}$/.test(token) ? `["${token}"]` : token));
+  return JSON.parse(exact, (name, value) => (name !== "" && Array.isArray(value) ? whole(value[0]) : value));
+}
+
+// Write a record. JSON.stringify takes no BigInts.
+export function writeRecord(record) {
+  const write = (value) => (typeof value === "bigint" ? `${value}` : JSON.stringify(value ?? null));
+  return `{${Object.entries(record).map(([name, value]) => `${JSON.stringify(name)}:${write(value)}`)}}`;
 }
 
 // Send JSON, as a value or as text, and return the answer, or throw an Error with what the service says.

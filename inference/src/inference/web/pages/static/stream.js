@@ -2,6 +2,7 @@
 import { ask } from "./service.js";
 
 const RETRY_MS = [500, 1000, 2000, 5000];
+const SILENCE_MS = 60_000; // the service says something every 15 s
 
 // Follow the events of a path until the returned function is called.
 //
@@ -36,7 +37,7 @@ async function read(body, handlers) {
   try {
     handlers.state("on");
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await within(SILENCE_MS, reader.read());
       if (done) return;
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();
@@ -45,6 +46,13 @@ async function read(body, handlers) {
   } finally {
     reader.cancel().catch(() => {}); // a handler that fails leaves no stream open
   }
+}
+
+// A connection that has died while the machine slept, or in a router, says so to nobody.
+function within(ms, promise) {
+  let timer;
+  const silence = new Promise((_, reject) => (timer = setTimeout(reject, ms, new Error("silence"))));
+  return Promise.race([promise, silence]).finally(() => clearTimeout(timer));
 }
 
 function dispatch(block, handlers) {

@@ -1,10 +1,10 @@
 // Try a model: each change of the form is answered at once, with the reasons and a what-if curve.
-import { bestOf, showAnswer } from "./answer.js";
+import { showAnswer } from "./answer.js";
 import { h, put } from "./dom.js";
 import { showExplanation } from "./explanation.js";
 import { RecordForm } from "./form.js";
 import { Latest } from "./latest.js";
-import { send, text } from "./service.js";
+import { readRecord, send, text, writeRecord } from "./service.js";
 import { showWhatIf } from "./whatif.js";
 
 // Answers that no other record of this version would change.
@@ -21,11 +21,12 @@ export class Trial {
     this.predicting = new Latest((record) => this.predict(record));
     this.explaining = new Latest((asked) => this.explain(asked));
     this.canExplain = this.form.form.dataset.explains !== undefined;
-    this.canVary = true;
+    this.fixed = new Set(); // features that have no curve
+    this.hasAnswer = false;
     if (before) this.form.show(before.form.read());
     panel.querySelector(".examples")?.addEventListener("click", ({ target }) => {
       if (!target.dataset.sample) return;
-      this.form.show(JSON.parse(target.dataset.sample));
+      this.form.show(readRecord(target.dataset.sample));
       this.change(this.feature);
     });
     const fields = [...this.form.fields.keys()];
@@ -48,11 +49,13 @@ export class Trial {
   async predict(record) {
     const place = this.place("answer");
     try {
-      const answer = await send("POST", `${this.path}/predict`, record);
+      const answer = await send("POST", `${this.path}/predict`, writeRecord(record));
       this.form.showErrors([]);
       showAnswer(place, answer);
+      this.hasAnswer = true;
       this.explaining.ask({ record, answer, feature: this.feature });
     } catch (error) {
+      this.hasAnswer = false;
       this.form.showErrors(error.errors ?? []);
       delete place.dataset.kinds;
       const message = error.status === undefined ? text("unreachable") : error.message;
@@ -67,37 +70,41 @@ export class Trial {
       if (asked === "never") this.canExplain = false;
       this.showReasons(asked?.explanation, answer);
     }
-    if (this.canVary && feature !== null) {
-      const asked = await this.ask(`whatif?feature=${encodeURIComponent(feature)}`, record);
-      if (asked === "never") this.canVary = false;
-      this.showCurve(asked, record[feature]);
-    }
+    const asked = feature === null || this.fixed.has(feature) ? null : await this.vary(record, feature);
+    this.showCurve(asked, record[feature]);
+  }
+
+  async vary(record, feature) {
+    const asked = await this.ask(`whatif?feature=${encodeURIComponent(feature)}`, record);
+    if (asked === "never") this.fixed.add(feature);
+    return asked;
   }
 
   // The answer; null if it cannot be had now, "never" if this model has none.
   async ask(route, record) {
     try {
-      return await send("POST", `${this.path}/${route}`, record);
+      return await send("POST", `${this.path}/${route}`, writeRecord(record));
     } catch (error) {
       return NEVER.has(error.status) ? "never" : null;
     }
   }
 
-  // Without an explanation the place is hidden: the reasons of an earlier answer are not in it.
+  // Without an explanation the place is hidden: the reasons of an earlier answer are not in it. Nor
+  // is one shown that comes after the answer has made place for an error.
   showReasons(explanation, answer) {
     const place = this.place("explanation");
-    place.hidden = !explanation;
-    if (!explanation) return;
+    place.hidden = !explanation || !this.hasAnswer;
+    if (place.hidden) return;
     const choose = (key) => {
       this.chosen = key;
       this.showReasons(explanation, answer);
     };
-    showExplanation(place, explanation, { key: bestOf(answer), chosen: this.chosen, choose });
+    showExplanation(place, explanation, { label: answer.label, chosen: this.chosen, choose });
   }
 
   showCurve(asked, now) {
     const place = this.place("whatif");
-    place.hidden = !asked?.predictions;
+    place.hidden = !asked?.predictions || !this.hasAnswer;
     if (place.hidden) return;
     const { least, most } = this.form.fields.get(asked.feature)?.dataset ?? {};
     const range = least === undefined ? null : [Number(least), Number(most)];

@@ -1,0 +1,101 @@
+"""The pages' modules that need no browser, run by Node.js."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.project import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[[str], Any]
+
+STATIC = ROOT / "inference/src/inference/web/pages/static"
+LONG = 2**53 + 1
+PAGE = """
+globalThis.document = {
+  documentElement: { dataset: {}, lang: "en" },
+  getElementById: () => null,
+};
+const { keyOf } = await import(`${folder}/answer.js`);
+const { ask, read, readRecord, useKey, writeRecord } = await import(`${folder}/service.js`);
+const { follow } = await import(`${folder}/stream.js`);
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run JavaScript that prints JSON."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no Node.js: apt-get install nodejs")
+    folder = shutil.copytree(STATIC, tmp_path / "static")
+    (folder / "package.json").write_text('{"type": "module"}')
+
+    def run(script: str) -> Any:
+        program = f"const folder = {json.dumps(folder.as_uri())};{PAGE}{script}"
+        command = [node, "--input-type=module", "--eval", program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("label", "keys", "key"),
+    [
+        (1.0, ["0.0", "1.0"], "1.0"),
+        (-1, ["-1", "1"], "-1"),
+        (True, ["false", "true"], "true"),
+        ("b", ["a", "b"], "b"),
+        (LONG, [str(LONG - 1), str(LONG)], str(LONG)),
+        ("c", ["a", "b"], None),
+    ],
+)
+def test_label_is_found_among_the_keys(
+    run: Run, label: object, keys: list[str], key: str | None
+) -> None:
+    answer = json.dumps(json.dumps({"label": label}))
+    assert run(f"console.log(JSON.stringify(keyOf(read({answer}).label, {keys})))") == key
+
+
+def test_long_numbers_of_a_record_keep_all_digits(run: Run) -> None:
+    record = {"id": LONG, "least": -(2**63), f'a": {LONG}': f"{LONG}", "x": 0.5, "gone": None}
+    shown = json.dumps(json.dumps(record | {"whole": True}))
+    assert run(f"console.log(writeRecord(readRecord({shown})))") == record | {"whole": True}
+    assert run(f"console.log(readRecord('[1, {LONG}]').indexOf({LONG}n))") == 1
+
+
+def test_key_that_no_header_takes_is_an_error_of_the_request(run: Run) -> None:
+    caught = 'ask("/models").catch((error) => console.log(JSON.stringify(error.name)))'
+    assert run(f'useKey("\\u201ckey\\u201d"); {caught}') == "TypeError"
+
+
+def test_silent_stream_is_opened_again(run: Run) -> None:
+    script = """
+    const { setTimeout: later } = globalThis;
+    globalThis.setTimeout = (call, ms, ...rest) => later(call, ms / 1000, ...rest);
+    let opened = 0, cancelled = 0;
+    globalThis.fetch = async () => {
+      opened += 1;
+      return new Response(new ReadableStream({ cancel: () => { cancelled += 1; } }));
+    };
+    const states = [];
+    const stop = follow("/events", {
+      state: (state) => {
+        states.push(state);
+        if (states.length < 3) return;
+        stop();
+        console.log(JSON.stringify({ opened, cancelled, states }));
+      },
+    });
+    """
+    assert run(script) == {"opened": 2, "cancelled": 1, "states": ["on", "off", "on"]}
