@@ -1,7 +1,7 @@
 """Traffic like that of applications: single records and batches, to every model that is ready.
 
 Each model is asked with the golden rows of its own contract, so this fits whatever is served; the
-selection is left alone. Models without a contract are left out, since nothing says what they take.
+selection is left alone. Models without golden rows are left out, since nothing says what they take.
 `make load` starts it with the ramp beside it, the Compose profile `load` with locust's page.
 """
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BATCH_ROWS = 64
+# One of them is in the answer to a record, by the kind of model.
+_ANSWERS = ("label", "labels", "value", "values", "vector")
 
 # Users begin with different models, so that each model always has some of the traffic.
 _NUMBERS = itertools.count()
@@ -44,7 +46,7 @@ class Application(FastHttpUser):
     def predict_one(self) -> None:
         """Send one record."""
         name = next(self.turns)
-        self._predict(name, next(self.singles[name]), f"{name}, 1 row", "label", "value", "values")
+        self._predict(name, next(self.singles[name]), f"{name}, 1 row", *_ANSWERS)
 
     @task(1)
     def predict_batch(self) -> None:
@@ -59,7 +61,7 @@ class Application(FastHttpUser):
                 continue
             name = listed["name"]
             contract = self._get(f"/models/{name}", "/models/{name}")["contract"]
-            if contract is None:
+            if contract is None or not contract["samples"]:
                 continue
             features = [feature["name"] for feature in contract["features"]]
             samples = [sample["row"] for sample in contract["samples"]]
