@@ -196,7 +196,7 @@ def _coverage(contract: Contract) -> list[tuple[str, str]]:
     if calibration is None:
         return []
     what = "intervals" if contract.task == "regression" else "label sets"
-    return [(what, f"{calibration.coverage:.0%} coverage, {calibration.rows:,} rows")]
+    return [(what, f"{100 * calibration.coverage:.6g}% coverage, {calibration.rows:,} rows")]
 
 
 def _matrix_of(publication: PublishedVersion) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,12 +112,17 @@ def is_texts(data: Any) -> bool:
 
 
 def pandas_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a DataFrame as JSON values, numbers exactly and missing ones as null."""
+    """Return the rows of a DataFrame as JSON values, numbers exactly and missing ones as null.
+
+    Raises:
+        DataError: Two columns have the same name, as JSON writes it.
+    """
+    names = [str(name) for name in frame.columns]
+    _check_names(names)
     columns = [
         [None if absent else _value(v) for v, absent in zip(c.tolist(), c.isna(), strict=True)]
         for _, c in frame.items()
     ]
-    names = [str(name) for name in frame.columns]
     if not names:
         return [{} for _ in range(len(frame))]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
@@ -124,11 +130,15 @@ def pandas_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _arrow_records(table: Any, left_out: Collection[str]) -> list[dict[str, Any]]:
     names = list(table.schema.names)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"two columns are called {twice[0]!r}: rename one")
+    _check_names(names)
     kept = table.select([name for name in names if name not in left_out])
     return [_clean(row) for row in kept.to_pylist()]
+
+
+def _check_names(names: list[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"two columns are called {min(twice)!r}: rename one")
 
 
 def _is(data: Any, library: str, *names: str) -> bool:

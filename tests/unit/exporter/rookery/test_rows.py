@@ -93,8 +93,14 @@ def test_reads_batches_of_pyarrow() -> None:
 def test_refuses_what_is_no_table_yet() -> None:
     with pytest.raises(DataError, match=r"data\.collect\(\)"):
         read_rows(pl.LazyFrame({"a": [1]}))
-    with pytest.raises(DataError, match="two columns are called 'a'"):
-        read_rows(pa.table([[1], [2]], names=["a", "a"]))
+    for columns in (["a", "a"], [1, "1"]):
+        name = str(columns[0])
+        for table in (
+            pa.table([[1], [2]], names=[str(column) for column in columns]),
+            pd.DataFrame([[1, 2]], columns=columns),
+        ):
+            with pytest.raises(DataError, match=f"two columns are called '{name}'"):
+                read_rows(table)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,8 @@ def _calibrated(contract: Contract, name: str) -> Schema:
     calibration = contract.calibration
     if calibration is None:
         return {}
-    holds = f"Holds the true answer of {calibration.coverage:.0%} of new rows like the calibration."
+    percent = f"{100 * calibration.coverage:.6g}%"
+    holds = f"Holds the true answer of {percent} of new rows like the calibration."
     if contract.task == "regression":
         if contract.targets is None:
             return {"interval": _INTERVAL | {"description": holds}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inference.model.contract import Feature, Outputs, Sample
+from inference.model.contract import Calibration, Feature, Outputs, Sample
 from inference.model.servable import Servable
 from inference.web.openapi.examples import LIST, ONE, ModelExamples
 from inference.web.openapi.identifiers import Identifier
@@ -16,6 +16,7 @@ from support.models.artifacts import (
     contract,
     measurements,
     penguins,
+    regressor,
     with_contract,
 )
 
@@ -32,6 +33,14 @@ def load(classes: Any, features: Any = None, **more: Any) -> Servable:
 def describe(servable: Servable) -> tuple[dict[str, Any], dict[str, Any]]:
     schemas: dict[str, Any] = {}
     return describe_predict(servable, NAME, schemas), schemas
+
+
+@pytest.mark.parametrize(("coverage", "said"), [(0.9, "90%"), (0.995, "99.5%"), (0.9999, "99.99%")])
+def test_coverage_is_not_rounded_to_certainty(coverage: float, said: str) -> None:
+    calibration = Calibration(coverage, 20_000, half_widths=[1.0])
+    _, schemas = describe(Servable.load("m", 1, regressor(calibration=calibration)))
+    interval = schemas["MPrediction"]["properties"]["interval"]
+    assert f"the true answer of {said} of new rows" in interval["description"]
 
 
 def test_two_golden_rows_are_shown_with_their_answers() -> None:
