@@ -83,10 +83,10 @@ def test_silent_stream_is_opened_again(run: Run) -> None:
     script = """
     const { setTimeout: later } = globalThis;
     globalThis.setTimeout = (call, ms, ...rest) => later(call, ms / 1000, ...rest);
-    let opened = 0, cancelled = 0;
+    let opened = 0, canceled = 0;
     globalThis.fetch = async () => {
       opened += 1;
-      return new Response(new ReadableStream({ cancel: () => { cancelled += 1; } }));
+      return new Response(new ReadableStream({ cancel: () => { canceled += 1; } }));
     };
     const states = [];
     const stop = follow("/events", {
@@ -94,8 +94,8 @@ def test_silent_stream_is_opened_again(run: Run) -> None:
         states.push(state);
         if (states.length < 3) return;
         stop();
-        console.log(JSON.stringify({ opened, cancelled, states }));
+        console.log(JSON.stringify({ opened, canceled, states }));
       },
     });
     """
-    assert run(script) == {"opened": 2, "cancelled": 1, "states": ["on", "off", "on"]}
+    assert run(script) == {"opened": 2, "canceled": 1, "states": ["on", "off", "on"]}
