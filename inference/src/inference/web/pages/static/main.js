@@ -111,8 +111,9 @@ async function enter(event) {
   const field = event.target.elements.key;
   const key = field.value.trim();
   const isKey = /^[!-~]+$/.test(key); // a header takes no others
-  useKey(isKey ? key : null);
-  const answer = await ask("/models", { headers: { Accept: "application/json" } }).catch(() => null);
+  const headers = { Accept: "application/json" };
+  if (isKey) useKey(key);
+  const answer = isKey ? await ask("/models", { headers }).catch(() => null) : null;
   if (answer?.ok) return go(location.pathname.slice(root.length), true);
   useKey(null);
   let message = event.target.querySelector(".wrong");

@@ -36,7 +36,7 @@ export function start(main) {
 export function complete(main, fresh) {
   for (const panel of fresh.filter((part) => part.matches("[role=tabpanel]"))) {
     const tab = main.querySelector(`#tab-${panel.id.slice("panel-".length)}`);
-    show(tab, tab.ariaSelected === "true");
+    show(tab, tab.getAttribute("aria-selected") === "true");
     if (panel.id === "panel-use") usage.start(panel);
   }
 }

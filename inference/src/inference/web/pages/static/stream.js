@@ -48,7 +48,7 @@ async function read(body, handlers) {
   }
 }
 
-// A connection that has died while the machine slept, or in a router, says so to nobody.
+// A connection that has died while the machine slept, or in a router, tells no one.
 function within(ms, promise) {
   let timer;
   const silence = new Promise((_, reject) => (timer = setTimeout(reject, ms, new Error("silence"))));
