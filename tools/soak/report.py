@@ -155,7 +155,7 @@ def _kinds(run: Run) -> Iterator[tuple[str, ...]]:
     lost = run.tally.lost_kinds
     for kind in sorted(run.tally.latency_ms.keys() | lost.keys()):
         found = run.tally.latency_ms.get(kind) or [0.0]
-        p99 = quantiles(found, n=100)[-1] if len(found) > 1 else found[0]
+        p99 = quantiles(found, n=100, method="inclusive")[-1] if len(found) > 1 else found[0]
         figures = (f"{median(found):.1f}", f"{p99:.1f}", f"{max(found):,.0f}")
         yield (kind, f"{len(found):,}", f"{lost[kind]:,}", *figures)
 

@@ -1,4 +1,4 @@
-"""What the users of ``make load`` take for an answer; locust itself is not installed here."""
+"""What ``make load`` takes for an answer and for slow; locust itself is not installed here."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import runpy
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.project import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FEATURES = [{"name": "a"}, {"name": "b"}]
 ANSWERS = [
@@ -51,13 +54,39 @@ class Client:
 
 
 @pytest.fixture
-def make_user(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the class of the users."""
+def run_module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
+    """Run a module of ``make load``, and return its names."""
+    event = SimpleNamespace(add_listener=lambda function: function)
     locust = SimpleNamespace(
-        FastHttpUser=object, constant=float, task=lambda _: lambda function: function
+        FastHttpUser=object,
+        LoadTestShape=object,
+        constant=float,
+        events=SimpleNamespace(init=event, init_command_line_parser=event),
+        task=lambda _: lambda function: function,
     )
     monkeypatch.setitem(sys.modules, "locust", locust)
-    return runpy.run_path(str(ROOT / "tools/load/locustfile.py"))["Application"]
+
+    def run(name: str) -> dict[str, Any]:
+        # Its dataclasses look their module up.
+        return runpy.run_path(str(ROOT / f"tools/load/{name}.py"), run_name=__name__)
+
+    return run
+
+
+@pytest.fixture
+def make_user(run_module: Callable[[str], dict[str, Any]]) -> Any:
+    """Return the class of the users."""
+    return run_module("locustfile")["Application"]
+
+
+@pytest.mark.parametrize(
+    ("times", "p95"), [([], 0), ([3000], 3000), ([10, 20], 19.5), ([*range(101)], 95)]
+)
+def test_few_answers_are_as_slow_as_they_were(
+    run_module: Callable[[str], dict[str, Any]], times: list[float], p95: float
+) -> None:
+    step = run_module("ramp")["Step"](users=1, times_ms=times, seconds=5)
+    assert step.p95_ms == pytest.approx(p95)
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids="+".join)
