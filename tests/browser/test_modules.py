@@ -25,7 +25,7 @@ globalThis.document = {
   getElementById: () => null,
 };
 const { keyOf } = await import(`${folder}/answer.js`);
-const { ask, read, readRecord, useKey, writeRecord } = await import(`${folder}/service.js`);
+const { ask, number, read, readRecord, useKey, writeRecord } = await import(`${folder}/service.js`);
 const { follow } = await import(`${folder}/stream.js`);
 """
 
@@ -72,6 +72,22 @@ def test_long_numbers_of_a_record_keep_all_digits(run: Run) -> None:
     shown = json.dumps(json.dumps(record | {"whole": True}))
     assert run(f"console.log(writeRecord(readRecord({shown})))") == record | {"whole": True}
     assert run(f"console.log(readRecord('[1, {LONG}]').indexOf({LONG}n))") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [
+        (453_217.3, 5, "453,217"),
+        (-12_345.6, 2, "-12,346"),
+        (0.123456, 4, "0.1235"),
+        (9999.6, 4, "10,000"),
+        (1.5e20, 3, "150,000,000,000,000,000,000"),
+    ],
+)
+def test_numbers_lose_only_digits_behind_the_point(
+    run: Run, value: float, digits: int, written: str
+) -> None:
+    assert run(f"console.log(JSON.stringify(number({value}, {digits})))") == written
 
 
 def test_key_that_no_header_takes_is_an_error_of_the_request(run: Run) -> None:

@@ -75,8 +75,11 @@ export function announce(message) {
   announcer.textContent = message;
 }
 
+// Write a number with so many significant digits, and no digit before its decimal point as 0.
 export function number(value, digits = 4) {
-  return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value);
+  const isLong = Math.abs(value) >= 10 ** digits && Math.abs(value) < 1e15;
+  const places = isLong ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: digits };
+  return new Intl.NumberFormat(language, places).format(value);
 }
 
 export function percent(value) {
