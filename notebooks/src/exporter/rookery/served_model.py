@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PART_ROWS = 2_000
 _TOO_LARGE = 413
+_WITH_CLASSES = ("classification", "clustering")
 
 
 class ServedModel:
@@ -46,8 +47,7 @@ class ServedModel:
     @property
     def description(self) -> dict[str, Any]:
         """What the service knows of the model, ``GET /models/NAME``."""
-        found: dict[str, Any] = self._connection.get(self._path)
-        return found
+        return dict(self._connection.get(self._path))
 
     @property
     def is_logged(self) -> bool:
@@ -94,9 +94,12 @@ class ServedModel:
             ServiceError: The model has no background rows, or the service refuses the rows.
             NoServiceError: No service answers.
         """
-        rows = self._read(data)
-        predictions, _ = self._ask("explain", rows, version)
-        return tables.explanation_of(predictions, rows.index, only_top=classes == "top")
+        rows, only_top = self._read(data), classes == "top"
+        # Contributions to the other classes may be too many for an answer.
+        has_classes = only_top and self._contract(version).get("task") in _WITH_CLASSES
+        route = "explain?classes=top" if has_classes else "explain"
+        predictions, _ = self._ask(route, rows, version)
+        return tables.explanation_of(predictions, rows.index, only_top=only_top)
 
     def what_if(self, record: Any, feature: str, version: int | None = None) -> WhatIf:
         """Predict one record with other values of one feature.
@@ -128,18 +131,16 @@ class ServedModel:
 
     def versions(self) -> pd.DataFrame:
         """Return a table of the versions, the highest first, with the metrics of loaded ones."""
-        listed = self.description["versions"]
-        loaded = [self._version(entry) for entry in reversed(listed)]
+        loaded = [self._version(entry) for entry in reversed(self.description["versions"])]
         return tables.versions_of(loaded)
 
     def _version(self, entry: dict[str, Any]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self._connection.get(self._versioned(entry["version"]))
+            return dict(self._connection.get(self._versioned(entry["version"])))
         except ServiceError as error:
             if error.status_code != 404:  # removed meanwhile
                 raise
             return entry
-        return found
 
     def pin(self, version: int) -> ServedModel:
         """Make a version the active one, and keep it active when newer versions are published.
@@ -254,6 +255,9 @@ class ServedModel:
     def _versioned(self, version: int | None) -> str:
         return self._path if version is None else f"{self._path}/versions/{version}"
 
+    def _contract(self, version: int | None = None) -> dict[str, Any]:
+        return self._connection.get(self._versioned(version)).get("contract") or {}
+
     def _read(self, data: Any) -> Rows:
         """Read rows; a list of texts is one row, except for a model that takes one text."""
         if is_texts(data) and len(self.description["features"] or []) == 1:
@@ -262,10 +266,7 @@ class ServedModel:
 
     def _unused(self, data: Any) -> list[str]:
         """Return the columns of a table that the model does not read."""
-        if not hasattr(data, "columns"):
-            return []
-        contract = self.description.get("contract") or {}
-        return contract.get("unused") or []
+        return (self._contract().get("unused") or []) if hasattr(data, "columns") else []
 
     def _ask(
         self, route: str, rows: Rows, version: int | None
