@@ -73,12 +73,14 @@ test: sync ## Run the tests and doctests that take five minutes
 	$(UV) run --no-sync pytest $(SIDE_BY_SIDE) -m "not slow and not long" --doctest-modules $(SOURCES) \
 		tests/unit tests/acceptance tests/service
 
+# Long and slow tests of the service run here only, all the others in `make test`, too.
 test-lean: export UV_PROJECT_ENVIRONMENT := .tools/lean
 test-lean: tools ## Run the service's tests with only the service's dependencies installed
 	UV_COMPILE_BYTECODE=1 $(UV) sync --locked --quiet --package inference --group lean
 	@.tools/lean/bin/python -c "import importlib.util as u, sys; \
 		sys.exit('scikit-learn is importable' if u.find_spec('sklearn') else 0)"
-	.tools/lean/bin/python -m pytest $(SIDE_BY_SIDE) tests/unit/inference tests/service
+	.tools/lean/bin/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not long" tests/unit/inference
+	.tools/lean/bin/python -m pytest $(SIDE_BY_SIDE) -m "long and not slow" tests/service
 	.tools/lean/bin/python -m pytest -m slow tests/service
 
 # The laboratory script, if present, installs a container engine and base images.
