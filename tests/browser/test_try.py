@@ -151,8 +151,12 @@ def test_reasons_of_an_earlier_answer_are_not_shown(penguin: ModelPage) -> None:
 def test_reasons_that_come_after_an_error_are_not_shown(penguin: ModelPage) -> None:
     page = penguin.page
     held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     page.locator("#whatif").wait_for(state="visible")
-    page.route("**/explain", held.append)
+    page.route("**/explain", hold)
     penguin.value("body_mass_g").fill("4111")
     penguin.until(lambda: held, what="the reasons are asked for")
     penguin.value("body_mass_g").fill("")
