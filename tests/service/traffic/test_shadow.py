@@ -202,10 +202,15 @@ def test_the_latency_of_both_versions_is_measured(shadowed: Callable[..., Servic
     service = shadowed(slow_penguins(3000))
     begin(service)
     name = "inference_shadow_run_duration_seconds"
+
+    def mean(version: str) -> float:
+        seconds, runs = (
+            metric(service, f"{name}_{of}", version=version) for of in ("sum", "count")
+        )
+        return seconds / max(runs, 1)
+
+    def is_slower() -> bool:  # also where one of the fast runs was interrupted
+        return metric(service, f"{name}_count") >= 5 and mean("2") > 2 * mean("1")
+
     with Caller(service, HOT):
-        eventually(lambda: metric(service, f"{name}_count") >= 5)
-    means = [
-        metric(service, f"{name}_sum", version=v) / metric(service, f"{name}_count", version=v)
-        for v in ("1", "2")
-    ]
-    assert means[1] > 2 * means[0]
+        eventually(is_slower)
