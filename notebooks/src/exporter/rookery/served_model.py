@@ -14,9 +14,9 @@ from exporter.rookery.drift import Drift, to_drift
 from exporter.rookery.explanation import Explanation, WhatIf
 from exporter.rookery.live import Live, read_live
 from exporter.rookery.log import read_log
+from exporter.rookery.parts import send_in_parts
 from exporter.rookery.rows import is_texts, read_rows, read_truths
 from exporter.rookery.traffic import ModelTraffic
-from exporter.rookery.truths import send_truths
 from exporter.settings import resolve_prediction_log
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exporter.rookery.rows import Rows
 
 _PART_ROWS = 2_000
-_TOO_LARGE = 413
+_PART_TRUTHS = 500  # less than 64 KiB, as long as ids and labels are short
 _WITH_CLASSES = ("classification", "clustering")
 
 
@@ -250,7 +250,10 @@ class ServedModel:
         Returns:
             How many the service has accepted; fewer if the answers are not in its log.
         """
-        return send_truths(self._connection, request_id, read_truths(truth))
+        truths = enumerate(read_truths(truth))
+        body = [{"request_id": request_id, "row": at, "truth": one} for at, one in truths]
+        sent = send_in_parts(self._connection, "/feedback", body, _PART_TRUTHS)
+        return sum(int(answer["accepted"]) for _, answer in sent)
 
     def _versioned(self, version: int | None) -> str:
         return self._path if version is None else f"{self._path}/versions/{version}"
@@ -275,21 +278,13 @@ class ServedModel:
         path = f"{self._versioned(version)}/{route}"
         predictions: list[dict[str, Any]] = []
         warnings: list[Any] = []
-        size = _PART_ROWS
-        shown = None if len(rows) > size else False
+        shown = None if len(rows) > _PART_ROWS else False
         with Progress(self.name, action="asking", shown=shown) as steps:
-            while len(predictions) < len(rows):
-                begin = len(predictions)
-                steps.begin(f"{begin:,} of {len(rows):,} rows")
-                try:
-                    part = self._connection.send("POST", path, rows.records[begin : begin + size])
-                except ServiceError as error:
-                    if error.status_code != _TOO_LARGE or size == 1:
-                        raise
-                    size = max(1, size // 2)
-                    continue
+            steps.begin(f"0 of {len(rows):,} rows")
+            for begin, part in send_in_parts(self._connection, path, rows.records, _PART_ROWS):
                 predictions += part["predictions"]
                 warnings += [shift_warning(warning, begin) for warning in part.get("warnings", [])]
+                steps.begin(f"{len(predictions):,} of {len(rows):,} rows")
             steps.done(f"{len(rows):,} rows")
         return predictions, warnings
 

@@ -32,6 +32,14 @@ def add(compactions: Compactions, root: Path, name: str) -> None:
     compactions.add(write_journal(root, servable, [answer(servable, ROWS)]))
 
 
+def obstruct(compactions: Compactions, root: Path) -> Path:
+    """Add a journal that cannot become a file until what is returned is removed."""
+    obstacle = root / "bad"
+    obstacle.write_bytes(b"a file where a folder has to be")
+    add(compactions, root, "bad")
+    return obstacle
+
+
 def run(compactions: Compactions) -> OSError | None:
     """Do what is due, up to the first failure."""
     failures: list[OSError] = []
@@ -60,9 +68,7 @@ def test_journals_become_files_and_nothing_is_left_to_do(tmp_path: Path) -> None
 def test_one_that_fails_waits_ever_longer_and_holds_up_no_other(tmp_path: Path) -> None:
     clock = Clock()
     compactions = Compactions(tmp_path, retry_seconds=600, clock=clock)
-    obstacle = tmp_path / "bad"
-    obstacle.write_bytes(b"a file where a folder has to be")
-    add(compactions, tmp_path, "bad")
+    obstacle = obstruct(compactions, tmp_path)
     add(compactions, tmp_path, "good")
 
     assert "compaction failed: Not a directory" in str(run(compactions))
@@ -83,9 +89,7 @@ def test_one_that_fails_waits_ever_longer_and_holds_up_no_other(tmp_path: Path) 
 def test_the_end_does_not_wait_for_a_pause(tmp_path: Path) -> None:
     clock = Clock()
     compactions = Compactions(tmp_path, retry_seconds=600, clock=clock)
-    obstacle = tmp_path / "bad"
-    obstacle.write_bytes(b"")
-    add(compactions, tmp_path, "bad")
+    obstacle = obstruct(compactions, tmp_path)
     assert run(compactions) is not None
     obstacle.unlink()
 
