@@ -27,7 +27,8 @@ class Difference(NamedTuple):
     """What was found, over all rows.
 
     Attributes:
-        rows: Rows that were compared.
+        rows: Rows that were compared: those whose caller asked for a label, or of answers without
+            labels for a number.
         different: Rows with another label; 0 of answers without labels.
         difference: The largest difference of a number in each row, added up.
         size_of_old: The mean absolute value of the old answer, added up over the rows; 0 of answers
@@ -64,20 +65,25 @@ def compare(
         rows: How many rows.
 
     Raises:
-        ValueError: The answers have nothing in common, such as a label and a value.
+        ValueError: The answers have nothing in common, such as a label and a value, or the shadow
+            has answered another number of rows.
     """
     pairs = _pairs(old, new)
     if not pairs:
         raise ValueError(f"its answers have nothing in common with those of version {old.version}")
     found = dict(zip(answer_outputs(new), results, strict=True))
-    differs, has_labels = np.zeros(rows, dtype=bool), False
+    has_labels = any(is_label for *_, is_label in pairs)
+    compared, differs = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
     largest, size = np.zeros(rows), np.zeros(rows)
     for ours, theirs, is_label in pairs:
         column, result = answers.get(ours), found.get(theirs)
-        if column is None or not isinstance(result, np.ndarray) or len(result) != rows:
+        if column is None or not isinstance(result, np.ndarray):
             continue
+        if len(result) != rows:
+            raise ValueError(f"output '{theirs}' has {len(result)} rows for {rows} rows")
+        if is_label == has_labels:
+            compared |= ~column.missing
         if is_label:
-            has_labels = True
             one, two = _decode(old, ours, column.values), _decode(new, theirs, result)
             differs |= np.array([a != b for a, b in zip(one, two, strict=True)]) & ~column.missing
             continue
@@ -85,8 +91,12 @@ def compare(
         gaps = np.abs(before - after).max(axis=1)
         largest = np.maximum(largest, np.where(column.missing, 0.0, gaps))
         size += np.where(column.missing, 0.0, np.abs(before).mean(axis=1))
-    total = 0.0 if has_labels else _finite_sum(size)
-    return Difference(rows, float(differs.sum()), _finite_sum(largest), total)
+    return Difference(
+        int(compared.sum()),
+        float(differs.sum()),
+        _finite_sum(largest[compared]),
+        0.0 if has_labels else _finite_sum(size),
+    )
 
 
 def _pairs(old: Servable, new: Servable) -> list[tuple[str, str, bool]]:

@@ -22,7 +22,7 @@ class Measures(NamedTuple):
         rows: Rows of the new version, failed ones included.
         failed: Rows (of a shadow) or requests that it failed.
         different: Rows that a shadow answered with another label.
-        disagreement: See :class:`Gates`; ``None`` without a shadow, and before a row was compared.
+        disagreement: See :class:`Gates`; ``None`` without a shadow, and before it had a row.
         p99_ratio: See :class:`Gates`; ``None`` before both versions were measured.
         error_rate: See :class:`Gates`.
         dropped: Rows that a shadow did not get.
@@ -115,7 +115,7 @@ def judge(gates: Gates, found: Measures) -> Verdict | None:
         if limit is None:
             continue
         if measured is None:
-            return None  # some requests are timed soon, and a row is compared unless all fail
+            return None  # some requests are timed soon
         if measured > limit:
             return Verdict(False, gate, measured, limit)
     return Verdict(True)
@@ -125,7 +125,12 @@ def _judge_early(gates: Gates, found: Measures) -> Verdict | None:
     """Return which gate is broken even if nothing is wrong with the rows to come."""
     for gate, count, measured, limit in (
         ("max_error_rate", found.failed, found.error_rate, gates.max_error_rate),
-        ("max_disagreement", found.different, found.disagreement, gates.max_disagreement),
+        (
+            "max_disagreement",
+            found.different + found.failed,
+            found.disagreement,
+            gates.max_disagreement,
+        ),
     ):
         # Divided, not multiplied: 29 of 100 are 0.29, and 0.29 * 100 is less than 29.
         if limit is not None and count / gates.after_rows > limit:
@@ -134,11 +139,14 @@ def _judge_early(gates: Gates, found: Measures) -> Verdict | None:
 
 
 def _disagreement(model: Model, new: Tally) -> float | None:
-    if not new.rows:
+    """Return the share of rows that differ; a row that the shadow failed differs altogether."""
+    rows = new.rows + new.failed
+    if not rows:
         return None
     contract = model.active.contract if model.active is not None else None
     if contract is not None and contract.task in ("regression", "transformation"):
-        if not new.size_of_old:
-            return math.inf if new.difference else 0.0
-        return new.difference / new.size_of_old
-    return new.different / new.rows
+        if new.difference and not new.size_of_old:
+            return math.inf
+        ratio = new.difference / new.size_of_old if new.difference else 0.0
+        return (ratio * new.rows + new.failed) / rows
+    return (new.different + new.failed) / rows

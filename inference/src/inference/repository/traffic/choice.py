@@ -25,7 +25,8 @@ class Gates(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         after_rows: Rows of the new version after which the gates are decided.
         max_disagreement: Largest share of rows that a shadow answers with another label. Of values,
-            the largest mean difference in proportion to the mean of the answers.
+            the largest mean difference in proportion to the mean of the answers. A row that it
+            fails differs altogether.
         max_p99_ratio: Largest p99 of the new version, divided by that of the old one.
         max_error_rate: Largest share of requests that the new version fails.
     """

@@ -76,7 +76,8 @@ class GatesChange(_Strict):
     max_disagreement: Annotated[float, Field(strict=True, ge=0, le=1)] | None = Field(
         default=None,
         description="Largest share of rows that the shadow answers with another label; of values, "
-        "the largest mean difference in proportion to the mean of the answers.",
+        "the largest mean difference in proportion to the mean of the answers. A row that it fails "
+        "differs altogether.",
     )
     max_p99_ratio: Annotated[float, Field(strict=True, gt=0, le=1000)] | None = Field(
         default=None, description="Largest p99 of the new version divided by that of the old one."
@@ -211,7 +212,7 @@ class MeasuresView(BaseModel):
     failed: float = Field(description="Rows (of a shadow) or requests that it failed.")
     different: float = Field(description="Rows that a shadow answered with another label.")
     disagreement: float | None = Field(
-        description="As in `max_disagreement`; null before a row was compared."
+        description="As in `max_disagreement`; null before the shadow had a row."
     )
     p99_ratio: float | None = Field(description="As in `max_p99_ratio`.")
     error_rate: float = Field(description="As in `max_error_rate`.")

@@ -10,7 +10,7 @@ import pytest
 from inference.model.contract import Outputs
 from inference.model.servable import Servable
 from inference.monitoring.columns import Column
-from inference.monitoring.rollout.comparison import answer_outputs, compare
+from inference.monitoring.rollout.comparison import Difference, answer_outputs, compare
 from support.models.artifacts import (
     booleans,
     classifier_graph,
@@ -94,14 +94,33 @@ def test_other_tasks_have_nothing_in_common() -> None:
         compare(OLD, new, answers, [np.array([[3.0]])], 1)
 
 
-def test_what_the_caller_did_not_ask_for_is_not_compared() -> None:
+def test_rows_whose_caller_did_not_ask_for_the_label_are_not_compared() -> None:
+    """They would count as rows on which both agree."""
+    new = Servable.load("m", 2, penguins(seed=1))
+    known = columns(OLD, ["Adelie", "Adelie"], [[1.0, 0, 0], [1.0, 0, 0]])
+    known["label"] = Column(known["label"].values, np.array([True, False]))
+    results = [np.array(["Gentoo", "Gentoo"]), np.array([[0.0, 0, 1], [0.5, 0, 0.5]])]
+    assert compare(OLD, new, known, results, 2) == Difference(1, 1, 0.5)
+    del known["label"]
+    assert compare(OLD, new, known, results, 2) == Difference(0)
+
+
+def test_numbers_that_the_caller_did_not_ask_for_are_not_compared() -> None:
     new = Servable.load("m", 2, penguins(seed=1))
     known = columns(OLD, ["Adelie", "Adelie"], [[1.0, 0, 0], [1.0, 0, 0]])
     known["probabilities"] = Column(known["probabilities"].values, np.array([True, False]))
-    del known["label"]
-    results = [np.array(["Gentoo", "Gentoo"]), np.array([[0.0, 0, 1], [0.5, 0, 0.5]])]
-    found = compare(OLD, new, known, results, 2)
-    assert (found.different, found.difference) == (0, 0.5)
+    results = [np.array(["Adelie", "Gentoo"]), np.array([[0.0, 0, 1], [0.5, 0, 0.5]])]
+    assert compare(OLD, new, known, results, 2) == Difference(2, 1, 0.5)
+    del known["probabilities"]
+    assert compare(OLD, new, known, results, 2) == Difference(2, 1)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_another_number_of_rows_is_a_failure(rows: int) -> None:
+    new = Servable.load("m", 2, penguins(seed=1))
+    known = columns(OLD, ["Adelie"] * 2, [[1.0, 0, 0]] * 2)
+    with pytest.raises(ValueError, match=f"output 'label' has {rows} rows for 2 rows"):
+        compare(OLD, new, known, [np.array(["Adelie"] * rows), np.zeros((rows, 3))], 2)
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])

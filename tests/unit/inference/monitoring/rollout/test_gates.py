@@ -67,14 +67,23 @@ def test_each_gate_at_its_limit(measured: Measures, verdict: Verdict | None) -> 
 
 
 @pytest.mark.parametrize("limit", [0.07, 0.14, 0.28, 0.29, 0.55, 0.57, 0.58])
-def test_a_share_that_equals_the_limit_holds(limit: float) -> None:
-    count = round(limit * 100)
-    gates = Gates(100, max_disagreement=limit, max_error_rate=limit)
-    share = count / 100
-    equal = found(different=count, disagreement=share, failed=count, error_rate=share)
+@pytest.mark.parametrize(
+    ("gate", "count", "share"),
+    [
+        ("max_disagreement", "different", "disagreement"),
+        ("max_disagreement", "failed", "disagreement"),
+        ("max_error_rate", "failed", "error_rate"),
+    ],
+)
+def test_a_share_that_equals_the_limit_holds(
+    limit: float, gate: str, count: str, share: str
+) -> None:
+    rows = round(limit * 100)
+    gates = Gates(100, **{gate: limit})
+    equal = found(**{count: rows, share: rows / 100})
     assert judge(gates, equal) == Verdict(True)
     assert judge(gates, equal._replace(rows=99)) is None, "the last row may be right"
-    assert judge(gates, equal._replace(rows=99, different=count + 1)) is not None
+    assert judge(gates, equal._replace(rows=99, **{count: rows + 1})) is not None
 
 
 def test_more_rows_than_asked_are_judged_by_their_share() -> None:
@@ -112,7 +121,7 @@ def test_only_what_belongs_to_this_traffic_counts() -> None:
     traffic = Traffic("now", shadow=Shadow(2))
     measured = measure(model_of(traffic), traffic, counts.add_up())
     assert (measured.rows, measured.failed, measured.dropped) == (100, 10, 3)
-    assert (measured.error_rate, measured.disagreement) == (0.1, 0.1)
+    assert (measured.error_rate, measured.disagreement) == (0.1, 0.19)
     assert measured.p99_ratio == pytest.approx(2.0, rel=0.11)
     assert measured.difference == pytest.approx(4.5 / 90)
     by_version = measure_p99_seconds(model_of(traffic), traffic, counts.add_up())
@@ -153,10 +162,24 @@ def test_before_anything_was_measured_there_is_no_ratio_and_no_error() -> None:
 
 
 @pytest.mark.parametrize("data", [penguins(), regressor()])
-def test_a_shadow_that_fails_every_row_does_not_agree(data: bytes) -> None:
+@pytest.mark.parametrize(("failed", "share"), [(1000, 1.0), (990, 0.99), (10, 0.01), (11, 0.011)])
+def test_a_row_that_a_shadow_fails_is_a_disagreement(
+    data: bytes, failed: int, share: float
+) -> None:
+    """A version that fails nearly all rows, and agrees on the others, must not be promoted."""
     counts = RolloutCounts(Counters("rollouts", STRIDE))
-    counts.add(Key("m", "2", "t", "shadow"), failed=1000)
+    size = float(1000 - failed)
+    counts.add(Key("m", "2", "t", "shadow"), rows=1000 - failed, failed=failed, size_of_old=size)
     traffic = Traffic("t", shadow=Shadow(2))
     measured = measure(model_of(traffic, data), traffic, counts.add_up())
-    assert (measured.rows, measured.disagreement) == (1000, None)
-    assert judge(Gates(100, max_disagreement=0.01), measured) is None
+    assert (measured.rows, measured.disagreement) == (1000, pytest.approx(share))
+    verdict = judge(Gates(1000, max_disagreement=0.01), measured)
+    assert verdict is not None
+    assert verdict.is_promoted == (failed <= 10)
+
+
+@pytest.mark.parametrize(("failed", "is_broken"), [(10, False), (11, True)])
+def test_failed_rows_break_the_disagreement_early(failed: int, is_broken: bool) -> None:
+    early = found(rows=20, failed=failed, disagreement=failed / 20, error_rate=failed / 20)
+    verdict = judge(Gates(1000, max_disagreement=0.01), early)
+    assert (verdict is not None) == is_broken
