@@ -10,6 +10,8 @@ from inference.telemetry.timing import Timing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference.model.servable import Servable
+    from inference.monitoring.hand_off import Consumer
     from inference.monitoring.served import Handed, Served, ServedBatch
 
 _SECONDS = 20
@@ -33,7 +35,7 @@ class Recording:
         self.may_take.set()
         self.has_taken = threading.Semaphore(0)
 
-    def consume(self, batch: ServedBatch) -> None:
+    def consume(self, _: Servable, batch: ServedBatch) -> None:
         assert self.may_take.wait(_SECONDS)
         self.handed += batch._handed
         self.batches.append(list(batch))
@@ -43,6 +45,12 @@ class Recording:
     def taken(self) -> list[Served]:
         """All requests taken, in order."""
         return [served for batch in self.batches for served in batch]
+
+
+def give(consumer: Consumer, batch: ServedBatch) -> None:
+    """Give the requests of each version to a consumer, as the hand-off does."""
+    for servable, requests in batch.by_servable().items():
+        consumer.consume(servable, requests)
 
 
 def answered(

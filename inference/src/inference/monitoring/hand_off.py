@@ -52,10 +52,11 @@ class Consumer(Protocol):
 
     needs_ids: bool
 
-    def consume(self, batch: ServedBatch) -> None:
-        """Take requests, in the order of their answers; never called from two threads at once.
+    def consume(self, servable: Servable, batch: ServedBatch) -> None:
+        """Take requests of one version, in the order of their answers.
 
-        An exception is logged once, and the next batch is handed on all the same.
+        It is never called from two threads at once. An exception is logged once for each model,
+        and the next batch is handed on all the same.
         """
         ...
 
@@ -102,7 +103,7 @@ class HandOff:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._flushing = threading.Lock()
-        self._has_failed: set[int] = set()
+        self._has_failed: set[tuple[int, str]] = set()
 
     def tap(self, servable: Servable) -> Tap:
         """Make what takes the requests of a version; keep it as long as the version."""
@@ -201,8 +202,9 @@ class HandOff:
             if not handed:
                 return 0
             batch = ServedBatch(handed)
-            for consumer in self.consumers:
-                self._give(consumer, batch)
+            for servable, requests in batch.by_servable().items():
+                for consumer in self.consumers:
+                    self._give(consumer, servable, requests)
             del self._waiting[: len(handed)]
             values = sum(map(_VALUES, batch.answered))
             self._taken += values + _REQUEST_VALUES * len(handed)
@@ -210,17 +212,19 @@ class HandOff:
             self._flushing.release()
         return len(handed)
 
-    def _give(self, consumer: Consumer, batch: ServedBatch) -> None:
+    def _give(self, consumer: Consumer, servable: Servable, requests: ServedBatch) -> None:
         try:
-            consumer.consume(batch)
+            consumer.consume(servable, requests)
         except Exception as error:  # noqa: BLE001 - serving goes on whatever happens here
-            if id(consumer) in self._has_failed:
+            if (id(consumer), servable.name) in self._has_failed:
                 return
-            self._has_failed.add(id(consumer))
+            self._has_failed.add((id(consumer), servable.name))
             name = type(consumer).__name__
             _log.exception(
-                "%s failed on served requests, and further failures are not logged: %s",
+                "%s failed on requests that model %s has answered, and further failures are not "
+                "logged: %s",
                 name,
+                servable.name,
                 type(error).__name__,
-                extra=fields("monitoring-failed", consumer=name),
+                extra=fields("monitoring-failed", consumer=name, model=servable.name),
             )

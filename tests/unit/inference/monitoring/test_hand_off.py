@@ -18,6 +18,7 @@ from support.fake_servable import FakeServable
 from support.monitoring.watched import Recording, answered
 
 if TYPE_CHECKING:
+    from inference.model.servable import Servable
     from inference.monitoring.served import ServedBatch
 
 _SECONDS = 20
@@ -145,8 +146,8 @@ def test_a_consumer_that_fails_is_logged_once_and_others_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Failing(Recording):
-        def consume(self, batch: ServedBatch) -> None:
-            super().consume(batch)
+        def consume(self, servable: Servable, batch: ServedBatch) -> None:
+            super().consume(servable, batch)
             raise ValueError("secret value")
 
     failing, other = Failing(), Recording()
@@ -159,6 +160,29 @@ def test_a_consumer_that_fails_is_logged_once_and_others_go_on(
     (record,) = caplog.records
     assert "Failing failed" in record.getMessage()
     assert "secret" not in record.getMessage()
+
+
+def test_a_model_whose_requests_make_a_consumer_fail_costs_no_other_model_its_requests(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Picky(Recording):
+        def consume(self, servable: Servable, batch: ServedBatch) -> None:
+            if servable.name == "odd":
+                raise ValueError("odd")
+            super().consume(servable, batch)
+
+    picky = Picky()
+    hand_off = HandOff([picky])
+    odd = FakeServable()
+    odd.name = "odd"
+    for _ in range(2):
+        append(hand_off, answered(), servable=odd)
+        append(hand_off, answered())
+        hand_off.flush()
+    hand_off.close()
+    assert len(picky.taken) == 2
+    (record,) = caplog.records
+    assert "model odd" in record.getMessage()
 
 
 def test_a_consumer_that_hangs_delays_neither_the_loop_nor_the_stop(
@@ -189,7 +213,7 @@ def test_a_servable_is_freed_with_its_last_request() -> None:
 class Forgetting:
     needs_ids = False
 
-    def consume(self, batch: ServedBatch) -> None:
+    def consume(self, _: Servable, batch: ServedBatch) -> None:
         assert len(batch) == 1
 
 

@@ -60,19 +60,16 @@ class DriftCounter:
         self._random = np.random.default_rng(seed)
         self._known: weakref.WeakKeyDictionary[Servable, _Version] = weakref.WeakKeyDictionary()
 
-    def consume(self, batch: ServedBatch) -> None:
+    def consume(self, servable: Servable, batch: ServedBatch) -> None:
         """Count requests."""
-        for servable, requests in batch.by_servable().items():
-            if servable.contract is None:
-                continue
-            version = self._known.get(servable)
-            if version is None:
-                layout = Layout(servable, servable.contract)
-                version = self._known[servable] = _Version(
-                    layout, self.rate(servable), self._clock()
-                )
-            for weight, alike in requests.by_weight().items():
-                version.count(servable, alike, weight, self)
+        if servable.contract is None:
+            return
+        version = self._known.get(servable)
+        if version is None:
+            layout = Layout(servable, servable.contract)
+            version = self._known[servable] = _Version(layout, self.rate(servable), self._clock())
+        for weight, alike in batch.by_weight().items():
+            version.count(servable, alike, weight, self)
 
     def layout(self, servable: Servable) -> Layout | None:
         """Return what is counted of a version; ``None`` without a contract."""

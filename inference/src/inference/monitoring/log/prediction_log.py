@@ -69,13 +69,12 @@ class PredictionLog:
         tap = LogTap(self._backlog, self._hand_off.append, has_keys=self._has_keys)
         return tap if self._sample == 1 else SampledTap(tap, self._sample)
 
-    def consume(self, batch: ServedBatch) -> None:
+    def consume(self, servable: Servable, batch: ServedBatch) -> None:
         """Take requests that were not packed."""
-        for servable, part in batch.by_servable().items():
-            try:
-                self._encode_whole(servable, part)
-            except Exception as error:  # noqa: BLE001 - other rows can be written
-                self._writer.lose(sum(part.rows), error)
+        try:
+            self._encode_whole(servable, batch)
+        except Exception as error:  # noqa: BLE001 - other rows can be written
+            self._writer.lose(sum(batch.rows), error)
 
     def _encode_whole(self, servable: Servable, part: ServedBatch) -> None:
         table = ServedTable(servable, part)

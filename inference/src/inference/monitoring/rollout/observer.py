@@ -31,17 +31,15 @@ class SplitObserver:
         self._snapshot = snapshot
         self._counts = counts
 
-    def consume(self, batch: ServedBatch) -> None:
+    def consume(self, servable: Servable, batch: ServedBatch) -> None:
         """Count requests."""
-        models = self._snapshot().models
-        for servable, group in batch.by_servable().items():
-            model = models.get(servable.name)
-            traffic = None if model is None else model.traffic
-            if traffic is None or servable.version not in traffic.split:
-                continue
-            key = Key(servable.name, str(servable.version), traffic.id, "split")
-            self._counts.add(key, rows=sum(group.rows))
-            self._counts.observe(key, [served.seconds for served in group])
+        model = self._snapshot().models.get(servable.name)
+        traffic = None if model is None else model.traffic
+        if traffic is None or servable.version not in traffic.split:
+            return
+        key = Key(servable.name, str(servable.version), traffic.id, "split")
+        self._counts.add(key, rows=sum(batch.rows))
+        self._counts.observe(key, batch.seconds)
 
 
 class ShadowObserver:
@@ -58,13 +56,11 @@ class ShadowObserver:
         self._snapshot = snapshot
         self._runner = runner
 
-    def consume(self, batch: ServedBatch) -> None:
+    def consume(self, servable: Servable, batch: ServedBatch) -> None:
         """Run the shadow of each request; takes as long as that takes."""
-        models = self._snapshot().models
-        for servable, group in batch.by_servable().items():
-            job = _job(models.get(servable.name), servable, group)
-            if job is not None:
-                self._runner.run(job)
+        job = _job(self._snapshot().models.get(servable.name), servable, batch)
+        if job is not None:
+            self._runner.run(job)
 
 
 def _job(model: Model | None, servable: Servable, batch: ServedBatch) -> Job | None:

@@ -77,7 +77,7 @@ def test_the_log_checks_each_version_once(tmp_path: Path, caplog: pytest.LogCapt
     log = PredictionLog(1, ("body_mas_g",), writer, counts)
     servable = load(penguins())
     for _ in range(3):
-        log.consume(ServedBatch([answer(servable, [ROW, ROW])]))
+        log.consume(servable, ServedBatch([answer(servable, [ROW, ROW])]))
 
     assert len(warned(caplog)) == 1
     log.close()

@@ -14,6 +14,7 @@ from inference.telemetry.counters import Counters
 from support.answers.kinds import ROWS
 from support.models.artifacts import penguins
 from support.monitoring.logged import answer, journaled, load
+from support.monitoring.watched import give
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,7 +40,7 @@ def test_a_model_whose_rows_cannot_be_encoded_costs_no_other_model_its_rows(
     log = PredictionLog(1, (), writer, counts)
     odd, good = load(penguins(), "odd"), load(penguins(), "good")
 
-    log.consume(ServedBatch([answer(odd, ROWS), answer(good, ROWS)]))
+    give(log, ServedBatch([answer(odd, ROWS), answer(good, ROWS)]))
     writer.flush()
 
     assert len(journaled(tmp_path)) == len(ROWS)

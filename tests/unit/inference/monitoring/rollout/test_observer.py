@@ -16,7 +16,7 @@ from inference.repository.traffic.split import make_split
 from inference.telemetry.counters import Counters
 from inference.telemetry.rollout_counts import STRIDE, Key, RolloutCounts
 from support.models.artifacts import penguins
-from support.monitoring.watched import answered
+from support.monitoring.watched import answered, give
 
 if TYPE_CHECKING:
     from inference.monitoring.rollout.shadow import Job
@@ -57,7 +57,7 @@ def batch(*versions: int, rows: int = 1) -> ServedBatch:
 def shadowed(now: Snapshot, *versions: int) -> list[tuple[int, int, int]]:
     """Return what is run: the version that has answered, the shadow, and how many requests."""
     runner: Any = Runner()
-    ShadowObserver(lambda: now, runner).consume(batch(*versions))
+    give(ShadowObserver(lambda: now, runner), batch(*versions))
     return [(job.servable.version, job.shadow.version, len(job.batch)) for job in runner.jobs]
 
 
@@ -87,7 +87,7 @@ def test_requests_of_a_model_that_is_gone_are_left_out() -> None:
 def test_the_requests_of_each_version_of_a_split_are_counted() -> None:
     counts = RolloutCounts(Counters("rollouts", STRIDE))
     now = snapshot(Traffic("t", {1: 50, 2: 50}))
-    SplitObserver(lambda: now, counts).consume(batch(1, 2, 1, 3, rows=4))
+    give(SplitObserver(lambda: now, counts), batch(1, 2, 1, 3, rows=4))
     found = {key: (tally.rows, tally.requests) for key, tally in counts.add_up().items()}
     assert found == {Key("m", "1", "t", "split"): (8, 2), Key("m", "2", "t", "split"): (4, 1)}
 
@@ -95,5 +95,5 @@ def test_the_requests_of_each_version_of_a_split_are_counted() -> None:
 @pytest.mark.parametrize("traffic", [None, Traffic("t", {}, Shadow(2))])
 def test_without_a_split_nothing_is_counted(traffic: Traffic | None) -> None:
     counts = RolloutCounts(Counters("rollouts", STRIDE))
-    SplitObserver(lambda: snapshot(traffic), counts).consume(batch(1, 2))
+    give(SplitObserver(lambda: snapshot(traffic), counts), batch(1, 2))
     assert counts.add_up() == {}
