@@ -189,6 +189,23 @@ def test_key_is_asked_for_and_stays_in_memory(tmp_path: Path, page: Page) -> Non
         service.stop()
 
 
+def test_page_asks_for_another_key_when_its_own_is_revoked(tmp_path: Path, page: Page) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"{LINE}\n{OTHER}")
+    with Service(tmp_path, api_keys_file=keys) as service:
+        service.put("m/1/model.onnx", penguins())
+        service.start()
+        page.goto(f"{address(service)}/models/m/")
+        page.get_by_label("API key").fill(KEY)
+        page.get_by_role("button", name="Show the models").click()
+        page.locator(".verdict").wait_for()
+        page.locator("#live[data-state=on]").wait_for()
+        keys.write_text(OTHER)
+        page.get_by_label("API key").wait_for()
+        assert page.locator(".verdict").count() == 0
+        service.stop()
+
+
 def test_key_can_be_forgotten(tmp_path: Path, page: Page) -> None:
     (tmp_path / "keys").write_text(LINE)
     with Service(tmp_path, api_keys_file=tmp_path / "keys") as service:

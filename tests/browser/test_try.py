@@ -208,10 +208,11 @@ def test_each_interval_has_a_line(penguin: ModelPage) -> None:
         ((0.3, 5.5e-18), ["+0.3", "0"]),
         ((-3e-7, 1e-13), ["-0.0000003", "+0.0000000000001"]),
         ((5.5e-18, -2e-18), ["0", "0"]),
+        ((None, 0.2), ["-", "+0.2"]),
     ],
 )
-def test_errors_of_rounding_are_no_reasons(
-    penguin: ModelPage, values: tuple[float, float], shown: list[str]
+def test_errors_of_rounding_and_missing_numbers_are_no_reasons(
+    penguin: ModelPage, values: tuple[float | None, float], shown: list[str]
 ) -> None:
     names = ("body_mass_g", "bill_length_mm")
     contributions = dict(zip(names, values, strict=True))

@@ -9,6 +9,9 @@ const MOST = 12;
 const NOISE = 1e-9;
 const ROUNDING = 1e-14;
 
+// Of an answer that is not a number, such as infinity, no contribution is one.
+const write = (value, digits) => (Number.isNaN(value) ? "-" : number(value, digits));
+
 // Show an explanation for one label, or for one of several values.
 //
 // label is what was answered; chosen is the key that a person has chosen instead, or null. When the
@@ -21,15 +24,16 @@ export function showExplanation(place, explanation, { label, chosen, choose }) {
   const amounts = Object.values(contributions).map((value) => Math.abs(pick(value) ?? 0));
   const noise = Math.max(NOISE * Math.max(...amounts, 0), ROUNDING * Math.abs(pick(base) ?? 0));
   const clean = (value) => (Math.abs(value) < noise ? 0 : value);
-  const all = Object.entries(contributions).map(([name, value]) => [name, clean(pick(value) ?? 0)]);
-  const entries = all.sort(([, a], [, b]) => Math.abs(b) - Math.abs(a)).slice(0, MOST);
-  const largest = Math.max(...entries.map(([, value]) => Math.abs(value)), 1e-12);
-  const total = all.reduce((sum, [, value]) => sum + value, pick(base) ?? 0);
+  const all = Object.entries(contributions).map(([name, value]) => [name, clean(pick(value) ?? NaN)]);
+  const size = (value) => (Number.isNaN(value) ? Infinity : Math.abs(value));
+  const entries = all.sort(([, a], [, b]) => size(b) - size(a) || 0).slice(0, MOST);
+  const largest = Math.max(...entries.map(([, value]) => Math.abs(value || 0)), 1e-12);
+  const total = all.reduce((sum, [, value]) => sum + value, pick(base) ?? NaN);
   put(
     place,
     h("h2", {}, text("why")),
     outputs !== null && outputs.length > 1 ? chooser(outputs, shown, choose) : null,
-    h("p", { class: "hint" }, text("from_base", { base: number(pick(base), 3), total: number(total, 3) })),
+    h("p", { class: "hint" }, text("from_base", { base: number(pick(base), 3), total: write(total, 3) })),
     entries.map(([name, value]) => row(name, value, largest)),
     all.length > MOST ? h("p", { class: "hint" }, text("more", { count: all.length - MOST })) : null,
     method === "sampled" ? h("p", { class: "hint" }, text("sampled")) : null,
@@ -45,13 +49,13 @@ function chooser(outputs, shown, choose) {
 
 function row(name, value, largest) {
   const bar = h("span", { class: value < 0 ? "bar minus" : "bar plus" });
-  bar.style.setProperty("--share", Math.abs(value) / largest);
+  bar.style.setProperty("--share", Math.abs(value || 0) / largest);
   const sign = value > 0 ? "+" : "";
   return h(
     "div",
     { class: "row contribution" },
     h("span", { class: "name" }, name),
     h("span", { class: "groove", "aria-hidden": "true" }, bar),
-    h("span", { class: "amount" }, `${sign}${number(value, 2)}`),
+    h("span", { class: "amount" }, `${sign}${write(value, 2)}`),
   );
 }

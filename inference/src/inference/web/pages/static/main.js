@@ -22,7 +22,7 @@ function mount() {
   model.start(main);
   document.getElementById("forget-key").hidden = !hasKey();
   const { watch } = main.dataset;
-  if (watch) stop = follow(watch, { page: refresh, traffic, state: overview.showState });
+  if (watch) stop = follow(watch, { page: refresh, traffic, refused, state: overview.showState });
   else document.getElementById("live").textContent = "";
   main.querySelector("#key-form")?.addEventListener("submit", enter);
 }
@@ -57,6 +57,13 @@ async function refresh(tag) {
     if (shown !== wanted) await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
   }
   isRefreshing = false;
+}
+
+// A key may be revoked while a page is open. The page that comes then asks for another one.
+async function refused() {
+  const place = location.pathname;
+  const loaded = await load(place.slice(root.length)).catch(() => null);
+  if (loaded?.answer.status === 401 && place === location.pathname) show(loaded.next);
 }
 
 const idsOf = (page) =>

@@ -6,7 +6,7 @@ const SILENCE_MS = 60_000; // the service says something every 15 s
 
 // Follow the events of a path until the returned function is called.
 //
-// handlers has a function for each event, and for the state: "on", "off".
+// handlers has a function for each event, for the state ("on", "off"), and for a key that is refused.
 export function follow(path, handlers) {
   const ending = new AbortController();
   run(path, handlers, ending.signal);
@@ -19,6 +19,7 @@ async function run(path, handlers, signal) {
     try {
       const headers = { Accept: "text/event-stream" };
       const answer = await ask(path, { headers, cache: "no-store", signal });
+      if (answer.status === 401) handlers.refused();
       if (!answer.ok) throw new Error(`${answer.status}`);
       failures = 0;
       await read(answer.body, handlers);
