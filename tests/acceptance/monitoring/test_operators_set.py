@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from inference.model.contract import Metrics, Training
+from inference.telemetry.traffic import LEFT_OUT
 from service.monitoring.test_drift import rows_like_training, watched_model
 from support.models.artifacts import (
     MEASUREMENTS,
@@ -238,6 +239,28 @@ def test_the_dashboard_and_the_rules_name_metrics_that_exist() -> None:
     named = {re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(text)}
     assert named - known == set()
     assert len(named & known) > 20
+
+
+def test_rules_and_panels_leave_out_the_routes_that_the_pages_leave_out() -> None:
+    text = (FOLDER / "rules/rookery.yml").read_text()
+    text += " ".join(expression for _, expression in QUERIES)
+    assert {frozenset(found.split("|")) for found in re.findall(r'route!~"(.+?)"', text)} == {
+        LEFT_OUT
+    }
+
+
+def test_lines_that_are_called_dashed_are_dashed() -> None:
+    dashed = [panel for panel in PANELS if "dashed" in panel["description"]]
+    assert dashed
+    for panel in dashed:
+        (override,) = panel["fieldConfig"]["overrides"]
+        (style,) = override["properties"]
+        assert (style["id"], style["value"]["fill"]) == ("custom.lineStyle", "dash")
+        pattern = override["matcher"]["options"].strip("/")
+        assert [bool(re.search(pattern, t["legendFormat"])) for t in panel["targets"]] == [
+            False,
+            True,
+        ]
 
 
 def test_panels_have_a_description_a_unit_and_places_of_their_own() -> None:

@@ -28,7 +28,7 @@ SAMPLE_SECONDS = 5.0
 _SAMPLES = 37  # three minutes
 
 # Requests of people; each takes many runs, and would hide how fast predictions are.
-_LEFT_OUT = frozenset({"explain", "whatif", "v1-explain"})
+LEFT_OUT = frozenset({"explain", "whatif", "v1-explain"})
 
 _Counts = np.ndarray[tuple[int], np.dtype[np.float64]]
 _Version = tuple[str, str]
@@ -77,7 +77,7 @@ class RecentTraffic:
         """
         totals: dict[_Version, _Counts] = {}
         for (route, model, version, _), series in self._requests.items():
-            if model and route not in _LEFT_OUT:
+            if model and route not in LEFT_OUT:
                 _add(totals, (model, version), np.array(series[:BUCKETS]))
         self._samples.append((now, _subtract(totals, self._totals)))
         self._totals = totals

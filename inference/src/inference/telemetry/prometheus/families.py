@@ -26,7 +26,7 @@ REQUESTS = Family(
     "inference_requests",
     "counter",
     ("route", "model", "version", "status"),
-    "Answered requests; without a model if none was found.",
+    "Answered predictions and explanations; without a model if none was found or ready.",
 )
 DURATION = Family(
     "inference_request_duration_seconds",
