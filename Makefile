@@ -179,7 +179,8 @@ endure: sync ## Fuzz decoders, routes and files, split, and republish under load
 bench: sync ## Measure the service beside other stacks with wrk; writes docs/reference/benchmarks.md
 	PYTHONPATH=tests:tools $(UV) run --no-sync python -m benchmark $(BENCH)
 
-# Increases the users up to LOAD_USERS until 5 % of the answers take longer than LOAD_P95_MS.
+# Increases the users up to LOAD_USERS until 5 % of the answers take longer than LOAD_P95_MS. If the service
+# requires a key, set INFERENCE_API_KEY.
 load: tools ## Find the highest load that the service at LOAD_URL can take; writes reports/load.md and .html
 	@mkdir -p reports
 	$(RUN) --group load locust --locustfile tools/load/locustfile.py,tools/load/ramp.py \

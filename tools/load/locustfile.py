@@ -2,12 +2,14 @@
 
 Each model is asked with the golden rows of its own contract, so this fits whatever is served; the
 selection is left alone. Models without golden rows are left out, since nothing says what they take.
+The key is INFERENCE_API_KEY, as for the commands of the service.
 `make load` starts it with the ramp beside it, the Compose profile `load` with locust's page.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 from typing import TYPE_CHECKING, Any
 
 from locust import FastHttpUser, constant, task
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BATCH_ROWS = 64
+_KEY = os.environ.get("INFERENCE_API_KEY")
 # One of them is in the answer to a record, by the kind of model.
 _ANSWERS = ("label", "labels", "value", "values", "vector")
 
@@ -27,6 +30,7 @@ class Application(FastHttpUser):
     """A client that asks again as soon as it has its answer."""
 
     wait_time = constant(0)
+    default_headers = {"X-API-Key": _KEY} if _KEY else None
 
     def on_start(self) -> None:
         """Learn which models there are and what they take."""

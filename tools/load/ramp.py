@@ -8,10 +8,12 @@ where it says that its processor was full, the knee is its own and not the servi
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,10 +93,12 @@ def check_service(environment: Environment, **_: object) -> None:
     try:
         # Whatever proxies the environment names, the users ask directly.
         opener = build_opener(ProxyHandler({}))
+        if key := os.environ.get("INFERENCE_API_KEY"):
+            opener.addheaders.append(("X-API-Key", key))
         with opener.open(f"{host}/v2/models", timeout=_CHECK_SECONDS) as response:
             models = json.load(response)["models"]
     except HTTPError as error:
-        sys.exit(f"make load: {host} answers {error.code}; is that the service?")
+        sys.exit(f"make load: {host} {_refusal(error.code)}")
     except (KeyError, TypeError):
         sys.exit(f"make load: what answers at {host} is not the service: set LOAD_URL to it")
     except (OSError, HTTPException, ValueError) as error:
@@ -106,6 +110,12 @@ def check_service(environment: Environment, **_: object) -> None:
         )
     if not models:
         sys.exit(f"make load: the service at {host} has no model that is ready: publish one first")
+
+
+def _refusal(status: int) -> str:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return "requires an API key: set INFERENCE_API_KEY to one with the scope predict"
+    return f"answers {status}; is that the service?"
 
 
 @events.init_command_line_parser.add_listener

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.access.api_key import make_key
 from support.make_calls import without_make
 from support.models.artifacts import penguins
 from support.project import ROOT
@@ -69,6 +70,25 @@ def test_without_a_model_it_ends_at_once(load: Load, service: Service) -> None:
     done = load(str(service.client.base_url))
     assert done.returncode == 1
     assert "has no model that is ready: publish one first" in done.stderr
+
+
+def test_a_service_with_keys_is_asked_with_one(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, entry = make_key("load", ["predict"])
+    (tmp_path / "keys.txt").write_text(entry)
+    with Service(tmp_path / "service", api_keys_file=tmp_path / "keys.txt") as service:
+        service.put("first/1/model.onnx", penguins())
+        url = str(service.start().client.base_url).rstrip("/")
+        for wrong in ("", "rk_wrong"):
+            monkeypatch.setenv("INFERENCE_API_KEY", wrong)
+            done = load(url)
+            assert done.returncode == 1
+            assert f"{url} requires an API key: set INFERENCE_API_KEY" in done.stderr
+        monkeypatch.setenv("INFERENCE_API_KEY", key)
+        done = load(url)
+        assert done.returncode == 0, done.stderr
+        assert "Knee: " in done.stdout
 
 
 def test_the_report_holds_the_knee_each_step_and_latency_by_model(
