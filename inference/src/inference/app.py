@@ -284,4 +284,4 @@ def _serving_grpc(parts: _Parts) -> contextlib.AbstractAsyncContextManager[int]:
     )
     tracing = CallTracing(parts.tracing.tracer, parts.request_log)
     calls = Calls(parts.authorizer, parts.bodies, reception, tracing)
-    return serving(service, calls, parts.repository, settings)
+    return serving(service, calls, parts.readiness, settings)

@@ -122,6 +122,27 @@ def test_health_is_open(channel: grpc.Channel) -> None:
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+def test_health_says_what_readyz_says(tmp_path: Path) -> None:
+    service = Service(tmp_path, model_name="m", grpc_port=0)
+    service.run()
+    http, address = (
+        eventually(lambda pattern=pattern: re.search(pattern, service.log))[1]
+        for pattern in (r"Swagger: (http://\S+)/docs", r"gRPC running on (\S+)")
+    )
+    service.client.base_url = http
+    with service, grpc.insecure_channel(address) as channel:
+        checks = health_pb2_grpc.HealthStub(channel)
+        watched = checks.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        for status, state in (
+            (503, health_pb2.HealthCheckResponse.NOT_SERVING),
+            (200, health_pb2.HealthCheckResponse.SERVING),
+        ):
+            eventually(lambda status=status: service.client.get("/readyz").status_code == status)
+            assert checks.Check(health_pb2.HealthCheckRequest()).status == state
+            assert next(watched).status == state
+            service.put("model.onnx", penguins())
+
+
 def test_each_message_of_a_stream_counts(
     channel: grpc.Channel, keys: dict[str, tuple[str, str]], served: Service
 ) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from inference.grpc.call_guard import Calls
     from inference.grpc.service import InferenceService
-    from inference.repository.repository import Repository
+    from inference.serving.readiness import Readiness
     from inference.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,13 +32,14 @@ logger = logging.getLogger(__name__)
 _MARGIN_SECONDS = 2  # after which gRPC itself ends what is left, as canceled
 _STREAMS_PER_CONNECTION = 128
 _OPEN_BYTES = 4096
+_LOOK_SECONDS = 1.0
 _STATES = health_pb2.HealthCheckResponse
 _SERVED = ("", NAME)
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    service: InferenceService, calls: Calls, repository: Repository, settings: Settings
+    service: InferenceService, calls: Calls, readiness: Readiness, settings: Settings
 ) -> AsyncIterator[int]:
     """Serve gRPC while the context is open. Yields the port.
 
@@ -62,7 +63,7 @@ async def serving(
         ],
     )
     servicer = health.aio.HealthServicer()
-    status = _Status(servicer)
+    status = _Status(servicer, readiness)
     server.add_generic_rpc_handlers(
         (service.handlers(calls), _health(calls, status), _reflection(calls))
     )
@@ -70,12 +71,12 @@ async def serving(
     await server.start()
     extra = fields("grpc", port=listening)
     logger.info("gRPC running on %s:%d", settings.bracketed_host, listening, extra=extra)
-    watch = asyncio.create_task(_report_health(status, repository))
+    watch = asyncio.create_task(status.follow())
     try:
         yield listening
     finally:
         watch.cancel()
-        await status.set(serving=False)
+        await status.note(_STATES.NOT_SERVING)
         seconds = settings.shutdown_seconds
         await calls.stop(partial(server.stop, seconds + _MARGIN_SECONDS), seconds)
 
@@ -85,16 +86,30 @@ class _Status:
 
     Args:
         servicer: Tells those who watch.
+        readiness: What ``/readyz`` says.
     """
 
-    def __init__(self, servicer: health.aio.HealthServicer) -> None:
+    def __init__(self, servicer: health.aio.HealthServicer, readiness: Readiness) -> None:
         self._servicer = servicer
-        self._current = _STATES.NOT_SERVING
+        self._readiness = readiness
+        self._noted: Any = None
 
-    async def set(self, *, serving: bool) -> None:
-        self._current = _STATES.SERVING if serving else _STATES.NOT_SERVING
-        for name in _SERVED:
-            await self._servicer.set(name, self._current)
+    @property
+    def _current(self) -> Any:
+        is_ready = self._readiness.state == "ready"
+        return _STATES.SERVING if is_ready else _STATES.NOT_SERVING
+
+    async def follow(self) -> None:
+        """Tell those who watch, once a second."""
+        while True:
+            await self.note(self._current)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def note(self, state: Any) -> None:
+        if state != self._noted:
+            self._noted = state
+            for name in _SERVED:
+                await self._servicer.set(name, state)
 
     async def check(self, data: bytes) -> health_pb2.HealthCheckResponse:
         name = _parse(health_pb2.HealthCheckRequest, data).service
@@ -104,13 +119,6 @@ class _Status:
 
     async def watch(self, data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         await self._servicer.Watch(_parse(health_pb2.HealthCheckRequest, data), context)
-
-
-async def _report_health(status: _Status, repository: Repository) -> None:
-    """Report "not serving" until the models found at startup are examined."""
-    await status.set(serving=False)
-    await repository.wait_until(lambda snapshot: snapshot.complete)
-    await status.set(serving=True)
 
 
 def _health(calls: Calls, status: _Status) -> grpc.GenericRpcHandler:
