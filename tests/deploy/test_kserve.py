@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from deploy.manifests import DEPLOY, SETTINGS, Manifest
+from inference.settings import Settings
 
 KSERVE = DEPLOY / "kserve"
+RUNTIMES = ("runtime.yaml", "runtime-grpc.yaml")
 FILES = sorted(path.name for path in KSERVE.glob("*.yaml"))
 
 
@@ -63,17 +65,60 @@ def test_a_manifest_fits_the_definition(name: str, definitions: dict[Any, Any]) 
     check(load(name), definitions)
 
 
-def test_the_port_for_grpc_of_the_page_fits_the_definition(definitions: dict[Any, Any]) -> None:
+def test_the_protocol_of_the_page_fits_the_definition(definitions: dict[Any, Any]) -> None:
     page = (DEPLOY.parent / "docs" / "how-to" / "kserve.md").read_text()
     (example,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     manifest = load("one-model.yaml")
     model = yaml.safe_load(example)["spec"]["predictor"]["model"]
     manifest["spec"]["predictor"]["model"] |= model
     check(manifest, definitions)
-    (port,) = model["ports"]
-    (container,) = load("runtime.yaml")["spec"]["containers"]
+    runtimes = [load(name)["spec"]["protocolVersions"] for name in RUNTIMES]
+    assert [model["protocolVersion"] in protocols for protocols in runtimes] == [False, True]
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_runtime_has_one_port_that_all_probes_ask(name: str) -> None:
+    """Knative refuses a second port, and sends every probe to the first."""
+    (container,) = load(name)["spec"]["containers"]
+    (port,) = container["ports"]
+    probes = [container[p] for p in ("readinessProbe", "livenessProbe") if p in container]
+    handlers = [probe.get("httpGet") or probe["grpc"] for probe in probes]
+    assert {handler["port"] for handler in handlers} == {port["containerPort"]}
+    is_grpc = port.get("name") == "h2c"
+    assert all(("grpc" in probe) == is_grpc for probe in probes)
     variables = {variable["name"]: variable["value"] for variable in container["env"]}
-    assert str(port["containerPort"]) == variables["INFERENCE_GRPC_PORT"]
+    listened = variables["INFERENCE_GRPC_PORT" if is_grpc else "INFERENCE_PORT"]
+    assert listened == str(port["containerPort"])
+
+
+def test_the_runtimes_differ_in_their_protocol_only() -> None:
+    http, grpc = (load(name)["spec"] for name in RUNTIMES)
+    for spec in (http, grpc):
+        (container,) = spec["containers"]
+        for member in ("ports", "readinessProbe", "livenessProbe"):
+            container.pop(member, None)
+        container["env"] = [v for v in container["env"] if v["name"] != "INFERENCE_GRPC_PORT"]
+        assert spec.pop("protocolVersions")
+    assert http == grpc
+
+
+@pytest.mark.parametrize("name", ["runtime.yaml", "runtime-grpc.yaml", "folder-of-models.yaml"])
+def test_a_stop_fits_into_the_time_that_is_granted(name: str) -> None:
+    """Knative refuses another time than Kubernetes' default."""
+    spec = load(name)["spec"]
+    spec = spec.get("predictor", spec)
+    assert "terminationGracePeriodSeconds" not in spec
+    (container,) = spec["containers"]
+    variables = {variable["name"]: variable["value"] for variable in container["env"]}
+    defaults = Settings()
+    seconds = [
+        float(variables.get(f"INFERENCE_{phase.upper()}_SECONDS", default))
+        for phase, default in (
+            ("drain", defaults.drain_seconds),
+            ("shutdown", defaults.shutdown_seconds),
+        )
+    ]
+    assert sum(seconds) + 5 < 30
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -87,7 +132,7 @@ def test_the_check_sees_a_wrong_member(name: str, definitions: dict[Any, Any]) -
         check(manifest, definitions)
 
 
-@pytest.mark.parametrize("name", ["runtime.yaml", "folder-of-models.yaml"])
+@pytest.mark.parametrize("name", ["runtime.yaml", "runtime-grpc.yaml", "folder-of-models.yaml"])
 def test_each_variable_is_a_setting(name: str) -> None:
     spec = load(name)["spec"]
     (container,) = spec.get("predictor", spec)["containers"]
@@ -95,7 +140,7 @@ def test_each_variable_is_a_setting(name: str) -> None:
 
 
 def test_the_runtime_is_preferred_to_triton() -> None:
-    (model_format,) = load("runtime.yaml")["spec"]["supportedModelFormats"]
+    (model_format,) = load(RUNTIMES[0])["spec"]["supportedModelFormats"]
     assert model_format["name"] == "onnx"
     assert model_format["autoSelect"]
     assert model_format["priority"] > 1  # that of kserve-tritonserver
