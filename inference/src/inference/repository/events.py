@@ -12,11 +12,16 @@ class Events:
     def loaded(self, model: str, seconds: float) -> None:
         """Note that a version was loaded, and how long that took."""
 
-    def swapped(self, model: str) -> None:
-        """Note that a model answers with another version, or another content, than before."""
+    def swapped(self, model: str, *, at_start: bool) -> None:
+        """Note that a model answers with another version, or another content, than before.
 
-    def quarantined(self, model: str) -> None:
-        """Note that a file was refused."""
+        Args:
+            model: Its name.
+            at_start: Whether the file was there when this process began to watch the folder.
+        """
+
+    def quarantined(self, model: str, *, at_start: bool) -> None:
+        """Note that a file was refused; see :meth:`swapped`."""
 
     def chosen(self, choice: str) -> None:
         """Note that the operator has changed a choice, such as ``selection`` or ``pins``."""

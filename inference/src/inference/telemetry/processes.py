@@ -36,11 +36,15 @@ class Processes:
 
     Args:
         section: Where the workers' numbers are.
+
+    Attributes:
+        has_predecessor: Whether this process replaces another.
     """
 
     def __init__(self, section: Section) -> None:
         self._restarts = section.memory.array(RESTARTS_ARRAY)
         self._ids = section.memory.arrays(PROCESS_ARRAY)
+        self.has_predecessor = bool(self._ids[section.worker][0])
         self._ids[section.worker][0] = os.getpid()
 
     @property

@@ -46,10 +46,12 @@ class CountedEvents(Events):
 
     Args:
         counters: Where the numbers are; of stride :data:`EVENT_STRIDE`.
+        is_successor: Whether another process has counted the files that are there at the start.
     """
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, *, is_successor: bool) -> None:
         self._counters = counters
+        self._is_successor = is_successor
 
     def examined(self, seconds: float, *, admitted: bool) -> None:
         """Count an examination."""
@@ -59,13 +61,15 @@ class CountedEvents(Events):
         """Count a load."""
         self._count(("loaded", model), seconds)
 
-    def swapped(self, model: str) -> None:
+    def swapped(self, model: str, *, at_start: bool) -> None:
         """Count a swap."""
-        self._count(("swapped", model))
+        if not (at_start and self._is_successor):
+            self._count(("swapped", model))
 
-    def quarantined(self, model: str) -> None:
+    def quarantined(self, model: str, *, at_start: bool) -> None:
         """Count a refused file."""
-        self._count(("quarantined", model))
+        if not (at_start and self._is_successor):
+            self._count(("quarantined", model))
 
     def chosen(self, choice: str) -> None:
         """Count a change of the operator's choices."""
@@ -134,8 +138,9 @@ class Recorder:
             )
         self.explanations = ExplanationCounts(self.answers)
         self.rollouts = RolloutCounts(Counters("rollouts", ROLLOUT_STRIDE, section))
-        self.events = CountedEvents(self.event_counts)
         self.processes = None if section is None else Processes(section)
+        is_successor = self.processes is not None and self.processes.has_predecessor
+        self.events = CountedEvents(self.event_counts, is_successor=is_successor)
         self.sync: SyncStatus | None = None
         self.state_age: StateAge | None = None
         if section is not None and settings is not None:

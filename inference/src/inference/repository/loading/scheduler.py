@@ -19,7 +19,7 @@ from inference.repository.outcome import Superseded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from inference.repository.entry import Entry
+    from inference.repository.entry import Change, Entry
     from inference.repository.events import Events
     from inference.repository.folder.scan import Key
     from inference.repository.loading.load_queue import Load
@@ -196,7 +196,7 @@ class LoadScheduler:
             keys.append(key)
             if fault:
                 change = entry.refuse(Report(admitted=False, reason=fault), candidate)
-                report_change(change, key, entry, self._events)
+                self._report(change, key, entry)
             else:
                 entry.pass_screening()
         self.advance({name for name, _ in keys}, keys)
@@ -218,8 +218,12 @@ class LoadScheduler:
             return
         settle_seconds = remaining_seconds(entry.candidate, self._settings.settle_ms)
         change = entry.finish(outcome, settle_seconds)
-        report_change(change, key, entry, self._events)
+        self._report(change, key, entry)
         if entry.needs_scan:
             self.on_changed()
         self._timer.note(entry.retry_at, key[0])
         self.advance([key[0]], [key])
+
+    def _report(self, change: Change, key: Key, entry: Entry) -> None:
+        at_start = not self._registry.snapshot.complete
+        report_change(change, key, entry, self._events, at_start=at_start)

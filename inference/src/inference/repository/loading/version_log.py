@@ -22,16 +22,18 @@ def log_load(key: Key, seconds: float, signer: str | None) -> None:
     logger.info("model %s version %d was loaded in %.3f s%s", *key, seconds, by, extra=extra)
 
 
-def report_change(change: Change, key: Key, entry: Entry, events: Events) -> None:
+def report_change(
+    change: Change, key: Key, entry: Entry, events: Events, *, at_start: bool
+) -> None:
     """Log and count what changed about a version."""
     if change == "quarantined":
-        events.quarantined(key[0])
+        events.quarantined(key[0], at_start=at_start)
         stays = "; the version admitted before stays active" if entry.servable else ""
         extra = _fields("quarantine", key, reason=entry.reason)
         message = "model %s version %d is quarantined: %s%s"
         logger.warning(message, *key, entry.reason, stays, extra=extra)
     elif change and entry.servable is not None:
-        events.swapped(key[0])
+        events.swapped(key[0], at_start=at_start)
         is_replaced = change == "replaced"
         verb = "was replaced and is live" if is_replaced else "is live"
         digest = entry.servable.digest

@@ -44,6 +44,7 @@ _SCORES = (
     "root_mean_squared_error",
     "silhouette",
 )
+_SEEN_BY_EACH = frozenset({"swapped", "quarantined"})
 _STATES = ("ready", "loading", "quarantined", "unloaded")
 
 
@@ -75,7 +76,7 @@ class ServiceCollector(Collector):
         yield from collect_rollouts(self.snapshot, self._recorder.rollouts.add_up())
         yield _held_out(self.snapshot)
         yield from _processes(self._recorder.processes)
-        yield from _events(_add_up(self._recorder.event_counts))
+        yield from _events(_merge_events(self._recorder.event_counts))
         yield _plain(family.WAITING, _add_up(self._recorder.waiting))
         yield _plain(family.CALLERS, _add_up(self._recorder.callers))
         yield from _logged(_add_up(self._recorder.log))
@@ -92,6 +93,15 @@ def _add_up(counters: Counters) -> Numbers:
         before = total.get(key)
         total[key] = [a + b for a, b in zip(before, values, strict=True)] if before else [*values]
     return total
+
+
+def _merge_events(counters: Counters) -> Numbers:
+    """Add up what each worker does, and take the most of what each worker sees of one folder."""
+    most: Numbers = {}
+    for key, values in counters.items():
+        if key[0] in _SEEN_BY_EACH:
+            most[key] = max(most.get(key, []), [*values])
+    return _add_up(counters) | most
 
 
 def _plain(kind: Family, numbers: Mapping[Any, list[float]]) -> Metric:

@@ -76,7 +76,10 @@ ADMISSIONS = Family(
     "Examinations of model files, admitted or refused.",
 )
 LOADS = Family(
-    "inference_load_duration_seconds", "summary", ("model",), "Loads of admitted model files."
+    "inference_load_duration_seconds",
+    "summary",
+    ("model",),
+    "Loads of admitted model files, by every worker.",
 )
 SWAPS = Family("inference_swaps", "counter", ("model",), "Versions that went live.")
 QUARANTINES = Family("inference_quarantines", "counter", ("model",), "Refused model files.")
