@@ -117,7 +117,7 @@ def test_the_values_on_the_command_line_are_those_of_the_chart(chart: Render) ->
     assert command[2:4] == ["rookery", "deploy/helm/rookery"]
     values: dict[str, Any] = {}
     given = [command[i + 1] for i, word in enumerate(command) if word == "--set"]
-    assert len(given) == 5
+    assert len(given) == 6
     for pair in given:
         path, _, value = pair.partition("=")
         *folders, name = path.split(".")
@@ -130,4 +130,5 @@ def test_the_values_on_the_command_line_are_those_of_the_chart(chart: Render) ->
     assert container["image"].startswith("registry.example.com/rookery-inference:")
     variables = {variable["name"]: variable["value"] for variable in container["env"]}
     assert variables["INFERENCE_MODELS_URL"] == "s3://my-bucket/models"
+    assert variables["AWS_REGION"] == "eu-central-1"
     assert "INFERENCE_ALLOW_ANONYMOUS" not in variables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 
@@ -36,6 +37,15 @@ def test_page_has_not_fallen_behind_the_code(page: str, rendered: dict[str, str]
 def test_every_page_is_tested(rendered: dict[str, str]) -> None:
     """No generated page is left out above."""
     assert sorted(rendered) == sorted(PAGES)
+
+
+def test_every_route_of_our_own_is_listed() -> None:
+    page = (REFERENCE / "http.md").read_text()
+    paths = json.loads((REFERENCE / "openapi.json").read_text())["paths"]
+    ours = [path.rstrip("/") for path in paths if not re.match(r"/v[12]\b", path)]
+    short = "/models/{name}/versions"  # written as .../versions
+    assert [p for p in ours if p.replace(short, "/versions") not in page and p not in page] == []
+    assert len(ours) > 20
 
 
 def test_every_variable_of_the_exporter_is_listed(rendered: dict[str, str]) -> None:
