@@ -282,3 +282,12 @@ def test_the_same_change_again_changes_nothing(
     state = json.loads((shared.root / "state/state.json").read_text())["traffic"]["m"]
     traffic(split={"1": 50, "2": 50})
     assert json.loads((shared.root / "state/state.json").read_text())["traffic"]["m"] == state
+
+
+def test_a_body_of_another_media_type_is_refused_with_the_right_one(shared: Service) -> None:
+    for path in ("active", "traffic"):
+        for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
+            body = b'{"version": 1}'
+            answer = shared.client.put(f"/models/m/{path}", content=body, headers=headers)
+            assert answer.status_code == 422
+            assert "send the header 'Content-Type: application/json'" in answer.json()["detail"]

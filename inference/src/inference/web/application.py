@@ -143,5 +143,7 @@ def _describe_fault(fault: Mapping[str, Any]) -> str:
     """Say where something does not fit, and why, of what pydantic has found."""
     if fault["type"] == "json_invalid":
         return f"the body is not JSON: {fault['ctx']['error']} (byte {fault['loc'][-1]})"
+    if isinstance(fault["input"], bytes):  # FastAPI has not parsed it
+        return "the body is not read as JSON: send the header 'Content-Type: application/json'"
     reason = fault["msg"].removeprefix("Value error, ")
     return f"{'.'.join(map(str, fault['loc']))}: {reason}"
