@@ -30,7 +30,7 @@ def rendered() -> dict[str, str]:
 def test_page_has_not_fallen_behind_the_code(page: str, rendered: dict[str, str]) -> None:
     """What is committed is what would be written now."""
     assert (REFERENCE / page).read_text() == rendered[page], (
-        "run `python docs/reference/generate.py` and commit what it writes"
+        "run `.venv/bin/python docs/reference/generate.py` and commit what it writes"
     )
 
 
