@@ -263,6 +263,7 @@ LIVE_FAMILIES = (LIVE_ROWS, LIVE_ACCURACY, LIVE_F1, LIVE_MAE, LIVE_RMSE)
 
 NOTES = (
     "Counts add up over all workers and outlive a worker that is replaced.",
+    "Swaps and quarantines, which each worker sees of the same folder, count once.",
     f"`version` is one of a model's {SHOWN} highest with requests, or `{OLDER}` for all others.",
     "Buckets of durations, in seconds: " + ", ".join(f"{bound:g}" for bound in BOUNDS) + ".",
     f"Buckets of shadow runs: {', '.join(f'{bound:g}' for bound in SHOWN_BOUNDS)} s.",
