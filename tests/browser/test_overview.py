@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Page]
 
-KEY, LINE = make_key("person", ["predict", "admin"])
-_, OTHER = make_key("other", ["predict"])
+_, LINE = make_key("person", ["predict", "admin"])
 
 
 def address(service: Service) -> str:
@@ -153,71 +152,6 @@ def test_page_reconnects_to_a_service_that_restarts(tmp_path: Path, page: Page) 
         service.put("m/1/model.onnx", penguins())
         service.start()
         page.locator("#model-m[data-state=ready]").wait_for()
-        service.stop()
-
-
-def test_key_is_asked_for_and_stays_in_memory(tmp_path: Path, page: Page) -> None:
-    (tmp_path / "keys").write_text(f"{LINE}\n{OTHER}")
-    with Service(tmp_path, api_keys_file=tmp_path / "keys") as service:
-        service.put("m/1/model.onnx", penguins())
-        service.start()
-        page.goto(address(service))
-        field = page.get_by_label("API key")
-        for wrong in ("rk_wrong", "\N{LEFT DOUBLE QUOTATION MARK}rk\N{ROOSTER}"):
-            field.fill(wrong)
-            page.keyboard.press("Enter")
-            page.get_by_text("This key is unknown.").wait_for()
-            page.reload()
-        field.fill(KEY)
-        page.keyboard.press("Enter")
-        page.locator("#model-m").wait_for()
-        page.locator("#live[data-state=on]").wait_for()
-
-        page.get_by_role("link", name="m", exact=True).click()
-        page.locator(".verdict").wait_for()
-        assert page.url.endswith("/models/m/")
-        page.go_back()
-        page.locator("#model-m").wait_for()
-
-        stored = page.evaluate(
-            "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie,"
-            " location.href, document.documentElement.outerHTML, history.state])"
-        )
-        assert KEY not in stored
-        page.reload()
-        page.get_by_label("API key").wait_for()
-        service.stop()
-
-
-def test_page_asks_for_another_key_when_its_own_is_revoked(tmp_path: Path, page: Page) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text(f"{LINE}\n{OTHER}")
-    with Service(tmp_path, api_keys_file=keys) as service:
-        service.put("m/1/model.onnx", penguins())
-        service.start()
-        page.goto(f"{address(service)}/models/m/")
-        page.get_by_label("API key").fill(KEY)
-        page.get_by_role("button", name="Show the models").click()
-        page.locator(".verdict").wait_for()
-        page.locator("#live[data-state=on]").wait_for()
-        keys.write_text(OTHER)
-        page.get_by_label("API key").wait_for()
-        assert page.locator(".verdict").count() == 0
-        service.stop()
-
-
-def test_key_can_be_forgotten(tmp_path: Path, page: Page) -> None:
-    (tmp_path / "keys").write_text(LINE)
-    with Service(tmp_path, api_keys_file=tmp_path / "keys") as service:
-        service.put("m/1/model.onnx", penguins())
-        service.start()
-        page.goto(f"{address(service)}/models/m/")
-        page.get_by_label("API key").fill(KEY)
-        page.get_by_role("button", name="Show the models").click()
-        page.locator(".verdict").wait_for()
-        page.get_by_role("button", name="Forget the key").click()
-        page.get_by_label("API key").wait_for()
-        assert page.locator(".verdict").count() == 0
         service.stop()
 
 
