@@ -7,14 +7,17 @@ that ran them, and read in a thread if they are so long that they are read in pi
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from inference.errors import InferenceError, RequestError
+from inference.model.answers.targets import count_targets
 from inference.runtime.threads import INLINE_BYTES, off_loop
 from inference.serving.dispatcher import is_small, longest
+from inference.serving.predictions import is_classifier
 from inference.serving.tensors.list_slices import WHOLE_BYTES
 from inference.serving.tensors.one_input import OneInputFastPath
 from inference.serving.tensors.query import MAX_STRINGS
@@ -22,7 +25,7 @@ from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import Response, pick_results, write_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from inference.model.servable import Servable
     from inference.serving.dispatcher import Dispatcher
@@ -55,6 +58,9 @@ class Inferrer:
         self.max_rows = max_rows
         self.max_strings = max_strings
         self._fast_paths: WeakKeyDictionary[Servable, OneInputFastPath | None] = WeakKeyDictionary()
+        # So many values of inputs had an answer that was too large to be encoded at once.
+        self._wide: WeakKeyDictionary[Servable, float] = WeakKeyDictionary()
+        self._has_wide = False
 
     def infer_now(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
@@ -95,6 +101,8 @@ class Inferrer:
     ) -> Response | None:
         """Run and answer on the loop, if that is cheap; ``fast_path`` has read the query."""
         names = query.names
+        if self._has_wide and _count_values(query) >= self._wide.get(servable, math.inf):
+            return None
         if not self._dispatcher.is_inline(
             servable, longest(servable, query.rows, query.feeds), query.feeds
         ):
@@ -105,7 +113,9 @@ class Inferrer:
             values = self._dispatcher.run_inline(servable, names, query.feeds, timing)
         except InferenceError as error:
             raise explain_failure(servable, error) from error
-        if not is_small(values):
+        if not is_small(values):  # this one runs again
+            self._wide[servable] = min(self._wide.get(servable, math.inf), _count_values(query))
+            self._has_wide = True
             return None
         timing.labels = count_labels(servable, query, values)
         timing.answer(query.feeds, names, values)
@@ -197,23 +207,23 @@ def _is_light(servable: Servable, body: bytes, json_bytes: int | None) -> bool:
     return all(spec.datatype != "BYTES" for spec in servable.signature.inputs)
 
 
-def count_labels(servable: Servable, query: Query, values: list[Any]) -> dict[Any, int] | None:
+def _count_values(query: Query) -> int:
+    return sum(array.size for array in query.feeds.values())
+
+
+def count_labels(servable: Servable, query: Query, values: list[Any]) -> Mapping[Any, int] | None:
     """Count each predicted class; ``None`` if the request does not ask for the labels."""
     contract, names = servable.contract, query.names
-    if contract is None or contract.classes is None or contract.outputs.label not in names:
-        return _count_targets(servable, names, values) if servable.targets else None
-    labels = values[names.index(contract.outputs.label)]
-    if not isinstance(labels, np.ndarray):
+    if servable.targets:
+        return count_targets(servable.targets, names, values)
+    if contract is not None:
+        label = contract.outputs.label if contract.classes is not None else None
+    else:
+        label = servable.signature.outputs[0].name if is_classifier(servable) else None
+    if label is None or label not in names:
         return None
-    return servable.labels.count(labels)
-
-
-def _count_targets(servable: Servable, names: list[str], values: list[Any]) -> dict[Any, int]:
-    counts: dict[Any, int] = {}
-    for target in servable.targets:
-        if target.label in names:
-            counts |= target.count(values[names.index(target.label)])
-    return counts
+    labels = values[names.index(label)]
+    return servable.labels.count(labels) if isinstance(labels, np.ndarray) else None
 
 
 def explain_failure(servable: Servable, error: InferenceError) -> Exception:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,48 @@ def test_what_is_small_is_answered_at_once(inferrer: Inferrer, penguins: Servabl
 
 def test_what_is_large_has_to_wait(inferrer: Inferrer, penguins: Servable) -> None:
     assert inferrer.infer_now(penguins, request(2000), None, Timing()) is None
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_wide_answer_is_made_at_once_only_the_first_time(
+    inferrer: Inferrer, monkeypatch: pytest.MonkeyPatch, *, binary: bool
+) -> None:
+    """What was run on the event loop is thrown away if its answer has to be encoded elsewhere."""
+    classes = [f"species-{number}" for number in range(200)]
+    described = artifacts.contract(artifacts.measurements(), classes)
+    content = artifacts.with_contract(artifacts.classifier_graph(classes), described)
+    servable = Servable.load("wide", 1, content, plan=Plan(inline_rows=64))
+    runs: list[int] = []
+    run = inferrer._dispatcher.run_inline
+
+    def count(*arguments: Any) -> Any:
+        runs.append(len(arguments[2]["X"]))
+        return run(*arguments)
+
+    monkeypatch.setattr(inferrer._dispatcher, "run_inline", count)
+
+    def ask(rows: int) -> bool:
+        body = request(rows)
+        if binary:
+            body = body[:-1] + b',"parameters":{"binary_data_output":true}}'
+        return inferrer.infer_now(servable, body, None, Timing()) is not None
+
+    assert [ask(rows) for rows in (20, 22, 22, 21, 21, 20)] == [True, *[False] * 4, True]
+    assert runs == [20, 22, 21, 20]
+
+
+@pytest.mark.parametrize("zipmap", [False, True])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_classes_of_a_foreign_classifier_are_counted(
+    inferrer: Inferrer, rows: int, *, zipmap: bool
+) -> None:
+    content = artifacts.model(artifacts.classifier_graph(artifacts.SPECIES, zipmap=zipmap))
+    servable = Servable.load("foreign", 1, content, plan=Plan("inline", inline_rows=128))
+    timing = Timing()
+    response = inferrer.infer_now(servable, request(rows), None, timing)
+    assert response is not None
+    label = next(o for o in json.loads(response.body)["outputs"] if o["name"] == "label")
+    assert timing.labels == Counter(label["data"])
 
 
 def test_a_model_without_plan_has_to_wait(inferrer: Inferrer) -> None:

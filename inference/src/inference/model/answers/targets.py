@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from inference.model.labels import LabelDecoder, count_values, label_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from inference.model.contract import LabelOutput
@@ -57,3 +59,20 @@ class Target:
 
     def _count_unknown(self, code: Any) -> str:
         return self.counted(label_key(code))
+
+
+def count_targets(
+    targets: Sequence[Target], names: Sequence[str], values: Sequence[Any]
+) -> dict[str, int]:
+    """Count the labels of all targets whose output is there, see :meth:`Target.count`.
+
+    Args:
+        targets: The targets of a model.
+        names: Names of outputs.
+        values: Their values.
+    """
+    counts: dict[str, int] = {}
+    for target in targets:
+        if target.label in names:
+            counts |= target.count(values[names.index(target.label)])
+    return counts

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from inference.errors import InferenceError
+from inference.model.answers.targets import count_targets
 from inference.model.feature_rules import INT64_MAX
 from inference.model.signature import element_range
 from inference.serving.dispatcher import is_small
@@ -170,6 +171,7 @@ class _OneRow:
         self._decode_label = servable.labels.decode
         if contract is not None and contract.classes and contract.outputs.label in fast_path.names:
             self._label = fast_path.names.index(contract.outputs.label)
+        self._targets = servable.targets
         self._openings = fast_path.openings(binding.results)
 
     def answer(self, row: Sequence[Any], id_: str | None, timing: Timing) -> bytes | None:
@@ -182,6 +184,8 @@ class _OneRow:
         timing.ended = perf_counter()
         if self._label is not None:
             timing.labels = {self._decode_label(results[self._label].item()): 1}
+        elif self._targets:
+            timing.labels = count_targets(self._targets, self._outputs, results)
         parts = [self._begin(id_)]
         lists = [value.ravel().tolist() for value in results]
         for opening, values in zip(self._openings, lists, strict=True):

@@ -17,6 +17,7 @@ from inference.serving.tensors.request import read_request
 from inference.serving.tensors.response import pick_results, write_response
 from inference.telemetry.timing import Timing
 from support.amount import amount
+from support.answers.kinds import ROW, kinds
 from support.models import artifacts
 from support.models.mutation import Mutator
 from support.models.oip_models import identity, sample, several
@@ -112,6 +113,13 @@ def penguins() -> Servable:
 )
 def test_usual_request_is_answered_alike(penguins: Servable, body: bytes) -> None:
     assert _check(penguins, body)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_one_row_of_each_kind_of_model_is_answered_and_counted_alike(kind: str) -> None:
+    servable = Servable.load("m", 1, kinds()[kind])
+    assert _fast_path(servable)._one_row is not None
+    assert _check(servable, _request([1, 4], ROW))
 
 
 @pytest.mark.parametrize(
