@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from inference.errors import RequestError
-from inference.serving.json_encoding import is_utf8, to_utf8
+from inference.serving.json_encoding import explain_refusal, is_utf8, to_utf8
 from inference.serving.tensors.binary import from_binary
 from inference.serving.tensors.data_spans import split_data
 from inference.serving.tensors.list_slices import WHOLE_BYTES, Span
@@ -160,7 +160,8 @@ def _decode_json(
     try:
         return _decode(text), lists
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise RequestError(f"the body is not an inference request: {error}") from None
+        reason = explain_refusal(error, text)
+        raise RequestError(f"the body is not an inference request: {reason}") from None
 
 
 def _read_input(

@@ -18,6 +18,7 @@ import numpy as np
 
 from inference.errors import RequestError
 from inference.runtime.threads import PIECE_BYTES
+from inference.serving.json_encoding import explain_refusal
 from inference.serving.tensors.list_slices import MAX_ITEM_BYTES, WHOLE_BYTES, LongList, Span
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def from_values(text: Span, dtype: np.dtype[Any], shape: Sequence[int]) -> Array
     try:
         array = _decode(text, dtype, depth, shape)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise RequestError(f"its data is not what its datatype takes: {error}") from None
+        reason = explain_refusal(error, *text)
+        raise RequestError(f"its data is not what its datatype takes: {reason}") from None
     except (OverflowError, ValueError) as error:
         raise RequestError(f"its data does not fit its datatype and shape: {error}") from None
     if dtype.kind == "f" and np.isinf(array).any():

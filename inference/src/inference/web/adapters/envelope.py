@@ -25,7 +25,7 @@ from inference.errors import RequestError, TooLargeError
 from inference.runtime.suggestions import nearest, shorten
 from inference.runtime.threads import PIECE_BYTES
 from inference.serving.answers.plain import PlainForm
-from inference.serving.json_encoding import to_utf8
+from inference.serving.json_encoding import explain_refusal, to_utf8
 from inference.serving.tensors.list_slices import WHOLE_BYTES, Span, find_end
 from inference.web.adapters.columns import Table
 from inference.web.adapters.list_pieces import first_byte, first_item_byte, items_in_pieces
@@ -162,7 +162,8 @@ def _decode_members(text: bytes, outline: bytes) -> dict[str, msgspec.Raw]:
                 "rows"
             ) from None
         infinite = " (Infinity is no number in JSON)" if b"Infinity" in text else ""
-        raise RequestError(f"the body is not JSON{infinite}: {error}") from None
+        reason = explain_refusal(error, outline)
+        raise RequestError(f"the body is not JSON{infinite}: {reason}") from None
 
 
 def _check_members(members: dict[str, msgspec.Raw], taken: Sequence[str]) -> None:

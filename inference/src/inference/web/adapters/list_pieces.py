@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.errors import RequestError
+from inference.serving.json_encoding import explain_refusal
 from inference.serving.tensors.list_slices import MAX_ITEM_BYTES, WHOLE_BYTES, LongList, Span
 
 if TYPE_CHECKING:
@@ -60,4 +61,5 @@ def _read(text: bytes, what: str) -> list[msgspec.Raw]:
     try:
         return _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"{what} is not a list in JSON: {error}") from None
+        reason = explain_refusal(error, text)
+        raise RequestError(f"{what} is not a list in JSON: {reason}") from None

@@ -12,6 +12,7 @@ from inference.errors import ConflictError, NotReadyError, RequestError
 from inference.oip import descriptions as describe
 from inference.repository import operations as switch
 from inference.runtime.documents import Document, Subject
+from inference.serving.json_encoding import explain_refusal
 from inference.serving.versions import find_servable
 from inference.web.documents import DocumentResponse, encoded
 from inference.web.errors.oip import encode as encode_error
@@ -215,7 +216,7 @@ async def _read(request: Request, kind: type[T], max_bytes: int) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise RequestError(f"invalid body: {error}") from None
+        raise RequestError(f"invalid body: {explain_refusal(error, body)}") from None
 
 
 def _body(model: type[IndexRequest | RepositoryRequest]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from inference.errors import RequestError, TooLargeError
 from inference.model.signature import Signature, TensorSpec
+from inference.serving.tensors.list_slices import WHOLE_BYTES
 from inference.serving.tensors.query import Query, RequestedOutput
 from inference.serving.tensors.request import read_request
 from support.models.signatures import spec
@@ -47,6 +49,25 @@ class TestRequest:
         assert query.id == "7"
         assert query.feeds["x"].tolist() == [[1, 2]]
         assert query.outputs == [RequestedOutput("y", binary=False, classes=0)]
+
+    @pytest.mark.parametrize("half", ["\ud83d", chr(0xDE00), "\ud83d\ud83d", "\ud83dA"])
+    @pytest.mark.parametrize(
+        ("place", "before"),
+        [
+            *itertools.product(["id", "name", "data"], ["", "\\", "\U0001f600"]),
+            ("data", "a" * WHOLE_BYTES),
+        ],
+    )
+    def test_names_half_of_a_surrogate_pair(self, half: str, place: str, before: str) -> None:
+        text = before + half
+        given = {"data": strings(data=[text])}.get(place) or strings()
+        document: dict[str, Any] = {
+            "inputs": [given | {"name": text} if place == "name" else given]
+        }
+        signature = Signature(SIGNATURE.inputs[1:], SIGNATURE.outputs)
+        with pytest.raises(RequestError) as refused:
+            ask(document | ({"id": text} if place == "id" else {}), signature)
+        assert f"half of a surrogate pair, \\u{ord(half[0]):04x}," in str(refused.value)
 
     def test_reads_buffers_in_the_order_of_the_inputs(self) -> None:
         inputs = [buffered(9, name="s", shape=[2], datatype="BYTES"), buffered(8)]

@@ -63,6 +63,14 @@ def test_rows_with_names_of_columns_are_put_into_the_order_of_the_features(
     assert rows_of({"dataframe_split": split}, mixed_model) == wanted
 
 
+@pytest.mark.parametrize(
+    "document", [{"instances": [{"island": "\ud83d"}]}, {"inputs": {"island": ["a\ud83d"]}}]
+)
+def test_half_of_a_surrogate_pair_is_named(mixed_model: Servable, document: Any) -> None:
+    with pytest.raises(RequestError, match=r"half of a surrogate pair, \\ud83d,"):
+        rows_of(document, mixed_model)
+
+
 def test_columns_without_names_are_the_features_in_their_order(penguin_model: Servable) -> None:
     data = [[1.5, 2, 3, 4]]
     for split in ({"columns": [0, 1, 2, 3], "data": data}, {"data": data}):
