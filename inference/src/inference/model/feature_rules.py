@@ -44,6 +44,11 @@ class ValueRule(NamedTuple):
     expected: str
     inputs: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether numbers are integers, for which JSON may have ``3.0``, too."""
+        return int in self.types and float not in self.types
+
     def accepts(self, value: Any) -> bool:
         """Whether a value has the right type."""
         if isinstance(value, bool):  # to Python a bool is an int

@@ -78,6 +78,8 @@ class PlainForm:
 
 def _find(method: str, prediction: dict[str, Any]) -> str | None:
     members = _MEMBERS[method]
+    if method == "predict":  # which each model has; None is a number that JSON lacks
+        return next((member for member in members if member in prediction), None)
     return next((member for member in members if prediction.get(member) is not None), None)
 
 

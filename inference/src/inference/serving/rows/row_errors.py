@@ -122,7 +122,7 @@ class RowChecker:
     def _value(self, index: int, feature: Feature, value: Any) -> Any:
         if value is _MISSING:  # null, or reported by name already
             return None
-        if feature.kind == "integer" and isinstance(value, float) and value.is_integer():
+        if isinstance(value, float) and value.is_integer() and rule_of(feature).is_whole:
             value = int(value)
         reason = _wrong_value(feature, value, self._dtypes[feature.input])
         if reason is None and feature.kind == "category" and value is not None:

@@ -12,7 +12,9 @@ from inference.model.contract import Feature
 from inference.model.servable import Servable
 from inference.serving.rows.reader import RowReader
 from support.models.artifacts import (
+    FLOAT,
     SPECIES,
+    STRING,
     classifier_graph,
     contract,
     graph,
@@ -71,6 +73,25 @@ def test_an_open_category_takes_values_unseen_in_training(of_mixed: RowReader) -
 def test_an_integer_may_be_spelt_with_a_point(of_mixed: RowReader) -> None:
     batch = of_mixed.read(json.dumps([MIXED, MIXED | {"age": 7.0}]).encode())
     assert batch.feeds["age"].tolist() == [[4], [7]]
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("element", [FLOAT, STRING])
+def test_a_category_of_integers_may_be_spelt_with_a_point(element: int, *, is_open: bool) -> None:
+    """As pandas writes a column of integers in which a value is missing."""
+    grade = Feature("grade", "category", "X", 1, categories=[1, 2], open_categories=is_open)
+    encoded = graph(
+        [node("Identity", ["X"], ["label"])],
+        [value("X", element, "n", 1)],
+        [value("label", element, "n", 1)],
+    )
+    reader = RowReader(
+        Servable.load("m", 1, with_contract(encoded, contract([grade], None))), max_rows=5
+    )
+    wanted = [[1], [2]] if element == FLOAT else [["1"], ["2"]]
+    assert reader.read(b"[[1.0],[2]]").feeds["X"].tolist() == wanted
+    with pytest.raises(RowsError, match=r"expected an integer, got the number 1\.5"):
+        reader.read(b"[[1.5]]")
 
 
 @pytest.mark.parametrize(
