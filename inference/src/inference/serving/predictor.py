@@ -49,6 +49,9 @@ class Predictor:
         dispatcher: Where runs happen.
         settings: The limits on requests.
 
+    Attributes:
+        limits: The most rows of a request, and the longest row.
+
     Raises:
         ConflictError: The model's inputs are not rows of columns.
     """
@@ -63,6 +66,7 @@ class Predictor:
             max_row_bytes=settings.max_row_bytes,
             max_strings=settings.max_strings,
         )
+        self.limits = self._reader.limits
         self._builder = AnswerBuilder(servable)
         self._fast_path = OneRecordFastPath.of(servable)
         self._small_rows = math.inf  # the answer to one more was too large to be encoded at once

@@ -18,6 +18,7 @@ import numpy as np
 from inference.errors import RequestError, TooLargeError
 from inference.serving.json_encoding import to_utf8
 from inference.serving.rows.row_errors import RowChecker
+from inference.serving.rows.row_limits import RowLimits
 from inference.serving.rows.training_range import MAX_WARNINGS, TrainingRange
 from inference.serving.rows.typed_decoder import TypedDecoder
 from inference.serving.tensors.list_slices import (
@@ -68,6 +69,9 @@ class RowReader:
         max_rows: The most rows in one request.
         max_row_bytes: The longest row; more where the model's features need more.
         max_strings: The most values in one request that the model takes as strings.
+
+    Attributes:
+        limits: The most rows, and the longest row.
     """
 
     def __init__(
@@ -83,10 +87,10 @@ class RowReader:
         self._to_feeds = servable.columns.to_feeds if servable.columns else _no_columns
         self._dtypes = {spec.name: spec.dtype for spec in servable.signature.inputs}
         self._range = TrainingRange(self._features)
-        self._max_rows = max_rows
         self._max_strings = max_strings
         self._strings = sum(self._dtypes[f.input] == np.object_ for f in self._features)
-        self._max_row_bytes = max(max_row_bytes, _BYTES_PER_FEATURE * len(self._features))
+        longest = max(max_row_bytes, _BYTES_PER_FEATURE * len(self._features))
+        self.limits = RowLimits(max_rows, longest)
         self._most_values = 2 * len(self._features) + _LOOSE_VALUES
         unused = (servable.contract.unused if servable.contract else None) or ()
         self._typed = TypedDecoder(self._features, unused)
@@ -130,10 +134,10 @@ class RowReader:
             start = find_rows(body)
             if start is not None:
                 return self._read_pieces(body, start)
-            if len(body) > self._max_row_bytes:
+            if len(body) > self.limits.row_bytes:
                 raise TooLargeError(
                     "the body is not a list of rows, and one row has at most "
-                    f"{self._max_row_bytes:,} bytes (INFERENCE_MAX_ROW_BYTES)"
+                    f"{self.limits.row_bytes:,} bytes (INFERENCE_MAX_ROW_BYTES)"
                 )
         batch = self.read_quickly(body)
         if batch is not None:
@@ -155,12 +159,13 @@ class RowReader:
         outliers: list[Outlier] = []
         closing = b"]," if body[start : start + 1] == b"[" else b"},"
         text = Span(body, start, len(body))
-        remaining = LongList(text, closing, max_item_bytes=self._max_row_bytes)
+        remaining = LongList(text, closing, max_item_bytes=self.limits.row_bytes)
         while not remaining.is_over:
             rows, feeds = self._read_piece(remaining, checker, count)
-            if count + len(rows) > self._max_rows:
+            if count + len(rows) > self.limits.rows:
                 raise TooLargeError(
-                    f"the request has more than {self._max_rows} rows, which is the limit: split it"
+                    f"the request has more than {self.limits.rows} rows, which is the limit: "
+                    "split it"
                 )
             if self._strings * (count + len(rows)) > self._max_strings:
                 raise TooLargeError(
@@ -228,9 +233,9 @@ class RowReader:
     def _check_count(self, count: int) -> None:
         if not count:
             raise RequestError("the list of rows is empty: send at least one")
-        if count > self._max_rows:
+        if count > self.limits.rows:
             raise TooLargeError(
-                f"the request has {count} rows, the limit is {self._max_rows}: split it"
+                f"the request has {count} rows, the limit is {self.limits.rows}: split it"
             )
 
     def _is_finite(self, feeds: dict[str, Any]) -> bool:

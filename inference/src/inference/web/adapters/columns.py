@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from inference.errors import RequestError, TooLargeError
 from inference.runtime.suggestions import nearest, shorten
-from inference.web.adapters.list_pieces import first_byte, first_item_byte, items_in_pieces
+from inference.web.adapters.list_pieces import (
+    first_byte,
+    first_item_byte,
+    items_in_pieces,
+    join_rows,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inference.model.servable import Servable
+    from inference.serving.rows.row_limits import RowLimits
 
 MAX_VALUES = 1_000_000  # of columns, which are in memory as a whole
 _NULL = b"null"
@@ -81,27 +88,34 @@ class Table:
             )
         return [found.get(name) for name in self._names]
 
-    def reorder(self, rows: bytes, columns: Sequence[Any], what: str) -> bytes:
+    def reorder(self, rows: bytes, columns: Sequence[Any], what: str, limits: RowLimits) -> bytes:
         """Put the values of rows into the order of the features.
 
         Args:
             rows: A list of rows, as JSON.
             columns: The names of the columns of each row.
             what: What has the rows, for a message.
+            limits: Those of a request.
+
+        Returns:
+            See :func:`inference.web.adapters.list_pieces.join_rows`.
 
         Raises:
             RequestError: The columns are not those of the model, or a row has not a value for each.
+            TooLargeError: A row is too long.
         """
         places = self.places(columns, what)
         if places is None:
             return rows
-        written: list[bytes] = []
-        for piece in items_in_pieces(rows, what):
-            for row in piece:
-                values = _read_row(row, len(written), len(columns), what)
+        items = chain.from_iterable(items_in_pieces(rows, what, limits.row_bytes))
+
+        def reordered() -> Iterator[bytes]:
+            for index, row in enumerate(items):
+                values = _read_row(row, index, len(columns), what)
                 kept = (_NULL if place is None else bytes(values[place]) for place in places)
-                written.append(b"[%b]" % b",".join(kept))
-        return b"[%b]" % b",".join(written)
+                yield b"[%b]" % b",".join(kept)
+
+        return join_rows(reordered(), limits)
 
     def transpose(self, columns: Mapping[str, bytes], what: str) -> bytes:
         """Turn columns into rows in the order of the features.

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.errors import RequestError
+from inference.errors import RequestError, TooLargeError
 from inference.model.feature_rules import rule_of
 from inference.web.adapters.columns import Table
+from inference.web.adapters.list_pieces import join_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from inference.model.contract import Feature
     from inference.model.servable import Servable
+    from inference.serving.rows.row_limits import RowLimits
 
     Encoder = Callable[[str], bytes]
 
@@ -37,21 +39,26 @@ _BOOLEANS = {"true": b"true", "false": b"false"}
 _encode = msgspec.json.Encoder().encode
 
 
-def read_csv(body: bytes, servable: Servable, *, has_header: bool) -> bytes:
+def read_csv(body: bytes, servable: Servable, limits: RowLimits, *, has_header: bool) -> bytes:
     """Turn CSV into a list of rows as JSON.
 
     Args:
         body: UTF-8.
         servable: The model.
+        limits: Those of a request.
         has_header: Whether the first line has the names of the columns; without them the columns
             are the features in their order.
 
+    Returns:
+        See :func:`inference.web.adapters.list_pieces.join_rows`.
+
     Raises:
         RequestError: It is not CSV, or its columns are not those of the model.
+        TooLargeError: A line is too long.
     """
     features = servable.features or ()
     table = Table(servable)
-    lines = _lines(body)
+    lines = _lines(body, limits.row_bytes)
     places: list[int | None] | None = None
     width = table.width
     if has_header:
@@ -65,25 +72,41 @@ def read_csv(body: bytes, servable: Servable, *, has_header: bool) -> bytes:
         width = len(header)
     encoders = [_encoder(feature) for feature in features]
     order = places or range(width)
-    rows: list[bytes] = []
-    for fields in lines:
-        if len(fields) != width:
-            raise RequestError(
-                f"row {len(rows)} of the CSV has {len(fields)} values, and there are {width} "
-                f"columns{'' if has_header else ' in the model'}"
-            )
-        values = [
-            _NULL if place is None else encode(fields[place])
-            for encode, place in zip(encoders, order, strict=True)
-        ]
-        rows.append(b"[%b]" % b",".join(values))
-    return b"[%b]" % b",".join(rows)
+
+    def encoded() -> Iterator[bytes]:
+        for index, fields in enumerate(lines):
+            if len(fields) != width:
+                raise RequestError(
+                    f"row {index} of the CSV has {len(fields)} values, and there are {width} "
+                    f"columns{'' if has_header else ' in the model'}"
+                )
+            values = [
+                _NULL if place is None else encode(fields[place])
+                for encode, place in zip(encoders, order, strict=True)
+            ]
+            yield b"[%b]" % b",".join(values)
+
+    return join_rows(encoded(), limits)
 
 
-def _lines(body: bytes) -> Iterator[list[str]]:
+def _lines(body: bytes, max_characters: int) -> Iterator[list[str]]:
+    """Read the values of each line.
+
+    A long line holds the interpreter's lock until all of its values are objects.
+    """
     text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
+
+    def short() -> Iterator[str]:
+        while line := text.readline(max_characters + 1):
+            if len(line) > max_characters:
+                raise TooLargeError(
+                    f"a line of the CSV has more than {max_characters:,} characters "
+                    "(INFERENCE_MAX_ROW_BYTES)"
+                )
+            yield line
+
     try:
-        yield from filter(None, csv.reader(text, strict=True))
+        yield from filter(None, csv.reader(short(), strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
         raise RequestError(f"the body is not CSV in UTF-8: {error}") from None
 

@@ -28,13 +28,19 @@ from inference.serving.answers.plain import PlainForm
 from inference.serving.json_encoding import explain_refusal, to_utf8
 from inference.serving.tensors.list_slices import WHOLE_BYTES, Span, find_end
 from inference.web.adapters.columns import Table
-from inference.web.adapters.list_pieces import first_byte, first_item_byte, items_in_pieces
+from inference.web.adapters.list_pieces import (
+    first_byte,
+    first_item_byte,
+    items_in_pieces,
+    join_rows,
+)
 from inference.web.adapters.missing_values import replace_nan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inference.model.servable import Servable
+    from inference.serving.rows.row_limits import RowLimits
 
 DATA = ("instances", "inputs", "dataframe_records", "dataframe_split")
 _OTHERS = ("signature_name", "params", "parameters")
@@ -72,12 +78,15 @@ _decode_name = msgspec.json.Decoder(str | None).decode
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def unwrap(body: bytes, servable: Servable, taken: Sequence[str] = DATA) -> Unwrapped:
+def unwrap(
+    body: bytes, servable: Servable, limits: RowLimits, taken: Sequence[str] = DATA
+) -> Unwrapped:
     """Find the rows and the method in a document.
 
     Args:
         body: The document, as JSON.
         servable: The model; it must have features.
+        limits: Those of a request.
         taken: The members that may have the rows.
 
     Raises:
@@ -91,10 +100,11 @@ def unwrap(body: bytes, servable: Servable, taken: Sequence[str] = DATA) -> Unwr
     (name,) = [each for each in taken if each in members]
     method = _read_method(members)
     value = members[name]
+    rows = _Rows(servable, limits, long_list)
     if name == "dataframe_split":
-        return Unwrapped(_read_split(value, long_list, servable), PlainForm(method))
+        return Unwrapped(rows.split(value), PlainForm(method))
     both = ("predictions", "outputs") if name == "inputs" else ("predictions",)
-    return Unwrapped(_read_rows(value, name, servable, long_list), PlainForm(method, both))
+    return Unwrapped(rows.find(value, name), PlainForm(method, both))
 
 
 def _take_list(text: bytes) -> tuple[bytes, bytes | None]:
@@ -135,11 +145,6 @@ def _find_end(text: bytes, start: int) -> int | None:
             # Perhaps another list follows. To look at each item takes longer than all else here.
             return find_end(Span(text, start + 1, len(text)))
     return end or None
-
-
-def _whole(value: bytes, long_list: bytes | None) -> bytes:
-    """Return a value of a document, or the long list in its place."""
-    return long_list if long_list is not None and value == _MARK else value
 
 
 def _copy(text: bytes, start: int, end: int) -> bytes:
@@ -211,50 +216,69 @@ def _read_method(members: dict[str, msgspec.Raw]) -> str:
     return method
 
 
-def _read_rows(value: msgspec.Raw, name: str, servable: Servable, long_list: bytes | None) -> bytes:
-    text = _whole(bytes(value), long_list)
-    first = first_byte(text)
-    if first == b"{" and name == "inputs":
-        return _read_columns(text, servable, long_list)
-    if first != b"[":
-        raise RequestError(f"'{name}' is not a list: send a list of records or rows")
-    if first_item_byte(text) in (b"[", b"{", b"]"):
-        return text
-    if Table(servable).width != 1:
-        raise RequestError(
-            f"'{name}' is a list of values, and the model takes {Table(servable).width} of them: "
-            f'send a list of rows, {{"{name}": [[...]]}}'
-        )
-    what = f"'{name}'"
-    pieces = [b"[%b]" % item for items in items_in_pieces(text, what) for item in items]
-    return b"[%b]" % b",".join(pieces)
+class _Rows(NamedTuple):
+    """Makes the rows of a member of a document.
 
+    Attributes:
+        servable: The model.
+        limits: Those of a request.
+        long_list: The list that a mark stands for, if there is one.
+    """
 
-def _read_columns(text: bytes, servable: Servable, long_list: bytes | None) -> bytes:
-    try:
-        columns = _decode_columns(text)
-    except _REFUSED as error:
-        raise RequestError(f"'inputs' is not JSON: {error}") from None
-    table = Table(servable)
-    if len(columns) == 1:
-        (name,) = columns
-        if table.is_input(name):  # the tensor of all features, as TensorFlow's clients name it
-            return _read_rows(columns[name], "inputs", servable, long_list)
-    whole = {name: _whole(bytes(column), long_list) for name, column in columns.items()}
-    return table.transpose(whole, "'inputs'")
+    servable: Servable
+    limits: RowLimits
+    long_list: bytes | None
 
+    def find(self, value: msgspec.Raw, name: str) -> bytes:
+        """Return records, rows, or rows of single values, of which too many are left out."""
+        text = self._whole(value)
+        first = first_byte(text)
+        if first == b"{" and name == "inputs":
+            return self._from_columns(text)
+        if first != b"[":
+            raise RequestError(f"'{name}' is not a list: send a list of records or rows")
+        if first_item_byte(text) in (b"[", b"{", b"]"):
+            return text
+        width = Table(self.servable).width
+        if width != 1:
+            raise RequestError(
+                f"'{name}' is a list of values, and the model takes {width} of them: "
+                f'send a list of rows, {{"{name}": [[...]]}}'
+            )
+        pieces = items_in_pieces(text, f"'{name}'", self.limits.row_bytes)
+        return join_rows((b"[%b]" % item for items in pieces for item in items), self.limits)
 
-def _read_split(value: msgspec.Raw, long_list: bytes | None, servable: Servable) -> bytes:
-    try:
-        split = _decode_split(value)
-    except _REFUSED as error:
-        raise RequestError(
-            "'dataframe_split' is not a table: send "
-            f'{{"columns": ["...", ...], "data": [[...], ...]}}: {error}'
-        ) from None
-    rows = _whole(bytes(split.data), long_list)
-    if first_byte(rows) != b"[" or first_item_byte(rows) not in (b"[", b"]"):
-        raise RequestError("'data' of 'dataframe_split' is not a list of rows")
-    if split.columns is None or first_item_byte(rows) == b"]":
-        return rows
-    return Table(servable).reorder(rows, split.columns, "'dataframe_split'")
+    def split(self, value: msgspec.Raw) -> bytes:
+        """Return the rows of a table, in the order of the features."""
+        try:
+            split = _decode_split(value)
+        except _REFUSED as error:
+            raise RequestError(
+                "'dataframe_split' is not a table: send "
+                f'{{"columns": ["...", ...], "data": [[...], ...]}}: {error}'
+            ) from None
+        rows = self._whole(split.data)
+        if first_byte(rows) != b"[" or first_item_byte(rows) not in (b"[", b"]"):
+            raise RequestError("'data' of 'dataframe_split' is not a list of rows")
+        if split.columns is None or first_item_byte(rows) == b"]":
+            return rows
+        what = "'dataframe_split'"
+        return Table(self.servable).reorder(rows, split.columns, what, self.limits)
+
+    def _from_columns(self, text: bytes) -> bytes:
+        try:
+            columns = _decode_columns(text)
+        except _REFUSED as error:
+            raise RequestError(f"'inputs' is not JSON: {error}") from None
+        table = Table(self.servable)
+        if len(columns) == 1:
+            (name,) = columns
+            if table.is_input(name):  # the tensor of all features, as TensorFlow's clients name it
+                return self.find(columns[name], "inputs")
+        whole = {name: self._whole(column) for name, column in columns.items()}
+        return table.transpose(whole, "'inputs'")
+
+    def _whole(self, value: msgspec.Raw) -> bytes:
+        """Return a value of a document, or the long list in its place."""
+        text = bytes(value)
+        return self.long_list if self.long_list is not None and text == _MARK else text

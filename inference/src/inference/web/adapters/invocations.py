@@ -18,6 +18,7 @@ from inference.web.errors.mlflow import encode
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.repository.snapshot import Snapshot
+    from inference.serving.rows.row_limits import RowLimits
     from inference.web.message.exchange import Exchange
     from inference.web.message.headers import Headers
 
@@ -49,13 +50,13 @@ def _find(exchange: Exchange, snapshot: Snapshot) -> Servable:
     return snapshot.selected(exchange)
 
 
-def _unwrap(headers: Headers, body: bytes, servable: Servable) -> Unwrapped:
+def _unwrap(headers: Headers, body: bytes, servable: Servable, limits: RowLimits) -> Unwrapped:
     media_type, parameters = _content_type(headers)
     if media_type in ("", _JSON):
-        return unwrap(body, servable)
+        return unwrap(body, servable, limits)
     if media_type == _CSV:
         has_header = parameters.get("header", "present") != "absent"
-        return Unwrapped(read_csv(body, servable, has_header=has_header), PlainForm())
+        return Unwrapped(read_csv(body, servable, limits, has_header=has_header), PlainForm())
     raise MediaTypeError(
         f"the body is '{shorten(media_type)}': send {_JSON} or {_CSV} and say so in Content-Type"
     )

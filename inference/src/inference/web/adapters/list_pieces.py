@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +12,9 @@ from inference.serving.json_encoding import explain_refusal
 from inference.serving.tensors.list_slices import MAX_ITEM_BYTES, WHOLE_BYTES, LongList, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from inference.serving.rows.row_limits import RowLimits
 
 _SPACE = b" \t\r\n"
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -29,12 +32,20 @@ def first_item_byte(text: bytes) -> bytes:
     return first_byte(text, text.index(b"[") + 1)
 
 
-def items_in_pieces(text: bytes, what: str) -> Iterator[list[msgspec.Raw]]:
+def join_rows(rows: Iterable[bytes], limits: RowLimits) -> bytes:
+    """Write a list of rows; of too many only one too many, which the reader of rows refuses."""
+    return b"[%b]" % b",".join(islice(rows, limits.rows + 1))
+
+
+def items_in_pieces(
+    text: bytes, what: str, max_item_bytes: int = MAX_ITEM_BYTES
+) -> Iterator[list[msgspec.Raw]]:
     """Read the items of a list, about 64 KiB at a time.
 
     Args:
         text: A list, and nothing else.
         what: What it is called in a message.
+        max_item_bytes: The longest item.
 
     Raises:
         RequestError: It is not a list in JSON.
@@ -44,7 +55,7 @@ def items_in_pieces(text: bytes, what: str) -> Iterator[list[msgspec.Raw]]:
         yield _read(text, what)
         return
     span = Span(text, text.index(b"[") + 1, len(text))
-    remaining = LongList(span, b",", max_item_bytes=MAX_ITEM_BYTES)
+    remaining = LongList(span, b",", max_item_bytes=max_item_bytes)
     while not remaining.is_over:
         piece = remaining.guess()
         try:

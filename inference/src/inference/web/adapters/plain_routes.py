@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inference.repository.repository import Repository
     from inference.repository.snapshot import Snapshot
     from inference.serving.predictor import Predictors
+    from inference.serving.rows.row_limits import RowLimits
     from inference.telemetry.request_latency import RequestLatency
     from inference.web.adapters.envelope import Unwrapped
     from inference.web.errors.error_response import ErrorResponse
@@ -42,14 +43,15 @@ class Adapter:
         name: By which its requests are counted.
         takes: Whether a path is one of its routes.
         find: Finds what answers a request.
-        unwrap: Finds rows and method in a request, by its headers and its body.
+        unwrap: Finds rows and method in a request, by its headers and its body; of too many rows it
+            may leave some out.
         encode_error: Encodes an error as its clients expect.
     """
 
     name: str
     takes: Callable[[str], bool]
     find: Callable[[Exchange, Snapshot], Servable]
-    unwrap: Callable[[Headers, bytes, Servable], Unwrapped]
+    unwrap: Callable[[Headers, bytes, Servable, RowLimits], Unwrapped]
     encode_error: Callable[[Exception], ErrorResponse]
 
 
@@ -105,7 +107,8 @@ class PlainRoutes:
         try:
             with about_request():
                 predictor = self._predictors.of(servable)
-            rows, form = self._adapter.unwrap(exchange.headers, exchange.body, servable)
+            unwrap, limits = self._adapter.unwrap, predictor.limits
+            rows, form = unwrap(exchange.headers, exchange.body, servable, limits)
             body = predictor.predict_now(servable, rows, exchange.timing, form)
         except Exception as error:  # noqa: BLE001 - every error becomes a document
             return self.refuse(exchange, error, servable)
@@ -122,11 +125,11 @@ class PlainRoutes:
             with about_request():
                 predictor = self._predictors.of(servable)
             headers, body = exchange.headers, exchange.body
+            unwrap, limits = self._adapter.unwrap, predictor.limits
             if len(body) <= _QUICK_BYTES:
-                rows, form = self._adapter.unwrap(headers, body, servable)
+                rows, form = unwrap(headers, body, servable, limits)
             else:
-                unwrap = self._adapter.unwrap
-                rows, form = await off_loop(len(body), unwrap, headers, body, servable)
+                rows, form = await off_loop(len(body), unwrap, headers, body, servable, limits)
             answer = await predictor.predict(servable, rows, exchange.timing, form)
         except Exception as error:  # noqa: BLE001 - likewise
             return self.refuse(exchange, error, servable)

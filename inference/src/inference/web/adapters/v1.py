@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inference.repository.snapshot import Snapshot
     from inference.serving.answers.plain import PlainForm
     from inference.serving.predictor import Predictors
+    from inference.serving.rows.row_limits import RowLimits
     from inference.telemetry.request_latency import RequestLatency
     from inference.telemetry.timing import Timing
     from inference.web.adapters.envelope import Unwrapped
@@ -60,8 +61,8 @@ def _find(exchange: Exchange, snapshot: Snapshot) -> Servable:
     return find_servable(snapshot, name, version, exchange)
 
 
-def _unwrap(_: Headers, body: bytes, servable: Servable) -> Unwrapped:
-    return unwrap(body, servable, _DATA)
+def _unwrap(_: Headers, body: bytes, servable: Servable, limits: RowLimits) -> Unwrapped:
+    return unwrap(body, servable, limits, _DATA)
 
 
 PREDICT = Adapter(
@@ -105,8 +106,8 @@ class V1ExplanationRoutes:
             servable = await self._repository.find(partial(_find, exchange))
             body = exchange.body
             with about_request():
-                self._predictors.of(servable)  # or it takes no rows
-                rows, form = await off_loop(len(body), unwrap, body, servable, _DATA)
+                limits = self._predictors.of(servable).limits  # or it takes no rows
+                rows, form = await off_loop(len(body), unwrap, body, servable, limits, _DATA)
                 explained = await self._explain(servable, rows, {}, exchange.timing)
             if len(explained) <= INLINE_BYTES:
                 answer = _rewrite(explained, form, servable.name)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from inference.errors import RequestError
+from inference.errors import RequestError, TooLargeError
 from inference.model.servable import Servable
+from inference.serving.rows.row_limits import RowLimits
 from inference.web.adapters.csv_rows import read_csv
 from support.models.artifacts import mixed
 
@@ -20,9 +21,12 @@ def servable() -> Servable:
     return Servable.load("mixed", 1, mixed())
 
 
+LIMITS = RowLimits(10, 1000)
+
+
 def read(text: str | bytes, servable: Servable, *, has_header: bool = True) -> Any:
     body = text if isinstance(text, bytes) else text.encode()
-    return json.loads(read_csv(body, servable, has_header=has_header))
+    return json.loads(read_csv(body, servable, LIMITS, has_header=has_header))
 
 
 @pytest.mark.parametrize(
@@ -79,3 +83,28 @@ def test_what_is_wrong_is_named(servable: Servable, text: str | bytes, reason: s
 
 def test_a_header_alone_has_no_rows(servable: Servable) -> None:
     assert read(HEADER, servable) == []
+
+
+LINE = "1,2,true,Dream,a\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["," * 1001, HEADER + "," * 1001, HEADER + f'1,2,true,Dream,"{"a" * 990}"\n' + LINE]
+)
+def test_a_line_is_only_read_up_to_the_longest_row(servable: Servable, text: str) -> None:
+    with pytest.raises(TooLargeError, match=r"more than 1,000 characters .INFERENCE_MAX_ROW_BYTES"):
+        read(text, servable)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_may_be_as_long_as_the_longest_row(servable: Servable, end: str) -> None:
+    for text in ("a" * (1000 - len(LINE[:-2] + end)), 'a"",\n' * 300):
+        line = LINE[:-2] + (f'"{text}"' if "," in text else text) + end
+        (row, other) = read(HEADER + line + LINE, servable)
+        assert row[-1] == text.replace('""', '"')
+        assert other[-1] == "a"
+
+
+def test_rows_that_are_too_many_are_not_read(servable: Servable) -> None:
+    assert len(read(HEADER + LINE * 10, servable)) == 10
+    assert len(read(HEADER + LINE * 11 + "this is no row", servable)) == 11

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from inference.errors import RequestError, TooLargeError
 from inference.model.servable import Servable
-from inference.serving.tensors.list_slices import WHOLE_BYTES
+from inference.serving.rows.row_limits import RowLimits
+from inference.serving.tensors.list_slices import MAX_ITEM_BYTES, WHOLE_BYTES
 from inference.web.adapters import columns, envelope
 from inference.web.adapters.envelope import unwrap
+from inference.web.adapters.missing_values import replace_nan
 from support.answers.half_plus_two import half_plus_two
 from support.models.artifacts import MEASUREMENTS, mixed, penguins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+LIMITS = RowLimits(1_000_000, MAX_ITEM_BYTES)
 RECORD = {"mass": 3.5, "age": 4, "wild": True, "island": "Dream", "sex": None}
 NAMES = list(RECORD)
 
@@ -35,7 +39,7 @@ def penguin_model() -> Servable:
 
 def rows_of(document: Any, servable: Servable, **more: Any) -> Any:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return json.loads(unwrap(body, servable, **more).rows)
+    return json.loads(unwrap(body, servable, LIMITS, **more).rows)
 
 
 def as_rows(records: Sequence[dict[str, Any]]) -> list[list[Any]]:
@@ -199,6 +203,47 @@ def test_values_of_a_model_of_one_feature_are_rows_each(name: str, count: int) -
     servable = Servable.load("half", 1, half_plus_two())
     values = [1.0, 2.5, 5.0] * count
     assert rows_of({name: values}, servable) == [[value] for value in values]
+
+
+def test_rows_that_are_too_many_are_not_read(mixed_model: Servable) -> None:
+    """The reader of rows refuses the request for the one row that is too many."""
+    limits = RowLimits(2, MAX_ITEM_BYTES)
+    names, rows = json.dumps(NAMES[::-1]), json.dumps([[*RECORD.values()][::-1]] * 5000)
+    assert len(rows) > WHOLE_BYTES
+    body = f'{{"dataframe_split": {{"columns": {names}, "data": {rows[:-1]}, "no row"]}}}}'.encode()
+    assert json.loads(unwrap(body, mixed_model, limits).rows) == as_rows([RECORD] * 3)
+    half = Servable.load("half", 1, half_plus_two())
+    for count in (2, 3, 4):
+        body = json.dumps({"instances": [1.5] * count}).encode()
+        assert json.loads(unwrap(body, half, limits).rows) == [[1.5]] * min(count, 3)
+
+
+def test_rows_may_be_as_long_as_the_setting_permits(mixed_model: Servable) -> None:
+    record = {**RECORD, "sex": "a" * 1200}
+    body = json.dumps(
+        {"dataframe_split": {"columns": NAMES[::-1], "data": [[*record.values()][::-1]] * 200}}
+    )
+    assert len(body) > WHOLE_BYTES
+    rows = unwrap(body.encode(), mixed_model, RowLimits(200, 1300)).rows
+    assert json.loads(rows) == as_rows([record] * 200)
+    long = {**RECORD, "sex": "a" * 2 * WHOLE_BYTES}
+    body = json.dumps(
+        {"dataframe_split": {"columns": NAMES[::-1], "data": [[*long.values()][::-1]] * 2}}
+    )
+    with pytest.raises(TooLargeError, match="more than 131,072 bytes"):
+        unwrap(body.encode(), mixed_model, RowLimits(200, WHOLE_BYTES))
+
+
+def test_missing_values_take_little_memory() -> None:
+    text = b"[" + b"NaN," * 100_000 + b"1]"
+    tracemalloc.start()
+    try:
+        replaced = replace_nan(text)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert replaced == text.replace(b"NaN", b"null")
+    assert most < 4 * len(text)
 
 
 def test_columns_of_too_many_values_are_refused(
