@@ -55,8 +55,12 @@ class Bench:
     async def begin(self, *values: float, **more: Any) -> asyncio.Task[list[Any]]:
         """Ask, and wait until the run has begun."""
         task = self.ask(*values, **more)
-        await asyncio.to_thread(self.servable.began.acquire, timeout=20)
+        await self.wait_for_run()
         return task
+
+    async def wait_for_run(self) -> None:
+        """Wait until a further run has begun."""
+        assert await asyncio.to_thread(self.servable.began.acquire, timeout=10)
 
     async def queue(self, count: int) -> None:
         """Wait until so many requests of the model wait or run."""

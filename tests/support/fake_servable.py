@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -57,6 +57,41 @@ class FakeServable:
     def sizes(self) -> list[int]:
         """Rows of every run."""
         return [len(array) for _, array in self.runs]
+
+
+class Step(NamedTuple):
+    """One run, which ends when the test says so."""
+
+    end: threading.Event
+    stop: Any
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the service has ended the run."""
+        return bool(self.stop.options.terminate)
+
+
+class Stepwise(FakeServable):
+    """Each run ends by itself.
+
+    Attributes:
+        steps: The latest run of some rows, by the first values of these.
+    """
+
+    def __init__(self) -> None:
+        # The limit on the time of a batch follows from the cost.
+        super().__init__(Plan(mode="thread", max_batch_rows=8, cost_us={1: 1e7}))
+        self.may_end.set()
+        self.steps: dict[tuple[float, ...], Step] = {}
+
+    def run(
+        self, outputs: Sequence[str] | None, feeds: dict[str, Any], stop: object = None
+    ) -> list[Any]:
+        step = self.steps[tuple(feeds["X"][:, 0].tolist())] = Step(threading.Event(), stop)
+        try:
+            return super().run(outputs, feeds)
+        finally:
+            assert step.end.wait(_SECONDS)
 
 
 def feeds(*values: float, width: int = 2) -> dict[str, Any]:

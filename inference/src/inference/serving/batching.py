@@ -2,7 +2,7 @@
 
 There is no waiting window. Each servable has a batcher. If a batch fails or takes much longer than
 expected, each of its requests runs alone, so that only a bad request fails. A request whose client
-has left is skipped.
+has left is skipped, and a run is ended once all of its clients have left.
 """
 
 from __future__ import annotations
@@ -55,27 +55,47 @@ class Batcher:
         self._max_rows = max_rows
         self._in_thread = in_thread
         self._waiting: deque[QueuedRequest] = deque()
+        self._running: list[QueuedRequest] = []
         self._task: asyncio.Task[None] | None = None
 
-    def submit(
+    async def ask(
         self, servable: Servable, outputs: Outputs, feeds: Feeds, rows: int, timing: Timing
-    ) -> asyncio.Future[list[Any]]:
-        """Queue a request; the future holds its own rows of the results."""
+    ) -> list[Any]:
+        """Queue a request, and return its own rows of the results."""
         loop = asyncio.get_running_loop()
         waiting = QueuedRequest(servable, outputs, feeds, rows, timing, loop.create_future())
         self._waiting.append(waiting)
         if self._task is None:
             self._task = loop.create_task(self._drain())
-        return waiting.result
+        try:
+            return await waiting.result
+        except asyncio.CancelledError:
+            self._end_if_left()
+            raise
 
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                batch = self._take()
-                if batch:
-                    await self._run(batch)
+                self._running = self._take()
+                if self._running:
+                    await self._run_unless_left(self._running)
         finally:
             self._task = None
+            self._running = []
+
+    async def _run_unless_left(self, batch: list[QueuedRequest]) -> None:
+        try:
+            await self._run(batch)
+        except asyncio.CancelledError:
+            if self._task is None or not all(waiting.result.done() for waiting in batch):
+                raise
+            self._task.uncancel()  # the next batch runs in the same task
+
+    def _end_if_left(self) -> None:
+        """End the present run if nobody waits for it."""
+        is_left = all(waiting.result.done() for waiting in self._running)
+        if self._task is not None and self._running and is_left:
+            self._task.cancel()
 
     def _take(self) -> list[QueuedRequest]:
         """Take what fits into one batch: same outputs, same shape of a row."""
@@ -114,7 +134,7 @@ class Batcher:
                 _fail(first, error)
                 return
             # Side by side, so that a slow request does not delay the others.
-            alone = [self._run([waiting]) for waiting in batch if not waiting.result.done()]
+            alone = [self._run_alone(waiting) for waiting in batch if not waiting.result.done()]
             await asyncio.gather(*alone)
             return
         for waiting, part in zip(batch, parts, strict=True):
@@ -122,6 +142,10 @@ class Batcher:
             waiting.timing.run_rows = total
             if not waiting.result.done():
                 waiting.result.set_result(part)
+
+    async def _run_alone(self, waiting: QueuedRequest) -> None:
+        await self._run([waiting])
+        self._end_if_left()  # the clients of the others may have left before
 
 
 def _batch_seconds(servable: Servable) -> float:

@@ -196,9 +196,8 @@ class Dispatcher:
             batcher = self._batchers.get(servable)
             if batcher is None:
                 batcher = self._batchers[servable] = Batcher(most, self._in_thread)
-            return await _finish(
-                finish, await batcher.submit(servable, outputs, feeds, timing.rows, timing)
-            )
+            results = await batcher.ask(servable, outputs, feeds, timing.rows, timing)
+            return await _finish(finish, results)
 
         def run(stop: Stop) -> T:
             timing.run_began()

@@ -12,7 +12,7 @@ from inference.model.servable import Servable
 from inference.model.trials.golden_samples import is_batch_exact
 from inference.telemetry.timing import Timing
 from support.dispatcher_harness import Bench, doubled, scenario
-from support.fake_servable import POISON, FakeServable
+from support.fake_servable import POISON, FakeServable, Stepwise
 from support.project import FIXTURES
 
 if TYPE_CHECKING:
@@ -108,6 +108,70 @@ async def test_a_bad_row_fails_its_own_request_only(fault: Exception) -> None:
     assert (await bench.ask(9))[0].tolist() == doubled(9)
 
 
+@scenario
+async def test_a_run_ends_with_its_only_client_and_the_next_one_begins() -> None:
+    bench, servable = _make_stepwise()
+    first = await bench.begin(1)
+    second = bench.ask(2)
+    await bench.queue(2)
+    assert not servable.steps[1,].is_stopped
+    first.cancel()
+    await bench.wait_for_run()
+    assert [step.is_stopped for step in servable.steps.values()] == [True, False]
+    servable.steps[2,].end.set()
+    assert (await second)[0].tolist() == doubled(2)
+    assert bench.count() == 0
+    servable.steps[1,].end.set()
+
+
+@pytest.mark.parametrize("leaving", [0, 1])
+@scenario
+async def test_a_batch_goes_on_for_the_client_that_has_stayed(leaving: int) -> None:
+    bench, servable = _make_stepwise()
+    first = await bench.begin(1)
+    others = [bench.ask(2), bench.ask(3)]
+    await bench.queue(3)
+    servable.steps[1,].end.set()
+    await first
+    await bench.wait_for_run()
+    others[leaving].cancel()
+    await bench.queue(1)
+    assert not servable.steps[2, 3].is_stopped
+    servable.steps[2, 3].end.set()
+    assert (await others[1 - leaving])[0].tolist() == doubled(3 - leaving)
+    assert servable.sizes == [1, 2]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@scenario
+async def test_what_runs_alone_after_a_bad_batch_ends_with_its_client(*, is_first: bool) -> None:
+    """Its client leaves before or after another request of the batch is answered."""
+    bench, servable = _make_stepwise()
+    first = await bench.begin(1)
+    leaving, failing = bench.ask(2), bench.ask(POISON)
+    await bench.queue(3)
+    servable.steps[1,].end.set()
+    await first
+    await bench.wait_for_run()
+    servable.steps[2, POISON].end.set()
+    for _ in range(2):
+        await bench.wait_for_run()
+    if is_first:
+        leaving.cancel()
+        await bench.queue(1)
+    servable.steps[POISON,].end.set()
+    with pytest.raises(InferenceError):
+        await failing
+    if not is_first:
+        assert not servable.steps[2,].is_stopped
+        leaving.cancel()
+    following = await bench.begin(4)
+    assert servable.steps[2,].is_stopped
+    for step in servable.steps.values():
+        step.end.set()
+    assert (await following)[0].tolist() == doubled(4)
+
+
 @pytest.mark.parametrize("output", [np.float32(1), np.zeros((3, 2)), np.zeros((0, 2))])
 @scenario
 async def test_a_graph_whose_outputs_are_no_rows_is_run_one_by_one(output: Any) -> None:
@@ -153,3 +217,9 @@ async def test_batched_answers_are_bit_for_bit_those_of_a_run_alone() -> None:
 def test_rows_whose_bits_depend_on_their_company_are_not_batched() -> None:
     servable = Servable.load("m", 1, (FIXTURES / "penguins-logistic.onnx").read_bytes())
     assert not is_batch_exact(servable)
+
+
+def _make_stepwise() -> tuple[Bench, Stepwise]:
+    bench, servable = Bench(), Stepwise()
+    bench.servable = servable
+    return bench, servable
