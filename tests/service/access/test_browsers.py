@@ -227,6 +227,7 @@ def test_preflight_of_a_listed_site_needs_no_key(shared: Service, method: str, p
         },
     )
     assert answer.status_code == 200
+    assert answer.headers["x-request-id"]
     assert answer.headers["access-control-allow-origin"] == APP
     assert method in answer.headers["access-control-allow-methods"]
     allowed = answer.headers["access-control-allow-headers"].lower()
@@ -235,11 +236,16 @@ def test_preflight_of_a_listed_site_needs_no_key(shared: Service, method: str, p
     )
 
 
+def test_other_options_of_a_listed_site_have_one_id(shared: Service) -> None:
+    headers = {"origin": APP, "x-api-key": KEY, "x-request-id": "mine"}
+    answer = shared.client.options("/predict/", headers=headers)
+    assert (answer.status_code, answer.headers.get_list("x-request-id")) == (204, ["mine"])
+
+
 def test_preflight_of_another_site_is_refused(shared: Service) -> None:
-    answer = shared.client.options(
-        "/predict/", headers={"origin": EVIL, "access-control-request-method": "POST"}
-    )
-    assert answer.status_code == 400
+    asked = {"origin": EVIL, "access-control-request-method": "POST", "x-request-id": "mine"}
+    answer = shared.client.options("/predict/", headers=asked)
+    assert (answer.status_code, answer.headers.get_list("x-request-id")) == (400, ["mine"])
     assert "access-control-allow-origin" not in answer.headers
 
 

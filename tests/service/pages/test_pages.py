@@ -10,6 +10,7 @@ import pytest
 from inference.access.api_key import make_key
 from support.models.artifacts import penguins
 from support.service.process import Service, eventually
+from support.service.raw_http import Raw, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,6 +125,26 @@ def _next_tag(lines: Iterator[str]) -> str:
         if line == "event: page":
             return next(lines)
     raise AssertionError("the stream ended")
+
+
+@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("further", [(), ("Connection: keep-alive",)])
+def test_events_over_http_1_0_come_as_they_are_until_the_connection_ends(
+    make_service: Callable[..., Service], further: tuple[str, ...], *, direct: bool
+) -> None:
+    """Source: RFC 9112, section 6.1: such a client knows no chunks."""
+    service = make_service(direct=direct).start()
+    with Raw(str(service.client.base_url)) as raw:
+        raw.send(request("/events", b"", *further, method="GET", version="1.0"))
+        head = b"".join(iter(raw.file.readline, b"\r\n")).lower()
+        assert b"transfer-encoding" not in head
+        assert b"content-length" not in head
+        assert b"connection: close\r\n" in head
+        assert raw.file.readline() == b"event: page\n"
+        assert raw.file.readline().startswith(b"data: ")
+        service.stop()
+        assert raw.file.read().endswith(b"\n\n")
+    assert "Exception" not in service.log
 
 
 def test_open_streams_do_not_delay_the_stop(make_service: Callable[..., Service]) -> None:

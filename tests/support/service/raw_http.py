@@ -31,6 +31,9 @@ class Raw:
         url: Such as ``http://127.0.0.1:8000``.
         receive_buffer: Bytes that the kernel may take in for us; ``None`` for its own choice.
         source: The address to call from; ``None`` for any.
+
+    Attributes:
+        file: What the other side has sent.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class Raw:
             self.socket.close()
             raise
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file = self.socket.makefile("rb")
+        self.file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +66,7 @@ class Raw:
         self.close()
 
     def close(self) -> None:
-        self._file.close()
+        self.file.close()
         self.socket.close()
 
     def send(self, data: bytes) -> Raw:
@@ -76,21 +79,21 @@ class Raw:
         Args:
             head: Whether HEAD was asked, so that no body comes.
         """
-        line = self._file.readline()
+        line = self.file.readline()
         assert line.startswith(b"HTTP/1.1 "), line
         status = int(line.split()[1])
-        headers = http.client.parse_headers(self._file)
+        headers = http.client.parse_headers(self.file)
         if status in (100, 204, 304) or head:
             return Answer(status, headers, b"")
         if headers.get("transfer-encoding") == "chunked":
             body = b""
-            while size := int(self._file.readline(), 16):
-                body += self._file.read(size)
-                self._file.readline()
-            self._file.readline()
+            while size := int(self.file.readline(), 16):
+                body += self.file.read(size)
+                self.file.readline()
+            self.file.readline()
         else:
             size = int(headers["content-length"])
-            body = self._file.read(size)
+            body = self.file.read(size)
             assert len(body) == size, "the connection ended in the middle of an answer"
         return Answer(status, headers, body)
 
@@ -100,7 +103,7 @@ class Raw:
     def is_closed(self) -> bool:
         """Wait for the other side to close; false when it sends something instead."""
         try:
-            return self._file.read(1) == b""
+            return self.file.read(1) == b""
         except ConnectionError:
             return True
 

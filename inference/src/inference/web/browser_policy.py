@@ -18,7 +18,7 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from inference.access.request_context import RequestContext
+from inference.access.request_context import RequestContext, request_id
 from inference.errors import HostError, OriginError
 from inference.web.errors.by_path import encode_error
 from inference.web.trusted_proxies import Proxies
@@ -26,7 +26,7 @@ from inference.web.trusted_proxies import Proxies
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from inference.errors import ClientError
     from inference.settings import Settings
@@ -41,6 +41,7 @@ _MOST_KNOWN_HOSTS = 64
 _NOT_EXEMPT = frozenset(
     {b"origin", b"sec-fetch-site", b"access-control-request-method", b"rookery-state-min"}
 )
+_OF_PREFLIGHTS = (b"origin", b"access-control-request-method")
 _LONGEST_SHOWN = 200
 # What a page may read beside the headers that CORS always permits.
 _EXPOSED = (
@@ -116,6 +117,7 @@ class BrowserPolicy:
                 allow_private_network=True,
                 expose_headers=_EXPOSED,
             )
+            with_cors = _identify_preflights(with_cors)
 
         async def check_host(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http":
@@ -162,6 +164,27 @@ def browser_policy(settings: Settings, proxies: Proxies) -> BrowserPolicy:
     if hosts is None and settings.is_loopback and settings.api_keys_file is None:
         hosts = ()
     return BrowserPolicy(hosts, settings.cors_origins, proxies)
+
+
+def _identify_preflights(app: ASGIApp) -> ASGIApp:
+    """Return an application whose answers to preflights have an id, as all others have."""
+
+    async def identified(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "OPTIONS":
+            await app(scope, receive, send)
+            return
+        headers: Headers = scope["headers"]
+        is_preflight = all(_values(headers, name) for name in _OF_PREFLIGHTS)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                identity = (b"x-request-id", request_id(headers))
+                message = {**message, "headers": [*message["headers"], identity]}
+            await send(message)
+
+        await app(scope, receive, send_with_id if is_preflight else send)
+
+    return identified
 
 
 async def _refuse(error: ClientError, scope: Scope, receive: Receive, send: Send) -> None:

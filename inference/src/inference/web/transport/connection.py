@@ -7,7 +7,8 @@ Differences to uvicorn's protocol for httptools:
 - A disconnect reaches the running request; uvicorn reports it only to the newest one.
 - An offer to upgrade, as Java's HTTP client makes (h2c), is not taken. The request is answered like
   any other; httptools alone takes the body for another protocol's.
-- HTTP/1.0: the connection stays open if the client asks for it.
+- HTTP/1.0: the connection stays open if the client asks for it, and an answer without a length ends
+  with it.
 - The end of an idle connection: bytes that have arrived are answered, and clients learn how long it
   stays open; see :mod:`inference.web.transport.keep_alive`.
 - Shutdown: idle connections stay open for a moment, since a request may be on its way.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE_GRACE_SECONDS = 2
 # Connections that were opened together should not end together. gRPC uses the same share.
 _JITTER = 0.1
+_WITHOUT_BODY = (204, 304)
 _READ_SECONDS = 0.01  # for the event loop to read what the kernel has
 # For a client that sends at the moment its idle connection is closed: it gets no reset.
 _IDLE_LINGER = LingerLimit(1.0, 64 * 1024)
@@ -43,18 +44,36 @@ def encode_end(headers: Headers) -> bytes:
 
 
 def announce(cycle: Any, headers: Headers) -> None:
-    """Add headers to the answer of a uvicorn cycle if the connection stays open after it."""
+    """Add headers to the answer of a uvicorn cycle if the connection stays open after it.
+
+    To a client of HTTP/1.0, an answer without a length ends with its connection. uvicorn would send
+    it in chunks, which such a client does not know. Source: RFC 9112, section 6.1.
+    """
     send: Send = cycle.send
+    is_endless = False
 
     async def send_with_headers(message: Message) -> None:
+        nonlocal is_endless
         if message["type"] == "http.response.start":
             del cycle.send  # this function and the cycle refer to each other
             own = message.get("headers", [])
+            is_endless = cycle.scope["http_version"] == "1.0" and _has_no_length(message)
+            if is_endless:
+                cycle.keep_alive = cycle.chunked_encoding = False
             if cycle.keep_alive and not any(name.lower() == b"connection" for name, _ in own):
                 message = {**message, "headers": [*own, *headers]}
+        elif is_endless:
+            cycle.expected_content_length = len(message.get("body", b""))
         await send(message)
 
     cycle.send = send_with_headers
+
+
+def _has_no_length(start: Message) -> bool:
+    """Whether the head of an answer with a body does not say how long it is."""
+    if start["status"] in _WITHOUT_BODY:
+        return False
+    return all(name.lower() != b"content-length" for name, _ in start.get("headers", []))
 
 
 def jittered(seconds: float) -> float:
