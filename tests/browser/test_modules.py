@@ -115,3 +115,26 @@ def test_silent_stream_is_opened_again(run: Run) -> None:
     });
     """
     assert run(script) == {"opened": 2, "canceled": 1, "states": ["on", "off", "on"]}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "argument"),
+    [("https:", '"ml.example", ssl=True'), ("http:", '"ml.example"')],
+)
+def test_code_has_the_address_and_tells_the_client_of_triton_of_tls(
+    run: Run, protocol: str, argument: str
+) -> None:
+    """Source: ``tritonclient.http.InferenceServerClient``, whose URL has no scheme."""
+    script = """
+        const host = "ml.example";
+        globalThis.location = { protocol: PROTOCOL, host, origin: `${PROTOCOL}//${host}` };
+        const code = {
+          dataset: { address: "http://127.0.0.1:8000" },
+          textContent: 'Client("127.0.0.1:8000") http://127.0.0.1:8000/models',
+        };
+        const { start } = await import(`${folder}/usage.js`);
+        start({ querySelectorAll: () => [code] });
+        console.log(JSON.stringify(code.textContent));
+    """
+    program = script.replace("PROTOCOL", json.dumps(protocol))
+    assert run(program) == f"Client({argument}) {protocol}//ml.example/models"

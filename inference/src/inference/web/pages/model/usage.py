@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # The browser puts the address that it knows in the place of this one.
 ADDRESS = "http://127.0.0.1:8000"
 _LONGEST = 4000  # characters of a record; a longer one is unreadable
-_NUMPY = {"FP32": "float32", "FP64": "float64", "INT64": "int64", "INT32": "int32", "BOOL": "bool"}
+_LARGEST_EXACT = 2**53 - 1  # of JavaScript's integers
 
 
 def make_usage(texts: Texts, name: str, servable: Servable, *, keyed: bool) -> Html:
@@ -102,13 +102,17 @@ def _python(name: str, record: dict[str, Any], *, keyed: bool) -> str:
 
 def _javascript(name: str, record: dict[str, Any], *, keyed: bool) -> str:
     key = ", Authorization: `Bearer ${apiKey}`" if keyed else ""
-    body = json.dumps(record, indent=2, ensure_ascii=False)
+    sent, written = "JSON.stringify(record)", json.dumps(record, indent=2, ensure_ascii=False)
+    if any(isinstance(one, int) and abs(one) > _LARGEST_EXACT for one in record.values()):
+        # As numbers of JavaScript they would be rounded.
+        text = json.dumps(record, ensure_ascii=False)
+        sent, written = "record", json.dumps(text, ensure_ascii=False)
     return (
-        f"const record = {body};\n"
+        f"const record = {written};\n"
         f'const answer = await fetch("{ADDRESS}/models/{name}/predict", {{\n'
         '  method: "POST",\n'
         f'  headers: {{ "Content-Type": "application/json"{key} }},\n'
-        "  body: JSON.stringify(record),\n"
+        f"  body: {sent},\n"
         "});\n"
         "console.log(await answer.json());"
     )
@@ -138,7 +142,9 @@ def _triton(
         inputs.append(_tensor(number, spec, values))
     key = ', headers={"Authorization": f"Bearer {api_key}"}' if keyed else ""
     names = ", ".join(f"input_{number}" for number in range(len(inputs)))
-    outputs = [spec.name for spec in servable.signature.outputs]
+    outputs = [spec.name for spec in servable.signature.outputs if spec.datatype is not None]
+    if not outputs:
+        return None
     return (
         "import numpy as np\nimport tritonclient.http as triton\n\n"
         f'client = triton.InferenceServerClient("{ADDRESS.partition("//")[2]}")\n'
@@ -149,12 +155,10 @@ def _triton(
 
 
 def _tensor(number: int, spec: TensorSpec, values: list[Any]) -> str:
-    kind = _NUMPY.get(str(spec.datatype), "object")
-    # Escapes of JSON are pairs of surrogates, which are no character in Python.
-    data = json.dumps(values if len(spec.shape) == 1 else [values], ensure_ascii=False)
-    array = data.replace("true", "True").replace("false", "False") if kind == "bool" else data
+    row = f"[{', '.join(map(_quote, values))}]"
+    array = row if len(spec.shape) == 1 else f"[{row}]"
     return (
-        f"values = np.array({array}, dtype={json.dumps(kind)})\n"
+        f'values = np.array({array}, dtype="{spec.dtype}")\n'
         f"input_{number} = triton.InferInput("
         f'{_quote(spec.name)}, list(values.shape), "{spec.datatype}")\n'
         f"input_{number}.set_data_from_numpy(values)\n"
@@ -168,4 +172,5 @@ def _literal(record: dict[str, Any]) -> str:
 
 
 def _quote(value: Any) -> str:
+    # Escapes of JSON are pairs of surrogates, which are no character in Python.
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -7,9 +7,11 @@ const DONE_MS = 1500;
 export function start(panel) {
   for (const code of panel?.querySelectorAll("[data-address]") ?? []) {
     const { address } = code.dataset;
-    const bare = new RegExp(`(?<!//)${address.split("//")[1].replaceAll(".", "\\.")}`, "g");
+    // Without its scheme, Triton's client takes it, which has to be told of TLS.
+    const bare = `"${address.split("//")[1]}"`;
+    const secure = location.protocol === "https:" ? ", ssl=True" : "";
     code.textContent = code.textContent
-      .replaceAll(bare, location.host + root)
+      .replaceAll(bare, `"${location.host}${root}"${secure}`)
       .replaceAll(address, location.origin + root);
   }
 }

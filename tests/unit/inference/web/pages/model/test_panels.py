@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import json
 import shlex
+import sys
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import msgspec
 import pytest
 
+from inference.model.contract import Feature
 from inference.model.servable import Servable
 from inference.repository.snapshot import Model, Version
 from inference.repository.traffic.choice import Shadow, Traffic
@@ -20,7 +23,19 @@ from inference.web.pages.model.usage import make_usage
 from inference.web.pages.model.versions import make_versions
 from inference.web.pages.overview import describe_task, headline
 from inference.web.pages.texts import load_texts
-from support.models.artifacts import mixed, penguins, regressor
+from support.models.artifacts import (
+    FLOAT,
+    INT64,
+    STRING,
+    contract,
+    graph,
+    mixed,
+    node,
+    penguins,
+    regressor,
+    value,
+    with_contract,
+)
 from unit.inference.web.pages.test_html import HOSTILE, Parsed
 
 TEXTS = load_texts()["en"]
@@ -157,6 +172,57 @@ def test_triton_client_sends_the_characters_of_the_record() -> None:
     code = code_of(hostile("\N{ROOSTER}"), "Triton client", keyed=False)
     texts = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
     assert "\N{ROOSTER}" in texts
+
+
+BIG = 2**53 + 1
+FEATURES = [
+    Feature("n", "number", "X", 1.5),
+    Feature("wild", "boolean", "X", example=True),
+    Feature("id", "integer", "id", BIG),
+    Feature("text", "category", "text", "é", categories=["é"]),
+]
+
+
+def on_several_inputs() -> Servable:
+    """Make a model of columns of every kind, two of which share an input."""
+    encoded = graph(
+        [node("ReduceSum", ["X"], ["label"], keepdims=1)],
+        [value("X", FLOAT, "n", 2), value("id", INT64, "n", 1), value("text", STRING, "n", 1)],
+        [value("label", FLOAT, "n", 1)],
+    )
+    return Servable.load("m", 1, with_contract(encoded, contract(FEATURES, None)))
+
+
+def test_triton_client_sends_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, list[int], str, Any, str]] = []
+
+    class Input:
+        def __init__(self, *described: Any) -> None:
+            self.described = described
+
+        def set_data_from_numpy(self, array: Any) -> None:
+            sent.append((*self.described, array.tolist(), array.dtype.name))
+
+    client = SimpleNamespace(
+        InferInput=Input, InferenceServerClient=lambda _: MagicMock(spec=["infer"])
+    )
+    monkeypatch.setitem(sys.modules, "tritonclient", SimpleNamespace(http=client))
+    monkeypatch.setitem(sys.modules, "tritonclient.http", client)
+    exec(code_of(on_several_inputs(), "Triton client", keyed=False), {})  # noqa: S102 - it is ours
+    assert sent == [
+        ("X", [1, 2], "FP32", [[1.5, 1.0]], "float32"),
+        ("id", [1, 1], "INT64", [[BIG]], "int64"),
+        ("text", [1, 1], "BYTES", [["é"]], "object"),
+    ]
+
+
+def test_javascript_sends_all_digits_of_an_integer(servable: Servable) -> None:
+    """A literal in its code would be rounded to 53 bits."""
+    code = code_of(on_several_inputs(), "JavaScript", keyed=False)
+    text = json.loads(code.partition("const record = ")[2].partition(";\n")[0])
+    assert json.loads(text) == {"n": 1.5, "wild": True, "id": BIG, "text": "é"}
+    assert "  body: record,\n" in code
+    assert "  body: JSON.stringify(record),\n" in code_of(servable, "JavaScript", keyed=False)
 
 
 @pytest.mark.parametrize("task", TASKS)
