@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inference.errors import Fault, RequestError, RowsError
 from inference.model.feature_rules import is_open, rule_of
 from inference.model.signature import element_range
-from inference.runtime.suggestions import nearest
+from inference.runtime.suggestions import nearest, write_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,7 +201,7 @@ def _out_of_range(value: float, dtype: np.dtype[Any] | None) -> str | None:
     low, high = element_range(dtype)
     if low <= value <= high:
         return None
-    return f"{value:g} is out of the range of {dtype.name}"
+    return f"{write_exactly(value)} is out of the range of {dtype.name}"
 
 
 def _describe(value: Any) -> str:
@@ -213,7 +213,7 @@ def _describe(value: Any) -> str:
         case str():
             return f"the string {_quote(value)}"
         case int() | float():
-            return f"the number {value:g}"
+            return f"the number {write_exactly(value)}"
         case list():
             return "a list"
         case _:
@@ -251,4 +251,4 @@ def _literal(value: Scalar) -> str:
         case float() if not math.isfinite(value):
             return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
         case _:
-            return f"{value:g}"
+            return write_exactly(value)

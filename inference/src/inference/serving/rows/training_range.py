@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inference.model.signature import element_range
+from inference.runtime.suggestions import write_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,11 +113,11 @@ class TrainingRange:
                 if value is None or low <= value <= high:
                     continue
                 side = (
-                    f"below {low:g}, the smallest"
+                    f"below {write_exactly(low)}, the smallest"
                     if value < low
-                    else f"above {high:g}, the largest"
+                    else f"above {write_exactly(high)}, the largest"
                 )
-                reason = f"{value:g} is {side} value seen in training"
+                reason = f"{write_exactly(value)} is {side} value seen in training"
                 found.append(Outlier(column, first + place, name, reason))
                 if len(found) >= MAX_WARNINGS:
                     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inference.runtime.suggestions import write_exactly
 from inference.web.openapi.answer_members import ANY_MEMBERS, reference
 from inference.web.openapi.answer_schema import describe_answers, describe_head, make_object
 from inference.web.openapi.error_responses import add_errors
@@ -203,7 +204,8 @@ def _property(feature: Feature) -> Schema:
     # The training range is documented and not enforced: values outside cause a warning.
     parts = [feature.description or "", f"in {feature.unit}" if feature.unit else ""]
     if feature.minimum is not None and feature.maximum is not None:
-        parts.append(f"seen in training: {feature.minimum:g} to {feature.maximum:g}")
+        least, most = write_exactly(feature.minimum), write_exactly(feature.maximum)
+        parts.append(f"seen in training: {least} to {most}")
     described: Schema = {"type": _type(feature)}
     categories = feature.categories or []
     is_listed = len(categories) <= _LISTED

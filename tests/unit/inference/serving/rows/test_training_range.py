@@ -81,6 +81,20 @@ def test_a_matrix_changes_no_warning(dtype: Any) -> None:
     assert known.warnings(rows, matrix) == known.warnings(rows)
 
 
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (1_700_000_001, "1700000001 is above 1700000000, the largest value seen in training"),
+        (2**60 + 1, "1152921504606846977 is above 1700000000, the largest value seen in training"),
+        (0.25, "0.25 is below 0.3000000001, the smallest value seen in training"),
+    ],
+)
+def test_a_warning_has_all_digits(value: float, reason: str) -> None:
+    """Six of them would say that a value is above itself."""
+    known = TrainingRange([Feature("x", "number", "X", minimum=0.3000000001, maximum=1.7e9)])
+    assert [warning["reason"] for warning in known.warnings([(value,)])] == [reason]
+
+
 def test_the_warnings_of_one_answer_are_bounded() -> None:
     assert len(TrainingRange(FEATURES).warnings([(99.0, "male", 99, 0.0)] * 500)) == MAX_WARNINGS
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from inference.runtime.suggestions import write_exactly
 from inference.web.pages.html import Html, element
 from inference.web.pages.model.histogram import draw_histogram
-from inference.web.pages.model.numbers import scale_of, write_exactly
+from inference.web.pages.model.numbers import scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

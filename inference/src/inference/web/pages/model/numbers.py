@@ -52,18 +52,6 @@ def scale_of(feature: Feature) -> Scale | None:
     return scale if scale.lowest < scale.highest else None
 
 
-def write_exactly(value: float) -> str:
-    """Write a number for a field: so that it is the same number again.
-
-    >>> write_exactly(181.0), write_exactly(0.1), write_exactly(1e-7), write_exactly(2**53 + 1)
-    ('181', '0.1', '1e-07', '9007199254740993')
-    """
-    if isinstance(value, int):
-        return str(value)
-    is_whole = value == int(value) and abs(value) < 1e15 if math.isfinite(value) else False
-    return str(int(value)) if is_whole else repr(float(value))
-
-
 def _is_usual(value: float) -> bool:
     return value == 0 or 1e-9 <= abs(value) <= 1e15  # also false for what is not finite
 
