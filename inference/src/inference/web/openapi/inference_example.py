@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from inference.serving.tensors.query import tensor_outputs
+
 if TYPE_CHECKING:
     from inference.model.servable import Servable
     from inference.model.signature import TensorSpec
@@ -19,11 +21,14 @@ def example_request(servable: Servable) -> dict[str, Any] | None:
     """Return a request of one row: a golden sample, or the features' examples, or zeros.
 
     Returns:
-        ``None`` if it would be too long to show, or an input has no datatype.
+        ``None`` if it would be too long to show, or an input or output has no form in JSON.
     """
-    specs = servable.signature.inputs
+    specs, signature = servable.signature.inputs, servable.signature
+    outputs = map(signature.output, tensor_outputs(signature))
+    if not all(spec is not None and spec.has_json_form for spec in (*specs, *outputs)):
+        return None
     feeds = _row(servable) or {spec.name: _zeros(spec) for spec in specs}
-    if any(spec.datatype is None or feeds.get(spec.name) is None for spec in specs):
+    if any(feeds.get(spec.name) is None for spec in specs):
         return None
     inputs = [
         {

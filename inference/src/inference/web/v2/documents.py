@@ -123,7 +123,7 @@ class _Descriptions:
 
         def make(subject: Subject) -> Encoded:
             model: Model = subject.thing
-            known = model.active if version is None else model.versions[number].servable
+            known = model.active if version is None else model.version(number).servable
             if known is None:
                 raise NotReadyError(f"model '{name}' is being replaced; try again")
             return encoded(msgspec.json.encode(describe_it(model, known)))
