@@ -46,7 +46,8 @@ def rank_classes(array: Array, count: int, labels: Sequence[str] | None = None) 
         )
     named = labels if labels is not None and len(labels) == width else None
     # Stable and descending: equal values stay in order, and NaN sorts last.
-    order = np.argsort(-table.astype(np.float64), axis=1, kind="stable")[:, :count]
+    falling = -table if table.dtype.kind == "f" else ~table
+    order = np.argsort(falling, axis=1, kind="stable")[:, :count]
     ranked = np.empty((batch, count), dtype=np.object_)
     for row, (values, indices) in enumerate(zip(table, order.tolist(), strict=True)):
         for rank, index in enumerate(indices):

@@ -21,6 +21,20 @@ class TestClassification:
         array = np.array([[np.nan, 1, 1, 2]])
         assert rank_classes(array, 4).tolist() == [["2.0:3", "1.0:1", "1.0:2", "nan:0"]]
 
+    @pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u8", "i8", "f2", "f4", "f8"])
+    def test_ranks_each_type_to_its_limits(self, dtype: str) -> None:
+        kind = np.dtype(dtype)
+        if kind.kind == "b":
+            values = np.array([0, 1], kind)
+        elif kind.kind == "f":
+            values = np.array([-np.inf, np.finfo(kind).min, -1, 0, 1, np.inf], kind)
+        else:
+            low, high = np.iinfo(kind).min, np.iinfo(kind).max
+            values = np.array([low, low + 1, low + 2, high - 2, high - 1, high], kind)
+        ranked = rank_classes(values[None], len(values))
+        places = [int(text.split(":")[1]) for text in ranked[0]]
+        assert places == [*range(len(values))][::-1]
+
     def test_takes_each_value_of_a_vector_for_a_row(self) -> None:
         assert rank_classes(np.array([7, 8]), 3).tolist() == [["7:0"], ["8:0"]]
 
