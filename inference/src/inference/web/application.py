@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from inference.errors import ParametersError, RookeryError
+from inference.errors import ParametersError, RequestError, RookeryError
 from inference.web.adapters.documents import adapters_router
 from inference.web.api.docs_page import add_docs_pages
 from inference.web.api.drift import drift_router
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from inference.telemetry.traffic import RecentTraffic
     from inference.web.pages.router import Pages
     from inference.web.trusted_proxies import Proxies
+
+_NO_SURROGATES = "surrogates not allowed"  # what Python says of half a pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +135,15 @@ def _answer_errors(app: FastAPI) -> None:
     async def handle(request: Request, error: Exception) -> Response:
         if isinstance(error, RequestValidationError):
             error = ParametersError("; ".join(map(_describe_fault, error.errors())))
+        if isinstance(error, UnicodeEncodeError) and error.reason == _NO_SURROGATES:
+            error = RequestError(
+                "the body holds half of a surrogate pair, which is not Unicode text"
+            )
         return encode_error(error, request.scope["path"]).to_starlette()
 
-    for kind in (RookeryError, HTTPException, RequestValidationError, Exception):
+    # pydantic raises UnicodeEncodeError for half of a surrogate pair.
+    handled = (RookeryError, HTTPException, RequestValidationError, UnicodeEncodeError, Exception)
+    for kind in handled:
         app.add_exception_handler(kind, handle)
 
 
