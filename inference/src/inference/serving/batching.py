@@ -92,7 +92,7 @@ class Batcher:
             self._task.uncancel()  # the next batch runs in the same task
 
     def _end_if_left(self) -> None:
-        """End the present run if nobody waits for it."""
+        """End the present run if no request waits for it."""
         is_left = all(waiting.result.done() for waiting in self._running)
         if self._task is not None and self._running and is_left:
             self._task.cancel()

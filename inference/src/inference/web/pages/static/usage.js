@@ -7,7 +7,7 @@ const DONE_MS = 1500;
 export function start(panel) {
   for (const code of panel?.querySelectorAll("[data-address]") ?? []) {
     const { address } = code.dataset;
-    // Without its scheme, Triton's client takes it, which has to be told of TLS.
+    // Triton's client takes it without its scheme, and needs an argument for TLS.
     const bare = `"${address.split("//")[1]}"`;
     const secure = location.protocol === "https:" ? ", ssl=True" : "";
     code.textContent = code.textContent
