@@ -32,9 +32,11 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?",
 # Python reads more, such as 1_000 and digits of other scripts, which are no numbers in CSV.
 _OTHER_INTEGER = re.compile(r"(?:\+|(-))?0*+([0-9]++|(?<=0))", re.ASCII)
 _OTHER_NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?", re.ASCII)
+# Those of pandas.read_csv.
 _MISSING = frozenset(
-    {"", "NA", "N/A", "<NA>", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "#N/A"}
-)
+    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+)  # fmt: skip
 _BOOLEANS = {"true": b"true", "false": b"false"}
 _encode = msgspec.json.Encoder().encode
 

@@ -36,6 +36,7 @@ def read(text: str | bytes, servable: Servable, *, has_header: bool = True) -> A
         ("-1e3,4.0,false,Dream,", [-1000.0, 4.0, False, "Dream", None]),
         (" .5 ,+4,TRUE,Dream,NA", [0.5, 4, True, "Dream", None]),
         ("NaN,4,true,Dream,nan", [None, 4, True, "Dream", None]),
+        ("1.#IND,4,true,Dream,#N/A N/A", [None, 4, True, "Dream", None]),
         (',4,true,Dream,"a,""b\n"', [None, 4, True, "Dream", 'a,"b\n']),
         ("007,4,yes,Dream,é", [7.0, 4, "yes", "Dream", "é"]),
         ("inf,x,1,Dream,1", ["inf", "x", "1", "Dream", "1"]),
