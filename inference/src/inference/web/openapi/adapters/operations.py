@@ -204,4 +204,6 @@ def _answers(schema: str, error: Schema) -> Schema:
     reference = {"$ref": f"#/components/schemas/{schema}"}
     answer = {"description": "The answers", "content": {"application/json": {"schema": reference}}}
     errors = {s: {"description": text, "content": error} for s, text in _ERRORS.items()}
+    if error is ERROR:
+        del errors["409"]  # it is 400 or 503 under /v1
     return {"200": answer, **errors}
