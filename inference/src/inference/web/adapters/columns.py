@@ -55,7 +55,7 @@ class Table:
 
         Args:
             columns: The names of the columns in their order; numbers from 0 stand for the features
-                in theirs, as in a DataFrame without names.
+                in theirs, as in a DataFrame without names, unless features are called so.
             what: What has the columns, for a message.
 
         Returns:
@@ -65,9 +65,10 @@ class Table:
         Raises:
             RequestError: A column is missing, unknown, or there twice.
         """
-        if list(columns) in (self._names, list(range(len(self._names)))):
-            return None
         names = [name if isinstance(name, str) else str(name) for name in columns]
+        is_numbered = list(columns) == list(range(len(self._names)))
+        if names == self._names or (is_numbered and not self._known.issuperset(names)):
+            return None
         found = {name: place for place, name in enumerate(names)}
         if len(found) < len(names):
             twice = next(name for place, name in enumerate(names) if found[name] != place)

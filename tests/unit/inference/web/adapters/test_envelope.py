@@ -7,6 +7,7 @@ import random
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from inference.errors import RequestError, TooLargeError
@@ -17,7 +18,16 @@ from inference.web.adapters import columns, envelope
 from inference.web.adapters.envelope import unwrap
 from inference.web.adapters.missing_values import replace_nan
 from support.answers.half_plus_two import half_plus_two
-from support.models.artifacts import MEASUREMENTS, mixed, penguins
+from support.models.artifacts import (
+    MEASUREMENTS,
+    SPECIES,
+    classifier_graph,
+    contract,
+    measurements,
+    mixed,
+    penguins,
+    with_contract,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +89,20 @@ def test_columns_without_names_are_the_features_in_their_order(penguin_model: Se
     data = [[1.5, 2, 3, 4]]
     for split in ({"columns": [0, 1, 2, 3], "data": data}, {"data": data}):
         assert rows_of({"dataframe_split": split}, penguin_model) == data
+
+
+def test_columns_whose_names_are_numbers_are_found_by_name() -> None:
+    """Of a DataFrame whose columns have an order of their own, as ``frame[[2, 0, 1, 3]]``."""
+    order = [2, 0, 1, 3]
+    features = [
+        msgspec.structs.replace(feature, name=str(name))
+        for feature, name in zip(measurements(), order, strict=True)
+    ]
+    described = contract(features, SPECIES)
+    servable = Servable.load("m", 1, with_contract(classifier_graph(SPECIES), described))
+    for columns_of_rows in ([0, 1, 2, 3], order, ["0", "1", "2", "3"]):
+        split = {"columns": columns_of_rows, "data": [[f"c{name}" for name in columns_of_rows]]}
+        assert rows_of({"dataframe_split": split}, servable) == [["c2", "c0", "c1", "c3"]]
 
 
 @pytest.mark.parametrize("nest", [False, True])
