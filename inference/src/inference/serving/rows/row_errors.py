@@ -129,6 +129,8 @@ class RowChecker:
             reason = self._wrong_category(feature, value)
         if reason and self._lists_another():
             self._faults.append(Fault(index, feature.name, reason))
+        if reason is None and feature.kind == "number" and value is not None:
+            return float(value)  # as the typed decoder reads it, and warnings show it
         return value
 
     def _wrong_category(self, feature: Feature, value: Any) -> str | None:
