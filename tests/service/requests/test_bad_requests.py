@@ -294,37 +294,6 @@ def test_a_pin_that_cannot_be_is_refused_and_changes_nothing(
     assert status in statuses(paths["/models/{name}/active"]["put"])
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("PUT", "/models/penguins/active"),
-        ("PUT", "/models/penguins/traffic"),
-        ("POST", "/feedback"),
-        ("POST", "/v2/repository/index"),
-        ("POST", "/v2/repository/models/penguins/load"),
-        ("POST", "/v2/models/penguins/infer"),
-        ("POST", TO_PENGUINS),
-        ("POST", "/v1/models/penguins:predict"),
-        ("POST", "/invocations"),
-    ],
-)
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"\ud800": 1},
-        {"split": {"\ud800": 100}, "sticky": "\ud800", "version": "\ud800", "parameters": "\ud800"},
-        [{"request_id": "\ud800", "row": 0, "truth": "\ud800"}],
-    ],
-)
-def test_half_of_a_surrogate_pair_is_an_error_of_the_request(
-    service: Service, method: str, path: str, document: Any
-) -> None:
-    body = json.dumps(document)
-    headers = {"content-type": "application/json"}
-    answer = service.client.request(method, path, content=body, headers=headers)
-    assert 400 <= answer.status_code < 500, answer.text
-
-
 def test_no_value_of_a_caller_is_logged(service: Service) -> None:
     service.client.post(TO_MIXED, json=MIXED | {"island": "a secret of a caller"})
     assert "a secret of a caller" not in service.log
