@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import numpy as np
+
 from exporter.errors import OptionError
 from inference.admission.admission import Limits
 from inference.settings import InvalidSettingsError, Settings
@@ -17,8 +20,26 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 def resolve_models_dir(models_dir: str | os.PathLike[str] | None) -> str | os.PathLike[str]:
-    """Find the models folder: the argument, ``EXPORTER_MODELS_DIR``, or ``models``."""
-    return models_dir or os.environ.get("EXPORTER_MODELS_DIR") or DEFAULT_MODELS_DIR
+    """Find the models folder: the argument, ``EXPORTER_MODELS_DIR``, or ``models``.
+
+    Raises:
+        OptionError: It is not a path.
+    """
+    chosen = models_dir or os.environ.get("EXPORTER_MODELS_DIR") or DEFAULT_MODELS_DIR
+    return check_path(chosen, "models_dir")
+
+
+def check_path(path: Any, what: str) -> str | os.PathLike[str]:
+    """Return a path, or the URL of a bucket.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text:
+        raise OptionError(f"{what} must be a path such as 'models', not {path!r}")
+    checked: str | os.PathLike[str] = path
+    return checked
 
 
 def resolve_prediction_log(folder: str | os.PathLike[str] | None) -> Path:
@@ -33,7 +54,7 @@ def resolve_prediction_log(folder: str | os.PathLike[str] | None) -> Path:
             "pass folder=, or set EXPORTER_PREDICTION_LOG, to the folder that the service logs to "
             "(its INFERENCE_PREDICTION_LOG)"
         )
-    path = Path(chosen).expanduser()
+    path = Path(check_path(chosen, "folder")).expanduser()
     if not path.is_dir():
         raise OptionError(f"there is no folder {path}: the service logs nothing there")
     return path
@@ -75,9 +96,10 @@ def resolve_keep(keep: int | None) -> int | None:
         chosen = int(chosen)
     if chosen is None:
         return None
-    if not isinstance(chosen, int) or isinstance(chosen, bool) or chosen < 1:
+    whole = isinstance(chosen, int | np.integer) and not isinstance(chosen, bool)
+    if not whole or chosen < 1:
         raise OptionError(f"{what} must be a whole number of at least 1, not {chosen!r}")
-    return chosen
+    return int(chosen)
 
 
 def resolve_limits() -> Limits:
@@ -95,11 +117,18 @@ def resolve_limits() -> Limits:
     return Limits(settings.admission_timeout_seconds, settings.admission_memory_bytes)
 
 
-def _checked(chosen: str) -> str:
+def _checked(chosen: Any) -> str:
+    instead = f"pass one such as {DEFAULT_URL!r}"
+    if not isinstance(chosen, str):
+        raise OptionError(f"url must be a string, not {chosen!r}: {instead}")
+    url: str = chosen.strip()
     try:
-        parts = urlsplit(chosen)
-    except ValueError as error:
-        raise OptionError(f"url {chosen!r} is not a URL: {error}") from None
+        parts = urlsplit(url)
+        _ = parts.port, (parts.hostname or "").encode("idna"), httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise OptionError(f"url {url!r} is not a URL: {error}; {instead}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise OptionError(f"url {chosen!r} is not an HTTP URL: pass one such as {DEFAULT_URL!r}")
-    return chosen.rstrip("/")
+        raise OptionError(f"url {url!r} is not an HTTP URL: {instead}")
+    if parts.query or parts.fragment:
+        raise OptionError(f"url {url!r} has a query or a fragment: {instead}")
+    return url.rstrip("/")

@@ -96,10 +96,10 @@ class FakeService:
     """Answers requests from a list, the last answer again and again.
 
     Args:
-        answers: Pairs of a status and a JSON value.
+        answers: A status, a JSON value, and headers if it has any.
     """
 
-    def __init__(self, *answers: tuple[int, Any]) -> None:
+    def __init__(self, *answers: tuple[Any, ...]) -> None:
         self.requests: list[tuple[str, Any]] = []
         remaining = list(answers)
         requests = self.requests
@@ -114,10 +114,12 @@ class FakeService:
 
             def _answer(self, body: Any) -> None:
                 requests.append((self.path, body))
-                status, value = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+                status, value, *headers = remaining.pop(0) if remaining[1:] else remaining[0]
                 data = value if isinstance(value, bytes) else json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(data)))
+                for header in headers:
+                    self.send_header(*header)
                 self.end_headers()
                 self.wfile.write(data)
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.errors import OptionError
+from exporter.settings import check_path
 from inference.model.signing import (
     FileSignature,
     append_signature,
@@ -79,7 +80,7 @@ def resolve_signer(sign_with: str | os.PathLike[str] | None) -> Signer | None:
     chosen = sign_with or os.environ.get("EXPORTER_SIGN_WITH")
     if not chosen:
         return None
-    path = Path(chosen).expanduser()
+    path = Path(check_path(chosen, "sign_with")).expanduser()
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from exporter.delivery.connection import Connection
 
-_TOO_LARGE = 413
+_TOO_MUCH = (413, 504)  # too large for a request or an answer, or too slow for a run
 
 
 def send_in_parts(
     connection: Connection, path: str, rows: Sequence[Any], size: int
 ) -> Iterator[tuple[int, Any]]:
-    """Send rows in parts, which are halved where the service finds them too large.
+    """Send rows in parts, which are halved where they are too many for the service.
 
     Args:
         connection: The connection to the service.
@@ -36,9 +36,9 @@ def send_in_parts(
     while begin < len(rows):
         part = rows[begin : begin + size]
         try:
-            answer = connection.send("POST", path, part)
+            answer = connection.send("POST", path, part, first_row=begin)
         except ServiceError as error:
-            if error.status_code != _TOO_LARGE or len(part) == 1:
+            if error.status_code not in _TOO_MUCH or len(part) == 1:
                 raise
             size = len(part) // 2
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.delivery.connection import Connection
-from exporter.errors import ServiceError
+from exporter.errors import ExporterError, InvalidNameError
 from exporter.rookery import tables
 from exporter.rookery.served_model import ServedModel
 from exporter.settings import resolve_url
@@ -61,9 +61,12 @@ class Rookery:
         """Return a model.
 
         Raises:
+            InvalidNameError: ``name`` is no name at all.
             ServiceError: There is no such model; suggests the closest name.
             NoServiceError: No service answers.
         """
+        if not isinstance(name, str) or not name.strip("."):  # which are other paths
+            raise InvalidNameError(f"{name!r} is no model's name: pass one that list(rookery) has")
         model = ServedModel(self._connection, name)
         _ = model.description  # or there is no such model
         return model
@@ -81,17 +84,16 @@ class Rookery:
         return list(self)
 
     def _listed(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._connection.get("/models")
-        return found
+        return self._connection.describe("/models", "models")
 
     def __repr__(self) -> str:
         try:
             return f"<Rookery at {self.url}>\n{self.models().to_string()}"
-        except ServiceError as error:
+        except ExporterError as error:
             return f"<Rookery at {self.url}: {error}>"
 
     def _repr_html_(self) -> str:
         try:
             return tables.models_html(self.models(), self.url)
-        except ServiceError as error:
+        except ExporterError as error:
             return tables.failure_html(self.url, str(error))

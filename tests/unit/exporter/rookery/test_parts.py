@@ -13,22 +13,24 @@ from exporter.rookery.served_model import ServedModel
 class Limited:
     """A connection to a service that takes so many truths at once."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, status: int = 413) -> None:
         self.most = most
+        self.status = status
         self.taken: list[dict[str, Any]] = []
 
-    def send(self, _method: str, path: str, body: Any = None) -> Any:
+    def send(self, _method: str, path: str, body: Any = None, *, first_row: int = 0) -> Any:
         assert path == "/feedback"
+        assert first_row == len(self.taken)
         if len(body) > self.most:
-            raise ServiceError("too large", 413)
+            raise ServiceError("too large", self.status)
         self.taken += body
         return {"accepted": len(body)}
 
 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 2000])
-@pytest.mark.parametrize("most", [1, 7, 700])
-def test_the_truth_of_all_rows_arrives(count: int, most: int) -> None:
-    connection: Any = Limited(most)
+@pytest.mark.parametrize(("most", "status"), [(1, 413), (7, 413), (700, 413), (7, 504)])
+def test_the_truth_of_all_rows_arrives(count: int, most: int, status: int) -> None:
+    connection: Any = Limited(most, status)
     assert ServedModel(connection, "m").feedback("id", list(range(count))) == count
     assert [(one["row"], one["truth"]) for one in connection.taken] == [
         (at, at) for at in range(count)
