@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from dataclasses import dataclass, replace
@@ -11,15 +12,18 @@ import numpy as np
 import pandas as pd
 
 from exporter.errors import DataError
+from inference.model.labels import label_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exporter.rookery.rows import Rows
 
     Ask = Callable[[int, Rows], pd.DataFrame]
 
-_ONE_ANSWER = "only models that answer with one label or value per row can be compared"
+_ONE_ANSWER = (
+    "only versions that both answer with one label per row, or both with one value, can be compared"
+)
 _TIMED_ROWS = 30
 _TOLERANCE = 1e-6  # values that differ less are the same
 
@@ -44,83 +48,125 @@ class Comparison:
         return f"{self.metrics._repr_html_()}<p>{rows}</p>{table}"
 
 
-def compare(ask: Ask, versions: tuple[int, int], rows: Rows, y: Any) -> Comparison:
+def compare(ask: Ask, versions: tuple[int, int], rows: Mapping[int, Rows], y: Any) -> Comparison:
     """Compare two versions.
 
     Args:
         ask: Requests the predictions of a version.
         versions: Both versions.
-        rows: The rows.
+        rows: The same rows as each of them takes them.
         y: The true labels or values, shape ``[rows]``.
 
     Raises:
-        DataError: There are no rows, not as many answers as rows, or the answers of this kind of
-            model cannot be scored.
+        DataError: There are no rows, not as many answers as rows, the answers of this kind of
+            model cannot be scored, or the truth is missing or of another type.
     """
-    truth = np.asarray(y)
-    truth = truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
-    if truth.ndim > 1:
-        raise DataError(_ONE_ANSWER)
-    if truth.ndim != 1 or len(truth) != len(rows) or not len(rows):
-        raise DataError(
-            f"y has the shape {list(truth.shape)} for {len(rows)} rows: pass one answer per row"
-        )
-    answers = [ask(version, rows) for version in versions]
-    name = next((name for name in ("label", "value") if name in answers[0].columns), None)
+    truth = _read_truth(y, len(rows[versions[0]]))
+    answers = [ask(version, rows[version]) for version in versions]
+    common = set.intersection(*(set(answer.columns) for answer in answers))
+    name = next((name for name in ("label", "value") if name in common), None)
     if name is None:
         raise DataError(_ONE_ANSWER)
+    score = _score_labels if name == "label" else _score_values
+    scores = [score(answer, truth) for answer in answers]
     columns = {
-        f"version {version}": _score(answer, truth) | {"ms per row": _latency(ask, version, rows)}
-        for version, answer in zip(versions, answers, strict=True)
+        f"version {version}": found | {"ms per row": _latency(ask, version, rows[version])}
+        for version, found in zip(versions, scores, strict=True)
     }
     return Comparison(pd.DataFrame(columns), _disagreements(name, versions, answers, truth))
 
 
-def _score(answers: pd.DataFrame, truth: np.ndarray[Any, Any]) -> dict[str, float]:
+def _read_truth(y: Any, rows: int) -> np.ndarray[Any, Any]:
+    try:
+        truth = np.asarray(y)
+    except ValueError:  # lists of several lengths
+        raise DataError(_ONE_ANSWER) from None
+    truth = truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
+    if truth.ndim > 1:
+        raise DataError(_ONE_ANSWER)
+    if truth.ndim != 1 or len(truth) != rows or not rows:
+        raise DataError(
+            f"y has the shape {list(truth.shape)} for {rows} rows: pass one answer per row"
+        )
+    if pd.isna(truth).any():
+        raise DataError("y has missing values: leave those rows out")
+    return truth
+
+
+def _score_values(answers: pd.DataFrame, truth: np.ndarray[Any, Any]) -> dict[str, float]:
     from sklearn import metrics  # noqa: PLC0415 - the client is importable without it
 
-    if "value" in answers.columns:
-        values = answers["value"].astype(float)
-        return {
-            "R²": float(metrics.r2_score(truth, values)),
-            "mean absolute error": float(metrics.mean_absolute_error(truth, values)),
-            "RMS error": float(metrics.root_mean_squared_error(truth, values)),
-        }
-    labels = answers["label"].to_numpy()
-    scored = {
-        "accuracy": float(np.mean(labels == truth)),
-        "macro F1": float(
-            metrics.f1_score(_texts(truth), _texts(labels), average="macro", zero_division=0.0)
-        ),
+    try:
+        numbers = truth.astype(float)
+    except (TypeError, ValueError):
+        raise DataError("y has to be numbers, since the versions answer with values") from None
+    if not np.isfinite(numbers).all():
+        raise DataError("y has infinite values: leave those rows out")
+    values = answers["value"].to_numpy(float)
+    if not np.isfinite(values).all():
+        return dict.fromkeys(("R²", "mean absolute error", "RMS error"), math.nan)
+    return {
+        "R²": float(metrics.r2_score(numbers, values)) if len(values) > 1 else math.nan,
+        "mean absolute error": float(metrics.mean_absolute_error(numbers, values)),
+        "RMS error": float(metrics.root_mean_squared_error(numbers, values)),
     }
-    likelihood = _likelihood(answers, truth)
+
+
+def _score_labels(answers: pd.DataFrame, truth: np.ndarray[Any, Any]) -> dict[str, float]:
+    from sklearn import metrics  # noqa: PLC0415 - as above
+
+    labels = answers["label"].tolist()
+    true = _as_labels(truth, type(labels[0]))
+    keys = list(map(label_key, true)), list(map(label_key, labels))
+    hits = [one == other for one, other in zip(*keys, strict=True)]
+    scored = {
+        "accuracy": float(np.mean(hits)),
+        "macro F1": float(metrics.f1_score(*keys, average="macro", zero_division=0.0)),
+    }
+    likelihood = _likelihood(answers, keys[0])
     if likelihood is not None:
         tiny = np.finfo(float).eps
         scored["log loss"] = float(-np.log(np.clip(likelihood, tiny, 1)).mean())
     return scored
 
 
-def _likelihood(answers: pd.DataFrame, truth: Any) -> np.ndarray[Any, Any] | None:
+def _as_labels(truth: np.ndarray[Any, Any], kind: type) -> list[Any]:
+    """Return true labels in the type of the answered ones: 0.0 and False may stand for 0.
+
+    Raises:
+        DataError: A label stands for none of this type.
+    """
+    labels = [_convert(value, kind) for value in truth.tolist()]
+    wrong = next((label for label in labels if type(label) is not kind), None)
+    if wrong is not None:
+        raise DataError(
+            f"y has the label {wrong!r}, but the versions answer with labels of the type "
+            f"{kind.__name__}: pass labels of this type"
+        )
+    return labels
+
+
+def _convert(value: Any, kind: type) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, str) or kind is str:
+        return value
+    try:
+        converted = kind(value)
+    except (TypeError, ValueError, OverflowError):
+        return value
+    return converted if converted == value else value
+
+
+def _likelihood(answers: pd.DataFrame, truth: list[str]) -> np.ndarray[Any, Any] | None:
     """Return the probability of each true label; ``None`` without probabilities."""
     table = answers.filter(regex="^p_")
     if table.empty:
         return None
     columns = {name: place for place, name in enumerate(table.columns)}
     shares = table.to_numpy(float)
-    places = [columns.get(f"p_{_key(label)}") for label in truth]
+    places = [columns.get(f"p_{label}") for label in truth]
     found = [0.0 if at is None else shares[row, at] for row, at in enumerate(places)]
     return np.array(found)
-
-
-def _key(label: Any) -> str:
-    """Return a label as it is written in an answer's table."""
-    if isinstance(label, bool | np.bool_):
-        return str(bool(label)).lower()
-    return str(label)
-
-
-def _texts(labels: Any) -> list[str]:
-    return [_key(label) for label in labels]
 
 
 def _latency(ask: Ask, version: int, rows: Rows) -> float:
@@ -139,7 +185,12 @@ def _disagreements(
     name: str, versions: tuple[int, int], answers: list[pd.DataFrame], truth: Any
 ) -> pd.DataFrame:
     first, second = answers
-    numbers = first.select_dtypes("number").columns.intersection(second.columns)
+    # The difference of two numbers of classes says nothing.
+    numbers = (
+        first.select_dtypes("number")
+        .columns.intersection(second.columns)
+        .drop("label", errors="ignore")
+    )
     gaps = np.abs(first[numbers].to_numpy(float) - second[numbers].to_numpy(float))
     largest = gaps.max(axis=1) if len(numbers) else np.zeros(len(first))
     if name == "label":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from exporter.display.progress import Progress
-from exporter.errors import DataError, ServiceError
+from exporter.errors import DataError, OptionError, ServiceError
 from exporter.rookery import tables
 from exporter.rookery.answers import shift_warning, to_frame, to_kind
 from exporter.rookery.comparison import Comparison, compare
@@ -47,7 +47,7 @@ class ServedModel:
     @property
     def description(self) -> dict[str, Any]:
         """What the service knows of the model, ``GET /models/NAME``."""
-        return dict(self._connection.get(self._path))
+        return self._describe(None)
 
     @property
     def is_logged(self) -> bool:
@@ -72,7 +72,7 @@ class ServedModel:
             ServiceError: The service refuses the rows; the message names the first wrong one.
             NoServiceError: No service answers.
         """
-        rows = self._read(data)
+        rows = self._read(data, version)
         predictions, warnings = self._ask("predict", rows, version)
         return to_kind(rows, predictions, warnings)
 
@@ -91,12 +91,15 @@ class ServedModel:
             notebook also draws the first row. ``draw(row)`` draws any row with matplotlib.
 
         Raises:
+            OptionError: ``classes`` is neither.
             ServiceError: The model has no background rows, or the service refuses the rows.
             NoServiceError: No service answers.
         """
-        rows, only_top = self._read(data), classes == "top"
+        if classes not in ("top", "all"):
+            raise OptionError(f"classes={classes!r} is neither 'top' nor 'all'")
+        rows, only_top = self._read(data, version), classes == "top"
         # Contributions to the other classes may be too many for an answer.
-        has_classes = only_top and self._contract(version).get("task") in _WITH_CLASSES
+        has_classes = only_top and self._describe(version)["task"] in _WITH_CLASSES
         route = "explain?classes=top" if has_classes else "explain"
         predictions, _ = self._ask(route, rows, version)
         return tables.explanation_of(predictions, rows.index, only_top=only_top)
@@ -117,7 +120,7 @@ class ServedModel:
             ServiceError: There is no such feature, or the service refuses the record.
             NoServiceError: No service answers.
         """
-        rows = self._read(record)
+        rows = self._read(record, version)
         if len(rows) != 1:
             raise DataError(f"what_if takes one record, not {len(rows)}: pass df.iloc[0]")
         feature = str(feature)
@@ -136,7 +139,7 @@ class ServedModel:
 
     def _version(self, entry: dict[str, Any]) -> dict[str, Any]:
         try:
-            return dict(self._connection.get(self._versioned(entry["version"])))
+            return self._describe(entry["version"])
         except ServiceError as error:
             if error.status_code != 404:  # removed meanwhile
                 raise
@@ -194,7 +197,7 @@ class ServedModel:
             DataError: There are not as many answers as rows.
             ServiceError: A version is not loaded, or refuses the rows.
         """
-        rows = self._read(data)
+        rows = {version: self._read(data, version) for version in (first, second)}
 
         def ask(version: int, part: Rows) -> pd.DataFrame:
             return to_frame(*self._ask("predict", part, version), part.index)
@@ -258,18 +261,19 @@ class ServedModel:
     def _versioned(self, version: int | None) -> str:
         return self._path if version is None else f"{self._path}/versions/{version}"
 
-    def _contract(self, version: int | None = None) -> dict[str, Any]:
-        return self._connection.get(self._versioned(version)).get("contract") or {}
+    def _describe(self, version: int | None) -> dict[str, Any]:
+        return self._connection.describe(self._versioned(version), "features")
 
-    def _read(self, data: Any) -> Rows:
-        """Read rows; a list of texts is one row, except for a model that takes one text."""
-        if is_texts(data) and len(self.description["features"] or []) == 1:
+    def _read(self, data: Any, version: int | None) -> Rows:
+        """Read rows as a version takes them.
+
+        A list of texts is one row, except for a model that takes one text. Columns of a table that
+        the version does not read are left out.
+        """
+        if is_texts(data) and len(self._describe(version)["features"] or []) == 1:
             data = [[text] for text in data]
-        return read_rows(data, self._unused(data))
-
-    def _unused(self, data: Any) -> list[str]:
-        """Return the columns of a table that the model does not read."""
-        return (self._contract().get("unused") or []) if hasattr(data, "columns") else []
+        contract = self._describe(version)["contract"] if hasattr(data, "columns") else None
+        return read_rows(data, (contract or {}).get("unused") or ())
 
     def _ask(
         self, route: str, rows: Rows, version: int | None
