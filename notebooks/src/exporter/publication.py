@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+import pandas as pd
+
 from exporter.delivery.client import ServiceClient
 from exporter.display import card
 from exporter.display.progress import Progress
@@ -94,8 +97,8 @@ class Publication(PublishedVersion):
             ServiceError: The service refuses the records; the message has its reason.
             NoServiceError: No service answers at ``url``.
         """
-        if getattr(records, "ndim", 2) == 1:  # one row
-            records = records.tolist()
+        if _is_unnamed(records, {feature.name for feature in self.contract.features}):
+            records = records.tolist()  # one row
         rows = read_rows(records, self.contract.unused or ())
         sent = rows.records[0] if rows.kind == "record" else rows.records
         return ServiceClient(self.url).predict(self.name, self.version, sent)
@@ -114,3 +117,10 @@ class Publication(PublishedVersion):
             return {"text/html": card.to_live_line(self), "text/plain": repr(self)}
         self._is_card_shown = True
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+
+def _is_unnamed(records: Any, features: set[str]) -> bool:
+    """Whether records are a vector, whose values have no names: those of a row of a frame have."""
+    if isinstance(records, pd.Series):
+        return features.isdisjoint(map(str, records.index))
+    return isinstance(records, np.ndarray) and records.ndim == 1 and not records.dtype.names

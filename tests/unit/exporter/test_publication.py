@@ -126,6 +126,23 @@ def test_passes_an_array_on_as_rows(
     assert service.requests[0][1] == sent
 
 
+@pytest.mark.parametrize(
+    ("row", "sent"),
+    [
+        (pd.Series({"sex": "a", "length": 1.0}), {"sex": "a", "length": 1.0}),
+        (pd.Series([1.0, "a"]), [1.0, "a"]),
+        (np.array([(1.0, "a")], [("length", float), ("sex", object)])[0:], None),
+    ],
+)
+def test_the_values_of_a_row_keep_their_names(
+    fake_service: Any, make_publication: Callable[..., Publication], row: Any, sent: Any
+) -> None:
+    """The columns of a frame may be in another order than the features."""
+    with fake_service((200, {})) as service:
+        make_publication(service.url).predict(row)
+    assert service.requests[0][1] == (sent or [{"length": 1.0, "sex": "a"}])
+
+
 def test_repeats_why_the_service_refuses_records(
     fake_service: Any, make_publication: Callable[..., Publication]
 ) -> None:

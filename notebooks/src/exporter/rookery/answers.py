@@ -34,7 +34,8 @@ def to_kind(rows: Rows, predictions: list[dict[str, Any]], warnings: list[Any]) 
     if rows.kind == "polars":
         import polars as pl  # noqa: PLC0415 - the caller's library, not a dependency
 
-        return pl.from_dicts(table.to_dict("records"), infer_schema_length=None)
+        schema = None if len(table) else list(table.columns)
+        return pl.from_dicts(table.to_dict("records"), schema, infer_schema_length=None)
     if rows.kind == "pyarrow":
         import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - the caller's library
 
@@ -46,9 +47,20 @@ def to_frame(
     predictions: list[dict[str, Any]], warnings: list[Any], index: pd.Index | None = None
 ) -> pd.DataFrame:
     """Return predictions as a DataFrame; see :func:`to_kind`."""
-    table = pd.DataFrame([dict(_flatten(p)) for p in predictions], index=index)
+    table = pd.DataFrame([_to_line(p) for p in predictions], index=index)
     table["warnings"] = pd.Series(_texts(warnings, len(table)), index=table.index, dtype=object)
     return table
+
+
+def _to_line(prediction: dict[str, Any]) -> dict[str, Any]:
+    """Return a prediction as flat columns; a target may have the name of another column."""
+    line: dict[str, Any] = {}
+    for name, value in _flatten(prediction):
+        free = name
+        while free in line or free == "warnings":
+            free += " (answer)"
+        line[free] = value
+    return line
 
 
 def _flatten(prediction: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -47,15 +48,13 @@ def read_rows(data: Any, left_out: Collection[str] = ()) -> Rows:
     Raises:
         DataError: It is none of these.
     """
-    if isinstance(data, pd.Series):
-        data = data.to_dict()
     table = _read_table(data, left_out)
     if table is not None:
         return table
-    if isinstance(data, dict):
+    if isinstance(data, dict | pd.Series):
         return Rows("record", [_clean(data)])
     if isinstance(data, list | tuple) and data:
-        if isinstance(data[0], dict | list | tuple):
+        if isinstance(data[0], dict | list | tuple | np.ndarray | pd.Series):
             return Rows("list", [_clean(row) for row in data])
         return Rows("record", [_clean(data)])
     raise DataError(
@@ -67,13 +66,17 @@ def read_rows(data: Any, left_out: Collection[str] = ()) -> Rows:
 def _read_table(data: Any, left_out: Collection[str]) -> Rows | None:
     """Read an array or the table of a library; ``None`` for anything else."""
     if isinstance(data, pd.DataFrame):
-        kept = data.drop(columns=list(left_out), errors="ignore")
-        return Rows("pandas", pandas_records(kept), data.index)
+        return Rows("pandas", _read_frame(data, left_out), data.index)
     if isinstance(data, np.ndarray):
+        if data.dtype.names:  # a record array, as predict() returns one
+            frame = pd.DataFrame(np.atleast_1d(data))
+            return Rows("numpy", _read_frame(frame, left_out))
         if data.ndim not in (1, 2):
             raise DataError(
                 f"the array has {data.ndim} dimensions: pass one of shape [rows, features]"
             )
+        if data.dtype.kind in "mM":  # of which a list would have integers
+            data = data.astype(str)
         return Rows("numpy", [_clean(row) for row in np.atleast_2d(data).tolist()])
     if _is(data, "polars", "DataFrame"):
         columns = [name for name in data.columns if name not in left_out]
@@ -83,6 +86,10 @@ def _read_table(data: Any, left_out: Collection[str]) -> Rows | None:
     if _is(data, "pyarrow", "Table", "RecordBatch"):
         return Rows("pyarrow", _arrow_records(data, left_out))
     return None
+
+
+def _read_frame(frame: pd.DataFrame, left_out: Collection[str]) -> list[dict[str, Any]]:
+    return pandas_records(frame.loc[:, [str(name) not in left_out for name in frame.columns]])
 
 
 def read_truths(truth: Any) -> list[Any]:
@@ -147,16 +154,22 @@ def _is(data: Any, library: str, *names: str) -> bool:
 
 
 def _clean(row: Any) -> Any:
-    if isinstance(row, dict):
+    if isinstance(row, pd.Series):  # one row of a DataFrame
+        _check_names([str(name) for name in row.index])
+    if isinstance(row, dict | pd.Series):
         return {str(name): _value(value) for name, value in row.items()}
-    if isinstance(row, np.ndarray | pd.Series):
-        row = row.tolist()
-    return [_value(value) for value in row] if isinstance(row, list | tuple) else row
+    return _value(row)
 
 
 def _value(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.datetime64 | np.timedelta64):  # whose item() may be an integer
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_value(one) for one in value]
+    if isinstance(value, Decimal):  # as databases give numbers
+        value = float(value)
     if value is pd.NA or value is pd.NaT:
         return None
     return None if isinstance(value, float) and math.isnan(value) else value

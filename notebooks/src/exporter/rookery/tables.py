@@ -68,7 +68,7 @@ def explanation_of(
         only_top: Whether to leave out all classes but the answered one.
     """
     lines: list[dict[str, Any]] = []
-    places: list[Any] = []
+    places: list[int] = []
     features: list[str] = []
     for place, prediction in enumerate(predictions):
         explained = prediction["explanation"]
@@ -88,8 +88,9 @@ def explanation_of(
             values = {f: v if part is None else v[part] for f, v in contributions.items()}
             line |= dict(zip(features, values.values(), strict=True))
             lines.append(line)
-            places.append(place if index is None else index[place])
-    table = Explanation(lines, index=pd.Index(places, name=None if index is None else index.name))
+            places.append(place)
+    rows = pd.RangeIndex(len(predictions)) if index is None else index
+    table = Explanation(lines, index=rows.take(places))
     table.features = features
     return table
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -28,6 +29,11 @@ from exporter.rookery.tables import explanation_of
             ["label_sex", "p_sex_f"],
         ),
         ({"label": "x", "label_set": ["x", "y"]}, ["label", "label_set"]),
+        ({"values": {"warnings": 1.0, "y": 2.0}}, ["warnings (answer)", "y"]),
+        (
+            {"values": {"y": 1.0, "low_y": 2.0}, "intervals": {"y": [0.0, 2.0]}},
+            ["y", "low_y", "low_y (answer)", "high_y"],
+        ),
     ],
 )
 def test_each_kind_of_answer_has_flat_columns(prediction: dict[str, Any], columns: Any) -> None:
@@ -114,3 +120,23 @@ def test_answers_tables_of_other_libraries_in_kind(name: str) -> None:
         "p_yes": [0.25, 0.75],
         "warnings": [None, "a: is high"],
     }
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.MultiIndex.from_tuples([("a", 1), ("a", 1), ("b", 2)], names=["g", "h"]),
+        pd.date_range("2026-01-01", periods=3, tz="UTC", name="day"),
+        pd.CategoricalIndex(["x", "y", "x"]),
+        pd.Index([None, "a", None], dtype=object),
+    ],
+    ids=lambda index: type(index).__name__,
+)
+def test_an_explanation_has_the_index_of_the_rows(index: pd.Index) -> None:
+    base = {"x": 0.5, "y": 0.5}
+    one = {"label": "x", "explanation": {"base": base, "contributions": {"a": base}}}
+    found = explanation_of([one] * 3, index, only_top=True).index
+    assert found.equals(index)
+    assert (type(found), found.names) == (type(index), index.names)
+    assert explanation_of([one] * 3, index).index.equals(index.repeat(2))
+    assert explanation_of([], index[:0]).index.equals(index[:0])

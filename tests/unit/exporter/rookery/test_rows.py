@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ from exporter.rookery.rows import is_texts, read_rows, read_truths
         ([{"a": np.float64(1), "b": np.int64(2)}], [[1.0, 2]]),
         ([{"a": pd.NA, "b": math.nan}], [[None, None]]),
         (pd.DataFrame({"a": [np.int64(1)], "b": [np.True_]}, dtype=object), [[1, True]]),
+        (pd.DataFrame({"a": [Decimal("1.5")], "b": [Decimal("NaN")]}), [[1.5, None]]),
+        (pl.DataFrame({"a": [Decimal("1.5")], "b": [2]}), [[1.5, 2]]),
+        (pd.Series({"a": np.float64(1), "b": None}), [[1.0, None]]),
+        ([pd.Series({"a": 1, "b": 2}), {"a": 3, "b": pd.NaT}], [[1, 2], [3, None]]),
+        (np.array([(1, 2.5)], dtype=[("a", int), ("b", float)]), [[1, 2.5]]),
+        ([{"a": np.array([1.0, math.nan]), "b": (np.int64(2),)}], [[[1.0, None], [2]]]),
     ],
 )
 def test_reads_records(data: Any, records: list[list[Any]]) -> None:
@@ -41,6 +48,16 @@ def test_reads_rows_in_feature_order() -> None:
     assert read_rows(np.array([1.0, 2.0])).records == [[1.0, 2.0]]
     assert read_rows([np.array([1, 2])[0:2].tolist(), (3, 4)]).records == [[1, 2], [3, 4]]
     assert read_rows((1, 2)).kind == "record"
+    assert read_rows(list(np.array([[1, 2], [3, 4]]))).records == [[1, 2], [3, 4]]
+
+
+def test_a_time_is_sent_as_text() -> None:
+    """An array of nanoseconds would otherwise be one of integers, which a model may take."""
+    times = np.array(["2026-01-02", "NaT"], dtype="datetime64[ns]")
+    assert read_rows(times).records == [["2026-01-02T00:00:00.000000000", "NaT"]]
+    assert read_rows({"a": times[0], "b": times[1]}).records == [
+        {"a": "2026-01-02T00:00:00.000000000", "b": None}
+    ]
 
 
 def test_leaves_columns_out() -> None:
@@ -50,6 +67,7 @@ def test_leaves_columns_out() -> None:
     assert read.index is not None
     assert read.index.tolist() == ["i"]
     assert len(read_rows(frame, ["a", "b"])) == 1
+    assert read_rows(frame.set_axis([0, 1], axis=1), ["1"]).records == [{"0": 1}]
 
 
 @pytest.mark.parametrize("data", [None, 1, "text", [], (), np.zeros(()), np.zeros((1, 1, 1)), {1}])
@@ -101,6 +119,8 @@ def test_refuses_what_is_no_table_yet() -> None:
         ):
             with pytest.raises(DataError, match=f"two columns are called '{name}'"):
                 read_rows(table)
+    with pytest.raises(DataError, match="two columns are called 'a'"):
+        read_rows(pd.Series([1, 2], index=["a", "a"]))
 
 
 @pytest.mark.parametrize(
