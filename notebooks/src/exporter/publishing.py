@@ -12,10 +12,12 @@ graph and contract (apart from times), no version is created, and ``unchanged`` 
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from exporter.contract.builder import Annotations, write_contract
 from exporter.contract.calibration import calibrate_data
@@ -144,9 +146,8 @@ def _resolve_options(
     service = resolve_url(url)
     link = resolve_link_url(service) if url is None else service
     destination, limits = resolve_destination(models_dir), resolve_limits()
-    _check_tolerance(tolerance)
-    kept = resolve_keep(keep)
-    return _Options(destination, limits, service, link, tolerance, resolve_signer(sign_with), kept)
+    accepted, kept = _check_tolerance(tolerance), resolve_keep(keep)
+    return _Options(destination, limits, service, link, accepted, resolve_signer(sign_with), kept)
 
 
 def _publish(
@@ -229,12 +230,15 @@ def _prune(name: str, keep: int, options: _Options) -> list[int]:
         return []
 
 
-def _check_tolerance(tolerance: float | None) -> None:
+def _check_tolerance(tolerance: Any) -> float | None:
     if tolerance is None:
-        return
-    right = isinstance(tolerance, (int, float)) and math.isfinite(tolerance) and tolerance >= 0
+        return None
+    right = (
+        isinstance(tolerance, int | float | np.floating) and 0 <= tolerance <= sys.float_info.max
+    )
     if not right or isinstance(tolerance, bool):
         raise OptionError(f"tolerance must be a number of at least 0, not {tolerance!r}")
+    return float(tolerance)
 
 
 def _admit(file: Path, limits: Limits) -> Report:

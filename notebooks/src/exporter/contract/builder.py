@@ -81,7 +81,9 @@ def write_contract(
         annotations: What the caller states about the model.
     """
     table, answers = data.given.table, data.given.answers
-    names = name_targets(original, answers, annotations.target_names or data.target_names)
+    given = annotations.target_names
+    named = data.target_names if given is None else list(given)
+    names = name_targets(original, answers, named)
     golden = choose_rows(table, answers, original, comparison.ties[: len(table)])
     kept = _kept_columns(conversion)
     features = _describe_features(

@@ -60,10 +60,10 @@ def calibrate_data(
         TargetError: True answers do not fit the rows or the model.
     """
     calibrate, coverage = asked
-    _check_coverage(coverage)
+    share = _check_coverage(coverage)
     if calibrate is None:
         return data
-    return replace(data, calibration=_calibrate(original, calibrate, coverage, names))
+    return replace(data, calibration=_calibrate(original, calibrate, share, names))
 
 
 def _calibrate(
@@ -123,10 +123,11 @@ def widen(calibration: Calibration | None, difference: float) -> Calibration | N
     return msgspec.structs.replace(calibration, half_widths=(widths + difference * shares).tolist())
 
 
-def _check_coverage(coverage: float) -> None:
-    right = isinstance(coverage, (int, float)) and not isinstance(coverage, bool)
+def _check_coverage(coverage: Any) -> float:
+    right = isinstance(coverage, int | float | np.floating) and not isinstance(coverage, bool)
     if not right or not 0 < coverage < 1:
         raise OptionError(f"coverage must be a number between 0 and 1, not {coverage!r}")
+    return float(coverage)
 
 
 def _rank(rows: int, coverage: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ _OTHERS = {
     "xgboost": ("xgboost", "xgboost-cpu"),
 }
 _GIT_SECONDS = 5
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+>")
 
 
 def record(
@@ -60,10 +62,11 @@ def _package(estimator: Any) -> str:
 def describe_estimator(model: Any) -> str:
     """Show an estimator with its parameters in one line, or its type where it cannot be shown.
 
-    A model from another release of scikit-learn may lack attributes that its ``repr`` reads.
+    Addresses of functions are left out: the same model has others in the next session. A model
+    from another release of scikit-learn may lack attributes that its ``repr`` reads.
     """
     try:
-        return " ".join(repr(model).split())
+        return _ADDRESS.sub(">", " ".join(repr(model).split()))
     except Exception:  # noqa: BLE001 - a model may raise anything, and the name is enough
         return f"{type(model).__name__}(...)"
 

@@ -30,8 +30,9 @@ def check_target_names(
         raise OptionError(
             "target_names is for models of several targets, labels or numbers: leave it out"
         )
-    different = {str(name) for name in names} - {""}
-    if isinstance(names, str) or not len(names) == len(different) == count:
+    listed = not isinstance(names, str) and hasattr(names, "__len__")
+    different = {str(name) for name in names} - {""} if listed else set()
+    if not listed or not len(names) == len(different) == count:
         kind = "labels" if original.labels else "values"
         raise OptionError(f"target_names must be {count} different names for the {count} {kind}")
 

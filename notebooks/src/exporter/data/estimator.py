@@ -183,7 +183,7 @@ class FittedEstimator:
 def explain_failure(error: Exception) -> str:
     """Put a model's complaint about its rows into one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines)[:400] or type(error).__name__
+    return " ".join(lines)[:400].rstrip(".") or type(error).__name__
 
 
 def answer_all(original: FittedEstimator, native: Any, what: str = "X") -> Answers:

@@ -41,7 +41,7 @@ def read_target(
     """
     if original.task in WITHOUT_TARGET:
         return None
-    target = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    target = _to_array(y, what)
     if target.ndim == 2 and target.shape[1] == 1 and not original.has_several_labels:
         target = target[:, 0]
     if target.ndim == 0 or len(target) != rows:
@@ -62,11 +62,22 @@ def read_target(
     return _read_labels(original.labels[0], target, what)
 
 
+def _to_array(y: Any, what: str) -> np.ndarray[Any, Any]:
+    try:
+        target: np.ndarray[Any, Any] = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    except ValueError:
+        raise TargetError(f"{what} has rows of several lengths: pass one answer per row") from None
+    return target
+
+
 def _read_values(target: Any, what: str) -> np.ndarray[Any, Any]:
+    wrong = TargetError(f"{what} has to be numbers for a regressor")
+    if target.dtype.kind in "mMc":  # which NumPy would make numbers of
+        raise wrong
     try:
         values: np.ndarray[Any, Any] = target.astype(np.float64)
-    except (TypeError, ValueError):
-        raise TargetError(f"{what} has to be numbers for a regressor") from None
+    except (TypeError, ValueError, OverflowError):
+        raise wrong from None
     if not np.isfinite(values).all():
         raise TargetError(f"{what} has missing or infinite values: leave those rows out")
     return values

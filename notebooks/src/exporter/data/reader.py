@@ -85,13 +85,7 @@ def _to_frame(data: Any) -> pd.DataFrame:
         array = to_array(data)
     except ValueError as error:
         raise DataError(f"X cannot be read as an array: {error}") from None
-    if array.ndim == 1:
-        raise DataError(
-            "X has one dimension: pass X.reshape(-1, 1) for one feature, "
-            "X.reshape(1, -1) for one row"
-        )
-    if array.ndim != 2:
-        raise DataError(f"X has {array.ndim} dimensions, and rows of features have two")
+    _check_dimensions(array)
     if array.dtype.kind == "O":
         return pd.DataFrame(array).infer_objects()
     if array.dtype.kind not in "fiub":
@@ -99,6 +93,18 @@ def _to_frame(data: Any) -> pd.DataFrame:
             f"X is an array of {array.dtype}: pass numbers, or a DataFrame with one type per column"
         )
     return pd.DataFrame(array)
+
+
+def _check_dimensions(array: np.ndarray[Any, Any]) -> None:
+    if array.dtype.names or (array.ndim == 1 and len(array) and isinstance(array[0], dict)):
+        raise DataError("X is a list of records: pass pd.DataFrame(X)")
+    if array.ndim == 1:
+        raise DataError(
+            "X has one dimension: pass np.reshape(X, (-1, 1)) for one feature, "
+            "np.reshape(X, (1, -1)) for one row"
+        )
+    if array.ndim != 2:
+        raise DataError(f"X has {array.ndim} dimensions, and rows of features have two")
 
 
 def _array_names(width: int, original: FittedEstimator, names: Sequence[str] | None) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
+from exporter.errors import OptionError
 from inference.errors import ContractError
 from inference.model.contract_codec import METADATA_KEY, decode_contract, encode_contract
 
@@ -35,13 +36,22 @@ class Artifact:
     signer: Signer | None = None
 
     def to_bytes(self, contract: Contract | None = None) -> bytes:
-        """Return the whole file, with another contract if one is passed."""
+        """Return the whole file, with another contract if one is passed.
+
+        Raises:
+            OptionError: A description, a unit or a name is no text of Unicode.
+        """
         contract = contract or self.contract
-        rest = ModelProto(
-            producer_name="rookery-exporter", doc_string=contract.training.description or ""
-        )
-        entry = rest.metadata_props.add()
-        entry.key, entry.value = METADATA_KEY, encode_contract(contract)
+        try:
+            rest = ModelProto(
+                producer_name="rookery-exporter", doc_string=contract.training.description or ""
+            )
+            entry = rest.metadata_props.add()
+            entry.key, entry.value = METADATA_KEY, encode_contract(contract)
+        except UnicodeEncodeError as error:
+            raise OptionError(
+                f"the text {error.object!r} has a surrogate, which no file can hold: replace it"
+            ) from None
         # Concatenated messages form one message; this avoids a copy of a large graph.
         file = self.graph + rest.SerializeToString()
         return file if self.signer is None else self.signer.sign(file, self.name)

@@ -64,9 +64,11 @@ def test_refuses_a_vector_that_no_answer_can_hold() -> None:
         (["a", "a"], "different"),
         (["a", ""], "diff"),
         ("ab", "different"),
+        (5, "different"),
+        (iter(["a", "b"]), "different"),
     ],
 )
-def test_says_what_is_wrong_with_target_names(names: list[str] | str, complaint: str) -> None:
+def test_says_what_is_wrong_with_target_names(names: Any, complaint: str) -> None:
     with pytest.raises(OptionError, match=complaint):
         check_target_names(names, TWO, PAIRS)
     with pytest.raises(OptionError, match="leave it out"):

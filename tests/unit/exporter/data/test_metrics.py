@@ -78,6 +78,8 @@ def test_scores_a_regression() -> None:
         (3, "y has no values"),
         (["a", "z"], "label 'z', which the model does not know; its classes are 'a', 'b', 'c'"),
         ([["a", "b"], ["a", "b"]], "2 dimensions"),
+        ([["a"], ["a", "b"]], "rows of several lengths"),
+        ([{}, "a"], "the label {}, which the model does not know"),
     ],
 )
 def test_says_what_is_wrong_with_y(y: Any, complaint: str) -> None:
@@ -87,7 +89,14 @@ def test_says_what_is_wrong_with_y(y: Any, complaint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("y", "complaint"), [(["a", "b"], "has to be numbers"), ([1, np.nan], "missing")]
+    ("y", "complaint"),
+    [
+        (["a", "b"], "has to be numbers"),
+        ([1, np.nan], "missing"),
+        ([1j, 2j], "has to be numbers"),
+        (np.array(["2026-01-01", "2026-01-02"], "datetime64[D]"), "has to be numbers"),
+        ([10**400, 1], "has to be numbers"),
+    ],
 )
 def test_says_what_is_wrong_with_the_values_of_a_regression(y: Any, complaint: str) -> None:
     """Texts and missing values."""

@@ -79,7 +79,11 @@ def test_gives_a_model_fitted_on_an_array_an_array() -> None:
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (np.ones(3), r"one dimension: pass X.reshape\(-1, 1\)"),
+        (np.ones(3), r"one dimension: pass np.reshape\(X, \(-1, 1\)\)"),
+        ([1.0, 2.0], r"one dimension: pass np.reshape\(X, \(-1, 1\)\)"),
+        ([], "one dimension"),
+        ([{"a": 1.0, "b": 2.0}], r"list of records: pass pd.DataFrame\(X\)"),
+        (np.ones(2, dtype=[("a", float), ("b", float)]), "list of records"),
         (np.ones((2, 2, 2)), "3 dimensions"),
         (np.ones((0, 2)), r"shape \(0, 2\): pass at least one row"),
         (np.ones((2, 3)), "X has 3 columns, the model was fitted on 2: a, b"),

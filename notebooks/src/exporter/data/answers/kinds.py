@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -227,4 +228,8 @@ def _list_clusters(model: Any) -> list[Label]:
 
 def _look_up(known: dict[Any, int], labels: Any) -> np.ndarray[Any, Any]:
     # 1.0 == 1 == True in a dict, which is what is wanted: predict() may return another width.
-    return np.array([known.get(value, -1) for value in np.asarray(labels).tolist()], dtype=int)
+    values = np.asarray(labels).tolist()
+    try:
+        return np.array([known.get(value, -1) for value in values], dtype=int)
+    except TypeError:  # what cannot be hashed is no label
+        return _look_up(known, [v if isinstance(v, Hashable) else None for v in values])
