@@ -12,7 +12,8 @@ graph and contract (apart from times), no version is created, and ``unchanged`` 
 
 from __future__ import annotations
 
-import sys
+import contextlib
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -233,12 +234,13 @@ def _prune(name: str, keep: int, options: _Options) -> list[int]:
 def _check_tolerance(tolerance: Any) -> float | None:
     if tolerance is None:
         return None
-    right = (
-        isinstance(tolerance, int | float | np.floating) and 0 <= tolerance <= sys.float_info.max
-    )
-    if not right or isinstance(tolerance, bool):
+    accepted = math.nan
+    if isinstance(tolerance, int | float | np.floating) and not isinstance(tolerance, bool):
+        with contextlib.suppress(OverflowError):
+            accepted = float(tolerance)
+    if not 0 <= accepted < math.inf:
         raise OptionError(f"tolerance must be a number of at least 0, not {tolerance!r}")
-    return float(tolerance)
+    return accepted
 
 
 def _admit(file: Path, limits: Limits) -> Report:

@@ -15,7 +15,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from exporter import Rookery
-from exporter.errors import DataError, NoServiceError, OptionError, ServiceError
+from exporter.errors import (
+    DataError,
+    InvalidNameError,
+    NoServiceError,
+    OptionError,
+    ServiceError,
+)
 from exporter.rookery import served_model
 from support.service.process import Service
 
@@ -80,6 +86,9 @@ def test_parts_of_every_size_give_all_rows(
     rows = split.test[MEASUREMENTS].head(count)
     answer = rookery["penguins"].predict(rows)
     assert answer.index.equals(rows.index)
+    assert list(answer.columns) == list(
+        rookery["penguins"].predict(split.test[MEASUREMENTS].head(1)).columns
+    )
 
 
 def test_a_part_that_is_too_large_is_halved(
@@ -164,6 +173,9 @@ def test_shows_itself(rookery: Rookery) -> None:
     [
         (lambda r: r["penguin"], ServiceError, "penguins"),
         (lambda r: r["a/../mass"], ServiceError, "404"),
+        (lambda r: r[""], InvalidNameError, "'' is no model's name"),
+        (lambda r: r[".."], InvalidNameError, r"list\(rookery\)"),
+        (lambda r: r[0], InvalidNameError, "0 is no model's name"),
         (lambda r: r["mass"].predict("text"), DataError, "cannot read rows from a str"),
         (lambda r: r["mass"].predict([]), DataError, "an empty list"),
         (lambda r: r["mass"].predict(np.zeros((2, 2, 2))), DataError, "3 dimensions"),

@@ -156,7 +156,7 @@ BAD: dict[str, tuple[type[ExporterError], str, dict[str, Any]]] = {
     "tolerance": (OptionError, "number of at least 0", {"tolerance": -1}),
     "tolerance nan": (OptionError, "number of at least 0", {"tolerance": float("nan")}),
     "url": (OptionError, "not an HTTP URL", {"url": "ftp://service"}),
-    "surrogate": (OptionError, r"'\\\\ud800' has a surrogate", {"description": "\ud800"}),
+    "surrogate": (OptionError, r"'\\ud800' has a surrogate", {"description": "\ud800"}),
     "unit's surrogate": (OptionError, "has a surrogate", {"units": {"a": "\ud800"}}),
     "key": (OptionError, "sign_with must be a path", {"sign_with": 5}),
 }

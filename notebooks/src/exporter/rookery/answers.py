@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from inference.model.labels import label_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,13 +38,60 @@ def to_kind(rows: Rows, predictions: list[dict[str, Any]], warnings: list[Any]) 
     if rows.kind == "polars":
         import polars as pl  # noqa: PLC0415 - the caller's library, not a dependency
 
-        schema = None if len(table) else list(table.columns)
-        return pl.from_dicts(table.to_dict("records"), schema, infer_schema_length=None)
+        records, types = table.to_dict("records"), {"warnings": pl.String}
+        return pl.from_dicts(records, schema_overrides=types, infer_schema_length=None)
     if rows.kind == "pyarrow":
         import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - the caller's library
 
-        return pa.Table.from_pylist(table.to_dict("records"))
+        found = pa.Table.from_pylist(table.to_dict("records"))
+        texts = pa.array(table["warnings"].tolist(), pa.string())  # also where all are missing
+        return found.set_column(table.shape[1] - 1, "warnings", texts)
     return table.to_records(index=False) if rows.kind == "numpy" else table
+
+
+def to_empty(rows: Rows, contract: dict[str, Any] | None) -> Any:
+    """Return the table of no rows, with the columns that one row would have.
+
+    Args:
+        rows: No rows, of a kind that is a table.
+        contract: The contract of the version; without one, its columns are not known.
+    """
+    made = {} if contract is None else _make_prediction(contract)
+    table = to_kind(replace(rows, records=[None], index=None), [made], [])[:0]
+    return table if rows.index is None else table.set_axis(rows.index)
+
+
+def _make_prediction(contract: dict[str, Any]) -> dict[str, Any]:
+    """Return a prediction with the members of those that a version makes."""
+    calibrated, targets = contract.get("calibration"), contract.get("targets")
+    match contract["task"]:
+        case "regression" if targets:
+            limits = {"intervals": dict.fromkeys(targets, [math.nan] * 2)} if calibrated else {}
+            return {"values": dict.fromkeys(targets, math.nan), **limits}
+        case "regression":
+            return {"value": math.nan} | ({"interval": [math.nan] * 2} if calibrated else {})
+        case "transformation":
+            return {"vector": [math.nan] * len(targets or [None])}
+        case "multioutput_classification":
+            labels = contract["labels"]
+            tables = {one["name"]: _by_class(one["classes"]) for one in labels}
+            has_shares = any(one.get("probabilities") for one in labels)
+            return {
+                "labels": {one["name"]: one["classes"][0] for one in labels},
+                "probabilities": tables if has_shares else None,
+            }
+    classes, outputs = contract["classes"], contract["outputs"]
+    table = _by_class(classes)
+    return (
+        {"label": classes[0]}
+        | {name: table for name in ("probabilities", "distances") if outputs.get(name)}
+        | ({"score": math.nan} if outputs.get("score") else {})
+        | ({"label_set": classes[:1]} if calibrated else {})
+    )
+
+
+def _by_class(classes: list[Any]) -> dict[str, float]:
+    return dict.fromkeys(map(label_key, classes), math.nan)
 
 
 def to_frame(

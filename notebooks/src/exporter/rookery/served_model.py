@@ -8,7 +8,7 @@ from urllib.parse import quote
 from exporter.display.progress import Progress
 from exporter.errors import DataError, OptionError, ServiceError
 from exporter.rookery import tables
-from exporter.rookery.answers import shift_warning, to_frame, to_kind
+from exporter.rookery.answers import shift_warning, to_empty, to_frame, to_kind
 from exporter.rookery.comparison import Comparison, compare
 from exporter.rookery.drift import Drift, to_drift
 from exporter.rookery.explanation import Explanation, WhatIf
@@ -73,6 +73,8 @@ class ServedModel:
             NoServiceError: No service answers.
         """
         rows = self._read(data, version)
+        if not rows.records:
+            return to_empty(rows, self._describe(version)["contract"])
         predictions, warnings = self._ask("predict", rows, version)
         return to_kind(rows, predictions, warnings)
 
@@ -265,10 +267,9 @@ class ServedModel:
         return self._connection.describe(self._versioned(version), "features")
 
     def _read(self, data: Any, version: int | None) -> Rows:
-        """Read rows as a version takes them.
+        """Read rows as a version takes them, without the columns of a table that it does not read.
 
-        A list of texts is one row, except for a model that takes one text. Columns of a table that
-        the version does not read are left out.
+        A list of texts is one row, except for a model that takes one text.
         """
         if is_texts(data) and len(self._describe(version)["features"] or []) == 1:
             data = [[text] for text in data]

@@ -6,7 +6,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from exporter.rookery.answers import to_frame, to_kind
+from exporter.rookery.answers import to_empty, to_frame, to_kind
 from exporter.rookery.explanation import WhatIf
 from exporter.rookery.rows import Rows, read_rows
 from exporter.rookery.tables import explanation_of
@@ -120,6 +120,79 @@ def test_answers_tables_of_other_libraries_in_kind(name: str) -> None:
         "p_yes": [0.25, 0.75],
         "warnings": [None, "a: is high"],
     }
+    quiet = to_kind(rows, predictions, [])
+    frame = quiet if name == "polars" else pl.DataFrame(quiet)
+    assert frame.schema["warnings"] == pl.String
+
+
+@pytest.mark.parametrize(
+    ("contract", "prediction"),
+    [
+        (
+            {"task": "classification", "classes": [True, False], "outputs": {"probabilities": "p"}},
+            {"label": True, "probabilities": {"true": 0.5, "false": 0.5}},
+        ),
+        ({"task": "classification", "classes": ["x"], "outputs": {}}, {"label": "x"}),
+        (
+            {"task": "classification", "classes": [1], "outputs": {"probabilities": "p"}}
+            | {"calibration": {"threshold": 0.5}},
+            {"label": 1, "probabilities": {"1": 1.0}, "label_set": [1]},
+        ),
+        (
+            {"task": "outlier_detection", "classes": [-1, 1], "outputs": {"score": "s"}},
+            {"label": 1, "score": 0.5},
+        ),
+        (
+            {"task": "clustering", "classes": [0, 1], "outputs": {"distances": "d"}},
+            {"label": 0, "distances": {"0": 1.5, "1": 2.5}},
+        ),
+        ({"task": "regression"}, {"value": 1.5}),
+        (
+            {"task": "regression", "calibration": {"half_widths": [1.0]}},
+            {"value": 1.5, "interval": [0.5, 2.5]},
+        ),
+        ({"task": "regression", "targets": ["a", "b"]}, {"values": {"a": 1.5, "b": 2.5}}),
+        (
+            {"task": "regression", "targets": ["a"], "calibration": {"half_widths": [1.0]}},
+            {"values": {"a": 1.5}, "intervals": {"a": [0.5, 2.5]}},
+        ),
+        ({"task": "transformation", "targets": ["a", "b"]}, {"vector": [1.5, 2.5]}),
+        (
+            {
+                "task": "multioutput_classification",
+                "labels": [{"name": "s", "classes": ["f", "m"], "probabilities": "p"}],
+            },
+            {"labels": {"s": "f"}, "probabilities": {"s": {"f": 0.5, "m": 0.5}}},
+        ),
+        (
+            {
+                "task": "multioutput_classification",
+                "labels": [{"name": "s", "classes": [1, 2], "probabilities": None}],
+            },
+            {"labels": {"s": 1}, "probabilities": None},
+        ),
+        (None, {}),
+    ],
+)
+def test_no_rows_have_the_columns_of_one(contract: Any, prediction: dict[str, Any]) -> None:
+    frame = pd.DataFrame({"f": [1.5]}, index=pd.Index(["i"], name="n"))
+    for one in (
+        frame,
+        frame.to_numpy(),
+        pl.from_pandas(frame),
+        pl.from_pandas(frame).to_arrow(),
+    ):
+        full = to_kind(read_rows(one), [prediction], [])
+        rows = read_rows(one[:0])
+        empty = to_empty(rows, contract)
+        assert type(empty) is type(full)
+        assert len(empty) == 0
+        types = [getattr(t, "dtype", getattr(t, "schema", None)) for t in (empty, full)]
+        assert types[0] == types[1]
+        if isinstance(empty, pd.DataFrame):
+            assert empty.index.equals(frame.index[:0])
+            assert empty.index.names == ["n"]
+            assert empty.dtypes.to_dict() == full.dtypes.to_dict()
 
 
 @pytest.mark.parametrize(
