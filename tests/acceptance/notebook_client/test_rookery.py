@@ -22,7 +22,7 @@ from exporter.errors import (
     OptionError,
     ServiceError,
 )
-from exporter.rookery import served_model
+from exporter.rookery import parts
 from support.service.process import Service
 
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
@@ -70,7 +70,7 @@ def test_returns_the_kind_that_came_in(
 def test_warnings_stay_with_their_rows_over_all_parts(
     rookery: Rookery, split: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served_model, "_PART_ROWS", 4)
+    monkeypatch.setattr(parts, "_PART_ROWS", 4)
     rows = split.test[MEASUREMENTS].head(11).copy()
     rows.iloc[9, 0] = 5000.0
     answer = rookery["penguins"].predict(rows)
@@ -78,11 +78,30 @@ def test_warnings_stay_with_their_rows_over_all_parts(
     assert "bill_length_mm" in answer["warnings"].iloc[9]
 
 
+@pytest.mark.parametrize("count", [49, 50, 51, 101, 250])
+def test_every_row_outside_the_training_range_has_its_warnings(
+    rookery: Rookery, split: Any, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """The service lists at most 100 of a request, those of the first feature before others."""
+    monkeypatch.setattr(parts, "_PART_ROWS", 120)
+    row = split.test[MEASUREMENTS].head(1)
+    rows = pd.concat([row] * count, ignore_index=True)
+    rows["bill_length_mm"], rows["body_mass_g"] = 5000.0, -1.0
+    for data in (rows, rows.to_numpy()):
+        texts = rookery["penguins"].predict(data)["warnings"]
+        (text,) = set(texts)
+        assert "bill_length_mm: 5000 is above" in text
+        assert "body_mass_g: -1 is below" in text
+    rows.loc[1::2] = row.to_numpy()
+    texts = rookery["penguins"].predict(rows)["warnings"]
+    assert texts.isna().tolist() == [False, True] * (count // 2) + [False] * (count % 2)
+
+
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 8, 9])
 def test_parts_of_every_size_give_all_rows(
     rookery: Rookery, split: Any, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(served_model, "_PART_ROWS", 4)
+    monkeypatch.setattr(parts, "_PART_ROWS", 4)
     rows = split.test[MEASUREMENTS].head(count)
     answer = rookery["penguins"].predict(rows)
     assert answer.index.equals(rows.index)

@@ -7,12 +7,15 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pandas as pd
 
+from inference.model.contract import Contract
 from inference.model.labels import label_key
+from inference.serving.rows.training_range import TrainingRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from exporter.rookery.rows import Rows
 
@@ -149,6 +152,29 @@ def _texts(warnings: list[Any], rows: int) -> list[str | None]:
             feature = f"{warning['feature']}: " if warning.get("feature") else ""
             found[warning["row"]].append(f"{feature}{warning.get('reason')}")
     return ["; ".join(found[row]) or None for row in range(rows)]
+
+
+def find_warnings(contract: dict[str, Any] | None, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """List all values outside the training range, as the service does of the first ones.
+
+    Args:
+        contract: The contract of the version that has answered.
+        rows: What the service has accepted: records, or rows in feature order.
+
+    Returns:
+        The warnings; none for a contract that this client does not know.
+    """
+    try:
+        features = msgspec.convert(contract, Contract).features
+    except msgspec.ValidationError:
+        return []
+    names, seen = [feature.name for feature in features], TrainingRange(features)
+    found = [sorted(seen.find([_in_order(row, names)], place)) for place, row in enumerate(rows)]
+    return [outlier.warning for outliers in found for outlier in outliers]
+
+
+def _in_order(row: Any, names: list[str]) -> list[Any]:
+    return [row.get(name) for name in names] if isinstance(row, dict) else row
 
 
 def shift_warning(warning: dict[str, Any], rows: int) -> dict[str, Any]:

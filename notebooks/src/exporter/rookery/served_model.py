@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from exporter.display.progress import Progress
 from exporter.errors import DataError, OptionError, ServiceError
 from exporter.rookery import tables
-from exporter.rookery.answers import shift_warning, to_empty, to_frame, to_kind
+from exporter.rookery.answers import to_empty, to_frame, to_kind
 from exporter.rookery.comparison import Comparison, compare
 from exporter.rookery.drift import Drift, to_drift
 from exporter.rookery.explanation import Explanation, WhatIf
 from exporter.rookery.live import Live, read_live
 from exporter.rookery.log import read_log
-from exporter.rookery.parts import send_in_parts
+from exporter.rookery.parts import ask_in_parts, send_in_parts
 from exporter.rookery.rows import is_texts, read_rows, read_truths
 from exporter.rookery.traffic import ModelTraffic
 from exporter.settings import resolve_prediction_log
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from exporter.delivery.connection import Connection
     from exporter.rookery.rows import Rows
 
-_PART_ROWS = 2_000
 _PART_TRUTHS = 500  # less than 64 KiB, as long as ids and labels are short
 _WITH_CLASSES = ("classification", "clustering")
 
@@ -281,17 +279,7 @@ class ServedModel:
     ) -> tuple[list[dict[str, Any]], list[Any]]:
         """Send rows in parts, and return all predictions and warnings."""
         path = f"{self._versioned(version)}/{route}"
-        predictions: list[dict[str, Any]] = []
-        warnings: list[Any] = []
-        shown = None if len(rows) > _PART_ROWS else False
-        with Progress(self.name, action="asking", shown=shown) as steps:
-            steps.begin(f"0 of {len(rows):,} rows")
-            for begin, part in send_in_parts(self._connection, path, rows.records, _PART_ROWS):
-                predictions += part["predictions"]
-                warnings += [shift_warning(warning, begin) for warning in part.get("warnings", [])]
-                steps.begin(f"{len(predictions):,} of {len(rows):,} rows")
-            steps.done(f"{len(rows):,} rows")
-        return predictions, warnings
+        return ask_in_parts(self._connection, path, rows.records, self._describe)
 
     def __repr__(self) -> str:
         return f"<ServedModel {self.name} at {self._connection.url}{self._path}>"

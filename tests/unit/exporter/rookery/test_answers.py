@@ -6,7 +6,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from exporter.rookery.answers import to_empty, to_frame, to_kind
+from exporter.rookery.answers import find_warnings, to_empty, to_frame, to_kind
 from exporter.rookery.explanation import WhatIf
 from exporter.rookery.rows import Rows, read_rows
 from exporter.rookery.tables import explanation_of
@@ -213,3 +213,8 @@ def test_an_explanation_has_the_index_of_the_rows(index: pd.Index) -> None:
     assert (type(found), found.names) == (type(index), index.names)
     assert explanation_of([one] * 3, index).index.equals(index.repeat(2))
     assert explanation_of([], index[:0]).index.equals(index[:0])
+
+
+def test_a_contract_of_another_release_adds_no_warnings() -> None:
+    for contract in (None, {}, {"task": "astrology"}):
+        assert find_warnings(contract, [{"a": 1.0}]) == []
