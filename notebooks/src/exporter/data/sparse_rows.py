@@ -7,6 +7,7 @@ own may ask for the columns of a DataFrame by their names, of which it keeps non
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from types import MappingProxyType
@@ -28,6 +29,7 @@ _LIBRARIES = frozenset(
 )
 _SCALERS = (StandardScaler, RobustScaler, MaxAbsScaler)
 _METHODS = ("predict", "predict_proba", "transform")
+_LOCK = threading.Lock()  # of two threads that publish one model, each has to see its rows
 
 
 class GivenRows(NamedTuple):
@@ -71,7 +73,7 @@ def find_given(model: Any, ask: Callable[[], Any]) -> GivenRows:
     ]
     if not parts:
         return GivenRows()
-    with ExitStack() as stack:
+    with _LOCK, ExitStack() as stack:
         for part in parts:
             stack.enter_context(_watched(part, note))
         ask()

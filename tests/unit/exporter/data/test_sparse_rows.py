@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,3 +112,24 @@ def test_a_watched_method_keeps_its_name() -> None:
     find_given(model, lambda: shapes.append(model.predict(rows).shape))
 
     assert shapes == [(20,)]
+
+
+def test_each_thread_that_publishes_a_model_sees_the_rows_of_its_parts() -> None:
+    """The second one does not take the first one's watching for methods of the model."""
+    model = StandardScaler(with_mean=False).fit(SPARSE)
+    both, found = threading.Barrier(2, timeout=0.5), []
+
+    def ask() -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait()  # one after the other, both will not be here at once
+        model.transform(SPARSE)
+
+    threads = [
+        threading.Thread(target=lambda: found.append(find_given(model, ask))) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [given.sparse for given in found] == [{id(model)}] * 2
+    assert "transform" not in vars(model)
