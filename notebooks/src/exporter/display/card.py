@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from exporter.display.elements import cell, facts, frame, title
+from exporter.display.elements import cell, facts, frame, number, title
 from inference.model.labels import label_key
 
 if TYPE_CHECKING:
@@ -96,11 +96,15 @@ def describe_metrics(metrics: Metrics) -> list[tuple[str, str]]:
         ("macro F1", metrics.macro_f1, ".3f"),
         ("log loss", metrics.log_loss, ".3f"),
         ("R\u00b2", metrics.r2, ".3f"),
-        ("mean abs. error", metrics.mean_absolute_error, ".4g"),
-        ("RMS error", metrics.root_mean_squared_error, ".4g"),
+        ("mean abs. error", metrics.mean_absolute_error, None),
+        ("RMS error", metrics.root_mean_squared_error, None),
         ("silhouette", metrics.silhouette, ".3f"),
     ]
-    return [(name, format(value, spec)) for name, value, spec in named if value is not None]
+    return [
+        (name, number(value, 4) if spec is None else format(value, spec))
+        for name, value, spec in named
+        if value is not None
+    ]
 
 
 def _summary(publication: PublishedVersion) -> list[tuple[str, str]]:
@@ -266,7 +270,7 @@ def _features(features: list[Feature]) -> str:
 def _range(feature: Feature) -> str:
     unit = f" {feature.unit}" if feature.unit else ""
     if feature.minimum is not None and feature.maximum is not None:
-        return f"{feature.minimum:g} to {feature.maximum:g}{unit}"
+        return f"{number(feature.minimum, 6)} to {number(feature.maximum, 6)}{unit}"
     if feature.categories:
         shown = ", ".join(str(c) for c in feature.categories[:6])
         more = ", ..." if len(feature.categories) > 6 or feature.open_categories else ""

@@ -75,6 +75,22 @@ _STYLE = """
 """
 
 
+def number(value: float, digits: int, sign: str = "") -> str:
+    """Return a number with so many significant digits, and none before its decimal point as 0.
+
+    Args:
+        value: The number.
+        digits: How many digits.
+        sign: ``+`` to write the sign of positive numbers, too.
+
+    >>> number(453217.4, 4), number(0.123456, 3, "+"), number(1e20, 4)
+    ('453,217', '+0.123', '1e+20')
+    """
+    if 10**digits <= abs(value) < 1e15:
+        return f"{value:{sign},.0f}"
+    return f"{value:{sign}.{digits}g}"
+
+
 def frame(body: str) -> str:
     """Return HTML in the frame of a card, with the style sheet."""
     return f"<style>{_STYLE}</style><div class='rookery'>{body}</div>"

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from exporter.display.elements import number
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -61,7 +63,7 @@ class PublishedVersion:
         parts = [] if logged.model is None else [f"{logged.model} version {logged.version}"]
         parts += [] if logged.run_id is None else [f"run {logged.run_id}"]
         shown = list((logged.metrics or {}).items())[:_SHOWN_METRICS]
-        values = ", ".join(f"{name} {value:.4g}" for name, value in shown)
+        values = ", ".join(f"{name} {number(value, 4)}" for name, value in shown)
         return (", ".join(parts) or logged.uri) + (f" ({values})" if values else "")
 
     @property

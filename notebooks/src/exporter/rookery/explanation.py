@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from exporter.display.elements import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _POSITIVE, _NEGATIVE = "#2a9d8f", "#e76f51"
 _SHOWN_FEATURES = 12
+# Columns of answers, see :mod:`exporter.rookery.answers`.
+_LABEL, _SHARE = re.compile(r"label(_|\Z| \(answer\))"), re.compile("p_|score|distance_")
 _ROW, _WIDTH, _LEFT, _RIGHT = 22, 520, 190, 70
 
 
@@ -66,7 +71,7 @@ def _largest(row: Any) -> list[tuple[str, float]]:
 def _title(row: Any) -> str:
     shown = [name for name in ("label", "value") if name in row.index]
     answer = f"{row[shown[0]]}" if shown else "the answer"
-    return f"why {answer}: base {float(row['base']):.3g}, plus"
+    return f"why {answer}: base {number(float(row['base']), 3)}, plus"
 
 
 def _to_svg(row: Any, features: list[str]) -> str:
@@ -82,7 +87,7 @@ def _to_svg(row: Any, features: list[str]) -> str:
         bars += (
             f"<text x='{_LEFT - 8}' y='{top + 15}' text-anchor='end'>{escape(name[:28])}</text>"
             f"<rect x='{left:.1f}' y='{top + 4}' width='{length:.1f}' height='14' fill='{color}'/>"
-            f"<text x='{_WIDTH - _RIGHT + 8}' y='{top + 15}'>{value:+.3g}</text>"
+            f"<text x='{_WIDTH - _RIGHT + 8}' y='{top + 15}'>{number(value, 3, '+')}</text>"
         )
     height = _ROW * len(largest) + 4
     return (
@@ -117,6 +122,8 @@ class WhatIf(pd.DataFrame):  # type: ignore[misc]
         if ax is None:
             _, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
         numbers = self.drop(columns=[self.feature]).select_dtypes("number")
+        if any(map(_SHARE.match, numbers)):  # beside them the numbers of classes say nothing
+            numbers = numbers[[name for name in numbers if not _LABEL.match(name)]]
         is_line = pd.api.types.is_numeric_dtype(self[self.feature])
         numbers.index = pd.Index(self[self.feature], name=self.feature)
         pd.DataFrame(numbers).plot(ax=ax, kind="line" if is_line else "bar")

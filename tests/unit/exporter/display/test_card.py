@@ -4,7 +4,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from inference.model.contract import Metrics
+from inference.model.contract import Feature, Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,3 +100,15 @@ def test_gives_other_mime_types_a_text(make_publication: Callable[..., Publicati
     """A console without HTML shows the lines."""
     bundle = make_publication()._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/plain"}
+
+
+def test_long_numbers_have_all_digits(make_publication: Callable[..., Publication]) -> None:
+    """As dates and prices are written: 2.02601e+07 is neither."""
+    publication = make_publication(
+        metrics=Metrics(rows=4, r2=0.5, mean_absolute_error=453_217.4, root_mean_squared_error=0.5),
+        features=[Feature("day", "integer", "X", 20260103, minimum=20260101, maximum=20261231)],
+    )
+    text = _parse(publication).text
+    assert "20,260,101 to 20,261,231" in text
+    assert "453,217" in text
+    assert "453,217" in str(publication)

@@ -103,6 +103,34 @@ def test_a_what_if_curve_draws_numbers_and_categories() -> None:
         assert getattr(curve.draw(), kind)
 
 
+@pytest.mark.parametrize(
+    ("columns", "drawn"),
+    [
+        (["label", "p_3", "p_9"], ["p_3", "p_9"]),
+        (["label_s", "label_t", "p_s_1", "p_t_1"], ["p_s_1", "p_t_1"]),
+        (["label", "score"], ["score"]),
+        (["label (answer)", "distance_0"], ["distance_0"]),
+        (["label"], ["label"]),
+        (["label_a", "b"], ["label_a", "b"]),
+        (["value", "low", "high"], ["value", "low", "high"]),
+    ],
+)
+def test_a_curve_draws_no_numbers_of_classes_beside_probabilities(
+    columns: list[str], drawn: list[str]
+) -> None:
+    """A class called 2026 would leave nothing to see of them."""
+    curve = WhatIf({"f": [1.0, 2.0]} | {name: [1, 2026] for name in columns})
+    curve.feature = "f"
+    assert [line.get_label() for line in curve.draw().lines] == drawn
+
+
+def test_long_numbers_are_written_with_all_digits() -> None:
+    one = {"value": 453217.5, "explanation": {"base": 453_000.0, "contributions": {"a": 12_345.6}}}
+    html = str(explanation_of([one], None)._repr_html_())
+    assert "base 453,000, plus" in html
+    assert "+12,346<" in html
+
+
 @pytest.mark.parametrize("name", ["polars", "pyarrow"])
 def test_answers_tables_of_other_libraries_in_kind(name: str) -> None:
     given = pl.DataFrame({"a": [1.0, 2.0]})
