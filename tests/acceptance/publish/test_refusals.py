@@ -15,7 +15,7 @@ from sklearn.cluster import DBSCAN
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import NMF
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -173,25 +173,6 @@ def test_says_what_to_do_about_bad_input(case: str, tmp_path: Path) -> None:
     assert isinstance(caught.value, RookeryError)
     assert isinstance(caught.value, (ArgumentError, ConversionError))
     assert list(tmp_path.rglob("*")) == []
-
-
-def test_options_are_taken_in_the_types_of_numpy_and_pandas(tmp_path: Path) -> None:
-    """Such as the columns of y, and numbers from an array."""
-    targets = FRAME[["a", "b"]].set_axis(["first", "second"], axis=1)
-    publication = publish(
-        LinearRegression().fit(FRAME, targets),
-        "m",
-        FRAME,
-        calibrate=(FRAME, targets),
-        coverage=np.float32(0.5),  # type: ignore[arg-type]
-        target_names=targets.columns,
-        tolerance=np.float32(1e-3),  # type: ignore[arg-type]
-        models_dir=tmp_path,
-    )
-    assert publication.contract.targets == ["first", "second"]
-    assert publication.contract.calibration is not None
-    assert publication.contract.calibration.coverage == 0.5
-    assert publication.contract.parity.tolerance == pytest.approx(1e-3)
 
 
 @pytest.mark.parametrize("last", [LogisticRegression(), NMF_CLASSIFIER], ids=["rows", "model"])
