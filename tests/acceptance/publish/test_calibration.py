@@ -110,14 +110,15 @@ def test_each_target_has_its_interval(tmp_path: Path) -> None:
 
 
 X, Y = CLASSES[0][:200], CLASSES[1][:200]
+NEW = CLASSES[0][200:], CLASSES[1][200:]
 
 
 @pytest.mark.parametrize(
     ("calibrate", "coverage", "error", "reason"),
     [
-        ((X[:9], Y[:9]), 0.9, None, ""),
+        ((NEW[0][:9], NEW[1][:9]), 0.9, None, ""),
         ((X[:8], Y[:8]), 0.9, OptionError, "has 8 rows, a coverage of 0.9 needs at least 9"),
-        ((X[:99], Y[:99]), 0.99, None, ""),
+        ((NEW[0][:99], NEW[1][:99]), 0.99, None, ""),
         ((X[:98], Y[:98]), 0.99, OptionError, "needs at least 99"),
         ((X, Y), 0, OptionError, "between 0 and 1, not 0"),
         ((X, Y), 1.0, OptionError, "between 0 and 1"),

@@ -24,7 +24,7 @@ def test_options_are_taken_in_the_types_of_numpy_and_pandas(tmp_path: Path) -> N
         LinearRegression().fit(FRAME, targets),
         "m",
         FRAME,
-        calibrate=(FRAME, targets),
+        calibrate=(FRAME + 0.01, targets),
         coverage=np.float32(0.5),  # type: ignore[arg-type]
         target_names=targets.columns,
         tolerance=np.float32(1e-3),  # type: ignore[arg-type]

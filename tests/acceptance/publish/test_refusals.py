@@ -265,8 +265,9 @@ def test_leaves_nothing_when_the_disk_fails(
 
 def test_warns_when_the_held_out_rows_are_the_fitted_ones(tmp_path: Path) -> None:
     """Metrics on known rows are not sold as held out without a word."""
-    with pytest.warns(NotHeldOutWarning, match="also in X"):
-        publish(MODEL, "m", FRAME, evaluate=(FRAME, Y), models_dir=tmp_path)
+    for name in ("evaluate", "calibrate"):
+        with pytest.warns(NotHeldOutWarning, match=f"every row in {name}= is also in X"):
+            publish(MODEL, "m", FRAME, models_dir=tmp_path, **{name: (FRAME, Y)})  # type: ignore[arg-type]
 
 
 def test_does_not_write_metrics_of_known_rows_into_the_contract(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from exporter.data.estimator import answer_all
 from exporter.data.forms import to_plain
-from exporter.data.metrics import read_target
+from exporter.data.metrics import read_target, warn_unless_held_out
 from exporter.data.reader import read_table
 from exporter.errors import DataError, OptionError, TargetError
 from inference.model.contract import Calibration
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from exporter.data.dataset import Dataset
     from exporter.data.estimator import FittedEstimator
-    from exporter.data.table import Array
+    from exporter.data.table import Array, Table
 
 _EXACT = 1e-9  # 0.9 * 10 is not less than 9 by rounding
 
@@ -63,7 +63,10 @@ def calibrate_data(
     share = _check_coverage(coverage)
     if calibrate is None:
         return data
-    return replace(data, calibration=_calibrate(original, calibrate, share, names))
+    found, table = _calibrate(original, calibrate, share, names)
+    effect = "intervals or sets hold fewer true answers than stated"
+    warn_unless_held_out(data.given.table, table, "calibrate=", effect)
+    return replace(data, calibration=found)
 
 
 def _calibrate(
@@ -71,7 +74,7 @@ def _calibrate(
     calibrate: tuple[Any, Any],
     coverage: float,
     names: Sequence[str] | None,
-) -> Calibration:
+) -> tuple[Calibration, Table]:
     if original.task not in ("regression", "classification"):
         raise OptionError(f"calibrate is for classifiers and regressors, not a {original.task}")
     if not isinstance(calibrate, (tuple, list)) or len(calibrate) != 2:
@@ -90,7 +93,7 @@ def _calibrate(
             )
         own = answers.probabilities[np.arange(len(table)), target]
         threshold = -_smallest(-own[:, None], rank)
-        return Calibration(coverage, len(table), threshold=float(threshold[0]))
+        return Calibration(coverage, len(table), threshold=float(threshold[0])), table
     values = np.asarray(answers.labels)
     truth = np.asarray(target)
     if truth.shape != values.shape:
@@ -98,7 +101,8 @@ def _calibrate(
             f"calibrate's y has the shape {truth.shape}, the model gives {values.shape}"
         )
     residuals = np.abs(truth - values).reshape(len(table), -1)
-    return Calibration(coverage, len(table), half_widths=_smallest(residuals, rank).tolist())
+    found = Calibration(coverage, len(table), half_widths=_smallest(residuals, rank).tolist())
+    return found, table
 
 
 def widen(calibration: Calibration | None, difference: float) -> Calibration | None:

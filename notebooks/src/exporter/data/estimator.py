@@ -1,7 +1,6 @@
 """The original: the fitted scikit-learn model and its answers.
 
-This module covers scikit-learn's conventions (fitted attributes, feature names, shapes of answers);
-it does not depend on ONNX.
+It covers scikit-learn's conventions (fitted attributes, names, shapes), and nothing of ONNX.
 """
 
 from __future__ import annotations
@@ -231,18 +230,19 @@ def _outcome(original: FittedEstimator, native: Any) -> str | list[Any]:
 def _first_refused(original: FittedEstimator, native: Any) -> int | None:
     """Find the first row that the model refuses; ``None`` where it refuses each of them."""
     low, high = 0, len(native)
-    if not _answers(original, native[:1]):
+    if not is_answered(original, native[:1]):
         return None
     while high - low > 1:  # rows before low are answered, those up to high are not
         middle = (low + high) // 2
-        if _answers(original, native[low:middle]):
+        if is_answered(original, native[low:middle]):
             low = middle
         else:
             high = middle
-    return None if _answers(original, native[low : low + 1]) else low
+    return None if is_answered(original, native[low : low + 1]) else low
 
 
-def _answers(original: FittedEstimator, native: Any) -> bool:
+def is_answered(original: FittedEstimator, native: Any) -> bool:
+    """Return whether a model answers rows."""
     try:
         original.answer(native)
     except Exception:  # noqa: BLE001 - any error of the model refuses the rows

@@ -185,11 +185,23 @@ def _hash_rows(table: Table) -> np.ndarray[Any, Any]:
     return total
 
 
-def warn_unless_held_out(given: Table, held_out: Table) -> None:
-    """Warn when every row that is said to be held out is among the rows in X."""
+def warn_unless_held_out(
+    given: Table,
+    held_out: Table,
+    what: str = "evaluate=",
+    effect: str = "metrics are not those of held-out data",
+) -> None:
+    """Warn when every row that is said to be held out is among the rows in X.
+
+    Args:
+        given: The rows in X.
+        held_out: The others.
+        what: What the caller calls these.
+        effect: What is wrong if the model was fitted on them.
+    """
     if np.isin(_hash_rows(held_out), _hash_rows(given)).all():
         warn(
-            "every row in evaluate= is also in X: unless the model was fitted on other rows, its "
-            "metrics are not those of held-out data. Pass as X the rows the model was fitted on",
+            f"every row in {what} is also in X: unless the model was fitted on other rows, its "
+            f"{effect}. Pass as X the rows the model was fitted on",
             NotHeldOutWarning,
         )

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from exporter.data.answers.kinds import list_steps
 from exporter.data.boosters import library_of
+from exporter.data.estimator import is_answered
 from exporter.data.forms import to_array
 from exporter.data.inner_estimators import estimators_within
+from exporter.data.sparse_rows import is_own
 from exporter.data.table import Column, Table
 from exporter.errors import DataError
 from inference.runtime.suggestions import nearest
@@ -258,10 +261,22 @@ def _to_native(data: Any, frame: pd.DataFrame, original: FittedEstimator) -> Any
         if original.width is None and data.shape[1] == 1 and _are_texts(data.iloc[:, 0]):
             return data.iloc[:, 0].to_numpy(dtype=object)
         # Fitted on an array: the names would only earn a warning.
-        return data if by_name or _are_numbered(data, original) else data.to_numpy()
+        plain = data if by_name or _are_numbered(data, original) else data.to_numpy()
+        return data if plain is not data and _needs_names(data, plain, original) else plain
     if original.feature_names is not None:
         return frame
     return to_array(data)
+
+
+def _needs_names(
+    data: pd.DataFrame, plain: np.ndarray[Any, Any], original: FittedEstimator
+) -> bool:
+    """Return whether a transformer of the caller's own, which keeps no names, needs them."""
+    return (
+        is_own(list_steps(original.model)[0])
+        and not is_answered(original, plain[:1])
+        and is_answered(original, data[:1])
+    )
 
 
 def _are_numbered(data: pd.DataFrame, original: FittedEstimator) -> bool:

@@ -55,9 +55,9 @@ def test_shares_of_votes_that_equal_the_threshold_are_in_the_set(tmp_path: Path)
 
 
 def test_an_exact_regression_holds_its_own_values(tmp_path: Path) -> None:
-    rows = np.random.default_rng(0).normal(size=(100, 2))
+    rows = np.random.default_rng(0).normal(size=(200, 2))
     model = LinearRegression().fit(pd.DataFrame(rows), rows @ [1.0, 2.0])
-    published = _publish(tmp_path, model, rows, (rows, rows @ [1.0, 2.0]), 0.9)
+    published = _publish(tmp_path, model, rows[:100], (rows[100:], rows[100:] @ [1.0, 2.0]), 0.9)
     (width,) = published.contract.calibration.half_widths
     assert width >= published.contract.parity.max_difference
 

@@ -119,3 +119,22 @@ def test_notes_the_columns_that_it_is_given() -> None:
     expected = [NUMBERS, [*NUMBERS, "ratio"]]
     assert [given.names[id(step)] for _, step in model.steps] == expected
     assert not given.sparse
+
+
+class Counting(Own):
+    """It counts its columns, as scikit-learn's do, and keeps no names."""
+
+    def fit(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002, N803
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> Any:  # noqa: N803
+        return X[["weight"]] * 2
+
+
+def test_one_that_keeps_no_names_is_given_them(tmp_path: Path) -> None:
+    """A DataFrame is not turned into an array for a model that takes none."""
+    model = make_pipeline(Counting(), Ridge()).fit(FRAME[["weight"]].assign(other=1.0), VALUE)
+    rows = FRAME[["weight"]].assign(other=1.0)
+    publication = publish(model, "m", rows, models_dir=tmp_path, progress=False)
+    assert publication.contract.parity.max_difference < 1e-3
