@@ -23,6 +23,7 @@ from exporter.errors import (
     ServiceError,
 )
 from exporter.rookery import parts
+from exporter.rookery.served_model import ServedModel
 from support.service.process import Service
 
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
@@ -217,6 +218,9 @@ def test_without_a_service() -> None:
         rookery.models()
     assert "no service answers" in repr(rookery)
     assert "no service answers" in rookery._repr_html_()
+    model = ServedModel(rookery._connection, "penguins")
+    assert "no service answers" in model._repr_html_()
+    assert "no service answers" in repr(model.traffic)
     with pytest.raises(OptionError):
         Rookery("penguins")
 

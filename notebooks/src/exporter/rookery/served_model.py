@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from exporter.errors import DataError, OptionError, ServiceError
+from exporter.errors import DataError, ExporterError, OptionError, ServiceError
 from exporter.rookery import tables
 from exporter.rookery.answers import to_empty, to_frame, to_kind
 from exporter.rookery.comparison import Comparison, compare
@@ -285,4 +285,8 @@ class ServedModel:
         return f"<ServedModel {self.name} at {self._connection.url}{self._path}>"
 
     def _repr_html_(self) -> str:
-        return tables.model_card(self.description, self.versions(), self._connection.url)
+        url = self._connection.url
+        try:
+            return tables.model_card(self.description, self.versions(), url)
+        except ExporterError as error:
+            return tables.failure_html(url, str(error))

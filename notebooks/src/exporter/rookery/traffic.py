@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporter.errors import ExporterError
+
 if TYPE_CHECKING:
     from exporter.delivery.connection import Connection
 
@@ -89,7 +91,10 @@ class ModelTraffic:
         return found
 
     def __repr__(self) -> str:
-        return f"<ModelTraffic {self._get()}>"
+        try:
+            return f"<ModelTraffic {self._get()}>"
+        except ExporterError as error:
+            return f"<ModelTraffic: {error}>"
 
 
 def _plain(value: Any) -> Any:
