@@ -74,7 +74,10 @@ class LineLimit(logging.Filter):
             bucket.omitted += 1
             is_due, self._is_due = self._is_due, True
         if not is_due:
-            self._later(_REPORT_SECONDS, self._report)
+            try:
+                self._later(_REPORT_SECONDS, self._report)
+            except RuntimeError:  # no thread can be started: a limit on processes
+                self._is_due = False  # the next omitted line tries again
         return False
 
     def _report(self) -> None:

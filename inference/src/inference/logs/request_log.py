@@ -91,8 +91,13 @@ class RequestLog(logging.Handler):
         if not self._wake.is_set():
             self._wake.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="request-log", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # a limit on processes
+                    self._wake.clear()  # the next request tries again
+                else:
+                    self._thread = thread
 
     def flush(self) -> None:
         """Write all lines that wait."""

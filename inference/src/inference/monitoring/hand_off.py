@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from inference.logs import KEY_ID, REQUEST_ID, fields
 from inference.monitoring.served import ServedBatch
 from inference.monitoring.tap import Tap
-from inference.runtime.threads import lower_priority
+from inference.runtime.threads import NoThreadError, lower_priority, start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -163,8 +163,10 @@ class HandOff:
         self._is_awake = True
         self._wake.set()
         if self._thread is None and not self._ended.is_set():
-            self._thread = threading.Thread(target=self._run, name="monitoring", daemon=True)
-            self._thread.start()
+            try:
+                self._thread = start_thread(self._run, "monitoring")
+            except NoThreadError:
+                self._is_awake = False  # the next request tries again
 
     def _is_full(self, added: int) -> bool:
         self._hurry.set()

@@ -23,7 +23,11 @@ _threads = make_threads(2, "documents")
 
 
 async def run_aside(call: Callable[..., T], *args: Any) -> T:
-    """Call a function in one of two threads."""
+    """Call a function in one of two threads.
+
+    Raises:
+        NoThreadError: The system starts no thread now.
+    """
     return await asyncio.get_running_loop().run_in_executor(_threads, call, *args)
 
 

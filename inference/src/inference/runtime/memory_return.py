@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from inference.runtime.memory import give_back
+from inference.runtime.threads import NoThreadError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -42,5 +43,5 @@ class MemoryReturn:
 
     def _give_back(self) -> None:
         self._due = None
-        with contextlib.suppress(RuntimeError):  # the threads have ended
+        with contextlib.suppress(RuntimeError, NoThreadError):  # the threads have ended
             self._threads.submit(give_back)

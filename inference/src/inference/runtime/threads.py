@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from inference.errors import OverloadedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,20 +33,58 @@ _LONG_BYTES = 256 * 1024
 _NICENESS = 19
 
 
+class NoThreadError(OverloadedError):
+    """The system starts no thread now, because of a limit on processes or memory."""
+
+    def __init__(self) -> None:
+        super().__init__("can't start new thread (a limit on processes?): try again")
+
+
+def start_thread(run: Callable[[], None], name: str) -> threading.Thread:
+    """Start a thread that does not prevent the process from ending.
+
+    Raises:
+        NoThreadError: The system starts no thread now.
+    """
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        raise NoThreadError from None
+    return thread
+
+
+class ThreadPool(ThreadPoolExecutor):
+    """A pool whose :meth:`submit` raises :class:`NoThreadError` if it has no thread at all.
+
+    Python's own also raises if it has some. In both cases it keeps the work, and does it later
+    although the caller got an error.
+    """
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:
+            if self._threads:
+                return  # they do the work
+            self._work_queue.get_nowait()  # the work: without threads, nothing else is in the queue
+            raise NoThreadError from None
+
+
 def lower_priority() -> None:
     """Give the calling thread a lower priority than the event loop's."""
     if sys.platform == "linux":  # where each thread has a priority and passes it on
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
-def make_threads(count: int, name: str) -> ThreadPoolExecutor:
+def make_threads(count: int, name: str) -> ThreadPool:
     """Return a pool of threads with a lower priority than the event loop.
 
     Args:
         count: The maximum number of threads.
         name: The prefix of their names.
     """
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=lower_priority)
+    return ThreadPool(count, thread_name_prefix=name, initializer=lower_priority)
 
 
 _short = make_threads(1, "short")
@@ -59,6 +99,9 @@ async def off_loop(size_bytes: int, call: Callable[P, T], *args: P.args, **kwarg
         call: The function.
         *args: Its arguments.
         **kwargs: Its keyword arguments.
+
+    Raises:
+        NoThreadError: The system starts no thread now.
     """
     threads = _short if size_bytes <= _LONG_BYTES else _long
     return await asyncio.get_running_loop().run_in_executor(threads, partial(call, *args, **kwargs))
@@ -82,11 +125,15 @@ class Threads:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Run a function immediately; it must not raise."""
+        """Run a function immediately; it must not raise.
+
+        Raises:
+            NoThreadError: The system starts no thread now.
+        """
         if self._idle:
             self._idle -= 1
         else:
-            threading.Thread(target=self._serve, name=self._name, daemon=True).start()
+            start_thread(self._serve, self._name)
         self._work.put(work)
 
     def finish(self) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from inference.errors import NotReadyError, OverloadedError, RunTimeoutError, TooLargeError
 from inference.model.plan import granted_cpus
 from inference.model.session import Stop
-from inference.runtime.threads import Threads
+from inference.runtime.threads import NoThreadError, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,11 +104,9 @@ class Runner:
         run = _Run(loop.create_future())
         try:
             self._threads.submit(partial(self._work, loop, run, share, call))
-        except RuntimeError as error:
+        except NoThreadError as error:
             share.release()
-            raise OverloadedError(
-                f"model '{servable.name}' cannot run now: {error} (a limit on processes?)"
-            ) from None
+            raise OverloadedError(f"model '{servable.name}' cannot run now: {error}") from None
         self._runs.add(run)
         limit = min(self._seconds, seconds or self._seconds)
         run.timer = loop.call_later(limit, self._end, run, servable.name, limit)

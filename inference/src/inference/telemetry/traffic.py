@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from inference.runtime.documents import run_aside
+from inference.runtime.threads import NoThreadError
 from inference.telemetry.latency_histogram import BOUNDS, BUCKETS
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class RecentTraffic:
 
     async def _sample_forever(self) -> None:
         while True:
-            await run_aside(self.sample, time.monotonic())
+            with contextlib.suppress(NoThreadError):  # the next sample has all that it missed
+                await run_aside(self.sample, time.monotonic())
             await asyncio.sleep(SAMPLE_SECONDS)
 
 

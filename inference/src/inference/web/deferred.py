@@ -7,12 +7,14 @@ the start of the process to its first answer, and no predict request needs them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from inference.runtime.threads import NoThreadError, ThreadPool
+
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Receive, Scope, Send
@@ -52,6 +54,7 @@ class DeferredApplication:
         self._build = build
         self._running = running
         self._due = due
+        self._threads = ThreadPool(1, thread_name_prefix="routes")
         self._application: asyncio.Future[Application] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +87,8 @@ class DeferredApplication:
     async def _begin_when_due(self) -> None:
         await self._due()
         await asyncio.sleep(_PAUSE_SECONDS)
-        self._begin()
+        with contextlib.suppress(NoThreadError):  # the first request tries again
+            self._begin()
 
     async def _get(self) -> Application:
         # Shielded: a client that leaves must not cancel what others wait for.
@@ -93,7 +97,7 @@ class DeferredApplication:
     def _begin(self) -> asyncio.Future[Application]:
         if self._application is None:
             loop = asyncio.get_running_loop()
-            self._application = loop.run_in_executor(None, self._build)
+            self._application = loop.run_in_executor(self._threads, self._build)
             self._application.add_done_callback(self._end)
         return self._application
 

@@ -97,14 +97,13 @@ class RequestMiddleware:
 
         try:
             received = await self._admit(context, scope, receive)
+            await self._app(scope, received, send_with_id)
         except ClientGoneError:
             return
         except RookeryError as error:
             page = self._explain(scope, error)
             response = page or encode_error(error, context.path).to_starlette()
             await response(scope, receive, send_with_id)
-            return
-        await self._app(scope, received, send_with_id)
 
     @staticmethod
     def _begin_trace(tracer: Tracer, context: RequestContext) -> RequestTrace | None:

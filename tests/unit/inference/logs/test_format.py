@@ -202,3 +202,19 @@ def test_another_process_has_a_name_instead_of_a_number(written: Any) -> None:
     logger, stream = written(JsonFormatter(worker="storage"), "inference.test")
     logger.info("copied")
     assert json.loads(stream.getvalue())["worker"] == "storage"
+
+
+def test_omitted_lines_are_counted_once_there_is_a_thread_for_it(written: Any) -> None:
+    clock = Clock()
+    logger, stream = written(TextFormatter(), "inference.web.test")
+    threads = iter([False, True])
+
+    def later(seconds: float, call: Callable[[], None]) -> None:
+        if not next(threads):
+            raise RuntimeError("can't start new thread")
+        clock.later(seconds, call)
+
+    logger.handlers[0].addFilter(LineLimit(10, clock=lambda: clock.now, later=later))
+    _deny(logger, 12)
+    clock.pass_seconds(1)
+    assert "2 more lines from test_format.py:" in stream.getvalue()

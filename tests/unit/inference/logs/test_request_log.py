@@ -158,3 +158,17 @@ def test_nothing_is_written_above_the_level() -> None:
         requests.add(b"1", "POST", "/", 200, 0.001)
         requests.flush()
         assert not stream.pieces
+
+
+def test_lines_wait_for_a_thread_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with log() as (requests, stream):
+        with monkeypatch.context() as limited:
+            limited.setattr(threading.Thread, "start", refuse)
+            requests.add(b"1", "POST", "/", 200, 0.001)
+        assert not stream.pieces
+        requests.add(b"2", "POST", "/", 200, 0.001)
+        assert stream.entered.wait(10)
+    assert [entry["request"] for entry in entries(stream)] == ["1", "2"]

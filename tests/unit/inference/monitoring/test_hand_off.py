@@ -233,3 +233,21 @@ def test_requests_appended_while_others_are_handed_on_are_not_lost() -> None:
     thread.join()
     hand_off.close()
     assert [served.row for served in consumer.taken] == [(n,) for n in range(20_000)]
+
+
+def test_requests_wait_for_a_thread_that_the_system_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    consumer = Recording()
+    hand_off = HandOff([consumer])
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        append(hand_off, answered())
+    assert not consumer.taken
+    append(hand_off, answered())
+    assert consumer.has_taken.acquire(timeout=_SECONDS)
+    hand_off.close()
+    assert len(consumer.taken) == 2

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
+from inference.runtime.threads import NoThreadError
+from inference.telemetry import traffic as module
 from inference.telemetry.counters import Counters
 from inference.telemetry.latency_histogram import BOUNDS, SIZE
 from inference.telemetry.traffic import RecentTraffic
@@ -126,3 +130,23 @@ def test_encoded_figures_are_replaced_only_when_they_change(requests: Requests) 
     requests.add(0.0005)
     traffic.sample(10.0)
     assert list(json.loads(traffic.encoded)) == ["m"]
+
+
+def test_sampling_goes_on_after_the_system_has_refused_a_thread(
+    requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic, sampled, refused = RecentTraffic(requests.counters), asyncio.Event(), [True]
+
+    async def aside(*_: Any) -> None:
+        if refused and refused.pop():
+            raise NoThreadError
+        sampled.set()
+
+    monkeypatch.setattr(module, "run_aside", aside)
+    monkeypatch.setattr(module, "SAMPLE_SECONDS", 0.0)
+
+    async def run() -> None:
+        async with traffic.sampling(), asyncio.timeout(10):
+            await sampled.wait()
+
+    asyncio.run(run())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inference.runtime.threads import NoThreadError
 from inference.web.deferred import DeferredApplication
 from support.repository_harness import scenario
 
@@ -167,3 +168,22 @@ def test_nothing_of_fastapi_is_imported_before_the_first_answer() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert run.stdout.strip() == b"[]"
+
+
+@scenario
+async def test_a_request_without_a_thread_to_build_is_refused_and_the_next_one_tries_again() -> (
+    None
+):
+    building = Building()
+    building.may_go.set()
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.MonkeyPatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(NoThreadError):
+            await building.ask("/refused")
+    await building.ask("/answered")
+    assert building.built.paths == ["/answered"]
+    assert len(building.threads) == 1

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.runtime.memory_return import MemoryReturn
-from inference.runtime.threads import make_threads
+from inference.runtime.threads import ThreadPool, make_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +30,7 @@ class LoadThreads:
 
     def __init__(self, count: int) -> None:
         self._threads = make_threads(count, "repository")
-        self._folder_threads = ThreadPoolExecutor(count, thread_name_prefix="models-folder")
+        self._folder_threads = ThreadPool(count, thread_name_prefix="models-folder")
         self.memory = MemoryReturn(self._threads)
 
     async def in_thread(self, call: Callable[..., T], *args: Any) -> T:

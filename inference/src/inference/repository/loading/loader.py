@@ -29,6 +29,7 @@ from inference.repository.outcome import (
 )
 from inference.runtime.machine_turn import turn
 from inference.runtime.memory import MIB, available_bytes
+from inference.runtime.threads import NoThreadError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -110,6 +111,8 @@ class Loader:
             return Changed()
         except TimeoutError:
             return _cut_short(f"it could not be read within {self._limits.seconds:g} seconds")
+        except NoThreadError as error:
+            return self._put_off(f"it could not be loaded: {error}")
         except (OSError, MemoryError, RookeryError) as error:
             return self._explain(error)
         except Exception as error:

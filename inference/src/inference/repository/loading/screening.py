@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from inference.admission.files.truncation import find_faults
+from inference.runtime.threads import NoThreadError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -64,7 +65,7 @@ class Screening:
                 files = [(each.path, each.fingerprint) for _, _, each in screened]
                 # If the file system does not answer, or no thread can be started, the load decides.
                 faults = [""] * len(files)
-                with contextlib.suppress(TimeoutError, RuntimeError):
+                with contextlib.suppress(TimeoutError, NoThreadError):
                     async with asyncio.timeout(_SECONDS):
                         faults = await self._in_folder(find_faults, files)
                 findings = [(*each, fault) for each, fault in zip(screened, faults, strict=True)]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from inference.logs import fields
-from inference.runtime.threads import lower_priority
+from inference.runtime.threads import NoThreadError, lower_priority, start_thread
 from inference.telemetry.tracing.outcomes import DROPPED, EXPORTED, FAILED
 
 if TYPE_CHECKING:
@@ -93,8 +93,10 @@ class Collector:
         if not self._some.is_set():
             self._some.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread = start_thread(self._run, "traces")
+                except NoThreadError:
+                    self._some.clear()  # the next request tries again
         if len(waiting) == self._limits.batch:
             self._enough.set()
 

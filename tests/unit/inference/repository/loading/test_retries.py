@@ -12,6 +12,7 @@ from inference.admission.admission import read_aside
 from inference.admission.report import Report
 from inference.repository import entry
 from inference.repository.repository import Repository
+from inference.runtime.threads import NoThreadError
 from support.repository_harness import Bench, FakeExaminer, live, scenario
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ async def test_a_file_that_was_refused_for_itself_is_not_examined_again(
         (OSError(11, "Resource temporarily unavailable"), "Resource temporarily unavailable"),
         (MemoryError(), "memory is short"),
         (RuntimeError("can't start new thread"), "limits on processes"),
+        (NoThreadError(), "limit on processes"),
     ],
-    ids=["process", "memory", "thread"],
+    ids=["process", "memory", "thread", "pool"],
 )
 def test_what_the_machine_lacks_for_now_is_no_files_fault(
     tmp_path: Path, error: Exception, reason: str, caplog: pytest.LogCaptureFixture

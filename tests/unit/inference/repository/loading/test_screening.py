@@ -9,9 +9,10 @@ from typing import Any, cast
 import pytest
 
 from inference.repository.loading.screening import Screening
+from inference.runtime.threads import NoThreadError
 
 
-@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), TimeoutError()])
+@pytest.mark.parametrize("error", [NoThreadError(), TimeoutError()])
 def test_what_could_not_be_screened_is_reported_as_possible(error: Exception) -> None:
     failures = [error]
 
