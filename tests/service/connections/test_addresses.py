@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -96,6 +97,50 @@ def test_the_socket_of_a_killed_service_is_taken_over(
         assert "INFERENCE_UNIX_SOCKET" in other.stderr
         assert len(other.stderr.splitlines()) == 1
     assert service.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_is_ended_leaves_the_unix_socket_to_its_successor(
+    make_service: Callable[..., Service], tmp_path: Path, workers: int
+) -> None:
+    path = tmp_path / "http.sock"
+    service = make_service(unix_socket=path, workers=workers)
+    with contextlib.closing(open_at(service, path)) as client:
+        ended = service.worker_pids[0]
+        os.kill(ended, signal.SIGTERM)
+        eventually(lambda: ended not in service.worker_pids, what="the worker's end")
+        eventually(lambda: len(service.worker_pids) == workers, what="its successor")
+        assert path.is_socket()
+        client.close()
+    transport = httpx.HTTPTransport(uds=str(path))
+    with httpx.Client(transport=transport, base_url="http://localhost", timeout=30) as client:
+        eventually(lambda: _is_ready(client), within=30)
+    assert service.stop() == 0
+    assert not path.exists()
+
+
+def test_a_worker_that_ends_late_leaves_the_socket_of_the_next_service_alone(
+    make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    path = tmp_path / "http.sock"
+    first = make_service(unix_socket=path)
+    with contextlib.closing(open_at(first, path)):
+        (late,) = first.worker_pids
+        os.kill(late, signal.SIGSTOP)
+        assert first.process is not None
+        first.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not path.exists(), what="the end of the socket")
+        second = make_service(unix_socket=path)
+        with contextlib.closing(open_at(second, path)) as client:
+            os.kill(late, signal.SIGCONT)
+            assert first.process.wait(30) == 0
+            assert path.is_socket()
+            client.close()
+            transport = httpx.HTTPTransport(uds=str(path))
+            with httpx.Client(transport=transport, base_url="http://localhost") as again:
+                assert again.get("/healthz").status_code == 200
+        assert second.stop() == 0
+    assert not path.exists()
 
 
 def test_what_is_no_socket_is_left_alone(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference.errors import RookeryError
 from inference.model.plan import granted_cpus
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inference.settings import Settings
 
 _BACKLOG = 2048
@@ -48,6 +50,8 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
             _probe(settings.host, settings.grpc_port)
         except OSError as error:
             close_sockets(sockets)
+            if path is not None:
+                path.unlink(missing_ok=True)
             raise CannotListenError(
                 f"cannot listen on {settings.host}, port {settings.grpc_port}, for gRPC: "
                 f"{error.strerror or error}; choose another with INFERENCE_GRPC_PORT"
@@ -55,18 +59,37 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
     return sockets
 
 
+class SocketPath:
+    """The path of a Unix socket, which may be another service's once this one has removed it.
+
+    Args:
+        path: The path, at which this service listens.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._identity = _identity(self._path)
+
+    def remove(self) -> None:
+        """Remove the path if it still is that of this service, so that no more clients connect."""
+        if self._identity is not None and _identity(self._path) == self._identity:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        self._identity = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def close_sockets(sockets: list[socket.socket]) -> None:
-    """Close all sockets, and remove the path of a Unix socket."""
+    """Close all sockets."""
     for one in sockets:
-        if one.fileno() >= 0:
-            remove_path(one)
-            one.close()
-
-
-def remove_path(listening: socket.socket) -> None:
-    """Remove the path of a Unix socket, so that no more clients connect."""
-    if listening.family == socket.AF_UNIX:
-        Path(listening.getsockname()).unlink(missing_ok=True)
+        one.close()
 
 
 def _listen(settings: Settings, workers: int) -> list[socket.socket]:

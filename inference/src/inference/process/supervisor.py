@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import signal
 import time
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from inference.logs import Once, fields
 from inference.process.companion import Companion
 from inference.process.forked_worker import become_worker
+from inference.process.sockets import SocketPath
 from inference.process.storage_process import STORAGE_HEARTBEAT, become_storage_process
 from inference.process.worker_table import WorkerTable
 from inference.runtime.heartbeat import REPLACE_STATUS, Heartbeat
@@ -64,7 +66,10 @@ class Supervisor:
         self._storage = self._make_storage() if settings.uses_store else None
         self._once = Once(memory.array("logged")) if len(sockets) > 1 else None
         self._is_serving = False
+        path = settings.unix_socket
+        self._path = None if path is None else SocketPath(path)
         self._kill_at: float | None = None  # set when the supervisor stops
+        self._hide_at = math.inf  # when the path is removed
 
     def run(self) -> bool:
         """Run until a stop signal arrives.
@@ -80,19 +85,35 @@ class Supervisor:
                 self._storage.start_if_due()
             for worker in self._workers.due(time.monotonic()) if self._kill_at is None else ():
                 self._start(worker)
-            received = signal.sigtimedwait(_SIGNALS, _STEP_SECONDS)
+            received = signal.sigtimedwait(_SIGNALS, self._step_seconds())
             if received is not None and received.si_signo in _STOPS:
                 self._stop()
             self._reap()
             self._log_when_serving()
             now = time.monotonic()
+            if now >= self._hide_at:
+                self._hide()
             self._watch(now - looked)
             looked = now
             if self._kill_at is not None and now > self._kill_at:
                 self._workers.signal(signal.SIGKILL)
+        self._hide()
         if self._storage is not None:
             self._storage.signal(signal.SIGKILL)  # an unfinished copy is not placed
         return not self._workers.is_hopeless
+
+    def _step_seconds(self) -> float:
+        return max(0.0, min(_STEP_SECONDS, self._hide_at - time.monotonic()))
+
+    def _hide(self) -> None:
+        """Let no more clients connect to a Unix socket; its workers answer those that have.
+
+        A worker does not: it may be replaced while the service goes on, or end after another
+        service has taken over the path.
+        """
+        self._hide_at = math.inf
+        if self._path is not None:
+            self._path.remove()
 
     def _make_storage(self) -> Companion:
         def become() -> None:
@@ -198,8 +219,13 @@ class Supervisor:
             said = "shutting down: running requests have up to %g s"
             logger.info(said, granted, extra=fields("shutdown", seconds=granted))
             self._kill_at = time.monotonic() + granted + _GRACE_SECONDS
+            self._hide_at = time.monotonic() + self._settings.drain_seconds
             for listening in self._sockets:
                 listening.close()  # otherwise clients could still connect
+        else:
+            self._hide()  # a second signal ends the wait
+        if time.monotonic() >= self._hide_at:
+            self._hide()
         self._workers.signal(signal.SIGTERM)
         if self._storage is not None:
             self._storage.signal(signal.SIGTERM)
