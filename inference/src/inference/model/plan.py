@@ -6,11 +6,13 @@ override it by setting (``INFERENCE_PLANS``), a model's author by contract (``se
 
 from __future__ import annotations
 
+import contextlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from inference.runtime.memory import control_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +23,8 @@ _INLINE_US = 200.0
 _BATCH_GAIN = 2.0
 ROW_COUNTS = (1, 8, 32, 128)  # for which the cost of a run is measured
 ANY_TEXT = 2**31
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+# By version of control groups: the files with the microseconds that are granted, and in how many.
+_QUOTA_FILES = {2: ("cpu.max",), 1: ("cpu.cfs_quota_us", "cpu.cfs_period_us")}
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -92,15 +95,17 @@ def override_plan(
 
 
 def granted_cpus() -> int:
-    """Return how many processors this process may use: affinity and cgroup quota, at least 1.
+    """Return how many processors this process may use: affinity and cgroup quotas, at least 1.
 
-    Source: cgroup v2, https://docs.kernel.org/admin-guide/cgroup-v2.html, ``cpu.max``
+    Source: ``cpu.max``, https://docs.kernel.org/admin-guide/cgroup-v2.html, and for version 1
+    https://docs.kernel.org/scheduler/sched-bwc.html
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = _CGROUP_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return allowed or 1
-    if quota == "max":
-        return allowed or 1
-    return max(1, min(allowed or 1, int(quota) // int(period)))
+    granted = [allowed or 1]
+    for version, group in control_groups("cpu"):
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number
+            texts = [(group / name).read_text() for name in _QUOTA_FILES[version]]
+            quota, period = map(int, " ".join(texts).split())
+            if quota > 0:  # version 1 represents "no limit" by -1
+                granted.append(quota // period)
+    return max(1, min(granted))

@@ -23,10 +23,10 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _UNLIMITED = 1 << 60  # version 1 represents "no limit" by a number near 2**63
 _FIRST_TO_GO = "1000"  # the maximum of oom_score_adj
 
-# By version of control groups: the folder, and the files with the limit and the current use.
+# By version of control groups: the files with the limit and the current use.
 _FILES = {
-    2: ("", "memory.max", "memory.current"),
-    1: ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    2: ("memory.max", "memory.current"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
 }
 # Memory that the kernel reclaims by itself.
 _RECLAIMABLE = ("inactive_file", "active_file", "slab_reclaimable")
@@ -77,28 +77,43 @@ def be_first_to_go() -> None:
         (_PROC / "self/oom_score_adj").write_text(_FIRST_TO_GO)
 
 
-def _groups() -> Iterator[tuple[int, int]]:
-    """Yield limit and used bytes of each control group of this process with a limit."""
+def control_groups(controller: str) -> Iterator[tuple[int, Path]]:
+    """Yield the folders of the control groups of this process, which all limit it.
+
+    Args:
+        controller: What they control: ``memory`` or ``cpu``.
+
+    Yields:
+        The version of control groups, and the folder; it may not exist.
+    """
     try:
         lines = (_PROC / "self/cgroup").read_text().splitlines()
     except OSError:
-        return
-    for line in lines:
+        lines = []
+    # Without the file, or where it names other paths, the root may be the group of this process.
+    for line in lines or ["0::/"]:
         _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        folder, limit_file, taken_file = _FILES[1 if controllers else 2]
-        root = _CGROUPS / folder
+        version = 1 if controllers else 2
+        root = _CGROUPS / controller if controllers else _CGROUPS
         own_group = root / path.lstrip("/")
         # In a container the path may be the host's; the root is then the container's own group.
         for group in (own_group, *own_group.parents):
-            with contextlib.suppress(OSError, ValueError):
-                limit = int((group / limit_file).read_text())
-                if limit < _UNLIMITED:
-                    taken = int((group / taken_file).read_text())
-                    yield limit, taken - _reclaimable(group)
+            yield version, group
             if group == root:
                 break
+
+
+def _groups() -> Iterator[tuple[int, int]]:
+    """Yield limit and used bytes of each control group of this process with a limit."""
+    for version, group in control_groups("memory"):
+        limit_file, taken_file = _FILES[version]
+        with contextlib.suppress(OSError, ValueError):
+            limit = int((group / limit_file).read_text())
+            if limit < _UNLIMITED:
+                taken = int((group / taken_file).read_text())
+                yield limit, taken - _reclaimable(group)
 
 
 def _reclaimable(group: Path) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from inference.admission.report import Report
-from inference.model import plan as plan_module
 from inference.model.contract import Serving
 from inference.model.plan import Plan, granted_cpus, make_plan, override_plan
 from inference.model.signature import Signature, TensorSpec
 from inference.repository.loading.servable_loader import load_servable
+from inference.runtime import memory
 from inference.settings import Settings
 from support.models.artifacts import (
     SPECIES,
@@ -115,29 +115,48 @@ def test_threads_are_never_more_than_granted(monkeypatch: pytest.MonkeyPatch) ->
     assert loaded(None, {"*": {"threads": 2}, "m": {"threads": 1}}).threads == 1
 
 
+V2, V1 = "0::/kubepods/pod", "4:memory:/x\n3:cpu,cpuacct:/x\n0::/"
+
+
 @pytest.mark.parametrize(
-    ("quota", "affinity", "granted"),
+    ("groups", "quotas", "affinity", "granted"),
     [
-        ("max 100000", 8, 8),
-        ("200000 100000", 8, 2),
-        ("150000 100000", 8, 1),
-        ("50000 100000", 8, 1),
-        ("800000 100000", 4, 4),
-        ("nonsense", 3, 3),
-        (None, 3, 3),
+        (V2, {"cpu.max": "max 100000"}, 8, 8),
+        (V2, {"cpu.max": "200000 100000"}, 8, 2),  # a container's own group is the root
+        (V2, {"cpu.max": "150000 100000"}, 8, 1),
+        (V2, {"cpu.max": "50000 100000"}, 8, 1),
+        (V2, {"cpu.max": "800000 100000"}, 4, 4),
+        (V2, {"cpu.max": "nonsense"}, 3, 3),
+        (V2, {}, 3, 3),
+        (None, {}, 3, 3),
+        (None, {"cpu.max": "200000 100000"}, 8, 2),
+        (V2, {"kubepods/pod/cpu.max": "300000 100000"}, 8, 3),
+        (V2, {"kubepods/pod/cpu.max": "max 100000", "kubepods/cpu.max": "400000 100000"}, 8, 4),
+        (V2, {"kubepods/pod/cpu.max": "300000 100000", "cpu.max": "200000 100000"}, 8, 2),
+        (V2, {"kubepods/other/cpu.max": "100000 100000"}, 8, 8),
+        (V1, {"cpu/x/cpu.cfs_quota_us": "600000", "cpu/x/cpu.cfs_period_us": "200000"}, 8, 3),
+        (V1, {"cpu/x/cpu.cfs_quota_us": "-1", "cpu/x/cpu.cfs_period_us": "100000"}, 8, 8),
+        (V1, {"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 8, 2),
     ],
 )
-def test_processors_are_those_of_affinity_and_quota(
+def test_processors_are_those_of_affinity_and_quotas(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    quota: str | None,
+    *,
+    groups: str | None,
+    quotas: dict[str, str],
     affinity: int,
     granted: int,
 ) -> None:
-    file = tmp_path / "cpu.max"
-    if quota is not None:
+    (tmp_path / "self").mkdir()
+    if groups is not None:
+        (tmp_path / "self/cgroup").write_text(groups + "\n")
+    for name, quota in quotas.items():
+        file = tmp_path / "cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(quota + "\n")
-    monkeypatch.setattr(plan_module, "_CGROUP_QUOTA", file)
+    monkeypatch.setattr(memory, "_PROC", tmp_path)
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(affinity)), raising=False)
     assert granted_cpus() == granted
 
