@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,6 +132,31 @@ def test_foreign_head_is_refused_each_time(service: Service) -> None:
         for headers in ({}, {"origin": EVIL}, {}, {"origin": EVIL}, {"host": "evil.example"}, {})
     ]
     assert statuses == [200, 403, 200, 403, 421, 200]
+
+
+def test_what_the_rules_refuse_is_logged_and_counted(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(log_requests="true", log_format="json").start()
+    refused = [
+        (_ask(service, ("POST", "/predict/", RECORD), host="evil.example"), "/predict/", 421),
+        (_ask(service, ("POST", "/predict/", RECORD), origin=EVIL), "/predict/", 403),
+        (_ask(service, ("PUT", "/models/m/active", {}), origin=EVIL), "/models/m/active", 403),
+        (_ask(service, ("GET", "/models", None), host="evil.example"), "/models", 421),
+    ]
+    metrics = service.client.get("/metrics").text
+    for status in (403, 421):
+        counted = [line for line in metrics.splitlines() if f'status="{status}"' in line]
+        assert any(
+            "duration_seconds_count" in line and 'route="predict"' in line for line in counted
+        )
+    assert service.stop() == 0
+    entries = [json.loads(line) for line in service.log.splitlines()]
+    logged = {e["request"]: e for e in entries if e.get("event") == "request"}
+    for answer, path, status in refused:
+        assert answer.status_code == status
+        entry = logged[answer.headers["x-request-id"]]
+        assert (entry["path"], entry["status"]) == (path, status)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -53,7 +53,11 @@ class RequestContext:
         self.headers = headers
         self.request_id = made_id or request_id(headers)
         REQUEST_ID.set(self.request_id)
-        # Connections share a context: the key and the trace of the last request are in it.
+        self.forget()
+
+    @staticmethod
+    def forget() -> None:
+        """Forget the key and the trace of the last request, with which a connection shares them."""
         KEY_ID.set(None)
         TRACE.set(None)
 

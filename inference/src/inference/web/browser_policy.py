@@ -18,19 +18,20 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from inference.access.request_context import RequestContext, request_id
+from inference.access.request_context import request_id
 from inference.errors import HostError, OriginError
-from inference.web.errors.by_path import encode_error
 from inference.web.trusted_proxies import Proxies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from inference.errors import ClientError
     from inference.settings import Settings
     from inference.web.message.headers import Headers
+
+    Refuse = Callable[[ClientError, Scope, Send], Awaitable[None]]
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({b"same-origin", b"none"})  # "none": the person typed the address
@@ -95,12 +96,17 @@ class BrowserPolicy:
             return True
         return all(map(self._is_allowed_host, _values(headers, b"host")))
 
-    def guard(self, app: ASGIApp) -> ASGIApp:
-        """Return an application that checks the rules first."""
+    def guard(self, app: ASGIApp, refuse: Refuse) -> ASGIApp:
+        """Return an application that checks the rules first.
+
+        Args:
+            app: Answers the requests that they allow.
+            refuse: Answers the others with an error.
+        """
 
         async def check_origin(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and self._is_foreign(scope):
-                await _refuse(_origin_error(scope["headers"]), scope, receive, send)
+                await refuse(_origin_error(scope["headers"]), scope, send)
             else:
                 await app(scope, receive, send)
 
@@ -123,7 +129,7 @@ class BrowserPolicy:
             if scope["type"] == "http":
                 for host in _values(scope["headers"], b"host"):
                     if not self._is_allowed_host(host):
-                        await _refuse(_host_error(host), scope, receive, send)
+                        await refuse(_host_error(host), scope, send)
                         return
             await with_cors(scope, receive, send)
 
@@ -185,15 +191,6 @@ def _identify_preflights(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send_with_id if is_preflight else send)
 
     return identified
-
-
-async def _refuse(error: ClientError, scope: Scope, receive: Receive, send: Send) -> None:
-    shown = scope["path"][:_LONGEST_SHOWN]
-    context = RequestContext(scope["method"], shown, scope["headers"])
-    context.log_denied(error)
-    response = encode_error(error, scope["path"]).to_starlette()
-    response.headers["x-request-id"] = context.request_id.decode()
-    await response(scope, receive, send)
 
 
 def _host_error(host: bytes) -> HostError:

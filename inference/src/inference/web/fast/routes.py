@@ -13,6 +13,7 @@ from inference.access.scopes import RequiredScope
 from inference.errors import ClientError
 from inference.runtime.threads import off_loop
 from inference.web.browser_policy import BrowserPolicy
+from inference.web.errors.by_path import encode_error
 from inference.web.fast.head_cache import HeadCache
 from inference.web.message.body import ClientGoneError, read_body
 from inference.web.message.compression import MAX_RATIO, content_coding, decompress
@@ -97,7 +98,7 @@ class FastRoutes:
         self.authorizer = authorizer
         self.states = states
         self.browsers = browsers or BrowserPolicy()
-        self._entrance = self.browsers.guard(self._serve)
+        self._entrance = self.browsers.guard(self._serve, self._refuse)
         self.request_log = tracer or request_log
         self.new_exchange: Callable[..., Exchange] = Exchange
         if tracer is not None:
@@ -122,6 +123,23 @@ class FastRoutes:
             response = await self._admit_and_answer(family, exchange, receive)
         except ClientGoneError:
             return
+        await self._send(exchange, response, send)
+
+    async def _refuse(self, error: ClientError, scope: Scope, send: Send) -> None:
+        """Answer a request that the rules for browsers forbid."""
+        path = scope["path"]
+        exchange = Exchange(path, scope["headers"], b"", method=scope["method"])
+        exchange.forget()
+        exchange.log_denied(error)
+        family = self._any_family(path)
+        if family is not None:
+            response = family.refuse(exchange, error)
+        else:
+            exchange.timing.finish()
+            response = exchange.refuse(encode_error(error, path))
+        await self._send(exchange, response, send)
+
+    async def _send(self, exchange: Exchange, response: Response, send: Send) -> None:
         if self.request_log is not None:
             exchange.log(self.request_log, response)
         state = getattr(exchange, "state", None)
