@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
@@ -180,6 +181,7 @@ def test_the_document_tells_of_models_only_to_who_has_a_key(keyed: Keyed) -> Non
 
 
 def test_the_log_and_the_metrics_name_the_key_and_never_show_it(keyed: Keyed) -> None:
+    keyed.ask("POST", "/predict/", RECORD, "predict")
     keyed.ask("POST", "/predict/", RECORD, "admin")
     keyed.service.client.post("/predict/", headers={"x-request-id": "mine"})
     keyed.ask("POST", "/select-model/?model=other", None, "both")
@@ -193,6 +195,34 @@ def test_the_log_and_the_metrics_name_the_key_and_never_show_it(keyed: Keyed) ->
     assert 'inference_key_requests_total{key="predict",outcome="admitted"}' in metrics
     assert 'inference_key_requests_total{key="admin",outcome="403"}' in metrics
     assert 'inference_key_requests_total{key="",outcome="401"}' in metrics
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "outcome"),
+    [
+        ("POST", "/predict/", {}, b"{}", "admitted"),
+        ("PUT", "/predict/", {}, b"{}", "405"),
+        ("POST", "/predict/", {"content-encoding": "brotli-2"}, b"{}", "415"),
+        ("POST", "/predict/", {"content-encoding": "gzip"}, b"no gzip", "admitted"),
+        ("POST", "/predict/", {}, bytes(64 * 1024 * 1024 + 1), "413"),
+        ("POST", "/select-model/?model=m", {}, bytes(64 * 1024 + 1), "413"),
+        ("POST", "/select-model/?model=m", {"content-encoding": "gzip"}, b"{}", "415"),
+        ("POST", "/metrics", {}, b"{}", "admitted"),
+        ("GET", "/healthz", {}, b"", ""),
+    ],
+)
+def test_each_request_with_a_key_is_counted_once(
+    keyed: Keyed, method: str, path: str, headers: dict[str, str], body: bytes, outcome: str
+) -> None:
+    def counts() -> Counter[str]:
+        metrics = keyed.ask("GET", "/metrics", None, "admin").text
+        found = re.findall(r'key_requests_total{key="both",outcome="(\w+)"} ([\d.]+)', metrics)
+        return Counter({name: int(float(count)) for name, count in found})
+
+    before = counts()
+    key = {"authorization": f"Bearer {keyed.keys['both']}"}
+    keyed.service.client.request(method, path, content=body, headers=headers | key)
+    assert counts() - before == Counter(filter(None, [outcome]))
 
 
 def test_a_line_of_the_log_cannot_be_forged(keyed: Keyed) -> None:

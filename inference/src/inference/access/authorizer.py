@@ -124,6 +124,11 @@ class Authorizer:
             index = self._admitted[caller.name] = self._counters.find((caller.name, "admitted"))
         self._counters.values[index] += 1.0
 
+    def count_refused(self, caller: Caller | None, required: RequiredScope, status: int) -> None:
+        """Count an authorized request that was refused before it was charged."""
+        if caller is not None and required is not RequiredScope.NONE:
+            self._count(caller.name, str(status))
+
     def is_authorized(self, headers: Headers, required: RequiredScope) -> bool:
         """Whether the request's key has the scope. Counts and logs nothing."""
         key = presented_key(headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -12,6 +13,8 @@ from inference.errors import ClientError
 from inference.logs import KEY_ID, REQUEST_ID, TRACE, fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inference.access.api_key import Caller
     from inference.access.authorizer import Authorizer, Grant
     from inference.access.scopes import RequiredScope
@@ -95,6 +98,22 @@ class RequestContext:
             return authorizer.authorize(self.headers, required)
         except ClientError as error:
             self.log_denied(error)
+            raise
+
+    @contextlib.contextmanager
+    def receiving(
+        self, authorizer: Authorizer | None, caller: Caller | None, required: RequiredScope
+    ) -> Iterator[None]:
+        """Count the request by its key, if an error within the block refuses it.
+
+        The block receives what is left of an authorized request; it is charged afterwards.
+        """
+        try:
+            yield
+        except Exception as error:
+            status = getattr(error, "status", None) or getattr(error, "status_code", None)
+            if authorizer is not None and status is not None:
+                authorizer.count_refused(caller, required, status)
             raise
 
     def charge(

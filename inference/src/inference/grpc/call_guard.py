@@ -98,8 +98,9 @@ class Calls:
                     with self._bodies.hold() as hold:
                         with refusals():
                             caller = request.authorize(self._authorizer, required)
-                            data = await self._reception.receive(context)
-                            hold.take(len(data))
+                            with request.receiving(self._authorizer, caller, required):
+                                data = await self._reception.receive(context)
+                                hold.take(len(data))
                             request.charge(self._authorizer, caller, required)
                         return await call(data, request)
 

@@ -122,14 +122,17 @@ class RequestMiddleware:
         method, headers = context.method, context.headers
         required = required_scope(method, context.path.rstrip("/") or "/")
         caller = context.authorize(self._authorizer, required)
-        if self._states is not None and required is not RequiredScope.NONE:
-            await self._states.wait(headers)
-            context.state = self._states.header()
-        if method not in _WITHOUT_BODY:
-            # Without a route, the answer is 404 or 405, whatever the coding.
-            if await self._app.has_route(scope) and content_coding(headers) is not None:
-                raise EncodingError("this route accepts no compressed body: send it uncompressed")
-            receive = await self._receive_whole(headers, receive)
+        with context.receiving(self._authorizer, caller, required):
+            if self._states is not None and required is not RequiredScope.NONE:
+                await self._states.wait(headers)
+                context.state = self._states.header()
+            if method not in _WITHOUT_BODY:
+                # Without a route, the answer is 404 or 405, whatever the coding.
+                if await self._app.has_route(scope) and content_coding(headers) is not None:
+                    raise EncodingError(
+                        "this route accepts no compressed body: send it uncompressed"
+                    )
+                receive = await self._receive_whole(headers, receive)
         context.charge(self._authorizer, caller, required)
         return receive
 

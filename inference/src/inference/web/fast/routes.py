@@ -202,12 +202,14 @@ class FastRoutes:
         with self._bodies.hold() as hold, self._bodies.hold() as inflated:
             try:
                 caller = exchange.authorize(self.authorizer, RequiredScope.PREDICT)
-                _check_method(exchange.method)
-                if self.states is not None:
-                    await self.states.wait(headers)
-                    exchange.state = self.states.header()
-                coding = content_coding(headers)
-                body = await read_body(headers, receive, max_bytes=self.max_body_bytes, hold=hold)
+                with exchange.receiving(self.authorizer, caller, RequiredScope.PREDICT):
+                    _check_method(exchange.method)
+                    if self.states is not None:
+                        await self.states.wait(headers)
+                        exchange.state = self.states.header()
+                    coding = content_coding(headers)
+                    most = self.max_body_bytes
+                    body = await read_body(headers, receive, max_bytes=most, hold=hold)
                 exchange.charge(self.authorizer, caller, RequiredScope.PREDICT)
                 if coding is not None:
                     size = _USUAL_INFLATION * len(body)
