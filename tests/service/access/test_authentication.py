@@ -212,7 +212,7 @@ def test_the_log_and_the_metrics_name_the_key_and_never_show_it(keyed: Keyed) ->
     ],
 )
 def test_each_request_with_a_key_is_counted_once(
-    keyed: Keyed, method: str, path: str, headers: dict[str, str], body: bytes, outcome: str
+    keyed: Keyed, *, method: str, path: str, headers: dict[str, str], body: bytes, outcome: str
 ) -> None:
     def counts() -> Counter[str]:
         metrics = keyed.ask("GET", "/metrics", None, "admin").text

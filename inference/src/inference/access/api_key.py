@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inference.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 SCOPES = ("predict", "admin")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -51,10 +51,10 @@ def make_key(name: str, scopes: Iterable[str]) -> tuple[str, str]:
     Raises:
         SettingError: The name or a scope is invalid.
     """
+    scopes = list(scopes)
+    _check(name, scopes)
     key = _PREFIX + secrets.token_urlsafe(32)
-    line = f"{name} {','.join(scopes)} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
-    read_line(line)
-    return key, line
+    return key, f"{name} {','.join(scopes)} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def read_line(line: str) -> Caller:
@@ -68,15 +68,22 @@ def read_line(line: str) -> Caller:
     if len(parts) != 3:
         raise SettingError("a line must be 'NAME SCOPES sha256:HEX'")
     name, scopes, digest = parts
-    if _NAME.fullmatch(name) is None:
-        raise SettingError("a key's name has at most 64 letters, digits, '.', '_' and '-'")
     asked = scopes.split(",")
-    if not set(asked) <= set(SCOPES):
-        raise SettingError(f"the scopes are {' and '.join(SCOPES)}, separated by commas")
+    _check(name, asked)
     found = _DIGEST.fullmatch(digest)
     if found is None:
         raise SettingError("the third part must be 'sha256:' and 64 hexadecimal digits")
     return Caller(name, frozenset(asked), bytes.fromhex(found[1]))
+
+
+def _check(name: str, scopes: Collection[str]) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise SettingError(
+            "a key's name has 1 to 64 letters, digits, '.', '_' and '-', and begins with a letter "
+            "or digit"
+        )
+    if not set(scopes) <= set(SCOPES):
+        raise SettingError(f"the scopes are {' and '.join(SCOPES)}, separated by commas")
 
 
 def read_lines(text: str) -> dict[bytes, Caller]:
@@ -89,6 +96,7 @@ def read_lines(text: str) -> dict[bytes, Caller]:
         SettingError: A line is invalid, or repeats a name or a key; states the line number.
     """
     callers: dict[bytes, Caller] = {}
+    names: set[str] = set()
     for number, line in enumerate(text.splitlines(), 1):
         content = line.partition("#")[0].strip()
         if not content:
@@ -97,7 +105,8 @@ def read_lines(text: str) -> dict[bytes, Caller]:
             caller = read_line(content)
         except SettingError as error:
             raise SettingError(f"line {number}: {error}") from None
-        if caller.digest in callers or caller.name in {c.name for c in callers.values()}:
+        if caller.digest in callers or caller.name in names:
             raise SettingError(f"line {number}: its name or its key is in the file twice")
+        names.add(caller.name)
         callers[caller.digest] = caller
     return callers

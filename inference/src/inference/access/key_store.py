@@ -81,7 +81,8 @@ class KeyStore:
     def _parse(self, content: bytes) -> dict[bytes, Caller]:
         """Return the callers by digest."""
         try:
-            return read_lines(content.decode())
+            # Editors may write a byte order mark.
+            return read_lines(content.decode("utf-8-sig"))
         except (SettingError, UnicodeDecodeError) as error:
             reason = str(error) if isinstance(error, SettingError) else "it is not text"
             raise SettingError(f"INFERENCE_API_KEYS_FILE: {self._path}: {reason}") from None

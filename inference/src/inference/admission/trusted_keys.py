@@ -93,7 +93,7 @@ class TrustedKeys:
 
 def _parse_file(content: bytes, path: Path) -> dict[str, tuple[str, bytes]]:
     try:
-        lines = content.decode().splitlines()
+        lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise SettingError(f"{_SETTING}: {path} is not text") from None
     trusted: dict[str, tuple[str, bytes]] = {}

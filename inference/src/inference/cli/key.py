@@ -15,7 +15,7 @@ def print_key(name: str, scopes: str, *, as_json: bool = False) -> int:
     Raises:
         SettingError: The name or a scope is invalid.
     """
-    key, entry = make_key(name, scopes.split(","))
+    key, entry = make_key(name, [scope.strip() for scope in scopes.split(",")])
     if as_json:
         sys.stdout.write(json.dumps({"name": name, "key": key, "entry": entry}) + "\n")
         return OK

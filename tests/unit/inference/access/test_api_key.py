@@ -46,12 +46,42 @@ def test_a_wrong_line_is_refused(line: str) -> None:
         read_lines(line)
 
 
-@pytest.mark.parametrize("arguments", [["a/b"], ["a", "--scope", "root"], ["a", "--scope", ""]])
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["a/b"], "name"),
+        (["a b"], "name"),
+        (["a\n"], "name"),
+        ([" a"], "name"),
+        ([""], "name"),
+        (["a" * 65], "name"),
+        (["a", "--scope", "root"], "scopes"),
+        (["a", "--scope", ""], "scopes"),
+        (["a", "--scope", "predict,"], "scopes"),
+        (["a", "--scope", "predict admin"], "scopes"),
+    ],
+)
 def test_the_command_refuses_what_the_file_could_not_hold(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], wrong: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["key", *arguments]) == 2
-    assert capsys.readouterr().err.startswith("inference: ")
+    captured = capsys.readouterr()
+    assert captured.err.startswith("inference: ")
+    assert wrong in captured.err
+    assert not captured.out
+
+
+def test_the_command_takes_scopes_with_spaces(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "a" * 64, "--scope", "predict, admin"]) == 0
+    (caller,) = read_lines(capsys.readouterr().out).values()
+    assert caller.scopes == {"predict", "admin"}
+
+
+def test_a_file_of_many_keys_is_read_in_a_fraction_of_the_time_that_a_worker_may_block() -> None:
+    text = "\n".join(f"k{n} predict sha256:{n:064x}" for n in range(20_000))
+    begun = time.process_time()
+    assert len(read_lines(text)) == 20_000
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(

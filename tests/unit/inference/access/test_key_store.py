@@ -12,7 +12,13 @@ from inference.access.authorizer import Authorizer, Grant
 from inference.access.key_store import KeyStore
 from inference.access.rate_limit import RateLimiter
 from inference.access.scopes import RequiredScope
-from inference.errors import ClientError, ForbiddenError, RateError, UnknownCallerError
+from inference.errors import (
+    ClientError,
+    ForbiddenError,
+    RateError,
+    SettingError,
+    UnknownCallerError,
+)
 from inference.telemetry.counters import Counters
 
 if TYPE_CHECKING:
@@ -60,6 +66,22 @@ def test_unchanged_file_gives_the_same_callers(tmp_path: Path) -> None:
         clock.now += 1
         os.utime(tmp_path / "keys")
         assert store.current() is callers
+
+
+def test_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    key = write(tmp_path / "keys", me="predict")["me"]
+    content = (tmp_path / "keys").read_bytes()
+    (tmp_path / "keys").write_bytes(b"\xef\xbb\xbf" + content)
+    assert KeyStore(tmp_path / "keys").find(key) is not None
+    (tmp_path / "keys").write_bytes(b"\xef\xbb\xbf# comment\r\n" + content)
+    assert KeyStore(tmp_path / "keys").find(key) is not None
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_file_in_another_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "keys").write_bytes(make_key("me", ["predict"])[1].encode(encoding))
+    with pytest.raises(SettingError, match="it is not text"):
+        KeyStore(tmp_path / "keys")
 
 
 class Keyed:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,3 +37,9 @@ def test_a_seal_is_taken_off_as_it_was_put_on() -> None:
 @pytest.mark.parametrize("data", [b"", b"x", b"ed25519:" * 40, bytes(SIGNATURE_BYTES)])
 def test_what_has_no_seal_is_all_content(data: bytes) -> None:
     assert split_signature(data) == (data, None)
+
+
+def test_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    line = b"\xef\xbb\xbfada ed25519:" + base64.b64encode(bytes(range(32))) + b"\r\n"
+    trusted = inference.admission.trusted_keys._parse_file(line, tmp_path)
+    assert list(trusted.values()) == [("ada", bytes(range(32)))]
