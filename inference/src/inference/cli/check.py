@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from inference.admission.admission import Limits, examine
 from inference.cli.exit_status import OK, REFUSED
+from inference.cli.table import print_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def check_file(path: Path, settings: Settings, *, as_json: bool) -> int:
         text = msgspec.json.format(msgspec.json.encode(report)).decode()
     else:
         text = "\n".join(_lines(path, report))
-    sys.stdout.write(f"{text}\n")
+    print_text(text)
     return OK if report.admitted else REFUSED
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from inference.cli.unix_socket import UnixSocketHandler
 from inference.errors import RookeryError, SettingError
 from inference.settings.access import check_url
+from inference.settings.storage import shown_url
 
 if TYPE_CHECKING:
     from inference.settings import Settings
@@ -41,7 +42,7 @@ class Client:
         try:
             chosen = check_url(url) if url else settings.url
         except ValueError as error:
-            raise SettingError(f"--url {url}: {error}") from None
+            raise SettingError(f"--url {shown_url(url or '')}: {error}") from None
         path = None if chosen else settings.unix_socket
         self._base = chosen or f"http://{settings.url_host}:{settings.port}"
         self.url = self._base if path is None else f"unix:{path}"

@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 for success, 1 if refused or failed, 2 for wrong arguments or settings.
     """
+    if sys.stdout is None:  # the caller has closed it; what is written to this fails
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115, PTH123
     options = make_parser().parse_args(arguments)
     try:
         status = _run(options)
@@ -35,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         # The rest of the output would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # a reader such as `head` may exit early
-            sys.stderr.write(f"inference: the output cannot be written: {error.strerror}\n")
+            what = "it failed" if options.command == "serve" else "the output cannot be written"
+            sys.stderr.write(f"inference: {what}: {error.strerror}\n")
         return REFUSED
     except KeyboardInterrupt:
         return REFUSED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.cli.client import Client, RequestFailedError, path_of, quoted
 from inference.cli.exit_status import OK
-from inference.cli.table import list_models, list_predictions
+from inference.cli.table import list_models, list_predictions, print_text
 from inference.errors import SettingError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def operate(options: Namespace, settings: Settings) -> int:
         text = json.dumps(answer, indent=2) if options.json else _format(options, answer)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         raise RequestFailedError(client.other_service) from None
-    _print(text)
+    print_text(text)
     return OK
 
 
@@ -91,10 +91,3 @@ def _format(options: Namespace, answer: Any) -> str:
             return f"model '{answer['name']}' is {options.command}ed"
         case _:
             return list_predictions(answer)
-
-
-def _print(text: str) -> None:
-    """Print text; escape control characters and those that the terminal cannot show."""
-    text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))

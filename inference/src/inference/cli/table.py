@@ -1,8 +1,9 @@
-"""Formats the answers of the service as lines for a terminal."""
+"""Formats the answers of the service as lines for a terminal, and prints lines there."""
 
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ _METRICS = {
     "mean_absolute_error": ("mean abs. error", ".4g"),
 }
 _MOST_METRICS = 2
+
+
+def print_text(text: str) -> None:
+    """Print text; escape control characters and those that the terminal cannot show."""
+    text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
 
 
 def list_models(answer: dict[str, Any]) -> str:

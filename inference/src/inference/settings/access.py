@@ -25,7 +25,9 @@ def check_url(url: str) -> str:
     except ValueError:
         is_right = False
     if not is_right or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("it must be a URL such as http://127.0.0.1:8000")
+        raise ValueError(
+            "it must be a URL such as http://127.0.0.1:8000, without user, query and fragment"
+        )
     return url.rstrip("/")
 
 

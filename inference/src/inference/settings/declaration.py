@@ -30,6 +30,8 @@ _WORDS = {
 }
 _INTEGER = re.compile(r"[+-]?[0-9]+(_[0-9]+)*(\.0+)?")
 _LIMITS = ("ge", "gt", "le")
+# Sizes and numbers are passed on as signed integers of 64 bits.
+LARGEST_INTEGER = 2**63 - 1
 
 
 class Field(NamedTuple):
@@ -141,6 +143,8 @@ class Setting:
             except (ValueError, TypeError, OverflowError):
                 raise ValueError from None  # its message is Python's, and not about the setting
             self._check_limits(value)
+            if isinstance(value, int) and value > LARGEST_INTEGER:
+                raise ValueError(f"it must be at most {LARGEST_INTEGER}")
         for check in self._checks:
             value = check(value)
         return value
@@ -253,6 +257,8 @@ def _to_float(value: Any) -> float:
 def _to_path(value: Any) -> Path:
     if not isinstance(value, str | Path):
         raise TypeError
+    if isinstance(value, str) and not value.strip():
+        raise ValueError  # Path("") would be the working folder
     return Path(value)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from inference.settings.declaration import PREFIX, PartError
+from inference.settings.storage import shown_url
 
 if TYPE_CHECKING:
     from inference.settings.declaration import Fault, InvalidSettingsError, Setting
@@ -28,7 +30,10 @@ def _sentence(fault: Fault) -> str:
         return f"{variable}: {reason}"
     if setting.is_secret:
         return f"{variable} is wrong: {reason or 'it must be text'}"
-    return f"{variable}={show(fault.value)} is wrong: {reason or right_values(setting)}"
+    value = fault.value
+    if setting.kind is str and isinstance(value, str) and "://" in value:
+        value = shown_url(value)  # it may hold a password or a signature
+    return f"{variable}={show(value)} is wrong: {reason or right_values(setting)}"
 
 
 def right_values(setting: Setting) -> str:
@@ -50,7 +55,7 @@ def right_values(setting: Setting) -> str:
     if kind in (int, float):
         what = "a whole number" if kind is int else "a number"
         return f"it must be {what}{_limits(setting)}{example}"
-    return f"it must be text{example}"
+    return f"it must be {'a path' if kind is Path else 'text'}{example}"
 
 
 def _limits(setting: Setting) -> str:

@@ -43,14 +43,17 @@ def _check_grpc(port: int | None) -> int | None:
     return port
 
 
-def _strip_brackets(host: str) -> str:
+def _check_host(host: str) -> str:
+    host = host.strip()
+    if not host:  # the system takes it for all addresses
+        raise ValueError("it must be an address such as 127.0.0.1, or 0.0.0.0 for all of them")
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 class Listening(Declared):
     """Addresses and processes."""
 
-    host: Annotated[str, Check(_strip_brackets), Field(description="The address to listen on.")] = (
+    host: Annotated[str, Check(_check_host), Field(description="The address to listen on.")] = (
         "127.0.0.1"
     )
     port: Annotated[

@@ -56,8 +56,8 @@ def _read_plan(model: str, plan: Any) -> PlanSetting:
         return PlanSetting(**plan)
     except InvalidSettingsError as error:
         wrong = [
-            f"{setting.name} of '{model}' is {show(value)}: {right_values(setting)}"
-            for setting, value, _ in error.faults
+            f"{setting.name} of '{model}' is {show(value)}: {str(reason) or right_values(setting)}"
+            for setting, value, reason in error.faults
             if setting is not None
         ]
         raise PartError("; ".join(wrong)) from None

@@ -37,7 +37,7 @@ def check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise ValueError(f"'{url}' is not a URL: {error}; {_RIGHT}") from None
+        raise ValueError(f"'{shown_url(url)}' is not a URL: {error}; {_RIGHT}") from None
     if parts.scheme not in SCHEMES:
         raise ValueError(f"'{shown_url(url)}' is not the URL of a store: {_RIGHT}")
     if parts.query or parts.fragment:
@@ -68,7 +68,8 @@ def shown_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url.partition("?")[0]
+        scheme, _, rest = url.partition("?")[0].partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 

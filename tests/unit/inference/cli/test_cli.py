@@ -3,7 +3,10 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ from inference.access.api_key import read_lines
 from inference.cli import main
 from inference.settings import Settings
 from support.models.artifacts import classifier_graph, model, penguins
+from support.service.process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,3 +199,34 @@ def test_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("inference ")
+
+
+def test_the_name_of_an_examined_file_is_printed_whatever_it_is(tmp_path: Path) -> None:
+    name = b"m\xff\x1b[31m.onnx"
+    (tmp_path / os.fsdecode(name)).write_bytes(b"")
+    checked = subprocess.run(
+        [sys.executable, "-m", "inference.cli", "check", name],
+        env=environment() | {"PYTHONIOENCODING": "utf-8:strict"},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert checked.stdout.startswith(b"m\\udcff\\x1b[31m.onnx: refused: ")
+    assert (checked.returncode, checked.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("arguments", ["key shop", "check absent.onnx"])
+def test_an_output_that_is_closed_is_named(arguments: str, tmp_path: Path) -> None:
+    closed = subprocess.run(
+        ["sh", "-c", f'"$0" -m inference.cli {arguments} >&-', sys.executable],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert closed.returncode == 1
+    assert closed.stderr.endswith("inference: the output cannot be written: Bad file descriptor\n")
+    assert "Traceback" not in closed.stderr

@@ -80,6 +80,16 @@ def test_every_bad_value_is_named_at_once(
         ("CORS_ORIGINS", "x", "=x is wrong: 'x' is not an origin: use scheme, host and port"),
         ("URL", "127.0.0.1:8000", "=127.0.0.1:8000 is wrong: it must be a URL such as http"),
         ("URL", "http://me:secret@host", " is wrong: it must be a URL such as http"),
+        ("URL", "http://me:secret@host", "=http://host is wrong: "),
+        ("URL", "http://host/?key=secret", "=http://host/ is wrong: "),
+        ("MODELS_URL", "ftp://me:secret@host/a?key=secret", "=ftp://host/a is wrong: "),
+        ("MODELS_URL", "https://me:secret@[host/a?key=secret", "=https://[host/a is wrong: "),
+        ("MODELS_DIR", "", "='' is wrong: it must be a path, such as models"),
+        ("API_KEYS_FILE", " ", "=' ' is wrong: it must be a path"),
+        ("UNIX_SOCKET", "", "='' is wrong: it must be a path"),
+        ("HOST", "", "='' is wrong: it must be an address such as 127.0.0.1, or 0.0.0.0"),
+        ("MAX_MODEL_BYTES", str(2**63), "is wrong: it must be at most 9223372036854775807"),
+        ("PLANS", '{"m": {"threads": 9223372036854775808}}', ": it must be at most 922337203685"),
         ("URL", "http://[", "=http://[ is wrong: it must be a URL such as http"),
         ("PLANS", "xx", "=xx is wrong: it must be JSON such as {"),
         ("PLANS", "[" * 9999, "... is wrong: it must be JSON such as {"),
@@ -101,6 +111,7 @@ def test_message_for_an_invalid_value_is_plain(
     assert main(["serve"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
+    assert "secret" not in line
     for repr_ in ("Input should", "PosixPath", "ValidationError", "Value error", "NoneType"):
         assert repr_ not in line
 
