@@ -7,8 +7,10 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from inference.access.api_key import make_key
 from support.models.artifacts import penguins
 from support.models.hostile_models import endless
 from support.service.process import Service, children, descendants, eventually
@@ -27,6 +29,7 @@ from support.service.workers import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +130,27 @@ def test_a_signal_during_the_start_leaves_nothing_behind(
     assert process.wait(20) in (0, -number)
     eventually(lambda: not any(map(is_alive, everyone)), what="all of them have ended")
     assert "Traceback" not in service.log
+
+
+def test_a_worker_that_finds_the_keys_invalid_says_so_and_serves_once_they_are_valid(
+    make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(make_key("a", ["predict"])[1])
+    service = make_service(api_keys_file=keys).start()
+    keys.write_text("no key")
+    (worker,) = service.worker_pids
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: f"the worker ends: INFERENCE_API_KEYS_FILE: {keys}: line 1" in service.log)
+    assert "Traceback" not in service.log
+    key, line = make_key("b", ["predict"])
+    keys.write_text(line)
+
+    def is_served() -> bool:
+        try:
+            answer = service.client.get("/models", headers={"x-api-key": key}, timeout=1)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == 200
+
+    eventually(is_served, what="a successor")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
+
+from inference.runtime.threads import start_thread
 
 if TYPE_CHECKING:
     import socket
@@ -29,9 +32,13 @@ def become_child(lifeline: tuple[int, int], close: Iterable[socket.socket]) -> N
 
 
 def end_with_supervisor(lifeline: tuple[int, int], grace_seconds: float) -> None:
-    """Start a thread that ends this process after the supervisor, if necessary by SIGKILL."""
+    """Start a thread that ends this process after the supervisor, if necessary by SIGKILL.
+
+    Raises:
+        NoThreadError: The system starts no thread now.
+    """
     held_by = (lifeline[0], grace_seconds)
-    threading.Thread(target=_end_with_supervisor, args=held_by, daemon=True).start()
+    start_thread(partial(_end_with_supervisor, *held_by), "lifeline")
 
 
 def _end_with_supervisor(lifeline: int, grace_seconds: float) -> None:

@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from inference.admission.fork_server import ForkServer
+from inference.errors import RookeryError
 from inference.process.child import become_child, end_with_supervisor
 from inference.process.log_setup import configure_log
 from inference.process.worker import run_worker
@@ -51,7 +52,8 @@ def become_worker(
         grace_seconds = settings.drain_seconds + settings.shutdown_seconds + _GRACE_SECONDS
         end_with_supervisor(lifeline, grace_seconds)
         status = run_worker(settings, sockets[section.worker], forks, section=section)
-    except OSError as error:  # the machine has no process, descriptor or memory left
+    # The machine has no process, thread or descriptor left, or a file of keys is invalid now.
+    except (OSError, RookeryError) as error:
         logger.error("the worker ends: %s", error)  # noqa: TRY400 - the message is complete
     except BaseException:  # noqa: BLE001 - printed; a forked process has no caller
         traceback.print_exc()

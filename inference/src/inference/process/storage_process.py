@@ -14,6 +14,7 @@ import signal
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
+from inference.errors import RookeryError
 from inference.process.child import become_child, end_with_supervisor
 from inference.process.log_setup import configure_log
 from inference.runtime.heartbeat import Heartbeat
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from inference.runtime.shared_memory import SharedMemory
     from inference.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 STORAGE_HEARTBEAT = "storage-heartbeat"
 _GRACE_SECONDS = 5
@@ -50,6 +53,8 @@ def become_storage_process(
         end_with_supervisor(lifeline, _GRACE_SECONDS)
         asyncio.run(_run(settings, memory))
         status = 0
+    except RookeryError as error:
+        logger.error("the storage process ends: %s", error)  # noqa: TRY400 - the message is complete
     except BaseException:  # noqa: BLE001 - printed; a forked process has no caller
         traceback.print_exc()
     finally:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 from inference.logs import fields
 from inference.runtime.inotify import Inotify
+from inference.runtime.threads import NoThreadError, ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ async def ticks(
         force_polling: Whether to wait for no events, and to yield more often instead.
         stop: Ends the wait.
     """
-    loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(1, thread_name_prefix="watch")
+    loop, threads = asyncio.get_running_loop(), ThreadPool(1, thread_name_prefix="watch")
     polls = force_polling or not Inotify.is_supported
     try:
         with _FolderEvents(folder, rescan_seconds) as events:
@@ -51,7 +51,11 @@ async def ticks(
                 if polls:
                     seconds = _polling_seconds(rescan_seconds)
                 else:
-                    seconds = await loop.run_in_executor(threads, events.renew, has_changed)
+                    try:
+                        seconds = await loop.run_in_executor(threads, events.renew, has_changed)
+                    except NoThreadError as error:
+                        events.complain(str(error))
+                        seconds = rescan_seconds
                 yield
                 has_changed = await events.wait(stop, seconds)
     finally:
@@ -100,7 +104,7 @@ class _FolderEvents:
                     self._inotify = self._resources.enter_context(Inotify())
                 self._inotify.watch(self._folder.watched())
             except OSError as error:  # of any kind: the periodic scan goes on
-                self._complain(error.strerror or str(error))
+                self.complain(error.strerror or str(error))
             else:
                 self._identity = identity
                 self._has_complained = False
@@ -132,7 +136,8 @@ class _FolderEvents:
             inotify.drain()
         return has_changed
 
-    def _complain(self, reason: str) -> None:
+    def complain(self, reason: str) -> None:
+        """Log once why the folder cannot be watched."""
         if self._has_complained:
             return
         self._has_complained = True

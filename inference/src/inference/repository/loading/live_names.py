@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from inference.runtime.threads import NoThreadError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
@@ -40,7 +42,11 @@ class LiveNames:
     def keep_soon(self, names: list[str], in_thread: Callable[..., Awaitable[Any]]) -> None:
         """Store the names of the models that are live now, without waiting for the disk."""
         if names != self._kept and (self._keeping is None or self._keeping.done()):
-            self._keeping = asyncio.ensure_future(in_thread(self.keep, names))
+            self._keeping = asyncio.ensure_future(self._keep(names, in_thread))
+
+    async def _keep(self, names: list[str], in_thread: Callable[..., Awaitable[Any]]) -> None:
+        with contextlib.suppress(NoThreadError):  # the next scan tries again
+            await in_thread(self.keep, names)
 
     def keep(self, names: list[str]) -> None:
         """Store the names of the models that are live now; blocks."""

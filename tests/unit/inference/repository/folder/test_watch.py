@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,6 +207,24 @@ async def test_there_are_ticks_without_events(tmp_path: Path, polling: bool) -> 
             await found.next()
         assert asyncio.get_running_loop().time() - begun > 0.5
         assert _is_watched(tmp_path) is not polling
+
+
+async def test_a_folder_is_scanned_while_there_is_no_thread_to_watch_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        async with ticking(tmp_path, rescan_seconds=0.05) as found:
+            await found.next()
+            await found.next()
+            assert not _is_watched(tmp_path)
+            limited.undo()
+            async with asyncio.timeout(10):
+                while not _is_watched(tmp_path):
+                    await found.next()
 
 
 @pytest.mark.parametrize("polling", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from inference.repository.entry import Entry
 from inference.repository.loading.live_names import LiveNames
 from inference.repository.loading.load_queue import Kind, LoadQueue
+from inference.runtime.threads import NoThreadError
 from support.amount import amount
 from support.models.artifacts import message
 from support.repository_harness import Bench, live, note, scenario
@@ -182,3 +184,25 @@ def test_a_damaged_list_of_live_models_does_no_harm(tmp_path: Path, content: byt
     assert LiveNames(tmp_path).before == {"a", "b"}
     assert LiveNames(tmp_path / "live.json").before == frozenset()
     LiveNames(tmp_path / "live.json").keep(["a"])
+
+
+@scenario
+async def test_names_that_no_thread_could_store_are_stored_with_the_next_scan(
+    tmp_path: Path,
+) -> None:
+    refusals = [NoThreadError()]
+
+    async def in_thread(call: Any, names: list[str]) -> None:
+        if refusals:
+            raise refusals.pop()
+        call(names)
+
+    names, loop = LiveNames(tmp_path), asyncio.get_running_loop()
+    unhandled: list[Any] = []
+    loop.set_exception_handler(lambda _, context: unhandled.append(context))
+    async with asyncio.timeout(10):
+        while LiveNames(tmp_path).before != {"a"}:
+            names.keep_soon(["a"], in_thread)
+            await asyncio.sleep(0)
+    gc.collect()
+    assert not unhandled
