@@ -53,7 +53,12 @@ class TextFormatter(logging.Formatter):
         """Return the formatted record."""
         if hasattr(record, LINES):
             return str(record.msg)
-        return super().format(_bounded(_without_values(record, keep=self._values)))
+        bounded = _bounded(_without_values(record, keep=self._values))
+        if bounded.exc_text:
+            # A line of an error's message, such as one about a file, must not look like a record.
+            lines = bounded.exc_text.splitlines()
+            bounded.exc_text = "\n".join(f"  {escape_controls(line)}" for line in lines)
+        return super().format(bounded)
 
 
 class JsonFormatter(logging.Formatter):

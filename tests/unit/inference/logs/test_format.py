@@ -218,3 +218,14 @@ def test_omitted_lines_are_counted_once_there_is_a_thread_for_it(written: Any) -
     _deny(logger, 12)
     clock.pass_seconds(1)
     assert "2 more lines from test_format.py:" in stream.getvalue()
+
+
+def test_no_message_of_an_exception_makes_a_line_that_looks_like_a_record(written: Any) -> None:
+    logger, stream = written(TextFormatter(), "inference.repository.test")
+    error = ValueError("a\n2026-01-01 00:00:00,000 INFO    FORGED\r\x1b[2J\u2028FORGED")
+    logger.error("failed", exc_info=error)
+    first, *others = stream.getvalue().removesuffix("\n").split("\n")
+    assert "ERROR   failed" in first
+    assert all(line.startswith("  ") for line in others)
+    assert "ValueError: a" in stream.getvalue()
+    assert not {"\r", "\x1b", "\u2028"} & set(stream.getvalue())
