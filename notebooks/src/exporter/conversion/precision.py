@@ -29,11 +29,20 @@ from sklearn.neighbors import (
     RadiusNeighborsRegressor,
 )
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import Binarizer, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    SplineTransformer,
+)
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from sklearn.tree import BaseDecisionTree
 
 from exporter.data.boosters import library_of
 from exporter.data.inner_estimators import estimators_within
+from exporter.data.sparse_rows import is_own
 
 # These compare their input, as float64, with their own bounds.
 _STEPS = (
@@ -50,6 +59,16 @@ _STEPS = (
     NearestCentroid,
     RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
+)
+# The weights of these vanish in float32 where those in float64 do not.
+_VANISHING = (LabelPropagation, LabelSpreading)
+# Functions without steps: where their argument is rounded, their value is hardly another one.
+# A function of the caller's own may have steps, such as a comparison or a remainder.
+_SMOOTH = frozenset(
+    {
+        *(np.abs, np.exp, np.exp2, np.expm1, np.log, np.log10, np.log1p, np.log2, np.negative),
+        *(np.reciprocal, np.sqrt, np.square, np.tanh),
+    }
 )
 # These compare their input after rounding it to float32.
 _TREES = (
@@ -93,7 +112,16 @@ def needs_doubles(model: Any) -> bool:
 
 
 def _is_step(part: Any) -> bool:
-    return isinstance(part, _STEPS) or library_of(part) == "lightgbm"
+    if isinstance(part, FunctionTransformer):
+        return not (_is_smooth(part.func) and _is_smooth(part.inverse_func))
+    if isinstance(part, SplineTransformer):  # periods are cut off, and degree 0 is all steps
+        return bool(part.extrapolation == "periodic" or part.degree == 0)
+    known = (*_STEPS, *_VANISHING)
+    return isinstance(part, known) or library_of(part) == "lightgbm" or is_own(part)
+
+
+def _is_smooth(function: Any) -> bool:
+    return function is None or (isinstance(function, np.ufunc) and function in _SMOOTH)
 
 
 def _is_rounding_tree(part: Any) -> bool:

@@ -14,7 +14,7 @@ from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -23,6 +23,7 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     OneHotEncoder,
     OrdinalEncoder,
+    SplineTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -177,3 +178,35 @@ def test_a_classifier_that_has_seen_one_class_is_refused_by_that_name(
         model.fit(LEVELS, np.zeros(200, dtype=int))
         with pytest.raises(error, match="class"):
             publish(model, "m", LEVELS, models_dir=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.floor(x * 100),
+        lambda x: (x * 100).astype(int),
+        lambda x: (x * 3 > 0.3).astype(float),
+        lambda x: x % 0.1,
+        np.rint,
+    ],
+)
+def test_functions_with_steps(tmp_path: Path, function: Any) -> None:
+    """Also of numbers with two digits, which X does not have."""
+    x = RNG.random((300, 1))
+    model = make_pipeline(FunctionTransformer(function), Ridge()).fit(x, x[:, 0])
+    rows = np.arange(0, 1, 0.01)[:, None]
+    path = publish(model, "m", x, models_dir=tmp_path, progress=False).path
+    servable = Servable.load("m", 1, path.read_bytes())
+    (values,) = servable.run(["value"], servable.to_feeds(rows.tolist()))
+    np.testing.assert_allclose(np.ravel(values), model.predict(rows), atol=1e-6)
+
+
+def test_periods_far_from_all_rows(tmp_path: Path) -> None:
+    x = RNG.random((300, 1)) * 7
+    model = make_pipeline(SplineTransformer(extrapolation="periodic"), Ridge())
+    model.fit(x, np.sin(x[:, 0]))
+    rows = x[:20] + 1e6
+    path = publish(model, "m", x, models_dir=tmp_path, progress=False).path
+    servable = Servable.load("m", 1, path.read_bytes())
+    (values,) = servable.run(["value"], servable.to_feeds(rows.tolist()))
+    np.testing.assert_allclose(np.ravel(values), model.predict(rows), atol=1e-6)
