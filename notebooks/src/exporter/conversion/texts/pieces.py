@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from exporter.conversion.graph.builder import Graph
 
-PAD = "\x00"
+PAD = "\x00 "  # longer than any character, and no word, for words have no blank
 UNKNOWN, REMOVED = 0, -1
 _ML = "ai.onnx.ml"
 _FAR = 1 << 40

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from exporter.conversion.graph.builder import Graph
 
+_NEVER = 1 << 40  # numbers that no word or character has
+
 
 @transforms(CountVectorizer)
 def transform_counts(
@@ -94,11 +96,26 @@ def _count(graph: Graph, vectorizer: Any, columns: Sequence[Column]) -> str:
     else:
         pieces, numbers = split_letters(graph, vectorizer, (text, lowercase), [t for t, _ in terms])
         split = list
-    coded = [([numbers[part] for part in split(term)], int(index)) for term, index in terms]
+    runs = [([numbers[part] for part in split(term)], int(index)) for term, index in terms]
+    coded = [
+        (run if _is_counted(vectorizer, len(run), term) else [_NEVER + index], index)
+        for (run, index), (term, _) in zip(runs, terms, strict=True)
+    ]
     counts = graph.to_real(count_runs(graph, pieces, coded))
     if vectorizer.binary:
         counts = graph.to_real(graph.op("Greater", counts, 0.0))
     return counts
+
+
+def _is_counted(vectorizer: Any, size: int, term: str) -> bool:
+    """Return whether a term has as many words or characters as the vectorizer counts.
+
+    Others come from a vocabulary that was given. Of words that are too short for ``char_wb``, it
+    counts the whole word with a blank at each end.
+    """
+    low, high = vectorizer.ngram_range
+    is_word = vectorizer.analyzer == "char_wb" and term[:1] == term[-1:] == " "
+    return bool(size <= high and (size >= low or is_word))
 
 
 def _check(vectorizer: Any, columns: Sequence[Column]) -> None:

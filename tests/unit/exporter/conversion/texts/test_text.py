@@ -146,3 +146,24 @@ def test_names_the_unsupported_option_of_a_vectorizer(
     model = fit(make_pipeline(CountVectorizer(**options), log()), texts, [0, 1, 0, 1])
     with pytest.raises(ConversionError, match=message):
         check(model, texts, texts)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"vocabulary": ["the", "the dog", "dog"]},
+        {"vocabulary": ["the", "the dog", "is not the"], "ngram_range": (2, 2)},
+        {"vocabulary": ["t", "th", "the", "the "], "analyzer": "char", "ngram_range": (2, 3)},
+        {"vocabulary": ["t", " th", " a ", "dog"], "analyzer": "char_wb", "ngram_range": (4, 5)},
+    ],
+)
+def test_counts_no_terms_of_other_lengths(options: Any) -> None:
+    vectorizer = TfidfVectorizer(**options).fit(TEXTS)
+    check(vectorizer, TEXTS, ODD_TEXTS)
+
+
+@pytest.mark.parametrize("analyzer", ["word", "char", "char_wb"])
+def test_takes_a_null_character_for_a_character(analyzer: Any) -> None:
+    options = {"token_pattern": r"\S+"} if analyzer == "word" else {"analyzer": analyzer}
+    vectorizer = CountVectorizer(ngram_range=(1, 2), **options).fit(TEXTS)
+    check(vectorizer, TEXTS, ["the\0dog", "\0", "the \0 dog", "\0\0 the"])
