@@ -202,12 +202,12 @@ class TracedFrame(FrameBase):
         return np.isnan(self)
 
     def any(self, axis: Any = 0) -> Any:
-        """Return whether any value of each row is true."""
-        return self.sum(axis=axis) > 0
+        """Return whether any value of each row is neither 0 nor missing."""
+        return ((self != 0) & ~np.isnan(self)).sum(axis=axis) > 0
 
     def all(self, axis: Any = 0) -> Any:
-        """Return whether all values of each row are true."""
-        return self.sum(axis=axis) >= len(self._columns)
+        """Return whether no value of each row is 0."""
+        return (self == 0).sum(axis=axis) < 1
 
     def reduce(self, name: str, axis: Any = 0, *, ddof: int = 1, **options: Any) -> Any:
         """Combine the values of each row that are present."""

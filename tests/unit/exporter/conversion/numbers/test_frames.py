@@ -75,6 +75,7 @@ WRITTEN = [
     lambda df: df[["a"]].assign(
         w=df["a"].where(df["b"] > 0, -1), m=df["a"].mask(df["a"].isna(), 7), c=df["b"].clip(0, 1)
     ),
+    lambda df: df[["a"]].assign(n=df[NUMBERS].any(axis=1), m=df[NUMBERS].all(axis=1)),
     lambda df: df.drop("sex", axis=1).copy(),
     _set,
 ]
