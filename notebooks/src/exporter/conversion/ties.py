@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 from sklearn.impute import KNNImputer
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, LocalOutlierFactor
 
@@ -122,9 +121,9 @@ def _choose(
     distances, neighbors = model.kneighbors(X, n_neighbors=n_neighbors)
     if len(neighbors) == len(chosen):
         rows, fitted = dense(X), dense(model._fit_X)  # noqa: SLF001 - has no public name
-        options = metric_of(model).scipy
+        measure = metric_of(model).between
         theirs = np.array(
-            [cdist(row[None], fitted[c], **options)[0] for row, c in zip(rows, chosen, strict=True)]
+            [measure(row[None], fitted[c])[0] for row, c in zip(rows, chosen, strict=True)]
         )
         order = np.argsort(theirs, axis=1, kind="stable")
         theirs = np.take_along_axis(theirs, order, axis=1)

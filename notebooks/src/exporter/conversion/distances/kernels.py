@@ -6,11 +6,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.decomposition import KernelPCA
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
+from exporter.conversion.distances.metrics import cosines
 from exporter.conversion.graph import fallback
 from exporter.conversion.graph.answer import Answer
 from exporter.conversion.graph.arrays import dense
@@ -121,6 +123,22 @@ def transform_nystroem(graph: Graph, model: Nystroem, columns: Sequence[Column])
     return [Column(projected, "real", len(vectors))]
 
 
+@transforms(KernelPCA)
+def transform_kernel_components(
+    graph: Graph, model: KernelPCA, columns: Sequence[Column]
+) -> list[Column]:
+    """Project the kernel with each training row, which is centered in the same step."""
+    rows, values = dense(model.X_fit_), np.asarray(model.eigenvalues_, dtype=np.float64)
+    numbers = (float(model.gamma_), model.coef0, model.degree)
+    kernel = _similarity(graph, columns, rows, (str(model.kernel), numbers))
+    scale = np.divide(1.0, np.sqrt(values), out=np.zeros_like(values), where=values != 0)
+    directions = np.asarray(model.eigenvectors_, dtype=np.float64) * scale
+    centerer = model._centerer  # noqa: SLF001 - has no public name
+    offset = (centerer.K_fit_all_ - centerer.K_fit_rows_) @ directions
+    projected = graph.op("Gemm", kernel, directions - directions.mean(axis=0), offset)
+    return [Column(projected, "real", len(values))]
+
+
 @transforms(RBFSampler)
 def transform_sampler(graph: Graph, model: RBFSampler, columns: Sequence[Column]) -> list[Column]:
     """Compute random Fourier features."""
@@ -147,6 +165,8 @@ def _similarity(
 ) -> str:
     kind, (gamma, coef0, degree) = kernel
     values = graph.matrix(columns)
+    if kind == "cosine":
+        return cosines(graph, values, vectors)
     product = graph.op("MatMul", values, vectors.T)
     if kind == "linear":
         return product
@@ -162,5 +182,6 @@ def _similarity(
             return graph.op("Tanh", line)
         return graph.op("Pow", line, float(degree))
     raise ConversionError(
-        f"a kernel={kind!r} cannot be written as ONNX: use 'rbf', 'linear', 'poly' or 'sigmoid'"
+        f"a kernel={kind!r} cannot be written as ONNX: use 'rbf', 'linear', 'poly', 'sigmoid' or "
+        "'cosine'"
     )

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
+from sklearn.metrics import DistanceMetric
+from sklearn.preprocessing import normalize as sklearn_normalize
 
 from exporter.conversion.numbers.scaling import normalize
 from exporter.errors import ConversionError
@@ -45,12 +48,13 @@ class Metric(NamedTuple):
     name: str
     power: float = 2.0
 
-    @property
-    def scipy(self) -> dict[str, Any]:
-        """The arguments of SciPy's ``cdist``."""
+    def between(self, rows: Any, others: Any) -> Any:
+        """Return the distances between rows and others, ``[rows, others]``."""
+        if self.name == "braycurtis":  # SciPy's divides by other sums where signs differ
+            return DistanceMetric.get_metric(self.name).pairwise(rows, others)
         if self.name == "minkowski":
-            return {"metric": self.name, "p": self.power}
-        return {"metric": "cityblock" if self.name == "manhattan" else self.name}
+            return cdist(rows, others, self.name, p=self.power)
+        return cdist(rows, others, "cityblock" if self.name == "manhattan" else self.name)
 
 
 def metric_of(model: Any) -> Metric:
@@ -80,9 +84,7 @@ def reduced_distances(graph: Graph, matrix: str, rows: np.ndarray[Any, Any], met
     For ``euclidean`` these are squares, for ``minkowski`` powers; see :func:`true_distances`.
     """
     if metric.name == "cosine":
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        scaled = rows / np.where(lengths == 0, 1.0, lengths)
-        likeness = graph.op("MatMul", normalize(graph, matrix, "l2"), scaled.T)
+        likeness = cosines(graph, matrix, rows)
         return graph.op("Clip", graph.op("Sub", 1.0, likeness), 0.0, 2.0)
     totals: list[str] = []
     for index in range(rows.shape[1]):
@@ -95,6 +97,12 @@ def reduced_distances(graph: Graph, matrix: str, rows: np.ndarray[Any, Any], met
     if metric.name == "hamming":
         return graph.op("Div", totals[0], float(rows.shape[1]))
     return _ratio(graph, *totals) if metric.name == "braycurtis" else totals[0]
+
+
+def cosines(graph: Graph, matrix: str, rows: np.ndarray[Any, Any]) -> str:
+    """Return the cosine of the angle between each row and each fitted row; 0 for rows of zeros."""
+    scaled = sklearn_normalize(rows)
+    return graph.op("MatMul", normalize(graph, matrix, "l2"), scaled.T)
 
 
 def true_distances(graph: Graph, reduced: str, metric: Metric) -> str:
@@ -119,7 +127,7 @@ def _parts(graph: Graph, value: str, known: Any, metric: Metric) -> list[str]:
     if metric.name == "canberra":
         return [_ratio(graph, size, graph.op("Add", graph.op("Abs", value), np.abs(known)))]
     if metric.name == "braycurtis":
-        return [size, graph.op("Abs", graph.op("Add", value, known))]
+        return [size, graph.op("Add", graph.op("Abs", value), np.abs(known))]
     return [size]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from exporter.conversion.graph.builder import Graph
 
 _DEGREE = 30
+_NEAR_ZERO = 0.5  # up to here, the error function is written as a Taylor series
+_TERMS = 14
+_TAYLOR = [
+    2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1))
+    for n in reversed(range(_TERMS))
+]  # highest power first
 _OPERATORS = {
     np.abs: "Abs",
     np.cos: "Cos",
@@ -91,7 +98,8 @@ def error_function(graph: Graph, values: str) -> str:
     """Return the error function, which onnxruntime has in single precision only.
 
     ``1 - erf(x)`` is ``exp(-x * x)`` times a smooth function of ``2 / (2 + x)``, which a series of
-    Chebyshev polynomials approximates to the last digits.
+    Chebyshev polynomials approximates to the last digits. Near 0 that would lose digits, so there
+    ``erf(x)`` is ``x`` times a polynomial of ``x * x``.
     """
     size = graph.op("Abs", values)
     at = graph.op("Sub", graph.op("Div", 4.0, graph.op("Add", size, 2.0)), 1.0)
@@ -104,7 +112,10 @@ def error_function(graph: Graph, values: str) -> str:
     series = graph.op("Add", graph.op("Sub", graph.op("Mul", at, last), before), float(first))
     falling = graph.op("Exp", graph.op("Neg", graph.op("Mul", size, size)))
     above = graph.op("Sub", 1.0, graph.op("Mul", falling, series))
-    return graph.op("Mul", graph.op("Sign", values), above)
+    far = graph.op("Mul", graph.op("Sign", values), above)
+    square = graph.op("Min", graph.op("Mul", values, values), _NEAR_ZERO**2)
+    near = graph.op("Mul", values, _polynomial(graph, square, _TAYLOR))
+    return graph.op("Where", graph.op("Less", size, _NEAR_ZERO), near, far)
 
 
 def _ratio(graph: Graph, values: str, sides: tuple[Sequence[float], Sequence[float]]) -> str:

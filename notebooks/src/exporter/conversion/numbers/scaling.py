@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _NEAR = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
 _EPS = float(np.spacing(1.0))
+_LEAST_NORM = 10 * _EPS  # scikit-learn takes what is smaller for zero
 
 
 @transforms(StandardScaler, RobustScaler, MaxAbsScaler)
@@ -197,14 +198,14 @@ def transform_projection(graph: Graph, model: Any, columns: Sequence[Column]) ->
 
 
 def normalize(graph: Graph, values: str, norm: str) -> str:
-    """Divide each row by its norm; rows of zeros stay zero."""
+    """Divide each row by its norm; rows that are as good as zero stay as they are, like there."""
     if norm == "l2":
         length = graph.op("Sqrt", graph.total(graph.op("Mul", values, values)))
     elif norm == "l1":
         length = graph.total(graph.op("Abs", values))
     else:
         length = graph.op("ReduceMax", graph.op("Abs", values), np.array([1]), keepdims=1)
-    empty = graph.op("Equal", length, 0.0)
+    empty = graph.op("Less", length, _LEAST_NORM)
     return graph.op("Div", values, graph.op("Where", empty, 1.0, length))
 
 
