@@ -1,8 +1,9 @@
 """In which form the parts of a model are given their rows, where it matters.
 
 XGBoost takes values that a sparse matrix does not store for missing ones, and scikit-learn's
-scalers multiply by the reciprocal of the scale instead of dividing. A transformer of the caller's
-own may ask for the columns of a DataFrame by their names, of which it keeps none.
+scalers multiply by the reciprocal of the scale instead of dividing, and its normalizer divides by
+any length but 0. A transformer of the caller's own may ask for the columns of a DataFrame by their
+names, of which it keeps none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scipy import sparse  # type: ignore[import-untyped]
-from sklearn.preprocessing import MaxAbsScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, Normalizer, RobustScaler, StandardScaler
 
 from exporter.data.boosters import library_of
 from exporter.data.inner_estimators import estimators_within
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _LIBRARIES = frozenset(
     {"sklearn", "imblearn", "category_encoders", "xgboost", "lightgbm", "catboost", "exporter"}
 )
-_SCALERS = (StandardScaler, RobustScaler, MaxAbsScaler)
+_SCALERS = (StandardScaler, RobustScaler, MaxAbsScaler, Normalizer)
 _METHODS = ("predict", "predict_proba", "transform")
 _LOCK = threading.Lock()  # of two threads that publish one model, each has to see its rows
 
@@ -36,7 +37,7 @@ class GivenRows(NamedTuple):
     """The forms in which parts of a model are given their rows, by the ``id()`` of the part.
 
     Attributes:
-        sparse: XGBoost models and scalers that are given sparse rows.
+        sparse: XGBoost models, scalers and normalizers that are given sparse rows.
         names: The columns of the DataFrame that a transformer of the caller's own is given.
     """
 

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 from sklearn.metrics import DistanceMetric
 from sklearn.preprocessing import normalize as sklearn_normalize
 
-from exporter.conversion.numbers.scaling import normalize
+from exporter.conversion.numbers.scaling import LEAST_NORM, normalize
 from exporter.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def reduced_distances(graph: Graph, matrix: str, rows: np.ndarray[Any, Any], met
 def cosines(graph: Graph, matrix: str, rows: np.ndarray[Any, Any]) -> str:
     """Return the cosine of the angle between each row and each fitted row; 0 for rows of zeros."""
     scaled = sklearn_normalize(rows)
-    return graph.op("MatMul", normalize(graph, matrix, "l2"), scaled.T)
+    return graph.op("MatMul", normalize(graph, matrix, "l2", LEAST_NORM), scaled.T)
 
 
 def true_distances(graph: Graph, reduced: str, metric: Metric) -> str:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _NEAR = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
 _EPS = float(np.spacing(1.0))
-_LEAST_NORM = 10 * _EPS  # scikit-learn takes what is smaller for zero
+LEAST_NORM = float(np.nextafter(10 * _EPS, 0))  # scikit-learn takes up to this for zero
 
 
 @transforms(StandardScaler, RobustScaler, MaxAbsScaler)
@@ -126,7 +126,8 @@ def transform_normalizer(
     graph: Graph, normalizer: Normalizer, columns: Sequence[Column]
 ) -> list[Column]:
     """Divide each row by its norm."""
-    return _like(columns, normalize(graph, graph.matrix(columns), normalizer.norm))
+    least = 0.0 if id(normalizer) in graph.given.sparse else LEAST_NORM
+    return _like(columns, normalize(graph, graph.matrix(columns), normalizer.norm, least))
 
 
 @transforms(Binarizer)
@@ -197,15 +198,15 @@ def transform_projection(graph: Graph, model: Any, columns: Sequence[Column]) ->
     return [Column(values, "real", len(components))]
 
 
-def normalize(graph: Graph, values: str, norm: str) -> str:
-    """Divide each row by its norm; rows that are as good as zero stay as they are, like there."""
+def normalize(graph: Graph, values: str, norm: str, least: float = 0.0) -> str:
+    """Divide each row by its norm; rows whose norm is at most ``least`` stay as they are."""
     if norm == "l2":
         length = graph.op("Sqrt", graph.total(graph.op("Mul", values, values)))
     elif norm == "l1":
         length = graph.total(graph.op("Abs", values))
     else:
         length = graph.op("ReduceMax", graph.op("Abs", values), np.array([1]), keepdims=1)
-    empty = graph.op("Less", length, _LEAST_NORM)
+    empty = graph.op("LessOrEqual", length, least)
     return graph.op("Div", values, graph.op("Where", empty, 1.0, length))
 
 
