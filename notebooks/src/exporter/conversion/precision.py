@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -18,8 +19,10 @@ from sklearn.ensemble import (
 )
 from sklearn.ensemble._forest import BaseForest
 from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.naive_bayes import BernoulliNB, CategoricalNB
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB
 from sklearn.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
@@ -60,8 +63,17 @@ _STEPS = (
     RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
 )
-# The weights of these vanish in float32 where those in float64 do not.
-_VANISHING = (LabelPropagation, LabelSpreading)
+# These square distances or take cosines of them: of rows far from those of X, float32 keeps too
+# little for the weights or densities of classes to be compared.
+_SQUARES = (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    GaussianNB,
+    LabelPropagation,
+    LabelSpreading,
+    QuadraticDiscriminantAnalysis,
+    RBFSampler,
+)
 # Functions without steps: where their argument is rounded, their value is hardly another one.
 # A function of the caller's own may have steps, such as a comparison or a remainder.
 _SMOOTH = frozenset(
@@ -116,7 +128,7 @@ def _is_step(part: Any) -> bool:
         return not (_is_smooth(part.func) and _is_smooth(part.inverse_func))
     if isinstance(part, SplineTransformer):  # periods are cut off, and degree 0 is all steps
         return bool(part.extrapolation == "periodic" or part.degree == 0)
-    known = (*_STEPS, *_VANISHING)
+    known = (*_STEPS, *_SQUARES)
     return isinstance(part, known) or library_of(part) == "lightgbm" or is_own(part)
 
 

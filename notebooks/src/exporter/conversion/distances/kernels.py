@@ -116,8 +116,10 @@ def predict_spread(graph: Graph, model: Any, columns: Sequence[Column]) -> Answe
 def transform_nystroem(graph: Graph, model: Nystroem, columns: Sequence[Column]) -> list[Column]:
     """Project the kernel with each landmark."""
     vectors = dense(model.components_)
-    gamma = 1 / vectors.shape[1] if model.gamma is None else float(model.gamma)
-    numbers = (gamma, 1 if model.coef0 is None else model.coef0, model.degree or 3)
+    usual: dict[str, float] = {"gamma": 1 / vectors.shape[1], "coef0": 1, "degree": 3}
+    own = {name: getattr(model, name) for name in usual if getattr(model, name) is not None}
+    options = {**usual, **(model.kernel_params or {}), **own}
+    numbers = (float(options["gamma"]), options["coef0"], options["degree"])
     kernel = _similarity(graph, columns, vectors, (str(model.kernel), numbers))
     projected = graph.op("MatMul", kernel, np.asarray(model.normalization_, dtype=float).T)
     return [Column(projected, "real", len(vectors))]

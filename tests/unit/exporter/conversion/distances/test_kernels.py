@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.decomposition import KernelPCA
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.mixture import GaussianMixture
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 
@@ -42,7 +46,18 @@ def test_bray_curtis_of_signed_numbers(algorithm: Any) -> None:
     check(model, CENTERED, between(CENTERED, 100))
 
 
-def test_vanishing_weights_need_doubles() -> None:
-    model = scaled(LabelSpreading()).fit(IRIS, SPECIES)
-    assert needs_doubles(model)
-    check(model, IRIS, IRIS[:50] - [5, 0, 0, 0])
+@pytest.mark.parametrize(
+    "model",
+    [LabelSpreading(), GaussianMixture(3), GaussianNB(), QuadraticDiscriminantAnalysis()],
+)
+def test_squares_of_far_rows_need_doubles(model: Any) -> None:
+    narrow = 3 + np.sin(np.arange(len(IRIS))) * 1e-3
+    x = np.column_stack([IRIS, narrow])
+    fitted = scaled(model).fit(x, SPECIES)
+    assert needs_doubles(fitted)
+    check(fitted, x, x[::10] - [5, 0, 0, 0, 1])
+
+
+def test_landmarks_with_options_of_the_kernel() -> None:
+    model = Nystroem(kernel="rbf", kernel_params={"gamma": 0.3}, n_components=5, random_state=0)
+    check(model.fit(IRIS), IRIS, between(IRIS))
