@@ -31,6 +31,11 @@ _INFINITE = 1e300
 _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_EVEN = 1.5 * 2**-53  # the largest number whose logistic function is 0.5
 _EXP_LINK = frozenset({"poisson", "gamma", "tweedie"})
+_UNNAMED = (
+    "LightGBM does not say which of its columns have which categories, because one of them has a "
+    "single category, numbers for categories, or categories in an order: pass ordered ones as "
+    "numbers or without an order, and drop a constant column, before fit()"
+)
 _RAW_LABELS = "with an objective of your own, LGBMClassifier returns raw scores: use a built-in one"
 
 
@@ -233,6 +238,8 @@ def _add_scores(
         flagged, name = flag_splits(graph, inputs, _category_splits(found, nodes), np.float64)
         places[flagged] = int(inputs.places.max() + 1) + np.arange(len(flagged))
         source = graph.concat([source, name]) if source else name
+    if (places[~trees.leaves] < 0).any():  # texts whose places in an order are compared
+        raise ConversionError(_UNNAMED)
     trees = replace(trees, features=places, thresholds=thresholds)
     values, targets = np.array(nodes.values), np.array(nodes.targets)
     total = add_groups(graph, source, trees, Weights(targets, values, outputs))
@@ -283,11 +290,7 @@ def _category_names(found: dict[str, Any], used: list[int]) -> dict[int, Array]:
         if infos.get(name, {}).get("values")
     ]
     if len(columns) != len(given):
-        raise ConversionError(
-            "LightGBM does not say which of its columns have which categories, because one of "
-            "them has a single category, numbers for categories, or categories in an order: pass "
-            "ordered ones as numbers or without an order, and drop a constant column, before fit()"
-        )
+        raise ConversionError(_UNNAMED)
     named = zip(columns, given, strict=True)
     return {
         column: np.array(names, dtype=object if isinstance(names[0], str) else None)

@@ -99,7 +99,9 @@ class TracedText:
         return self._graph
 
     def __eq__(self, other: object) -> Any:
-        if not isinstance(other, str) or not other:
+        if not isinstance(other, str):
+            raise UntraceableError("it compares strings with what is no constant string")
+        if not other:
             raise UntraceableError(
                 "it compares strings with an empty one, which is a missing one in the file"
             )
