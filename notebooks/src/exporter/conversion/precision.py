@@ -120,7 +120,11 @@ def needs_doubles(model: Any) -> bool:
     if any(_is_step(part) or _tells_apart(part) for part in held):
         return True
     others = [part for part in held if not _is_rounding_tree(part)]
-    return len(others) < len(held) and not all(isinstance(part, _EXACT) for part in others)
+    return len(others) < len(held) and not all(map(_is_exact, others))
+
+
+def _is_exact(part: Any) -> bool:
+    return isinstance(part, _EXACT) and not getattr(part, "transformer_weights", None)
 
 
 def _is_step(part: Any) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import FastICA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
@@ -31,6 +33,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from exporter import publish
+from exporter.conversion.precision import needs_doubles
 from exporter.conversion.probes.rows import replace_columns
 from exporter.data.estimator import FittedEstimator
 from exporter.data.reader import read_table
@@ -210,3 +213,13 @@ def test_periods_far_from_all_rows(tmp_path: Path) -> None:
     servable = Servable.load("m", 1, path.read_bytes())
     (values,) = servable.run(["value"], servable.to_feeds(rows.tolist()))
     np.testing.assert_allclose(np.ravel(values), model.predict(rows), atol=1e-6)
+
+
+@pytest.mark.parametrize("last", [DecisionTreeClassifier(max_depth=3), Ridge()])
+def test_trees_behind_weights_need_doubles(last: Any) -> None:
+    plain = make_column_transformer((SimpleImputer(), [0, 1]))
+    weighted = clone(plain).set_params(transformer_weights={"simpleimputer": 0.1})
+    is_tree = isinstance(last, DecisionTreeClassifier)
+    for columns, needed in ((plain, False), (weighted, is_tree)):
+        model = make_pipeline(clone(columns), clone(last)).fit(LEVELS, LEVEL_CLASS)
+        assert needs_doubles(model) == needed
