@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from exporter.errors import ModelError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -58,9 +60,15 @@ def as_estimator(model: Any) -> Any:
 
 
 def _typed_catboost(model: Any) -> Any:
-    from catboost import to_classifier, to_regressor  # noqa: PLC0415 - imported already
+    from catboost import CatBoostError, to_classifier, to_regressor  # noqa: PLC0415 - likewise
 
-    loss = model.get_all_params()["loss_function"]
+    try:
+        loss = model.get_all_params()["loss_function"]
+    except (CatBoostError, KeyError):
+        raise ModelError(
+            "this CatBoost does not say its loss function, like one that sum_models() has made: "
+            "pass a model as fit() has made it"
+        ) from None
     classifies = loss.startswith(("Logloss", "CrossEntropy", "MultiClass"))
     return to_classifier(model) if classifies else to_regressor(model)
 

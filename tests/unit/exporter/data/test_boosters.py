@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from exporter import publish
 from exporter.data.boosters import as_estimator, count_columns, library_of
+from exporter.errors import ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +99,12 @@ def test_a_booster_cannot_be_fitted_again(train: Any) -> None:
 )
 def test_catboost_has_types_of_its_own(loss: str, kind: type[Any]) -> None:
     assert type(as_estimator(_catboost(loss))) is kind
+
+
+def test_a_sum_of_models_has_no_loss_function() -> None:
+    model = _catboost("RMSE")
+    with pytest.raises(ModelError, match="sum_models"):
+        as_estimator(cb.sum_models([model, model]))
 
 
 def test_any_other_model_stays_as_it_is() -> None:
