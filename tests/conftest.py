@@ -1,12 +1,17 @@
-"""Rules for every suite: in continuous integration a skipped test has failed.
+"""Rules for every suite: a skipped test has failed in continuous integration, and chance repeats.
 
 A skip is right on a person's machine that has no container engine or no Chromium. In continuous
 integration everything is there, so a skip means that something silently was not tested.
+
+What is drawn from the generators of the process, by our code, by an estimator of scikit-learn
+without a ``random_state`` or by a test, is the same in every run of the test.
 """
 
 from __future__ import annotations
 
 import os
+import random
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +28,14 @@ IN_CI = os.environ.get("CI") == "true"
 def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test have suggestions for wrong names, however many the tests before it had."""
     monkeypatch.setattr(name, "_budget", name._Budget())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin each test with the same chance, whatever ran before it in this process."""
+    random.seed(0)
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed(0)
 
 
 @pytest.hookimpl(wrapper=True)

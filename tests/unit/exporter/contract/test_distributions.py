@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -17,6 +17,7 @@ from inference.model.answers.distributions import is_consistent
 X = np.arange(20.0).reshape(-1, 1)
 
 
+@settings(derandomize=True, database=None, deadline=None)
 @given(st.lists(st.integers(-3, 3) | st.floats(-1e300, 1e300), min_size=1, max_size=80))
 def test_every_row_is_in_one_bin(values: list[float]) -> None:
     histogram = summarize(np.array(values, dtype=np.float64))
