@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from support.service.ports import free_port
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
@@ -26,12 +27,11 @@ def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.mark.parametrize("host", ["::1", "[::1]", "::"])
 def test_grpc_is_served_on_ipv6(make_service: Callable[..., Service], host: str) -> None:
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as free:
-        port = free.getsockname()[1]
+    port = free_port("::1")
     service = make_service(host=host, grpc_port=port, allow_anonymous="true")
     service.run()
     shown = host if host.startswith("[") else f"[{host}]"
-    eventually(lambda: f"gRPC running on {shown}:{port}" in service.log, within=30)
+    eventually(lambda: f"gRPC running on {shown}:{port}" in service.log)
     with grpc.insecure_channel(f"[::1]:{port}") as channel:
         grpc.channel_ready_future(channel).result(20)
     assert service.stop() == 0
@@ -53,8 +53,7 @@ def test_a_grpc_port_in_use_is_one_clear_line(
 def test_one_port_for_both_protocols_is_one_clear_line(
     make_service: Callable[..., Service],
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     service = make_service(port=port, grpc_port=port)
     assert service.run().wait(30) == 1
     assert "for gRPC: Address already in use" in service.log
@@ -64,8 +63,7 @@ def test_one_port_for_both_protocols_is_one_clear_line(
 def test_a_grpc_connection_of_age_is_replaced_and_no_call_fails(
     make_service: Callable[..., Service],
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     make_service(grpc_port=port, max_connection_seconds=0.3).start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         live = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
@@ -76,7 +74,7 @@ def test_a_grpc_connection_of_age_is_replaced_and_no_call_fails(
             local.update(_ports_to(port))
             return len(local) >= 3
 
-        eventually(is_replaced, within=30)
+        eventually(is_replaced)
 
 
 def _ports_to(port: int) -> set[int]:

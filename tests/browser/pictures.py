@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from palmerpenguins import load_penguins
 
 from browser.model_page import ModelPage
 from support.project import ROOT
+from support.service.ports import free_port
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def lab(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     # Without windowing a cell that is out of sight stays in the page and can be scrolled to.
     _configure(home, "notebook-extension/tracker", windowingMode="none")
     _configure(home, "apputils-extension/notification", fetchNews="false")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token="]
     options += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly", "--allow-root"]
     environment = os.environ | {

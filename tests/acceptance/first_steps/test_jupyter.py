@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from support.make_calls import without_make
 from support.project import ROOT
+from support.service.ports import free_port
 from support.service.process import eventually
 
 if TYPE_CHECKING:
@@ -62,12 +62,6 @@ def run_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     for process in started:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def check(lab: Lab, port: int) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from support.models.artifacts import (
 )
 from support.project import ROOT
 from support.service.fast_requests import PLANS
+from support.service.ports import free_port
 from support.service.process import Service, eventually
 from support.service.raw_http import Raw
 
@@ -85,16 +85,11 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
     """Scrape a service that is used and abused, every second."""
     prometheus = find("prometheus")
     root = tmp_path_factory.mktemp("monitoring")
-    with (
-        Service(
-            root, workers=2, rescan_seconds=0.2, plans=PLANS, prediction_log=root / "log"
-        ) as service,
-        socket.socket() as free,
-    ):
+    with Service(
+        root, workers=2, rescan_seconds=0.2, plans=PLANS, prediction_log=root / "log"
+    ) as service:
         _start(service)
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-        free.close()
+        address = f"127.0.0.1:{free_port()}"
         configuration = (FOLDER / "prometheus.yml").read_text()
         target = str(service.client.base_url).removeprefix("http://").rstrip("/")
         for before, after in (

@@ -15,6 +15,7 @@ import pytest
 from support.models.artifacts import penguins
 from support.service.fast_requests import GOOD, HOT, TENSOR, V2, url
 from support.service.nginx import nginx
+from support.service.ports import free_port
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def caddy(root: Path, upstream: str) -> Iterator[str]:
     if program is None:
         pytest.skip("caddy is not installed")
     root.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     file = root / "Caddyfile"
     server = upstream.removeprefix("http://").rstrip("/")
     file.write_text(

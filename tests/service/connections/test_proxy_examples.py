@@ -15,7 +15,8 @@ import pytest
 from support.models.artifacts import penguins
 from support.project import ROOT
 from support.service.fast_requests import GOOD, HOT, TENSOR, V2
-from support.service.nginx import free_port, listens, run_nginx
+from support.service.nginx import listens, run_nginx
+from support.service.ports import free_port
 from support.service.process import Service, eventually
 from support.storage.web_server import certify
 

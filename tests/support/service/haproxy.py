@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import shutil
-import socket
 import subprocess
 import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.service.ports import free_port
 from support.service.process import eventually
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def haproxy(root: Path, upstream: str, check: str) -> Iterator[tuple[str, str]]:
     program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     if program is None:
         pytest.skip("haproxy is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("", 0)) as other:
-        port, stats = one.getsockname()[1], other.getsockname()[1]
+    port, stats = free_port(), free_port()
     file = root / "haproxy.cfg"
     server = upstream.removeprefix("http://").rstrip("/")
     file.write_text(_CONFIGURATION.format(port=port, stats=stats, server=server, check=check))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.service.ports import free_port
 from support.service.process import eventually
 
 if TYPE_CHECKING:
@@ -108,13 +109,6 @@ def run_nginx(root: Path, http: str, port: int) -> Iterator[None]:
     finally:
         process.terminate()
         process.communicate(timeout=20)
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing uses."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def listens(port: int) -> bool:

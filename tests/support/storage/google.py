@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlencode
 
 import httpx
 
-from support.storage.servers import TOOLS, Server, free_port
+from support.service.ports import free_port
+from support.storage.servers import TOOLS, Server
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import socket
 import subprocess
 from abc import ABC, abstractmethod
 from datetime import timedelta
@@ -17,18 +16,11 @@ from obstore import sign
 from obstore.store import S3Store
 
 from support.project import ROOT
+from support.service.ports import free_port
 from support.service.process import eventually
 
 TOOLS = ROOT / ".tools" / "storage"
 _START_SECONDS = 60
-
-
-def free_port(host: str) -> int:
-    """Return a port of an address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Server(ABC):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from support.service.nginx import free_port, run_nginx
+from support.service.nginx import run_nginx
+from support.service.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
