@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,11 +12,11 @@ import pytest
 
 from support.answers.kinds import OTHER_ROW, ROW, kinds
 from support.models.artifacts import SPECIES, penguins, regressor
+from support.monitoring.logged import filed, journaled
 from support.service.process import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.long
 
@@ -53,9 +54,13 @@ def post(service: Service, path: str, body: Any) -> httpx.Response:
 
 
 def predict(service: Service, name: str = "penguins", rows: Any = ROW) -> tuple[str, Any]:
+    """Predict, and wait until the answer is in the log: a busy machine may need a while."""
     answer = post(service, f"/models/{name}/predict", rows)
     assert answer.status_code == 200, answer.text
-    return answer.headers["x-request-id"], answer.json()
+    request_id = answer.headers["x-request-id"]
+    log = Path(str(service.settings["prediction_log"]))
+    eventually(lambda: any(r["request_id"] == request_id for r in journaled(log) + filed(log)))
+    return request_id, answer.json()
 
 
 def send(service: Service, body: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from arro3.io import read_parquet
@@ -78,8 +79,12 @@ def decode(content: bytes) -> list[dict[str, Any]]:
 
 
 def journaled(root: Path) -> list[dict[str, Any]]:
-    """Return the rows in all journals of a log."""
-    return [row for path in journal_paths(root) for row in decode(path.read_bytes())]
+    """Return the rows in all journals of a log; one that became a file meanwhile has none."""
+    rows: list[dict[str, Any]] = []
+    for path in journal_paths(root):
+        with contextlib.suppress(FileNotFoundError):
+            rows += decode(path.read_bytes())
+    return rows
 
 
 def filed(root: Path) -> list[dict[str, Any]]:
