@@ -41,6 +41,11 @@ def published(make_service: Callable[..., Service]) -> Iterator[Service]:
     assert service.stop() in (0, -15)
 
 
+def wait_for(caller: Caller, version: int) -> None:
+    """Wait until the connection whose order is kept was answered by a version."""
+    eventually(lambda: caller.order[-1:] == [version], within=60, what=f"version {version}")
+
+
 class Held(NamedTuple):
     """What the service's process holds while nothing is on its way."""
 
@@ -71,7 +76,7 @@ def test_a_hundred_republications_fail_no_request(published: Service) -> None:
             for _ in range(burst):
                 number += 1
                 published.put(f"m/{number}/model.onnx", penguins(note=str(number)))
-            eventually(lambda n=number: n in caller.answers, within=60, what=f"version {number}")
+            wait_for(caller, number)
         latest = number
 
         published.put(f"m/{number + 1}/model.onnx", penguins()[:800])
@@ -86,7 +91,7 @@ def test_a_hundred_republications_fail_no_request(published: Service) -> None:
 
         number += 3
         published.put(f"m/{number}/model.onnx", penguins(note="good again"))
-        eventually(lambda n=number: n in caller.answers, within=60)
+        wait_for(caller, number)
         assert caller.failures == []
         assert caller.answers.keys().isdisjoint({number - 1, number - 2})
         assert caller.order == sorted(caller.order), "no answer comes from an older version again"
@@ -146,10 +151,10 @@ def test_republications_leave_nothing_behind(
         for number in range(2, REPUBLICATIONS + 2):
             content = penguins(note=str(number)) if number % 10 == 0 else contents[number % 20]
             published.put(f"m/{number}/model.onnx", content)
-            eventually(lambda n=number: n in caller.answers, within=60, what=f"version {number}")
+            wait_for(caller, number)
             if number == WARM_UP + 1:
                 first = Held.by(published)
-        eventually(lambda: Held.by(published).files <= first.files, within=15, what="files closed")
+        eventually(lambda: Held.by(published).files <= first.files, what="files closed")
         last = Held.by(published)
     with capsys.disabled():
         sys.stdout.write(

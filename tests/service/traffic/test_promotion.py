@@ -107,7 +107,7 @@ def test_a_version_of_a_split_that_fails_is_rolled_back(serve: Callable[..., Ser
         service.client.post(HOT, json=HEAVY)
         return bool(service.client.get("/models/m/traffic").json()["decision"])
 
-    eventually(ask, within=30)
+    eventually(ask, within=60)
     decision = service.client.get("/models/m/traffic").json()["decision"]
     assert (decision["outcome"], decision["gate"]) == ("rolled_back", "max_error_rate")
     assert decision["value"] > 0.1
