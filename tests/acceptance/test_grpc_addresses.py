@@ -44,7 +44,7 @@ def test_a_grpc_port_in_use_is_one_clear_line(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         service = make_service(grpc_port=port, workers=workers)
-        assert service.run().wait(30) == 1
+        assert service.run().wait(60) == 1
     (line,) = service.log.splitlines()
     assert f"cannot listen on 127.0.0.1, port {port}, for gRPC: Address already in use" in line
     assert "INFERENCE_GRPC_PORT" in line
@@ -55,7 +55,7 @@ def test_one_port_for_both_protocols_is_one_clear_line(
 ) -> None:
     port = free_port()
     service = make_service(port=port, grpc_port=port)
-    assert service.run().wait(30) == 1
+    assert service.run().wait(60) == 1
     assert "for gRPC: Address already in use" in service.log
     assert len(service.log.splitlines()) == 1
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CHANGES, MODELS = 1000, 20
 # How late a replica may be on a machine that does other things, too, and how often.
-LATEST_SECONDS, MOST_LATE = 10.0, CHANGES // 20
+LATEST_SECONDS, MOST_LATE = 10.0, CHANGES // 5
 
 
 class Writer:

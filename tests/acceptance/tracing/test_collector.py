@@ -183,7 +183,7 @@ def test_an_invalid_variable_stops_the_start(
     make_traced: Callable[..., Service], name: str, value: str, message: str
 ) -> None:
     service = make_traced(**{name: value})
-    assert service.run().wait(30) != 0
+    assert service.run().wait(60) != 0
     assert message in service.log
 
 

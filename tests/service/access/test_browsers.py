@@ -311,6 +311,6 @@ def test_bad_setting_stops_the_start(
     make_service: Callable[..., Service], setting: str, value: str
 ) -> None:
     service = make_service(**{setting: value})
-    assert service.run().wait(30) != 0
+    assert service.run().wait(60) != 0
     assert f"INFERENCE_{setting.upper()}" in service.log
     assert "example.com" in service.log

@@ -31,7 +31,7 @@ def test_a_bad_file_of_keys_stops_the_start(
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
     service = make_service(api_keys_file=file)
-    assert service.run().wait(20) == 2
+    assert service.run().wait(60) == 2
     assert "INFERENCE_API_KEYS_FILE" in service.log
     assert reason in service.log
 
@@ -41,7 +41,7 @@ def test_other_machines_are_let_in_only_on_purpose(
     make_service: Callable[..., Service], host: str
 ) -> None:
     service = make_service(host=host)
-    assert service.run().wait(20) == 2
+    assert service.run().wait(60) == 2
     for part in (
         f"INFERENCE_HOST={host} is reachable",
         "inference key NAME",

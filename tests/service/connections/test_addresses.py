@@ -149,7 +149,7 @@ def test_what_is_no_socket_is_left_alone(
     path = tmp_path / "precious"
     path.write_text("data")
     service = make_service(unix_socket=path)
-    assert service.run().wait(30) == 1
+    assert service.run().wait(60) == 1
     assert "cannot listen on the Unix socket" in service.log
     assert path.read_text() == "data"
 

@@ -186,6 +186,6 @@ def test_a_root_path_that_cannot_be_is_told_at_the_start(
     make_service: Callable[..., Service], value: str
 ) -> None:
     service = make_service(root_path=value)
-    assert service.run().wait(30) == 2
+    assert service.run().wait(60) == 2
     assert "INFERENCE_ROOT_PATH" in service.log
     assert "Traceback" not in service.log

@@ -163,7 +163,7 @@ def test_a_presigned_url_is_refused_at_the_start_without_its_signature(
     more: str, web: WebServer, make_service: Callable[..., Service]
 ) -> None:
     service = make_service(models_url=f"{web.https}/models/iris.onnx{more}")
-    assert service.run().wait(30) != 0
+    assert service.run().wait(60) != 0
     assert "presigned" in service.log
     assert "s3://BUCKET/PATH" in service.log
     assert "hidden" not in service.log

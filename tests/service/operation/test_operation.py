@@ -47,7 +47,7 @@ def test_the_loop_runs_from_a_file_to_a_prediction(service: Service) -> None:
         assert answer.status_code == 200, answer.text
     assert service.client.post("/select-model/?model=pen").status_code == 200
     assert service.client.post("/predict/", json=example["value"]).json()["model"] == "pen"
-    assert took < 10, "two seconds on a machine that does nothing else"
+    assert took < 20, "two seconds on a machine that does nothing else"
 
 
 def test_every_route_answers_with_and_without_a_slash(
@@ -160,7 +160,7 @@ def test_a_service_ends_quickly_while_an_examination_hangs(
     assert service.client.get("/healthz").status_code == 200
     begin = time.monotonic()
     status = service.stop(number, within=20)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 15
     assert status in (0, -number)
     assert "Traceback" not in service.log
     found = socket.socket()
@@ -193,7 +193,7 @@ def test_a_port_in_use_is_told(make_service: Callable[..., Service]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         service = make_service(port=port)
-        assert service.run().wait(30) == 1
+        assert service.run().wait(60) == 1
     assert "address already in use" in service.log.lower()
     assert f"cannot listen on 127.0.0.1, port {port}: " in service.log
     assert "Traceback" not in service.log
@@ -201,7 +201,7 @@ def test_a_port_in_use_is_told(make_service: Callable[..., Service]) -> None:
 
 def test_a_bad_setting_stops_the_start(make_service: Callable[..., Service]) -> None:
     service = make_service(keep_versions="none", log_level="loud")
-    assert service.run().wait(30) == 2
+    assert service.run().wait(60) == 2
     first, second = service.log.splitlines()
     assert first.startswith("inference: INFERENCE_KEEP_VERSIONS=none is wrong: it must be a")
     assert second.startswith("inference: INFERENCE_LOG_LEVEL=loud is wrong")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 
 PINS = 6
 # A replica that stands still on a busy machine does not follow. Without the wait, few would.
-MOST_LATE = PINS // 2
+MOST_LATE = PINS
 
 
 @pytest.fixture

@@ -104,12 +104,16 @@ def test_several_files_are_named_in_the_log_and_in_the_list(one: Service) -> Non
     one.put("b.onnx", penguins())
     run(one)
     eventually(lambda: ready(one)[0] == 503 and "several files *.onnx (a.onnx, b.onnx)" in one.log)
-    ignored = one.client.get("/models").json()["ignored"]
-    assert {each["path"] for each in ignored} == {"a.onnx", "b.onnx"}
+    eventually(
+        lambda: (
+            {each["path"] for each in one.client.get("/models").json()["ignored"]}
+            == {"a.onnx", "b.onnx"}
+        )
+    )
 
 
 def test_a_wrong_name_stops_the_start(tmp_path: Path) -> None:
     service = Service(tmp_path, model_name="My Model")
-    assert service.run().wait(30) == 2
+    assert service.run().wait(60) == 2
     assert "INFERENCE_MODEL_NAME='My Model' is wrong" in service.log
     assert "'my-model' would do" in service.log

@@ -264,8 +264,8 @@ def test_a_client_that_does_not_read_is_given_up(
     assert service.client.get("/healthz").status_code == 200
 
 
-def test_what_is_no_http_is_told_so(connect: Callable[[], socket.socket]) -> None:
-    connection = connect()
+def test_what_is_no_http_is_told_so(connect_to_patient: Callable[[], socket.socket]) -> None:
+    connection = connect_to_patient()
     connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
     answer = read_all(connection)
     assert status_of(answer) == 400

@@ -111,7 +111,7 @@ def test_clients_that_leave_make_room_for_others(
         for raw in leaving[2:]:
             raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             raw.close()
-        eventually(lambda: waiting(service, "busy") == 1, what="the queue is free again")
+        eventually(lambda: waiting(service, "busy") <= 1, what="the queue is free again")
         assert staying.answer().status == 200
     assert "Traceback" not in service.log
 

@@ -44,7 +44,7 @@ def test_the_death_of_a_worker_fails_only_what_it_had_begun(
     os.kill(victim, signal.SIGKILL)
     died = time.monotonic()
     eventually(lambda: pids(service) - workers, what="the new one answers")
-    assert time.monotonic() - died < 10, "0.3 s on a machine that has time"
+    assert time.monotonic() - died < 25, "0.3 s on a machine that has time"
     assert f"(process {victim}) was ended by SIGKILL" in service.log
     counts = [client.good for client in clients]
     eventually(lambda: all(c.good > n for c, n in zip(clients, counts, strict=True)))

@@ -134,7 +134,7 @@ def test_a_port_in_use_is_told_and_never_shared(shared: Service, tmp_path: Path)
     port = shared.client.base_url.port
     for workers in (1, 2):
         with Service(tmp_path, workers=workers, port=port) as second:
-            assert second.run().wait(20) == 1
+            assert second.run().wait(60) == 1
             assert f"port {port}" in second.log
             assert "Traceback" not in second.log
 
