@@ -26,7 +26,7 @@ def test_a_proxy_without_a_service_is_named_in_the_end(fake_service: Any) -> Non
         fake_service((502, {"detail": "no upstream"})) as service,
         pytest.raises(ServiceError, match="answers 502: no upstream"),
     ):
-        ServiceClient(service.url).wait_until_ready("m", 1, 0.1)
+        ServiceClient(service.url).wait_until_ready("m", 1, 1)
     assert len(service.requests) > 1
 
 

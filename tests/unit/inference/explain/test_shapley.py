@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Array = np.ndarray[Any, Any]
-RNG = np.random.default_rng(3)
 
 
 def interacting(rows: Array) -> Array:
@@ -73,8 +72,9 @@ class Case:
 def random_case(
     features: int, rows: int, model: Callable[[Array], Array] = interacting, *, equal: float = 0.0
 ) -> Case:
-    record, background = RNG.normal(size=features), RNG.normal(size=(rows, features))
-    background[RNG.random(background.shape) < equal] = 0.0
+    chance = np.random.default_rng((features, rows))  # whatever other cases there are
+    record, background = chance.normal(size=features), chance.normal(size=(rows, features))
+    background[chance.random(background.shape) < equal] = 0.0
     background = np.where(background == 0.0, record, background)
     background[0] = np.where(background[0] == record, record + 1, background[0])
     return Case(model, record, background)

@@ -50,7 +50,7 @@ async def test_a_client_that_leaves_during_its_run_harms_nobody() -> None:
 @pytest.mark.parametrize("plan", [BATCHED, Plan()], ids=["batched", "alone"])
 @scenario
 async def test_who_waits_beyond_the_deadline_is_refused(plan: Plan) -> None:
-    bench = Bench(plan, deadline_seconds=0.05)
+    bench = Bench(plan, deadline_seconds=1)  # enough to begin
     first = await bench.begin(1)
     second = bench.ask(2)
     waits = OverloadedError if plan is BATCHED else RunTimeoutError
@@ -186,7 +186,7 @@ async def test_an_explanation_whose_client_left_makes_room_for_the_next() -> Non
 
 @scenario
 async def test_explanations_beyond_the_deadline_are_refused() -> None:
-    bench, other = Bench(deadline_seconds=0.05), named("other")
+    bench, other = Bench(deadline_seconds=1), named("other")
     first = explain(bench, bench.servable)
     await asyncio.to_thread(bench.servable.began.acquire, timeout=20)
     for task in (first, explain(bench, other)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import threading
 import time
@@ -104,7 +105,11 @@ async def test_a_run_that_nobody_waits_for_any_more_is_ended() -> None:
     for _ in range(2 * runner_module._LEAST_SHARE):
         with pytest.raises((RunTimeoutError, OverloadedError), match="INFERENCE_DEADLINE_SECONDS"):
             await bench.ask(loop, ENDLESS)
-    assert (await bench.ask(loop, 3.0))[0].tolist() == [[3.0]]
+    answers: list[Any] = []
+    while not answers:  # what was given up ends at its next turn
+        with contextlib.suppress(RunTimeoutError, OverloadedError):
+            answers = await bench.ask(loop, 3.0)
+    assert answers[0].tolist() == [[3.0]]
 
 
 @pytest.mark.parametrize("plan", [{}, {"max_batch_rows": 8}], ids=["alone", "batched"])

@@ -197,7 +197,7 @@ async def test_an_object_that_the_service_would_refuse_is_not_copied(
 async def test_a_download_that_takes_too_long_is_given_up_and_others_go_on(
     bench: SyncBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync_module, "_LEAST_SECONDS", 0.5)
+    monkeypatch.setattr(sync_module, "_LEAST_SECONDS", 3.0)
     await bench.put("a", 1)
     await bench.put("b", 1)
     shorten = bench.store._shorten

@@ -216,7 +216,7 @@ def test_no_descriptor_is_left_behind(path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(ChangedError):
         read_contents(path, 1)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_what_the_kernel_gives_in_pieces_is_put_together(

@@ -98,10 +98,10 @@ def test_a_step_that_takes_too_long_after_all_is_ended() -> None:
             rows = len(feeds["X"])
             endless.run(None, {"X": np.full((1, 1), turns[rows], np.float32)}, stop)
 
-    assert list(measure_cost(Growing(), 0.2)) == [1]  # type: ignore[arg-type]
+    assert list(measure_cost(Growing(), 0.5)) == [1]  # type: ignore[arg-type]
     turns[1] = 2**62
-    with pytest.raises(RunTimeoutError, match=r"took over 0\.6 seconds"):
-        measure_cost(Growing(), 0.2)  # type: ignore[arg-type]
+    with pytest.raises(RunTimeoutError, match=r"took over 1\.5 seconds"):
+        measure_cost(Growing(), 0.5)  # type: ignore[arg-type]
 
 
 def convolutions(layers: int, side: int, rows: int | str) -> bytes:

@@ -86,13 +86,13 @@ def test_nothing_is_held_where_the_operator_wants_none(tmp_path: Path) -> None:
 
 @scenario
 async def test_an_emptied_folder_ends_nothing_at_once(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, vanished_seconds=1)
+    bench = Bench(tmp_path, vanished_seconds=3)
     for number in range(3):
         bench.put(f"m{number}/1/model.onnx", note(number))
     async with live(bench):
         await bench.until(lambda s: len(s.ready_names) == 3)
-        for number in range(3):
-            shutil.rmtree(bench.models / f"m{number}")
+        bench.models.rename(tmp_path / "aside")  # all at once, whenever the next look is
+        bench.models.mkdir()
         await bench.repository.rescan()
         assert len(bench.repository.current().ready_names) == 3
         bench.choose(unloaded=["m0"])

@@ -48,8 +48,9 @@ def test_files_have_what_the_journal_has(name: str, tmp_path: Path) -> None:
     data = {"mixed": mixed(), "penguins": penguins(), **kinds()}[name]
     servable = load(data, name)
     rows: Sequence[Sequence[Scalar]] = MIXED_ROWS if name == "mixed" else ROWS
+    noon = datetime.now(UTC).replace(hour=12)  # not the moment before another day
     handed = [answer(servable, rows), answer(servable, rows[:1], b"other", "key")]
-    journal = write_journal(tmp_path, servable, handed)
+    journal = write_journal(tmp_path, servable, [at(each, noon) for each in handed])
 
     (path,) = compact(tmp_path, journal.path)
 
