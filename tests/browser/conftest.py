@@ -64,7 +64,7 @@ def requests() -> list[Request]:
 def page(chromium: Browser, requests: list[Request]) -> Iterator[Page]:
     """Open an empty page of a person who has never been here."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(40_000)
     opened = context.new_page()
     opened.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - needs a function
     yield opened

@@ -52,11 +52,11 @@ class ModelPage:
 
     def until(self, holds: Callable[[], object], *, what: str) -> None:
         """Wait until something holds, while the browser's events arrive."""
-        for _ in range(300):
+        for _ in range(800):
             if holds():
                 return
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"not within 15 s: {what}")
+        raise AssertionError(f"not within 40 s: {what}")
 
     def drag(self, feature: str, share: float, *, steps: int = 20) -> None:
         """Drag a slider with the mouse to a share of its width."""

@@ -128,15 +128,14 @@ def test_shadow_shows_what_it_found_and_the_progress_of_its_promotion(
     page: Page, service: Service
 ) -> None:
     shadow(service, "shadowed")
-    ModelPage(page, service, "shadowed").open("live")
+    model_page = ModelPage(page, service, "shadowed").open("live")
     page.locator("#live-traffic").get_by_text("Version 2 is their shadow").wait_for()
     facts = page.locator("#traffic-measured dl")
     facts.get_by_text("Other label").wait_for()
     assert "0 (0.0%)" in facts.inner_text()  # both versions are the same
     assert "Mean difference of probabilities" in facts.inner_text()
-    value = page.get_by_role("progressbar").get_attribute("value")
-    assert value is not None
-    assert int(value) >= 50
+    bar = page.get_by_role("progressbar")
+    model_page.until(lambda: int(bar.get_attribute("value") or 0) >= 50, what="its rows")
     gates = page.locator("#gates-table tbody tr")
     assert gates.first.inner_text().startswith("Disagreement\t50.0%\t0.0%")
     assert gates.count() == 2

@@ -67,5 +67,5 @@ def test_page_stays_where_a_proxy_or_a_limit_answers(
 
     page.route(f"{address}/", refuse)
     service.put(f"kept-{status}/1/model.onnx", penguins())
-    page.locator(f"#model-kept-{status}").wait_for()
+    page.locator(f"#model-kept-{status}").wait_for(timeout=60_000)
     assert len(refused) == 2

@@ -84,8 +84,7 @@ def _infer_binary(service: Service, model: str, number: float) -> int:
 
 
 def _call(service: Service, model: str, number: float) -> int:
-    port = re.search(r"gRPC[^\n]*:(\d+)", service.log)
-    assert port, service.log
+    port = eventually(lambda: re.search(r"gRPC[^\n]*:(\d+)", service.log), what="gRPC")
     tensor = pb.ModelInferRequest.InferInputTensor(name="X", datatype="FP32", shape=[1, 1])
     request = pb.ModelInferRequest(
         model_name=model, inputs=[tensor], raw_input_contents=[struct.pack("<f", number)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,8 +185,7 @@ def open_client(service: Service, protocol: str) -> tuple[Any, Any]:
     if protocol != "grpc":
         place = str(service.client.base_url).removeprefix("http://").rstrip("/")
         return tritonclient.http.InferenceServerClient(place), tritonclient.http
-    line = next(line for line in service.log.splitlines() if "gRPC running on " in line)
-    place = line.partition("gRPC running on ")[2].split()[0]
+    place = eventually(lambda: re.search(r"gRPC running on (\S+)", service.log), what="gRPC")[1]
     return tritonclient.grpc.InferenceServerClient(place), tritonclient.grpc
 
 

@@ -81,8 +81,8 @@ def test_a_collector_that_is_away_costs_nothing_but_traces(
                 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=50,
             )
         )
-        predict(service, 400)
-        eventually(lambda: sum(outcomes(service).values()) == 400, within=60)
+        predict(service, 800)
+        eventually(lambda: sum(outcomes(service).values()) == 800, within=60)
         counted = outcomes(service)
         assert counted["exported"] == 0
         assert counted["dropped"] >= 200
@@ -96,7 +96,7 @@ def test_a_collector_that_is_away_costs_nothing_but_traces(
         predict(service, 60)
         began = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])

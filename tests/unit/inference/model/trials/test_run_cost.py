@@ -151,7 +151,7 @@ def test_short_texts_run_on_the_loop_and_long_ones_do_not(path: Path) -> None:
     report = examine(path, Limits())
     assert report.admitted, report.reason
     assert report.fixed_sizes
-    assert 100 < report.inline_text < 128 * 16 * 1024
+    assert 10 < report.inline_text < 128 * 16 * 1024
     plan = make_plan(report.cost_us, batchable=False, inline_text=report.inline_text)
     servable = Servable.load("m", 1, words(), plan=plan)
     dispatcher = Dispatcher(Settings(), Counters("waiting", 1))
