@@ -30,6 +30,14 @@ def _fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(name, "_budget", name._Budget())
 
 
+@pytest.fixture(scope="module")
+def outside_git() -> Generator[None]:
+    """Publish without the name of a commit: it could change between two publications."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_DIR", os.devnull)
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Begin each test with the same chance, whatever ran before it in this process."""

@@ -34,6 +34,7 @@ def fitted(seed: int = 0) -> tuple[LogisticRegression, Any]:
 
 
 @pytest.mark.servers(*EVERY)
+@pytest.mark.usefixtures("outside_git")
 def test_a_published_model_is_served_by_every_replica(
     url: str, make_service: Callable[..., Service]
 ) -> None:

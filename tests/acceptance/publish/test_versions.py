@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from exporter.publication import Publication
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("outside_git")]
 
 ROWS = np.random.default_rng(1).normal(size=(60, 3))
 LABELS = (ROWS.sum(axis=1) > 0).astype(int)

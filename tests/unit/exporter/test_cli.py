@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("outside_git")]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("outside_git")]
 
 
 def _publish(uri: str, folder: Path, *given: Any, **options: Any) -> Any:
