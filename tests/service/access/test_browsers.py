@@ -8,33 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.access.api_key import make_key
-from support.models.artifacts import MEASUREMENTS, penguins
+from support.models.artifacts import penguins
+from support.service.browser import CHANGES, EVIL, READS, RECORD, ask
 from support.service.process import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx
 
 pytestmark = pytest.mark.long
 
-RECORD = dict(zip(MEASUREMENTS, [39.1, 18.7, 181.0, 3750.0], strict=True))
-EVIL = "https://evil.example"
-APP = "https://app.example.com"
-# Method, path and body of a request of each kind.
-CHANGES = [
-    ("POST", "/select-model/?model=m", None),
-    ("POST", "/predict/", RECORD),
-    ("POST", "/models/m/predict", RECORD),
-    ("POST", "/v2/models/m/infer", {}),
-    ("PUT", "/models/m/active", {"version": "latest"}),
-    ("POST", "/v2/repository/models/m/load", {}),
-    ("POST", "/v2/repository/models/m/unload", {}),
-    ("DELETE", "/models/m", None),
-]
-READS = [
-    ("GET", path, None) for path in ("/", "/docs", "/openapi.json", "/models", "/metrics", "/v2")
-]
 KEY, LINE = make_key("page", ["predict", "admin"])
 
 
@@ -51,12 +34,6 @@ def service(
     service.stop()
 
 
-def _ask(service: Service, request: tuple[str, str, object], **headers: str) -> httpx.Response:
-    method, path, body = request
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return service.client.request(method, path, json=body, headers=sent)
-
-
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "a.b."]
 )
@@ -64,7 +41,7 @@ def _ask(service: Service, request: tuple[str, str, object], **headers: str) -> 
 def test_foreign_host_is_refused(
     service: Service, host: str, asked: tuple[str, str, object]
 ) -> None:
-    answer = _ask(service, asked, host=host)
+    answer = ask(service, asked, host=host)
     assert answer.status_code == 421
     assert answer.headers["x-request-id"]
     message = answer.json()["error" if asked[1].startswith("/v2") else "detail"]
@@ -92,11 +69,11 @@ def test_loopback_names_addresses_and_names_without_dot_are_answered(
     service: Service, host: str
 ) -> None:
     for _ in range(2):  # once by the parser, once by the known head
-        assert _ask(service, ("POST", "/predict/", RECORD), host=host).status_code == 200
+        assert ask(service, ("POST", "/predict/", RECORD), host=host).status_code == 200
 
 
 def test_long_host_is_shown_in_part(service: Service) -> None:
-    answer = _ask(service, ("GET", "/models", None), host="a." * 5000)
+    answer = ask(service, ("GET", "/models", None), host="a." * 5000)
     assert answer.status_code == 421
     assert len(answer.content) < 1000
 
@@ -118,7 +95,7 @@ def test_long_host_is_shown_in_part(service: Service) -> None:
 def test_pages_of_other_sites_change_nothing(
     service: Service, asked: tuple[str, str, object], headers: dict[str, str]
 ) -> None:
-    answer = _ask(service, asked, **headers)
+    answer = ask(service, asked, **headers)
     assert answer.status_code == 403
     assert "access-control-allow-origin" not in answer.headers
     message = answer.json()["error" if asked[1].startswith("/v2") else "detail"]
@@ -128,7 +105,7 @@ def test_pages_of_other_sites_change_nothing(
 
 def test_foreign_head_is_refused_each_time(service: Service) -> None:
     statuses = [
-        _ask(service, ("POST", "/predict/", RECORD), **headers).status_code
+        ask(service, ("POST", "/predict/", RECORD), **headers).status_code
         for headers in ({}, {"origin": EVIL}, {}, {"origin": EVIL}, {"host": "evil.example"}, {})
     ]
     assert statuses == [200, 403, 200, 403, 421, 200]
@@ -139,10 +116,10 @@ def test_what_the_rules_refuse_is_logged_and_counted(
 ) -> None:
     service = make_service(log_requests="true", log_format="json").start()
     refused = [
-        (_ask(service, ("POST", "/predict/", RECORD), host="evil.example"), "/predict/", 421),
-        (_ask(service, ("POST", "/predict/", RECORD), origin=EVIL), "/predict/", 403),
-        (_ask(service, ("PUT", "/models/m/active", {}), origin=EVIL), "/models/m/active", 403),
-        (_ask(service, ("GET", "/models", None), host="evil.example"), "/models", 421),
+        (ask(service, ("POST", "/predict/", RECORD), host="evil.example"), "/predict/", 421),
+        (ask(service, ("POST", "/predict/", RECORD), origin=EVIL), "/predict/", 403),
+        (ask(service, ("PUT", "/models/m/active", {}), origin=EVIL), "/models/m/active", 403),
+        (ask(service, ("GET", "/models", None), host="evil.example"), "/models", 421),
     ]
     metrics = service.client.get("/metrics").text
     for status in (403, 421):
@@ -168,7 +145,7 @@ def test_own_pages_are_answered(service: Service, scheme: str) -> None:
         {"sec_fetch_site": "same-origin", "origin": "https://behind.a.proxy"},
         {"sec_fetch_site": "none"},
     ):
-        assert _ask(service, ("POST", "/predict/", RECORD), **headers).status_code == 200
+        assert ask(service, ("POST", "/predict/", RECORD), **headers).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/models", "/v2", "/predict/"])
@@ -206,95 +183,14 @@ def test_names_that_the_operator_lists_are_answered(make_service: Callable[..., 
         ("models.example.com.evil.example", 421),
         ("localhost", 200),
     ):
-        assert _ask(service, asked, host=host).status_code == status, host
+        assert ask(service, asked, host=host).status_code == status, host
 
 
 def test_every_name_is_answered_where_the_operator_says_so(
     make_service: Callable[..., Service],
 ) -> None:
     service = make_service(allowed_hosts="*").start()
-    assert _ask(service, ("GET", "/models", None), host="any.example").status_code == 200
-
-
-@pytest.fixture(scope="module", params=["true", "false"], ids=["direct", "asgi"])
-def shared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    """A service with keys that pages of one site may ask."""
-    root = tmp_path_factory.mktemp("shared")
-    (root / "keys").write_text(LINE)
-    service = Service(
-        root, direct=request.param, api_keys_file=root / "keys", cors_origins=f"{APP},{APP}:8443"
-    )
-    service.put("m.onnx", penguins())
-    service.start()
-    service.client.post("/select-model/?model=m", headers={"x-api-key": KEY}).raise_for_status()
-    yield service
-    service.stop()
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/predict/"),
-        ("POST", "/v2/models/m/infer"),
-        ("GET", "/models"),
-        ("PUT", "/models/m/active"),
-        ("GET", "/nothing"),
-    ],
-)
-def test_preflight_of_a_listed_site_needs_no_key(shared: Service, method: str, path: str) -> None:
-    answer = shared.client.options(
-        path,
-        headers={
-            "origin": APP,
-            "access-control-request-method": method,
-            "access-control-request-headers": "authorization,content-type,x-api-key",
-        },
-    )
-    assert answer.status_code == 200
-    assert answer.headers["x-request-id"]
-    assert answer.headers["access-control-allow-origin"] == APP
-    assert method in answer.headers["access-control-allow-methods"]
-    allowed = answer.headers["access-control-allow-headers"].lower()
-    assert {"authorization", "content-type", "x-api-key"} <= set(
-        allowed.replace(" ", "").split(",")
-    )
-
-
-def test_other_options_of_a_listed_site_have_one_id(shared: Service) -> None:
-    headers = {"origin": APP, "x-api-key": KEY, "x-request-id": "mine"}
-    answer = shared.client.options("/predict/", headers=headers)
-    assert (answer.status_code, answer.headers.get_list("x-request-id")) == (204, ["mine"])
-
-
-def test_preflight_of_another_site_is_refused(shared: Service) -> None:
-    asked = {"origin": EVIL, "access-control-request-method": "POST", "x-request-id": "mine"}
-    answer = shared.client.options("/predict/", headers=asked)
-    assert (answer.status_code, answer.headers.get_list("x-request-id")) == (400, ["mine"])
-    assert "access-control-allow-origin" not in answer.headers
-
-
-@pytest.mark.parametrize("asked", [*CHANGES, *READS], ids=lambda request: request[1])
-@pytest.mark.parametrize("key", [KEY, None, "wrong"], ids=["key", "no key", "wrong key"])
-def test_listed_site_reads_every_answer(
-    shared: Service, asked: tuple[str, str, object], key: str | None
-) -> None:
-    headers = {"origin": f"{APP}:8443"} | (
-        {} if key is None else {"authorization": f"Bearer {key}"}
-    )
-    answer = _ask(shared, asked, **headers, sec_fetch_site="cross-site")
-    assert answer.status_code != 403, answer.text
-    assert answer.headers["access-control-allow-origin"] == f"{APP}:8443"
-    assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
-    assert "Origin" in answer.headers["vary"]
-
-
-def test_other_sites_stay_out_with_keys(shared: Service) -> None:
-    for asked in CHANGES:
-        answer = _ask(shared, asked, origin=EVIL, authorization=f"Bearer {KEY}")
-        assert answer.status_code == 403
-        assert "access-control-allow-origin" not in answer.headers
+    assert ask(service, ("GET", "/models", None), host="any.example").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,17 @@ _EXACT = (
 def needs_doubles(model: Any) -> bool:
     """Return whether rounding to float32 could change an answer of the model.
 
+    This is so for models with steps, functions that may have some, and squares of distances.
+    """
+    return has_steps(model) or any(map(_may_round, estimators_within(model, closed=_OWN_TREES)))
+
+
+def has_steps(model: Any) -> bool:
+    """Return whether the model compares numbers with bounds that a file has to have exactly.
+
     This is so for steps that distinguish numbers, and for trees, unless a tree is the last step and
-    reads the numbers that the caller sends.
+    reads the numbers that the caller sends. It is not for what is compared after a logarithm, a
+    sine or a sum of squares: the last digit of these differs between any two libraries.
     """
     held = list(estimators_within(model, closed=_OWN_TREES))
     if any(_is_step(part) or _tells_apart(part) for part in held):
@@ -128,12 +137,15 @@ def _is_exact(part: Any) -> bool:
 
 
 def _is_step(part: Any) -> bool:
+    return isinstance(part, _STEPS) or library_of(part) == "lightgbm"
+
+
+def _may_round(part: Any) -> bool:
     if isinstance(part, FunctionTransformer):
         return not (_is_smooth(part.func) and _is_smooth(part.inverse_func))
     if isinstance(part, SplineTransformer):  # periods are cut off, and degree 0 is all steps
         return bool(part.extrapolation == "periodic" or part.degree == 0)
-    known = (*_STEPS, *_SQUARES)
-    return isinstance(part, known) or library_of(part) == "lightgbm" or is_own(part)
+    return isinstance(part, _SQUARES) or is_own(part)
 
 
 def _is_smooth(function: Any) -> bool:

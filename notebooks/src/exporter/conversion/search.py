@@ -12,7 +12,7 @@ from sklearn.impute import SimpleImputer
 
 from exporter.conversion.converter import convert, list_layouts
 from exporter.conversion.parity import Comparison, explain, largest, run
-from exporter.conversion.precision import needs_doubles
+from exporter.conversion.precision import has_steps
 from exporter.conversion.probes.generate import generate
 from exporter.conversion.ties import compare_with_ties
 from exporter.data.dataset import Rows
@@ -198,7 +198,7 @@ def _explain_single(original: FittedEstimator, table: Table) -> str:
     """Say that the steps in front of trees compute in single precision, because X is."""
     native = table.native
     types = list(native.dtypes) if isinstance(native, pd.DataFrame) else [native.dtype]
-    if np.float32 not in types or not needs_doubles(original.model):
+    if np.float32 not in types or not has_steps(original.model):
         return ""
     return (
         "X is float32, in which the model's steps compute and round. Pass X.astype('float64') to "

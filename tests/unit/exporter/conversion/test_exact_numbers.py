@@ -10,15 +10,20 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
 from sklearn.decomposition import FastICA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    HistGradientBoostingClassifier,
+    StackingClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.naive_bayes import BernoulliNB, CategoricalNB
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -202,6 +207,31 @@ def test_functions_with_steps(tmp_path: Path, function: Any) -> None:
     servable = Servable.load("m", 1, path.read_bytes())
     (values,) = servable.run(["value"], servable.to_feeds(rows.tolist()))
     np.testing.assert_allclose(np.ravel(values), model.predict(rows), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        FunctionTransformer(lambda x: np.where(np.log(x) > 1.5, 1.0, x)),
+        FunctionTransformer(lambda x: np.where(np.sin(x) > 0.5, 1.0, x)),
+        FunctionTransformer(lambda x: np.floor(np.log10(x + 1) * 7)),
+    ],
+    ids=["log", "sin", "floor of a log"],
+)
+def test_bounds_of_what_no_two_libraries_round_alike_are_no_reason_to_refuse(
+    tmp_path: Path, first: Any
+) -> None:
+    """The last digit of a logarithm decides only for rows that differ in their last digit."""
+    x, y = load_iris(return_X_y=True)
+    model = make_pipeline(first, StandardScaler(), LogisticRegression(max_iter=2000)).fit(x, y)
+    assert publish(model, "m", x, y, models_dir=tmp_path, progress=False).version == 1
+
+
+def test_labels_of_densities_may_be_the_features_of_another_model(tmp_path: Path) -> None:
+    x, y = load_iris(return_X_y=True)
+    pair = [("a", LogisticRegression(max_iter=500)), ("b", GaussianNB())]
+    model = StackingClassifier(pair, stack_method="predict").fit(x, y)
+    assert publish(model, "m", x, y, models_dir=tmp_path, progress=False).version == 1
 
 
 def test_periods_far_from_all_rows(tmp_path: Path) -> None:

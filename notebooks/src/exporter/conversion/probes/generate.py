@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from exporter.conversion.precision import needs_doubles
+from exporter.conversion.precision import has_steps
 from exporter.conversion.probes import values
 from exporter.conversion.probes.edges import find_jumps, thresholds
 from exporter.conversion.probes.rows import replace_columns
@@ -59,7 +59,7 @@ def generate(
     with threadpool_limits(1, user_api="openmp"):
         count = _affordable(original, table)
         blocks = list(_blocks(original, table, count, rng))
-        if needs_doubles(original.model):
+        if has_steps(original.model):
             jumps = None
             with contextlib.suppress(Exception):  # it may refuse numbers between those of X
                 jumps = find_jumps(original, table, tolerance, rng)
