@@ -25,6 +25,13 @@ def address(service: Service) -> str:
     return str(service.client.base_url).rstrip("/")
 
 
+def open_with_key(page: Page, service: Service) -> None:
+    page.goto(f"{address(service)}/models/m/")
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_role("button", name="Show the models").click()
+    page.locator(".verdict").wait_for()
+
+
 @pytest.fixture
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     root = tmp_path_factory.mktemp("keyed")
@@ -95,10 +102,7 @@ def test_page_asks_for_another_key_when_its_own_is_revoked(tmp_path: Path, page:
     with Service(tmp_path, api_keys_file=keys) as service:
         service.put("m/1/model.onnx", penguins())
         service.start()
-        page.goto(f"{address(service)}/models/m/")
-        page.get_by_label("API key").fill(KEY)
-        page.get_by_role("button", name="Show the models").click()
-        page.locator(".verdict").wait_for()
+        open_with_key(page, service)
         page.locator("#live[data-state=on]").wait_for()
         keys.write_text(OTHER)
         page.get_by_label("API key").wait_for()
@@ -111,10 +115,7 @@ def test_key_can_be_forgotten(tmp_path: Path, page: Page) -> None:
     with Service(tmp_path, api_keys_file=tmp_path / "keys") as service:
         service.put("m/1/model.onnx", penguins())
         service.start()
-        page.goto(f"{address(service)}/models/m/")
-        page.get_by_label("API key").fill(KEY)
-        page.get_by_role("button", name="Show the models").click()
-        page.locator(".verdict").wait_for()
+        open_with_key(page, service)
         page.get_by_role("button", name="Forget the key").click()
         page.get_by_label("API key").wait_for()
         assert page.locator(".verdict").count() == 0

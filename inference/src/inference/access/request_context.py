@@ -111,6 +111,7 @@ class RequestContext:
         try:
             yield
         except Exception as error:
+            # The web's own exceptions, such as that of a wrong method, are of Starlette.
             status = getattr(error, "status", None) or getattr(error, "status_code", None)
             if authorizer is not None and status is not None:
                 authorizer.count_refused(caller, required, status)

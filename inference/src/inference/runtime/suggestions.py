@@ -1,4 +1,4 @@
-"""Shortens names that callers send, suggests the known name that is closest, and writes numbers.
+"""Shortens names that callers send, and suggests the known name that is closest.
 
 Callers can send any number of wrong names. All searches of a process together therefore have a
 small time budget. When it is used up, messages contain no suggestion.
@@ -10,7 +10,6 @@ import difflib
 import functools
 import heapq
 import itertools
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SHOWN = 80  # characters of a caller's name that a message shows
-_LARGEST_WHOLE = 1e15  # a larger float is written with an exponent
-_LONGEST_INTEGER = 10**21
 _COMPARED = 64  # characters of a name that a search compares
 _SEARCHED = 2000  # names that one search reads
 _CLOSEST = 8  # the names with the most common letters are compared, for up to 0.4 ms each
@@ -30,18 +27,6 @@ _SAVED_SECONDS = 0.03  # the part of this time that may be used at once
 def shorten(name: str) -> str:
     """Shorten a caller's name for a message."""
     return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
-
-
-def write_exactly(value: float) -> str:
-    """Write a number so that it is the same number again; from 10^21 on an integer is rounded.
-
-    >>> write_exactly(181.0), write_exactly(0.1), write_exactly(1e-7), write_exactly(2**53 + 1)
-    ('181', '0.1', '1e-07', '9007199254740993')
-    """
-    if isinstance(value, int):
-        return str(value) if abs(value) < _LONGEST_INTEGER else repr(float(value))
-    is_whole = math.isfinite(value) and value == int(value) and abs(value) < _LARGEST_WHOLE
-    return str(int(value)) if is_whole else repr(float(value))
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str:

@@ -60,7 +60,6 @@ class Inferrer:
         self._fast_paths: WeakKeyDictionary[Servable, OneInputFastPath | None] = WeakKeyDictionary()
         # So many values of inputs had an answer that was too large to be encoded at once.
         self._wide: WeakKeyDictionary[Servable, float] = WeakKeyDictionary()
-        self._has_wide = False
 
     def infer_now(
         self, servable: Servable, body: bytes, json_bytes: int | None, timing: Timing
@@ -101,7 +100,7 @@ class Inferrer:
     ) -> Response | None:
         """Run and answer on the loop, if that is cheap; ``fast_path`` has read the query."""
         names = query.names
-        if self._has_wide and _count_values(query) >= self._wide.get(servable, math.inf):
+        if self._wide and _count_values(query) >= self._wide.get(servable, math.inf):
             return None
         if not self._dispatcher.is_inline(
             servable, longest(servable, query.rows, query.feeds), query.feeds
@@ -115,7 +114,6 @@ class Inferrer:
             raise explain_failure(servable, error) from error
         if not is_small(values):  # this one runs again
             self._wide[servable] = min(self._wide.get(servable, math.inf), _count_values(query))
-            self._has_wide = True
             return None
         timing.labels = count_labels(servable, query, values)
         timing.answer(query.feeds, names, values)

@@ -83,19 +83,27 @@ def test_errors_name_the_rows_of_the_caller(fake_service: Any) -> None:
     assert [one["row"] for one in refused.value.problem["errors"]] == [4000, 4007]
 
 
+def fail(
+    monkeypatch: pytest.MonkeyPatch, connection: Connection, error: httpx.TransportError
+) -> list[httpx.Request]:
+    """Let each request fail; return the list of those that were tried."""
+    tries: list[httpx.Request] = []
+
+    def send(request: httpx.Request) -> httpx.Response:
+        tries.append(request)
+        raise error
+
+    monkeypatch.setattr(connection._client, "send", send)
+    return tries
+
+
 @pytest.mark.parametrize(("first_row", "count"), [(0, 1), (1, 4)])
 def test_a_service_that_has_just_answered_may_restart(
     monkeypatch: pytest.MonkeyPatch, first_row: int, count: int
 ) -> None:
     waits: list[float] = []
     connection = Connection("http://127.0.0.1:9", retries=3, pause=waits.append)
-    tries: list[httpx.Request] = []
-
-    def refuse(request: httpx.Request) -> httpx.Response:
-        tries.append(request)
-        raise httpx.ConnectError("refused")
-
-    monkeypatch.setattr(connection._client, "send", refuse)
+    tries = fail(monkeypatch, connection, httpx.ConnectError("refused"))
     with pytest.raises(NoServiceError, match="refused"):
         connection.send("POST", "/models/m/predict", [], first_row=first_row)
     assert len(tries) == count
@@ -104,13 +112,7 @@ def test_a_service_that_has_just_answered_may_restart(
 
 def test_a_service_that_is_too_slow_is_not_said_to_be_away(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Connection("http://127.0.0.1:9", retries=3)
-    tries: list[httpx.Request] = []
-
-    def be_slow(request: httpx.Request) -> httpx.Response:
-        tries.append(request)
-        raise httpx.ReadTimeout("timed out")
-
-    monkeypatch.setattr(connection._client, "send", be_slow)
+    tries = fail(monkeypatch, connection, httpx.ReadTimeout("timed out"))
     with pytest.raises(NoServiceError, match="not answered within 60 s: send fewer rows"):
         connection.get("/models")
     assert len(tries) == 1

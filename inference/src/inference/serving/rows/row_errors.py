@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from inference.errors import Fault, RequestError, RowsError
 from inference.model.feature_rules import is_open, rule_of
 from inference.model.signature import element_range
-from inference.runtime.suggestions import nearest, write_exactly
+from inference.runtime.suggestions import nearest
+from inference.serving.rows.numbers import write_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

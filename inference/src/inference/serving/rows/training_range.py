@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inference.model.signature import element_range
-from inference.runtime.suggestions import write_exactly
+from inference.serving.rows.numbers import write_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.runtime.suggestions import write_exactly
+from inference.serving.rows.numbers import write_exactly
 from inference.web.openapi.answer_members import ANY_MEMBERS, reference
 from inference.web.openapi.answer_schema import describe_answers, describe_head, make_object
 from inference.web.openapi.error_responses import add_errors

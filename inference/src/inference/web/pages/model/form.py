@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from inference.runtime.suggestions import write_exactly
+from inference.serving.rows.numbers import write_exactly
 from inference.web.pages.html import Html, element
 from inference.web.pages.model.histogram import draw_histogram
 from inference.web.pages.model.numbers import scale_of

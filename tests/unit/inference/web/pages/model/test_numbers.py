@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inference.model.contract import Feature
-from inference.runtime.suggestions import write_exactly
+from inference.serving.rows.numbers import write_exactly
 from inference.web.pages.model.numbers import scale_of
 
 Kind = Literal["number", "integer"]
